@@ -12,14 +12,15 @@ def gettext_noop(message: str) -> str:
 
 
 class WordedEnum(StrEnum):
-    """An enumeration whose members are written as a value and words for people:
-    ``done = ("done", gettext_noop("Done"))``."""
+    """An enumeration whose members are written as a value and words for people, states also with the tone of
+    their mark on a page: ``done = ("done", gettext_noop("Done"), "right")``."""
 
     words: str
+    tone: str
 
-    def __new__(cls, value: str, words: str = "") -> Self:
+    def __new__(cls, value: str, words: str = "", tone: str = "quiet") -> Self:
         member = str.__new__(cls, value)
-        member._value_, member.words = value, words
+        member._value_, member.words, member.tone = value, words, tone
         return member
 
 

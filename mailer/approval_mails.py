@@ -4,7 +4,6 @@ A mail in doubt is not sent again, as with links to Studio. Who has answered mea
 in the link of an outside reviewer is made as their mail is, and kept by its digest alone.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col
@@ -13,9 +12,9 @@ from mailer.campaigns.approvals.people import make_link, name_reviewer
 from mailer.campaigns.approvals.rounds import Round, find_round
 from mailer.campaigns.approvals.steps import Person
 from mailer.database.approval_models import ApprovalMail, ApprovalMailKind, ApprovalReviewer, RoundState
-from mailer.dispatch.waiting_mails import AttemptPolicy, MailClaim, MailKind, QueueRun, QueueRunResult
-from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language
-from mailer.selfservice.transactional_mails import MailText, build_letter, quote_words
+from mailer.dispatch.waiting_mails import AttemptPolicy, MailKind, QueueRun
+from mailer.i18n import gettext_noop
+from mailer.selfservice.transactional_mails import MailText, WaitingLetter, quote_words
 from mailer.team.members import find_member
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
@@ -54,43 +53,7 @@ _CHANGES = MailText(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Mail:
-    text: MailText
-    email: str
-    language: str
-    path: str
-    values: dict[str, str]
-    asked_at: datetime
-
-    @property
-    def envelope(self) -> str:
-        return normalise_address(self.email).envelope
-
-
-def send_due_approval_mails(run: QueueRun, *, address: str) -> QueueRunResult:
-    """Send every mail that is due. ``address`` is where people open Studio."""
-
-    def build(claimed: MailClaim[_Mail], now: datetime) -> bytes:
-        mail = claimed.mail
-        return build_letter(
-            mail.text,
-            "studio-approval",
-            envelope=mail.envelope,
-            url=f"{address}{mail.path}",
-            translator=load_translator(match_language([mail.language]) or SOURCE_LANGUAGE),
-            settings=run.workspace.settings,
-            mail_id=claimed.number,
-            requested_at=mail.asked_at,
-            now=now,
-            values=mail.values,
-        )
-
-    return _KIND.send_due(run, build)
-
-
-def _describe(session: Session, mail: ApprovalMail, now: datetime) -> _Mail | None:
-    """What a mail says, and to whom; None if nobody needs it any more."""
+def _describe(run: QueueRun, session: Session, mail: ApprovalMail, now: datetime) -> WaitingLetter | None:
     asked = find_round(session.connection(), mail.round_id)
     if asked is None or now - mail.asked_at > _KEPT:
         return None
@@ -108,13 +71,14 @@ def _describe(session: Session, mail: ApprovalMail, now: datetime) -> _Mail | No
         text, path = _ASKED, f"/campaigns/{asked.campaign_id}/approval"
     if text is None:
         return None
-    return _Mail(
+    return WaitingLetter(
         text=text,
-        email=email,
-        language=language,
-        path=path,
+        kind="studio-approval",
+        envelope=normalise_address(email).envelope,
+        url=f"{run.studio}{path}",
+        languages=(language,),
+        requested_at=mail.asked_at,
         values=_list_values(asked, mail.kind),
-        asked_at=mail.asked_at,
     )
 
 
@@ -162,7 +126,7 @@ def _list_values(asked: Round, kind: ApprovalMailKind) -> dict[str, str]:
     return {**values, "words": quote_words(words)}
 
 
-_KIND = MailKind(
+APPROVAL_MAILS = MailKind(
     table=ApprovalMail,
     number=col(ApprovalMail.id),
     attempts=AttemptPolicy(

@@ -52,7 +52,7 @@ def extract_messages() -> Catalog:
                 *((f"{room}/**.py", "python") for room in _ROOMS),
             ],
         ),
-        (ROOT / "mailer" / "database", [("backup.py", "python"), ("schema.py", "python")]),
+        (ROOT / "mailer" / "database", [("**.py", "python")]),
         (ROOT / "mailer" / "rendering", [("**.py", "python")]),
         (ROOT / "editions", [("**.py", "python")]),
         (ROOT / "subscribers", [("**.py", "python")]),

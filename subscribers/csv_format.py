@@ -1,6 +1,9 @@
 """The columns of our CSV format, rows of any sheet, and cells escaped against spreadsheet formulas."""
 
+import csv
+import io
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 COLUMNS = ("email", "name", "organisation", "country", "sectors", "language", "tags")
@@ -38,3 +41,23 @@ def unescape_formula(cell: str) -> str:
 def unescape_formulas(cells: tuple[str, ...]) -> tuple[str, ...]:
     """Unescape each cell of a row; most rows have no apostrophe."""
     return tuple(map(unescape_formula, cells)) if "'" in "".join(cells) else cells
+
+
+_PIECE = 64 * 1024
+"""Characters that are sent together."""
+
+
+def write_pieces(rows: Iterable[Sequence[str]], *, for_excel: bool = False) -> Iterator[bytes]:
+    """Yield a CSV file of ``rows`` piece by piece, with their formulas escaped. Excel reads it as UTF-8 only
+    if it begins with a mark."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if for_excel:
+        text.write("\ufeff")
+    for row in rows:
+        writer.writerow(map(escape_formula, row))
+        if text.tell() > _PIECE:
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue().encode()

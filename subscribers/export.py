@@ -9,13 +9,14 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import StrEnum
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, BinaryIO, TextIO
 
 from sqlmodel import Session
 
-from subscribers.csv_format import COLUMNS, SEPARATOR, escape_formula
+from locales.phrase import WordedEnum, gettext_noop
+from subscribers.csv_format import COLUMNS, SEPARATOR, escape_formula, write_pieces
 from subscribers.errors import SubscriberError
 from subscribers.models import Status
 from subscribers.queries import list_subscriber_details
@@ -25,8 +26,6 @@ from subscribers.segments.terms import Term, TermKey
 _ON_THE_LIST = Term(key=TermKey.status, values=(Status.active, Status.paused), negated=False)
 _IS_SOMEBODY = Term(key=TermKey.status, values=(Status.erased, Status.merged), negated=True)
 _MAX_ROWS = 1_048_575
-_PIECE = 64 * 1024
-"""Characters that are sent together."""
 _MAILCHIMP_COLUMNS = (
     *("Email Address", "First Name", "Last Name", "Organisation"),
     *("Country", "Sectors", "Language", "TAGS"),
@@ -36,13 +35,13 @@ _LISTMONK_COLUMNS = ("email", "name", "attributes")
 _LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 
-class ExportFormat(StrEnum):
-    """The format to write."""
+class ExportFormat(WordedEnum):
+    """The format to write. Those with words are offered on a page."""
 
-    csv = "csv"
+    csv = ("csv", gettext_noop("Our own columns"))
     xlsx = "xlsx"
-    mailchimp = "mailchimp"
-    listmonk = "listmonk"
+    mailchimp = ("mailchimp", gettext_noop("For Mailchimp"))
+    listmonk = ("listmonk", gettext_noop("For listmonk"))
 
 
 def export_subscribers(
@@ -71,20 +70,14 @@ def export_subscribers(
         text.detach()
 
 
-def write_csv_pieces(session: Session, segment: Segment, export_format: ExportFormat) -> Iterator[bytes]:
+def write_csv_pieces(
+    session: Session, segment: Segment, export_format: ExportFormat, *, for_excel: bool = False
+) -> Iterator[bytes]:
     """Yield the file that :func:`export_subscribers` writes, one of the CSV formats, a few hundred people
-    at a time."""
+    at a time. ``for_excel`` has it begin with the mark that Excel needs."""
     header, cells_of = _FORMATS[export_format]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    for person in _list_subscribers(session, segment):
-        writer.writerow([escape_formula(cell) for cell in cells_of(person)])
-        if text.tell() > _PIECE:
-            yield text.getvalue().encode()
-            text.seek(0)
-            text.truncate()
-    yield text.getvalue().encode()
+    rows = map(cells_of, _list_subscribers(session, segment))
+    return write_pieces(chain([header], rows), for_excel=for_excel)
 
 
 def _list_subscribers(session: Session, segment: Segment) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.approval_mails import send_due_approval_mails
+from mailer.approval_mails import APPROVAL_MAILS
 from mailer.campaigns.approvals.answers import queue_asked
 from mailer.campaigns.approvals.people import WantedReviewer, WantedStep, find_review, list_colleagues
 from mailer.campaigns.approvals.request import Asker, ask_for_approval, withdraw_round
@@ -86,8 +86,8 @@ class Post:
         smtp = SmtpSettings(url=url or f"maildir:{self.folder}")
         settings = self.workspace.settings.model_copy(update={"smtp": smtp})
         workspace = replace(self.workspace, settings=settings)
-        run = QueueRun(workspace=workspace, engine=self.engine, clock=lambda: self.now)
-        return send_due_approval_mails(run, address=ADDRESS)
+        run = QueueRun(workspace=workspace, engine=self.engine, clock=lambda _: self.now, studio=ADDRESS)
+        return APPROVAL_MAILS.send_due(run)
 
     def read(self) -> dict[str, EmailMessage]:
         """The mails that arrived since the last look, by the address they went to."""

@@ -25,8 +25,6 @@ from mailer.cli.output import say
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from mailer.workspace import Workspace
-
 Parameters = Mapping[str, Any]
 _NOTE = "mailer.cli.activity_log"
 
@@ -150,7 +148,7 @@ def log_act(
     stands.
     """
     try:
-        _write(context.open_workspace(), context, act, edition, subject, campaign_id, detail)
+        _write(context, act, edition, subject, campaign_id, detail)
     except Exception as error:
         lost = " ".join(part for part in (act.value, edition, subject or str(campaign_id or "")) if part)
         say(
@@ -168,7 +166,6 @@ def record_erasure(session: Session, *, now: datetime) -> None:
 
 
 def _write(
-    workspace: Workspace,
     context: CliContext,
     act: Act,
     edition: str,
@@ -180,11 +177,11 @@ def _write(
     from mailer.database.secure_delete import list_database_files
     from mailer.errors import StaleSchemaError
 
-    engine = workspace.open_database()
+    engine = context.workspace.open_database()
     if engine.dialect.name == "sqlite" and not list_database_files(engine):
         # Opening it would make an empty file, in which the next command finds no tables.
         raise StaleSchemaError("there is no database yet: run `mailer db upgrade`")
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         if campaign_id is not None:
             edition, subject = _find_edition(session, campaign_id), str(campaign_id)
         record_activity(

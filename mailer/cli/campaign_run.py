@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from mailer.campaigns.plan import Plan
     from mailer.cli.send_options import RunOptions
     from mailer.dispatch.event_log import RunResult
-    from mailer.workspace import Workspace
 
 
 def launch_and_send(
     context: CliContext,
-    workspace: Workspace,
     plan: Plan,
     options: LaunchOptions,
     run: RunOptions,
@@ -30,8 +28,8 @@ def launch_and_send(
     """Launch the campaign of a plan, or continue it, and send it here or leave it to the workers."""
     from mailer.campaigns.launch import launch_or_continue
 
-    with workspace.use_database() as engine:
-        launched = launch_or_continue(engine, workspace, plan, options=options, now=datetime.now(UTC))
+    with context.workspace.use_database() as engine:
+        launched = launch_or_continue(engine, context.workspace, plan, options=options, now=datetime.now(UTC))
     # Now, not at the end: sending may take hours, and may be killed.
     log_act(
         context, Act.launched_campaign, campaign_id=launched.campaign_id, detail=f"to {plan.segment_label}"
@@ -42,14 +40,13 @@ def launch_and_send(
             "finished. Continuing it."
         )
     if run.detach:
-        leave_to_workers(context, workspace, launched.campaign_id, as_json=run.as_json)
+        leave_to_workers(context, launched.campaign_id, as_json=run.as_json)
     else:
-        send_in_foreground(context, workspace, launched.campaign_id, wait=run.wait, as_json=run.as_json)
+        send_in_foreground(context, launched.campaign_id, wait=run.wait, as_json=run.as_json)
 
 
 def schedule_plan(
     context: CliContext,
-    workspace: Workspace,
     plan: Plan,
     at: datetime,
     options: LaunchOptions,
@@ -59,8 +56,8 @@ def schedule_plan(
     """Schedule the campaign of a plan, and leave it to the workers."""
     from mailer.campaigns.schedule import schedule_campaign
 
-    with workspace.use_database() as engine:
-        scheduled = schedule_campaign(engine, workspace, plan, at=at, options=options)
+    with context.workspace.use_database() as engine:
+        scheduled = schedule_campaign(engine, context.workspace, plan, at=at, options=options)
     log_act(
         context,
         Act.scheduled_campaign,
@@ -72,19 +69,19 @@ def schedule_plan(
         f"{format_utc(scheduled.at)} ({at:%Y-%m-%d %H:%M} {at.tzname()}). Its content is fixed from "
         "now on; its readers are chosen when it starts."
     )
-    leave_to_workers(context, workspace, scheduled.campaign_id, as_json=as_json, at=scheduled.at)
+    leave_to_workers(context, scheduled.campaign_id, as_json=as_json, at=scheduled.at)
 
 
 def leave_to_workers(
-    context: CliContext, workspace: Workspace, campaign_id: int, *, as_json: bool, at: datetime | None = None
+    context: CliContext, campaign_id: int, *, as_json: bool, at: datetime | None = None
 ) -> None:
     """Print which processes will send the campaign, or that none is running yet."""
     from mailer.campaigns.report.summary import describe_counts, summarise_campaign
     from mailer.campaigns.worker import count_workers
     from mailer.database.engine import open_session
 
-    with context.open_database(workspace) as engine:
-        workers = count_workers(workspace, engine)
+    with context.open_database() as engine:
+        workers = count_workers(context.workspace, engine)
         with open_session(engine, read_only=True) as session:
             summary = summarise_campaign(session, campaign_id)
     if as_json:
@@ -108,7 +105,6 @@ def leave_to_workers(
 
 def send_in_foreground(
     context: CliContext,
-    workspace: Workspace,
     campaign_id: int,
     *,
     wait: bool,
@@ -116,16 +112,22 @@ def send_in_foreground(
     resend_in_doubt: bool = False,
 ) -> None:
     """Send in the foreground, print the result, and exit with 1 if the campaign stopped early."""
+    from mailer.campaigns.lifecycle import find_campaign
     from mailer.campaigns.send import send_campaign
     from mailer.cli.progress import show_progress
 
     with show_progress(f"Campaign {campaign_id}") as on_progress:
         result = send_campaign(
-            workspace, campaign_id, on_progress=on_progress, wait=wait, resend_in_doubt=resend_in_doubt
+            context.workspace,
+            campaign_id,
+            on_progress=on_progress,
+            wait=wait,
+            resend_in_doubt=resend_in_doubt,
         )
     if result.counts.rejected or result.counts.failed:
-        _record_refusals(workspace, campaign_id)
-    until = _read_canary_end(workspace, campaign_id)
+        _record_refusals(context, campaign_id)
+    with context.read_session() as session:
+        until = find_campaign(session, campaign_id).canary_until
     if as_json:
         emit_json(
             {
@@ -141,24 +143,15 @@ def send_in_foreground(
         sys.exit(1)
 
 
-def _record_refusals(workspace: Workspace, campaign_id: int) -> None:
+def _record_refusals(context: CliContext, campaign_id: int) -> None:
     """Count refusals with what comes back, once the campaign has ended. A process that runs in the background
     does the same for its own campaigns; each refusal counts once."""
     from mailer.feedback.context import FeedbackContext
     from mailer.feedback.refusals import record_refusals
 
-    with workspace.use_database() as engine:
-        context = FeedbackContext(workspace=workspace, engine=engine)
-        record_refusals(context, campaign_id, now=datetime.now(UTC))
-
-
-def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
-    """Return when the campaign resumes by itself after its canary; None if it does not."""
-    from mailer.campaigns.lifecycle import find_campaign
-    from mailer.database.engine import open_session
-
-    with workspace.use_database() as engine, open_session(engine, read_only=True) as session:
-        return find_campaign(session, campaign_id).canary_until
+    with context.workspace.use_database() as engine:
+        feedback = FeedbackContext(workspace=context.workspace, engine=engine)
+        record_refusals(feedback, campaign_id, now=datetime.now(UTC))
 
 
 def _print_result(

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,9 @@ class CliContext:
 
     folder: Path
 
-    def open_workspace(self) -> Workspace:
-        """Open the workspace.
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The workspace, opened when a command first asks for it.
 
         Raises:
             ConfigurationError: the folder is not a workspace, or its settings are wrong.
@@ -41,7 +43,7 @@ class CliContext:
         return shlex.join(["mailer", *place, *words])
 
     @contextmanager
-    def open_database(self, workspace: Workspace) -> Iterator[Engine]:
+    def open_database(self) -> Iterator[Engine]:
         """The workspace's database, checked to have the current schema and closed at the end of the block.
 
         Raises:
@@ -49,24 +51,24 @@ class CliContext:
         """
         from mailer.database.schema import ensure_current
 
-        with workspace.use_database() as engine:
+        with self.workspace.use_database() as engine:
             ensure_current(engine)
             yield engine
 
     @contextmanager
-    def read_session(self, workspace: Workspace) -> Iterator[Session]:
+    def read_session(self) -> Iterator[Session]:
         """A read-only session, which never makes a campaign wait."""
         from mailer.database.engine import open_session
 
-        with self.open_database(workspace) as engine, open_session(engine, read_only=True) as session:
+        with self.open_database() as engine, open_session(engine, read_only=True) as session:
             yield session
 
     @contextmanager
-    def write_session(self, workspace: Workspace) -> Iterator[Session]:
+    def write_session(self) -> Iterator[Session]:
         """A session that commits when the block ends normally and rolls back otherwise."""
         from mailer.database.engine import open_session
 
-        with self.open_database(workspace) as engine, open_session(engine) as session:
+        with self.open_database() as engine, open_session(engine) as session:
             yield session
             session.commit()
 

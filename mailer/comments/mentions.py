@@ -10,9 +10,9 @@ from sqlmodel import Session, col, select, update
 
 from mailer.database.edition_models import Comment, CommentMail, CommentMention, CommentThread
 from mailer.database.team_models import TeamMember
-from mailer.dispatch.waiting_mails import AttemptPolicy, MailClaim, MailKind, QueueRun, QueueRunResult
-from mailer.i18n import SOURCE_LANGUAGE, gettext_noop, load_translator, match_language
-from mailer.selfservice.transactional_mails import MailText, build_letter, quote_words
+from mailer.dispatch.waiting_mails import AttemptPolicy, MailKind, QueueRun
+from mailer.i18n import gettext_noop
+from mailer.selfservice.transactional_mails import MailText, WaitingLetter, quote_words
 from mailer.team.members import Member, find_member
 from subscribers.address import normalise_address
 
@@ -147,20 +147,6 @@ _TEXT = MailText(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _MentionMail:
-    member: Member
-    author: str
-    title: str
-    words: str
-    path: str
-    asked_at: datetime
-
-    @property
-    def envelope(self) -> str:
-        return normalise_address(self.member.email).envelope
-
-
 def queue_mails(session: Session, mentions: Iterable[CommentMention], *, now: datetime) -> None:
     """Note that those who are mentioned are to be told. The caller commits."""
     session.add_all(
@@ -169,29 +155,7 @@ def queue_mails(session: Session, mentions: Iterable[CommentMention], *, now: da
     session.flush()
 
 
-def send_due_comment_mails(run: QueueRun, *, address: str) -> QueueRunResult:
-    """Send every mail that is due. ``address`` is where people open Studio."""
-
-    def build(claimed: MailClaim[_MentionMail], now: datetime) -> bytes:
-        mail = claimed.mail
-        return build_letter(
-            _TEXT,
-            "studio-comment",
-            envelope=mail.envelope,
-            url=f"{address}{mail.path}",
-            translator=load_translator(match_language([mail.member.language]) or SOURCE_LANGUAGE),
-            settings=run.workspace.settings,
-            mail_id=claimed.number,
-            requested_at=mail.asked_at,
-            now=now,
-            values={"author": mail.author, "title": mail.title, "words": mail.words},
-        )
-
-    return _KIND.send_due(run, build)
-
-
-def _describe(session: Session, mail: CommentMail, now: datetime) -> _MentionMail | None:
-    """Return what a mail says; None if nobody needs it any more."""
+def _describe(run: QueueRun, session: Session, mail: CommentMail, now: datetime) -> WaitingLetter | None:
     if now - mail.asked_at > _KEPT:
         return None
     found = session.exec(
@@ -206,17 +170,22 @@ def _describe(session: Session, mail: CommentMail, now: datetime) -> _MentionMai
     is_over = mention.read_at or comment.deleted_at or thread.resolved_at
     if member is None or is_over:
         return None
-    return _MentionMail(
-        member=member,
-        author=author.name,
-        title=thread.title or thread.story or thread.edition,
-        words=quote_words(comment.text),
-        path=f"{make_comments_path(thread.edition, thread.story)}#thread-{thread.id}",
-        asked_at=mail.asked_at,
+    return WaitingLetter(
+        text=_TEXT,
+        kind="studio-comment",
+        envelope=normalise_address(member.email).envelope,
+        url=f"{run.studio}{make_comments_path(thread.edition, thread.story)}#thread-{thread.id}",
+        languages=(member.language,),
+        requested_at=mail.asked_at,
+        values={
+            "author": author.name,
+            "title": thread.title or thread.story or thread.edition,
+            "words": quote_words(comment.text),
+        },
     )
 
 
-_KIND = MailKind(
+COMMENT_MAILS = MailKind(
     table=CommentMail,
     number=col(CommentMail.mention_id),
     attempts=AttemptPolicy(

@@ -7,21 +7,22 @@ from typing import ClassVar
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from locales.phrase import WordedEnum, gettext_noop
 from subscribers.models import text_enum
 
 
-class RoundState(StrEnum):
+class RoundState(WordedEnum):
     """What became of a request for approval."""
 
-    open = "open"
+    open = ("open", gettext_noop("Waits for answers"), "careful")
 
-    approved = "approved"
+    approved = ("approved", gettext_noop("Approved"), "right")
 
-    changes_requested = "changes_requested"
+    changes_requested = ("changes_requested", gettext_noop("Changes are asked for"), "wrong")
 
-    withdrawn = "withdrawn"
+    withdrawn = ("withdrawn", gettext_noop("Taken back"))
 
-    replaced = "replaced"
+    replaced = ("replaced", gettext_noop("Asked for again"))
     """The approval was asked for again, of something else."""
 
 

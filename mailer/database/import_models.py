@@ -7,6 +7,7 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Text
 from sqlmodel import Field, SQLModel
 
+from locales.phrase import WordedEnum, gettext_noop
 from mailer.database.models import CompressedText
 from subscribers.models import text_enum
 
@@ -30,17 +31,31 @@ class ImportFileState(StrEnum):
     """Nobody wanted it, or not for a week; the file is deleted."""
 
 
-class ImportHitch(StrEnum):
+class ImportHitch(WordedEnum):
     """Why a file waits for a person although they wanted more than a look at it."""
 
-    changed = "changed"
-    """The import would have done something else than what the person saw."""
-
-    interrupted = "interrupted"
-    """The program was killed in the middle, and did nothing."""
-
-    failed = "failed"
-    """The program could not do it, and did nothing."""
+    changed = (
+        "changed",
+        gettext_noop(
+            "Nothing was imported: the list or the settings have changed since the numbers were counted. "
+            "These are the new ones. If they are right, import."
+        ),
+    )
+    interrupted = (
+        "interrupted",
+        gettext_noop(
+            "The server was stopped in the middle. Nothing was imported, and the list is as it was. Try "
+            "again."
+        ),
+    )
+    failed = (
+        "failed",
+        gettext_noop(
+            "The server could not do it: its disk may be full, or the database busy. Nothing was imported, "
+            "and the list is as it was. Try again in a moment; if it happens again, tell whoever looks after "
+            "the server."
+        ),
+    )
 
 
 class ImportFile(SQLModel, table=True):
@@ -78,3 +93,8 @@ class ImportFile(SQLModel, table=True):
     import_id: int | None = Field(
         default=None, sa_column=Column(Integer, ForeignKey("import_batch.id"), nullable=True)
     )
+
+    @property
+    def is_being_worked_on(self) -> bool:
+        """Whether a program reads or imports it, or soon will."""
+        return self.state in {ImportFileState.checking, ImportFileState.importing}

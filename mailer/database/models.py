@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from locales.phrase import WordedEnum, gettext_noop
 from subscribers.models import text_enum
 
 
@@ -39,31 +40,29 @@ class CompressedText(TypeDecorator[str]):
         return None if value is None else zlib.decompress(value).decode()
 
 
-class CampaignState(StrEnum):
+class CampaignState(WordedEnum):
     """The state of a campaign, changed by :mod:`mailer.campaigns.lifecycle`."""
 
-    draft = "draft"
-    """Created, but not yet tested or approved."""
+    draft = ("draft", gettext_noop("Being prepared"))
 
-    tested = "tested"
+    tested = ("tested", gettext_noop("Tested"))
     """A test of exactly this content was sent to colleagues."""
 
-    approved = "approved"
+    approved = ("approved", gettext_noop("Approved"), "right")
     """A person approved exactly this content, these variants and this segment."""
 
-    scheduled = "scheduled"
-    """Waiting for its start time."""
+    scheduled = ("scheduled", gettext_noop("Scheduled"), "right")
 
-    sending = "sending"
+    sending = ("sending", gettext_noop("Being sent"), "careful")
     """The deliveries exist, and dispatchers may claim them."""
 
-    paused = "paused"
+    paused = ("paused", gettext_noop("Paused"), "wrong")
     """Paused by a person, or by the program with a reason; can be resumed."""
 
-    finished = "finished"
+    finished = ("finished", gettext_noop("Sent"), "right")
     """Nothing is left to do. Deliveries in doubt stay listed until they are resolved."""
 
-    cancelled = "cancelled"
+    cancelled = ("cancelled", gettext_noop("Cancelled"))
     """Stopped for good. Messages not yet sent are never sent."""
 
 
@@ -77,31 +76,29 @@ class InDoubtPolicy(StrEnum):
     """Send them again with the same Message-ID, so that a duplicate can be recognised."""
 
 
-class DeliveryState(StrEnum):
+class DeliveryState(WordedEnum):
     """The state of one message to one subscriber, changed by :mod:`mailer.dispatch.ledger`."""
 
-    queued = "queued"
-    """Waiting for a dispatcher."""
+    queued = ("queued", gettext_noop("Still to be sent"))
 
-    claimed = "claimed"
+    claimed = ("claimed", gettext_noop("About to be sent"))
     """A dispatcher has claimed it; nothing has been transmitted yet."""
 
-    in_doubt = "in_doubt"
+    in_doubt = ("in_doubt", gettext_noop("In doubt: it may have arrived or not"), "careful")
     """The message may have reached the server in full, but no reply is recorded."""
 
-    sent = "sent"
-    """The server accepted the message (250 after the final dot)."""
+    sent = ("sent", gettext_noop("Sent: their server has taken it"), "right")
 
-    deferred = "deferred"
+    deferred = ("deferred", gettext_noop("Put off by their server; it is tried again"), "careful")
     """The server refused it for now; it is tried again at ``not_before``."""
 
-    rejected = "rejected"
+    rejected = ("rejected", gettext_noop("Refused by their server"), "wrong")
     """The server refused it for good; its reply is kept."""
 
-    failed = "failed"
+    failed = ("failed", gettext_noop("Failed"), "wrong")
     """The message could not be built, or was given up; the reason is kept."""
 
-    suppressed = "suppressed"
+    suppressed = ("suppressed", gettext_noop("They left before their turn"))
     """After the launch, the reader unsubscribed or may no longer get mail."""
 
 

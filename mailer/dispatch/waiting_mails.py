@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, update
+from sqlalchemy import Connection, Engine, delete, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
-from mailer.database.engine import open_session
+from mailer.database.engine import Clock, open_session, read_clock
 from mailer.dispatch.sending_settings import list_relays, load_signer, make_transport, merge_relay_settings
 from mailer.errors import ConfigurationError
 from mailer.rendering.message import envelope_sender
@@ -121,40 +121,10 @@ class AttemptPolicy:
     first_wait: timedelta
     max_wait: timedelta
 
-    def claim(self, mail: WaitingMail, now: datetime) -> None:
-        """Note in the row that the mail is being sent. The caller commits before it sends."""
-        mail.attempts += 1
-        mail.not_before = now + self.lease
-        # A sender that died may have handed the mail over, so one retry follows and not one after each lease.
-        mail.reason = _BEING_SENT_AGAIN if mail.reason == _BEING_SENT else _BEING_SENT
-
     def find_wait(self, attempts: int) -> timedelta:
         """Return how long to wait after ``attempts`` attempts that failed."""
         doublings: int = 2 ** min(attempts - 1, 10)
         return min(self.first_wait * doublings, self.max_wait)
-
-    def record_outcome(
-        self,
-        connection: Connection,
-        table: type[WaitingMail],
-        row: ColumnElement[bool],
-        outcome: Outcome,
-        *,
-        attempts: int,
-        now: datetime,
-    ) -> bool:
-        """Delete the row of a mail that is finished, or set its next attempt; return whether it is."""
-        if outcome.verdict in _ENDS:
-            connection.execute(delete(table).where(row))
-            return True
-        values = {"not_before": now + self.find_wait(attempts), "reason": outcome.reason[:_MAX_REASON_LENGTH]}
-        connection.execute(update(table).where(row).values(values))
-        return False
-
-
-def was_interrupted_twice(mail: WaitingMail) -> bool:
-    """Return whether two senders died while sending this mail, so that it must not be tried again."""
-    return mail.reason == _BEING_SENT_AGAIN
 
 
 def make_unsent_outcome(error: ConfigurationError) -> Outcome:
@@ -162,27 +132,16 @@ def make_unsent_outcome(error: ConfigurationError) -> Outcome:
     return Outcome(verdict=Verdict.give_back, stage=Stage.connect, text=str(error))
 
 
-class AddressedMail(Protocol):
-    """The content of a mail, in a form of its kind's own."""
-
-    @property
-    def envelope(self) -> str:
-        """The address that it goes to, as SMTP writes it."""
-
-
-_RowT = TypeVar("_RowT", bound=WaitingMail)
-_MailT = TypeVar("_MailT", bound=AddressedMail)
-
-
 @dataclass(frozen=True, kw_only=True)
 class QueueRun:
     """One run through the mails that wait: the workspace and the database they are in, the time, and whether
-    to stop before the next."""
+    to stop before the next. ``studio`` is where people open Studio."""
 
     workspace: Workspace
     engine: Engine
-    clock: Callable[[], datetime]
+    clock: Clock = read_clock
     is_stopped: Callable[[], bool] = lambda: False
+    studio: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,103 +153,129 @@ class QueueRunResult:
     problem: str | None = None
 
 
+class MailContent(Protocol):
+    """To whom a mail goes and what it says."""
+
+    @property
+    def envelope(self) -> str:
+        """The address that it goes to, as SMTP writes it."""
+
+    def build(self, run: QueueRun, number: int, now: datetime) -> bytes:
+        """Return the mail in the row ``number`` as bytes for SMTP, not signed."""
+
+
+_RowT = TypeVar("_RowT", bound=WaitingMail)
+_MailT = TypeVar("_MailT", bound=MailContent)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MailClaim(Generic[_MailT]):
-    """A claimed mail, ready to be sent: the number of its row, what it says, and which attempt this is."""
+    """A mail that was claimed ``at`` a moment: the number of its row, what it says, and which attempt this
+    is."""
 
     number: int
     mail: _MailT
     attempts: int
-
-
-def _take_nothing_back(_: Connection, __: object) -> None:
-    """Most mails leave nothing behind that an attempt has made."""
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class MailKind(Generic[_RowT, _MailT]):
     """Mails of one kind: the ``table`` that they wait in, with the column of its ``number``s, and when they
-    are tried again.
+    are tried again. Those that are due go in the order of ``first``, then of their time.
 
-    ``describe`` says to whom a row's mail goes and what it says, in the transaction that claims the row, or
-    None if nobody needs it any more. ``take_back`` undoes what it has written for an attempt that failed.
+    ``describe`` says to whom a row's mail goes and what it says, in the transaction that claims the row; None
+    if nobody needs it any more, a time if it must wait until then. ``take_back`` undoes what it has written
+    for an attempt that failed. ``find_problem`` is asked for the problem if a mail must not be sent; None
+    leaves it as it was.
     """
 
     table: type[_RowT]
     number: Mapped[Any]
     attempts: AttemptPolicy
-    describe: Callable[[Session, _RowT, datetime], _MailT | None]
-    take_back: Callable[[Connection, _MailT], None] = _take_nothing_back
+    describe: Callable[[QueueRun, Session, _RowT, datetime], _MailT | datetime | None]
+    first: tuple[Mapped[Any], ...] = ()
+    take_back: Callable[[Connection, _MailT], None] = lambda _, __: None
+    find_problem: Callable[[QueueRun], str | None] = lambda _: None
 
-    def send_due(
-        self,
-        run: QueueRun,
-        build: Callable[[MailClaim[_MailT], datetime], bytes],
-        *,
-        on_nothing: Callable[[], str | None] = lambda: None,
-    ) -> QueueRunResult:
-        """Send every mail that is due, as ``build`` makes it. ``on_nothing`` is asked for the problem if one
-        must not be sent; None leaves it as it was."""
+    def send_due(self, run: QueueRun) -> QueueRunResult:
+        """Send every mail that is due.
+
+        Raises:
+            ConfigurationError: a sender address, a relay or a key cannot be used. The mails wait.
+        """
         sent, problem, former = 0, None, 0
         # One that is found twice is being claimed by another process.
-        while not run.is_stopped() and (number := self._find_due(run)) not in {None, former}:
+        while not run.is_stopped() and (number := self.find_due(run)) not in {None, former}:
             former = number or 0
-            claimed = self.claim(run.engine, former, run.clock())
+            claimed = self.claim(run, former)
             if claimed is None:
-                told = on_nothing()
+                told = self.find_problem(run)
                 problem = problem if told is None else told
                 continue
-            outcome = self._send(run, claimed, build)
+            outcome = self._send(run, claimed)
             sent += outcome.verdict is Verdict.sent
             problem = outcome.reason if outcome.verdict in {Verdict.give_back, Verdict.stop} else ""
         return QueueRunResult(sent=sent, problem=problem)
 
-    def claim(self, engine: Engine, number: int, now: datetime) -> MailClaim[_MailT] | None:
-        """Claim a mail that is due; None if it must not be sent, and is forgotten, or if another has it."""
-        with open_session(engine) as session:
+    def find_due(self, run: QueueRun) -> int | None:
+        """Return the number of the next mail that is due."""
+        not_before = col(self.table.not_before)
+        with open_session(run.engine, read_only=True) as session:
+            due = select(self.number).where(not_before <= run.clock(session.connection()))
+            return session.exec(due.order_by(*self.first, not_before, self.number).limit(1)).first()
+
+    def claim(self, run: QueueRun, number: int) -> MailClaim[_MailT] | None:
+        """Claim a mail that is due; None if it must wait, if it must not be sent, and is forgotten, or if
+        another has it."""
+        with open_session(run.engine) as session:
+            now = run.clock(session.connection())
             due = select(self.table).where(self.number == number, col(self.table.not_before) <= now)
             row = session.exec(due.with_for_update(skip_locked=True)).first()
             if row is None:
                 return None
-            mail = None if was_interrupted_twice(row) else self.describe(session, row, now)
+            # A sender that died may have handed the mail over, so one retry follows and not one after each
+            # lease.
+            is_over = row.reason == _BEING_SENT_AGAIN
+            mail = None if is_over else self.describe(run, session, row, now)
+            claimed = None
             if mail is None:
                 session.delete(row)
-                session.commit()
-                return None
-            self.attempts.claim(row, now)
-            session.add(row)
-            claimed = MailClaim(number=number, mail=mail, attempts=row.attempts)
+            elif isinstance(mail, datetime):
+                row.not_before = mail
+            else:
+                row.attempts += 1
+                row.not_before = now + self.attempts.lease
+                row.reason = _BEING_SENT_AGAIN if row.reason == _BEING_SENT else _BEING_SENT
+                claimed = MailClaim(number=number, mail=mail, attempts=row.attempts, at=now)
             session.commit()
             return claimed
 
-    def _find_due(self, run: QueueRun) -> int | None:
-        not_before = col(self.table.not_before)
-        with open_session(run.engine, read_only=True) as session:
-            due = select(self.number).where(not_before <= run.clock()).order_by(not_before, self.number)
-            return session.exec(due.limit(1)).first()
-
-    def _send(
-        self,
-        run: QueueRun,
-        claimed: MailClaim[_MailT],
-        build: Callable[[MailClaim[_MailT], datetime], bytes],
-    ) -> Outcome:
-        settings, now = run.workspace.settings, run.clock()
+    def _send(self, run: QueueRun, claimed: MailClaim[_MailT]) -> Outcome:
+        mail, now = claimed.mail, claimed.at
         try:
+            message = mail.build(run, claimed.number, now)
             outcome = sign_and_send_mail(
-                settings,
+                run.workspace.settings,
                 run.workspace.root,
-                recipient=claimed.mail.envelope,
-                message=build(claimed, now),
+                recipient=mail.envelope,
+                message=message,
                 now=now,
             )
         except ConfigurationError as error:
-            outcome = make_unsent_outcome(error)
+            self._record(run, claimed, make_unsent_outcome(error))
+            raise
+        self._record(run, claimed, outcome)
+        return outcome
+
+    def _record(self, run: QueueRun, claimed: MailClaim[_MailT], outcome: Outcome) -> None:
+        """Delete the row of a mail that is finished, or set its next attempt."""
         row = self.number == claimed.number
         with run.engine.begin() as connection:
-            is_finished = self.attempts.record_outcome(
-                connection, self.table, row, outcome, attempts=claimed.attempts, now=run.clock()
-            )
-            if not is_finished:
-                self.take_back(connection, claimed.mail)
-        return outcome
+            if outcome.verdict in _ENDS:
+                connection.execute(delete(self.table).where(row))
+                return
+            next_at = run.clock(connection) + self.attempts.find_wait(claimed.attempts)
+            reason = outcome.reason[:_MAX_REASON_LENGTH]
+            connection.execute(update(self.table).where(row).values(not_before=next_at, reason=reason))
+            self.take_back(connection, claimed.mail)

@@ -3,82 +3,45 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlmodel import Session, col, select
 
-from mailer.database.import_models import ImportFile, ImportFileState, ImportHitch
+from mailer.database.import_models import ImportFile, ImportFileState
 from mailer.database.team_models import TeamMember
 from mailer.errors import MailerError
-from mailer.list_imports.checked_file import CheckedFile, ImportChoices, read_checked_file, read_choices
+from mailer.list_imports.checked_file import ImportChoices, read_checked_file, read_choices
 from mailer.workspace import Workspace
 
 WORKING = frozenset({ImportFileState.checking, ImportFileState.importing})
 OPEN = WORKING | {ImportFileState.checked}
 
 
-class UploadedFileError(MailerError):
-    """An uploaded file cannot be used that way."""
-
-
-class NoImportFileError(UploadedFileError):
-    """There is no such file."""
-
-
-class NotWaitingError(UploadedFileError):
+class NotWaitingError(MailerError):
     """The file is not waiting for a person: it is being read or imported, was imported, or is deleted."""
 
 
-class OutdatedVersionError(UploadedFileError):
+class OutdatedVersionError(MailerError):
     """The person has seen something else than what is known by now."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnownFile:
-    """An uploaded file as it is known now; see :class:`~mailer.database.import_models.ImportFile`.
-    ``member`` is the name of who uploaded it."""
-
-    number: int
-    name: str
-    size: int
-    member: str
-    state: ImportFileState
-    hitch: ImportHitch | None
-    choices: ImportChoices
-    checked: CheckedFile
-    version: str
-    uploaded_at: datetime
-    import_id: int | None
-
-    @property
-    def is_being_worked_on(self) -> bool:
-        """Whether a program reads or imports it, or soon will."""
-        return self.state in WORKING
-
-    @property
-    def may_be_imported(self) -> bool:
-        """Whether everything is understood, and somebody is on the list afterwards who was not, or not so."""
-        report = self.checked.report
-        if self.state is not ImportFileState.checked or report is None:
-            return False
-        return bool(report.added or report.updated or report.suppressed)
 
 
 def add_import_file(
     session: Session, *, name: str, stored_as: str, size: int, member_id: int, now: datetime
 ) -> int:
     """Add a file that was kept, to be checked, and return its number. The caller commits."""
+    clean = _clean_name(name)
     row = ImportFile(
-        name=_clean_name(name),
+        name=clean,
         stored_as=stored_as,
         size=size,
         member_id=member_id,
         state=ImportFileState.checking,
-        choices=ImportChoices().write_json(),
+        choices=ImportChoices(name=clean).write_json(),
         uploaded_at=now,
     )
     session.add(row)
@@ -86,39 +49,19 @@ def add_import_file(
     return row.id or 0
 
 
-def find_import_file(session: Session, number: int) -> KnownFile:
-    """Return the file with that number.
-
-    Raises:
-        NoImportFileError: there is none.
-    """
-    found = session.exec(
-        select(ImportFile, TeamMember.name).where(
-            ImportFile.id == number, ImportFile.member_id == TeamMember.id
-        )
-    ).one_or_none()
-    if found is None:
-        raise NoImportFileError(f"There is no file {number}.")
-    row, member = found
-    return KnownFile(
-        number=number,
-        name=row.name,
-        size=row.size,
-        member=member,
-        state=ImportFileState(row.state),
-        hitch=None if row.hitch is None else ImportHitch(row.hitch),
-        choices=read_choices(row.choices),
-        checked=read_checked_file(row.result) if row.result else CheckedFile(),
-        version=row.version,
-        uploaded_at=row.uploaded_at,
-        import_id=row.import_id,
-    )
-
-
-def find_file_of_import(session: Session, import_id: int) -> KnownFile | None:
+def find_file_of_import(session: Session, import_id: int) -> ImportFile | None:
     """Return the file that an import was made from; None if it did not come through Studio."""
-    number = session.exec(select(ImportFile.id).where(ImportFile.import_id == import_id)).first()
-    return None if number is None else find_import_file(session, number)
+    return session.exec(select(ImportFile).where(ImportFile.import_id == import_id)).first()
+
+
+def find_importers(session: Session, numbers: Sequence[int]) -> Mapping[int, str]:
+    """Return the names of the members who made these imports in Studio, by the imports' numbers."""
+    found = session.exec(
+        select(ImportFile.import_id, TeamMember.name).where(
+            col(ImportFile.import_id).in_(numbers), ImportFile.asked_by == TeamMember.id
+        )
+    )
+    return {number: name for number, name in found if number is not None}
 
 
 def list_open_files(session: Session, *, limit: int) -> Sequence[tuple[int, str, str, datetime]]:
@@ -147,7 +90,6 @@ def ask_for_check(session: Session, number: int, choices: ImportChoices) -> None
     """Let the file be read anew by ``choices``. The caller commits, and wakes the runner.
 
     Raises:
-        NoImportFileError: there is no such file.
         NotWaitingError: it does not wait for a person.
     """
     row = _lock_waiting(session, number)
@@ -162,13 +104,11 @@ def ask_for_import(session: Session, number: int, *, version: str, member_id: in
     writing to its people. The caller commits, and wakes the runner.
 
     Raises:
-        NoImportFileError: there is no such file.
         NotWaitingError: it does not wait for a person.
         OutdatedVersionError: its dry run says something else by now, or more must be asked.
     """
     row = _lock_waiting(session, number)
-    checked = read_checked_file(row.result) if row.result else CheckedFile()
-    if row.version != version or checked.report is None:
+    if row.version != version or read_checked_file(row.result).report is None:
         raise OutdatedVersionError("The numbers are not those that you have seen.")
     row.state, row.began_at, row.hitch = ImportFileState.importing, None, None
     row.asked_by = member_id
@@ -182,7 +122,6 @@ def discard_import_file(session: Session, number: int, *, now: datetime) -> str:
     there.
 
     Raises:
-        NoImportFileError: there is no such file.
         NotWaitingError: it does not wait for a person.
     """
     return forget_row(session, _lock_waiting(session, number), now=now)
@@ -199,9 +138,7 @@ def forget_row(session: Session, row: ImportFile, *, now: datetime) -> str:
 
 
 def _lock_waiting(session: Session, number: int) -> ImportFile:
-    row = session.get(ImportFile, number, populate_existing=True, with_for_update=True)
-    if row is None:
-        raise NoImportFileError(f"There is no file {number}.")
+    row = session.get_one(ImportFile, number, populate_existing=True, with_for_update=True)
     if row.state != ImportFileState.checked:
         raise NotWaitingError(f"{row.name} is not waiting for anybody.")
     return row
@@ -218,32 +155,44 @@ _UNFINISHED = ".part"
 
 
 class UploadWriter:
-    """Writes a file piece by piece, which is kept only if :meth:`keep` is reached."""
+    """Writes a file of at most ``most`` bytes piece by piece. It is kept only if :meth:`keep` is reached."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
+    def __init__(self, workspace: Workspace, *, most: int) -> None:
+        self._folder = workspace.uploads
         self._name = secrets.token_hex(16)
-        self._folder = folder
-        self._path = folder / f"{self._name}{_UNFINISHED}"
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._file = os.fdopen(descriptor, "wb")
+        self._path = self._folder / f"{self._name}{_UNFINISHED}"
+        self._most = most
+        self._file: BinaryIO | None = None
+        self._fault: OSError | None = None
         self.size = 0
 
     def write(self, data: bytes) -> None:
-        """Add ``data``.
+        """Add ``data``, unless the file is too large with it, or could not be written before."""
+        if self._fault is not None or self.size + len(data) > self._most:
+            return
+        try:
+            if self._file is None:
+                self._file = self._open()
+            self._file.write(data)
+            self.size += len(data)
+        except OSError as error:
+            self._fault = error
+            self.discard()
 
-        Raises:
-            OSError: the disk is full, for example.
-        """
-        self._file.write(data)
-        self.size += len(data)
+    def _open(self) -> BinaryIO:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        return os.fdopen(descriptor, "wb")
 
     def keep(self) -> str:
         """Make sure that the file is on the disk, and return its name in the folder.
 
         Raises:
-            OSError: it could not be written.
+            OSError: it could not be written; the disk is full, for example.
         """
+        if self._fault is not None:
+            raise self._fault
+        assert self._file is not None  # noqa: S101 - no file without bytes is kept
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -254,21 +203,13 @@ class UploadWriter:
     def discard(self) -> None:
         """Delete the file, unless it is kept. Calling it again does nothing."""
         try:
-            self._file.close()
+            if self._file is not None:
+                self._file.close()
         except OSError:
             # What was still to be written found no room.
             pass
         finally:
             self._path.unlink(missing_ok=True)
-
-
-def begin_upload(workspace: Workspace) -> UploadWriter:
-    """Begin to write a file into the folder of uploads.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    return UploadWriter(workspace.uploads)
 
 
 def find_upload(workspace: Workspace, stored_as: str) -> Path:

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def _forget_people(engine: Engine, now: datetime) -> None:
             .with_for_update()
         ).all()
         for row in done:
-            row.result = read_checked_file(row.result or "{}").without_people().write_json()
+            row.result = read_checked_file(row.result).without_people().write_json()
             # An empty version says that this is done.
             row.version = ""
             session.add(row)
@@ -245,12 +246,10 @@ class ImportRunner:
 
     def _check(self, number: int, path: Path, hitch: ImportHitch | None = None) -> None:
         with open_session(self._engine, read_only=True) as session:
-            row = session.get_one(ImportFile, number)
             checked = check_file(
                 session,
                 path,
-                row.name,
-                read_choices(row.choices),
+                read_choices(session.get_one(ImportFile, number).choices),
                 sectors=self._workspace.settings.sectors,
                 key=self._workspace.keys.suppression,
                 now=self._clock(),
@@ -266,7 +265,7 @@ class ImportRunner:
         now = self._clock()
         with open_session(self._engine) as session:
             row = session.get_one(ImportFile, number, with_for_update=True)
-            seen = read_checked_file(row.result) if row.result else CheckedFile()
+            seen = read_checked_file(row.result)
             choices = read_choices(row.choices)
             try:
                 report = import_file(
@@ -276,26 +275,23 @@ class ImportRunner:
                     key=self._workspace.keys.suppression,
                     now=now,
                     basis=choices.basis,
-                    options=choices.make_read_options(row.name),
+                    options=choices,
                     on_progress=self._note_progress,
                 )
             except ImportFileError:
                 report = None
-            if report is None or seen.report is None or report.as_dict() != seen.report.as_dict():
-                session.rollback()
-            else:
-                self._record(session, number, seen, report, now)
-                stored_as = session.get_one(ImportFile, number).stored_as
+            if report is not None and replace(report, import_id=None) == seen.report:
+                stored_as = row.stored_as
+                self._record(session, row, seen, report, now)
                 session.commit()
                 self._delete_imported(number, stored_as)
                 return
         self._check(number, path, ImportHitch.changed)
 
     def _record(
-        self, session: Session, number: int, seen: CheckedFile, report: ImportReport, now: datetime
+        self, session: Session, row: ImportFile, seen: CheckedFile, report: ImportReport, now: datetime
     ) -> None:
-        row = session.get_one(ImportFile, number)
-        checked = CheckedFile(inspected=seen.inspected, report=report)
+        checked = replace(seen, report=report)
         row.state, row.import_id, row.ended_at = ImportFileState.imported, report.import_id, now
         row.result, row.version, row.hitch = checked.write_json(), checked.version, None
         session.add(row)

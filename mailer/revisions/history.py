@@ -1,10 +1,10 @@
 """Reading the history of an edition: its entries, what the files were in each, and who changed them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlmodel import Session, col
 
 from mailer.database.edition_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
@@ -140,6 +140,24 @@ def _as_entry(revision: EditionRevision, file: RevisionFile, name: str | None) -
         words_removed=file.words_removed,
         member_id=revision.member_id,
     )
+
+
+def find_last_writers(session: Session, editions: Collection[str]) -> dict[str, tuple[str, datetime]]:
+    """Return the name of the member who has last changed each of ``editions`` in Studio, and when, as far as
+    that is known."""
+    latest = (
+        select(func.max(EditionRevision.id))
+        .where(col(EditionRevision.edition).in_(editions))
+        .where(col(EditionRevision.member_id).is_not(None))
+        .where(col(EditionRevision.kind) != RevisionKind.set_aside)
+        .group_by(col(EditionRevision.edition))
+    )
+    rows = session.execute(
+        select(col(EditionRevision.edition), col(TeamMember.name), col(EditionRevision.ended_at))
+        .where(col(TeamMember.id) == col(EditionRevision.member_id))
+        .where(col(EditionRevision.id).in_(latest))
+    )
+    return {edition: (name, at) for edition, name, at in rows}
 
 
 _LOOKED_BACK = 50

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from sqlmodel import Session
 
+from editions.changes.story_order import finish_moves
 from editions.source.folder import STORIES_FOLDER
+from mailer.activity.act_journal import announce_acts
+from mailer.activity.acts import Act
+from mailer.activity.record import ActivityLine, Actor, record_line
 from mailer.database.edition_models import RevisionKind
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
@@ -56,25 +60,33 @@ class _KnownText:
 def remove_story(
     workspace: Workspace, session: Session, edition: str, story: str, *, member: Member, now: datetime
 ) -> int:
-    """Remove all files of a story; return how many. Its texts are committed to the history before the first
-    file goes; the caller commits that it was removed.
+    """Remove all files of a story and commit that; return how many. Its texts are in the history before the
+    first file goes.
 
     Raises:
         ConfigurationError: there is no such edition.
         EditionFileError: a file cannot be read or removed.
     """
     folder = workspace.edition_folder(edition)
+    line = ActivityLine(
+        actor=Actor.from_member(member), act=Act.removed_story, edition=edition, subject=story, at=now
+    )
     for _ in range(_MAX_TRIES):
         with lock_edition(workspace, session, edition):
+            finish_moves(folder)
             files = [read_edition_file(folder, name) for name in list_story_names(folder, story)]
             news = [record_outside_change(session, edition, file, now=now) for file in files]
+            if not files:
+                return 0
             if not any(news):
                 removed = [RevisedFile(name=file.name, text=None) for file in files]
-                if removed:
+                with announce_acts(workspace, [line], [folder / files[0].name]):
                     record_change(session, edition, RevisionKind.removed, removed, member=member, now=now)
-                # The original goes last: without it, a translation could not be read.
-                for file in reversed(files):
-                    _unlink(folder, file.name)
+                    record_line(session, line)
+                    # The original goes last: without it, a translation could not be read.
+                    for file in reversed(files):
+                        _unlink(folder, file.name)
+                    session.commit()
                 return len(files)
         # The texts come into the history before the files go.
         session.commit()

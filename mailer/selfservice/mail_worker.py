@@ -20,17 +20,10 @@ from sqlmodel import Session, col, select
 from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.models import QueuedTransactionalMail, TransactionalMailKind
 from mailer.dispatch.job_queue import repeat_work
-from mailer.dispatch.waiting_mails import (
-    AttemptPolicy,
-    make_unsent_outcome,
-    sign_and_send_mail,
-    was_interrupted_twice,
-)
-from mailer.errors import ConfigurationError
-from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
+from mailer.dispatch.waiting_mails import AttemptPolicy, MailKind, QueueRun
+from mailer.i18n import match_language
 from mailer.selfservice.rate_limit import MAIL_WINDOW, MailLimiter
-from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_letter
-from mailer.smtp.reply_classifier import Outcome, Verdict
+from mailer.selfservice.transactional_mails import MAIL_TEXTS, WaitingLetter
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.consent.sign_ups import request_opt_in
@@ -41,9 +34,6 @@ from subscribers.one_time_links import issue_link
 from subscribers.queries import find_kept_subscriber
 from subscribers.tokens import LinkPurpose
 
-_ATTEMPTS = AttemptPolicy(
-    lease=timedelta(minutes=30), first_wait=timedelta(minutes=1), max_wait=timedelta(minutes=30)
-)
 _POLL_SECONDS = 1.0
 _POLLS_PER_CLEANUP = 600
 
@@ -70,11 +60,12 @@ def run_mail_worker(
     """Send requested mails until ``stop`` is set. While the database is unavailable, wait and retry."""
     polls = itertools.count()
     with workspace.use_database() as engine:
+        run = QueueRun(workspace=workspace, engine=engine, clock=clock, is_stopped=stop.is_set)
 
         def send() -> None:
             if next(polls) % _POLLS_PER_CLEANUP == 0:
                 forget_counts(workspace, engine, clock)
-            send_due_mails(workspace, engine, stop=stop, clock=clock)
+            READER_MAILS.send_due(run)
 
         repeat_work(
             send,
@@ -86,26 +77,6 @@ def run_mail_worker(
         )
 
 
-def send_due_mails(
-    workspace: Workspace,
-    engine: Engine,
-    *,
-    stop: threading.Event | None = None,
-    clock: Clock = read_clock,
-) -> int:
-    """Send every mail that is due; return how many the relay accepted.
-
-    Raises:
-        ConfigurationError: a sender address, a relay or a key cannot be used. The mails wait.
-    """
-    mailed = 0
-    while (stop is None or not stop.is_set()) and has_due_mails(engine, clock):
-        claimed = claim_mail(workspace, engine, clock)
-        if claimed is not None:
-            mailed += _send(workspace, engine, claimed, clock)
-    return mailed
-
-
 def forget_counts(workspace: Workspace, engine: Engine, clock: Clock = read_clock) -> None:
     """Delete the counters of requests that have no effect any more."""
     with open_session(engine) as session:
@@ -113,60 +84,30 @@ def forget_counts(workspace: Workspace, engine: Engine, clock: Clock = read_cloc
         session.commit()
 
 
-def has_due_mails(engine: Engine, clock: Clock = read_clock) -> bool:
-    """Return whether a mail is due."""
-    with open_session(engine, read_only=True) as session:
-        now = clock(session.connection())
-        due = select(QueuedTransactionalMail.id).where(QueuedTransactionalMail.not_before <= now)
-        return session.exec(due.limit(1)).first() is not None
-
-
-def claim_mail(
-    workspace: Workspace, engine: Engine, clock: Clock = read_clock
-) -> QueuedTransactionalMail | None:
-    """Claim the next mail that is due: find its recipient and make its link. Its row belongs to no session.
-
-    Returns None if no mail is due, if this one has to wait, or if it must not be sent; its row is deleted
-    then.
-    """
-    with open_session(engine) as session:
-        now = clock(session.connection())
-        due = (
-            select(QueuedTransactionalMail)
-            .where(QueuedTransactionalMail.not_before <= now)
-            .order_by(
-                col(QueuedTransactionalMail.network_rank),
-                col(QueuedTransactionalMail.not_before),
-                col(QueuedTransactionalMail.id),
-            )
-        )
-        mail = session.exec(due.limit(1).with_for_update(skip_locked=True)).first()
-        if mail is None:
-            return None
-        limiter = _make_limiter(session, workspace, now)
-        if now - mail.asked_at > MAIL_WINDOW or was_interrupted_twice(mail):
-            session.delete(mail)
-            session.commit()
-            return None
-        if mail.token:
-            limiter.count_retry(TransactionalMailKind(mail.kind), mail.email)
-        elif (delay := limiter.find_delay(_find_email(session, mail), mail.network_rank)) is not None:
-            mail.not_before = delay
-            session.add(mail)
-            session.commit()
-            return None
-        elif _prepare(session, workspace, mail, now):
-            limiter.count_mail(mail.email)
-        else:
-            session.delete(mail)
-            session.commit()
-            return None
-        _ATTEMPTS.claim(mail, now)
-        session.add(mail)
-        session.flush()
-        session.expunge(mail)
-        session.commit()
-        return mail
+def _describe(
+    run: QueueRun, session: Session, mail: QueuedTransactionalMail, now: datetime
+) -> WaitingLetter | datetime | None:
+    """Find the recipient of a mail and make its link, before its first attempt."""
+    workspace = run.workspace
+    limiter = _make_limiter(session, workspace, now)
+    if now - mail.asked_at > MAIL_WINDOW:
+        return None
+    if mail.token:
+        limiter.count_retry(mail.kind, mail.email)
+    elif (delay := limiter.find_delay(_find_email(session, mail), mail.network_rank)) is not None:
+        return delay
+    elif _prepare(session, workspace, mail, now):
+        limiter.count_mail(mail.email)
+    else:
+        return None
+    return WaitingLetter(
+        text=MAIL_TEXTS[mail.kind],
+        kind=mail.kind,
+        envelope=normalise_address(mail.email).envelope,
+        url=f"{workspace.settings.web.base_url}{_PATHS[mail.kind]}/{mail.token}",
+        languages=(mail.language,),
+        requested_at=mail.asked_at,
+    )
 
 
 def _find_email(session: Session, mail: QueuedTransactionalMail) -> str:
@@ -280,36 +221,12 @@ def _sign_preferences_token(workspace: Workspace, subscriber_id: int) -> str:
     return signer.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
 
 
-def _send(workspace: Workspace, engine: Engine, claimed: QueuedTransactionalMail, clock: Clock) -> bool:
-    """Send a claimed mail; return whether the relay accepted it."""
-    settings, kind = workspace.settings, TransactionalMailKind(claimed.kind)
-    envelope = normalise_address(claimed.email).envelope
-    with open_session(engine, read_only=True) as session:
-        now = clock(session.connection())
-    message = build_letter(
-        MAIL_TEXTS[kind],
-        kind,
-        envelope=envelope,
-        url=f"{settings.web.base_url}{_PATHS[kind]}/{claimed.token}",
-        translator=load_translator(match_language([claimed.language]) or SOURCE_LANGUAGE),
-        settings=settings,
-        mail_id=claimed.id or 0,
-        requested_at=claimed.asked_at,
-        now=now,
-    )
-    try:
-        outcome = sign_and_send_mail(settings, workspace.root, recipient=envelope, message=message, now=now)
-    except ConfigurationError as error:
-        _record_outcome(engine, claimed, make_unsent_outcome(error), clock)
-        raise
-    _record_outcome(engine, claimed, outcome, clock)
-    return outcome.verdict is Verdict.sent
-
-
-def _record_outcome(engine: Engine, claimed: QueuedTransactionalMail, outcome: Outcome, clock: Clock) -> None:
-    row, attempts = col(QueuedTransactionalMail.id) == claimed.id, claimed.attempts
-    with engine.begin() as connection:
-        now = clock(connection)
-        _ATTEMPTS.record_outcome(
-            connection, QueuedTransactionalMail, row, outcome, attempts=attempts, now=now
-        )
+READER_MAILS = MailKind(
+    table=QueuedTransactionalMail,
+    number=col(QueuedTransactionalMail.id),
+    attempts=AttemptPolicy(
+        lease=timedelta(minutes=30), first_wait=timedelta(minutes=1), max_wait=timedelta(minutes=30)
+    ),
+    describe=_describe,
+    first=(col(QueuedTransactionalMail.network_rank),),
+)

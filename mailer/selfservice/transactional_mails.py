@@ -1,12 +1,12 @@
-"""Transactional mails: those that readers request on a page, in the reader's language, as bytes for SMTP.
+"""Letters: mails to one person, with a button, in their language, as bytes for SMTP.
 
-They contain nothing that a visitor typed, so a form filled in with someone else's address cannot be used to
-send them a text.
+Those that readers request on a page contain nothing that a visitor typed, so a form filled in with someone
+else's address cannot be used to send them a text.
 """
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from functools import cache
@@ -16,7 +16,8 @@ from types import MappingProxyType
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.database.models import TransactionalMailKind
-from mailer.i18n import Translator, gettext_noop
+from mailer.dispatch.waiting_mails import QueueRun
+from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator, match_language
 from mailer.rendering.headers import format_mailbox, format_text, write_header, write_letter_id
 from mailer.rendering.message import sender_address
 from mailer.rendering.template_context.page_builder import embed_sender_text
@@ -112,6 +113,34 @@ def quote_words(words: str) -> str:
     """Return what a letter quotes of a text: its beginning, on one line."""
     line = " ".join(words.split())
     return line if len(line) <= _QUOTED_LENGTH else f"{line[: _QUOTED_LENGTH - 1]}…"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingLetter:
+    """A letter that waits to be sent; see :func:`build_letter`. ``languages`` are its reader's, the first
+    that we have is taken."""
+
+    text: MailText
+    kind: str
+    envelope: str
+    url: str
+    languages: tuple[str, ...]
+    requested_at: datetime
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def build(self, run: QueueRun, number: int, now: datetime) -> bytes:
+        return build_letter(
+            self.text,
+            self.kind,
+            envelope=self.envelope,
+            url=self.url,
+            translator=load_translator(match_language(self.languages) or SOURCE_LANGUAGE),
+            settings=run.workspace.settings,
+            mail_id=number,
+            requested_at=self.requested_at,
+            now=now,
+            values=self.values,
+        )
 
 
 def build_letter(

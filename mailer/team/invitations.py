@@ -13,7 +13,7 @@ from mailer.database.team_models import (
     TeamInvitation,
     TeamMember,
 )
-from mailer.team.members import Member, TeamError, add_member, find_member, find_member_by_address
+from mailer.team.members import Member, TeamError, add_member, as_member, find_member, find_member_by_address
 from mailer.team.sessions import end_all_sessions
 from mailer.team.sign_in_links import LIFETIMES, create_link, delete_links_of
 from subscribers.address import normalise_address
@@ -27,7 +27,6 @@ class OpenInvitation:
 
     member: Member
     invited_by: str
-    invited_at: datetime
     is_expired: bool
     is_being_sent: bool
     reason: str
@@ -126,9 +125,8 @@ def _describe(
     session: Session, invitation: TeamInvitation, row: TeamMember, mail: SignInMail | None, now: datetime
 ) -> OpenInvitation:
     return OpenInvitation(
-        member=Member(id=row.id or 0, email=row.email, name=row.name, role=row.role, language=row.language),
+        member=as_member(row),
         invited_by=find_inviter(session, row.id or 0),
-        invited_at=invitation.invited_at,
         is_expired=invitation.invited_at + LIFETIMES[SignInLinkPurpose.invitation] <= now,
         is_being_sent=mail is not None,
         reason=mail.reason if mail is not None else "",

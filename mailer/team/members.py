@@ -49,26 +49,31 @@ def add_member(session: Session, email: str, name: str, role: Role, *, now: date
         row.name, row.role, row.removed_at = shown, role, None
     session.add(row)
     session.flush()
-    return _as_member(row)
+    return as_member(row)
 
 
 def find_member(session: Session, member_id: int) -> Member | None:
     """Find the member with this number; None if nobody has it, or they have left."""
     row = session.get(TeamMember, member_id)
-    return None if row is None or row.removed_at is not None else _as_member(row)
+    return None if row is None or row.removed_at is not None else as_member(row)
 
 
 def find_member_by_address(session: Session, email: str) -> Member | None:
     """Find the member with a normalised address; None if there is none, or they have left."""
     found = select(TeamMember).where(TeamMember.email == email, col(TeamMember.removed_at).is_(None))
     row = session.exec(found).one_or_none()
-    return None if row is None else _as_member(row)
+    return None if row is None else as_member(row)
 
 
 def list_members(session: Session) -> list[Member]:
     """List who belongs to the team, by name."""
     found = select(TeamMember).where(col(TeamMember.removed_at).is_(None))
-    return sorted(map(_as_member, session.exec(found)), key=lambda member: (member.name.lower(), member.id))
+    return sorted(map(as_member, session.exec(found)), key=lambda member: (member.name.lower(), member.id))
+
+
+def list_names(session: Session) -> dict[int, str]:
+    """Return the names of all who ever belonged to the team, by number."""
+    return {number or 0: name for number, name in session.exec(select(TeamMember.id, TeamMember.name))}
 
 
 def update_own_details(session: Session, member_id: int, *, name: str, language: str) -> None:
@@ -79,7 +84,7 @@ def update_own_details(session: Session, member_id: int, *, name: str, language:
     session.flush()
 
 
-def _as_member(row: TeamMember) -> Member:
+def as_member(row: TeamMember) -> Member:
     return Member(id=row.id or 0, email=row.email, name=row.name, role=row.role, language=row.language)
 
 

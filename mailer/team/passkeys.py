@@ -6,6 +6,7 @@ It only answers to the name of our host, so a page that imitates ours gets nothi
 
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -49,16 +50,6 @@ class PasskeyRequest:
     challenge: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Passkey:
-    """A passkey as its member sees it. ``last_used_at`` is None until it is used."""
-
-    id: int
-    name: str
-    created_at: datetime
-    last_used_at: datetime | None
-
-
 def ask_for_new_passkey(
     session: Session, member: Member, party: RelyingParty, key: SuppressionKey
 ) -> PasskeyRequest:
@@ -96,7 +87,7 @@ def add_passkey(
     *,
     name: str,
     now: datetime,
-) -> Passkey:
+) -> None:
     """Keep a passkey that a browser has made. The caller commits.
 
     Raises:
@@ -130,7 +121,6 @@ def add_passkey(
     )
     session.add(row)
     session.flush()
-    return _as_passkey(row)
 
 
 def ask_for_passkey(party: RelyingParty) -> PasskeyRequest:
@@ -192,10 +182,10 @@ def find_passkey_member(
     return member
 
 
-def list_passkeys(session: Session, member_id: int) -> list[Passkey]:
+def list_passkeys(session: Session, member_id: int) -> Sequence[MemberPasskey]:
     """List the passkeys of a member, the oldest first."""
     found = select(MemberPasskey).where(MemberPasskey.member_id == member_id)
-    return [_as_passkey(row) for row in session.exec(found.order_by(col(MemberPasskey.id))).all()]
+    return session.exec(found.order_by(col(MemberPasskey.id))).all()
 
 
 def rename_passkey(session: Session, member_id: int, passkey_id: int, name: str) -> bool:
@@ -250,7 +240,3 @@ def _parse_response(text: str) -> dict[str, Any]:
 
 def _clean_name(name: str) -> str:
     return " ".join(name.split())[:MAX_NAME_LENGTH] or "Passkey"
-
-
-def _as_passkey(row: MemberPasskey) -> Passkey:
-    return Passkey(id=row.id or 0, name=row.name, created_at=row.created_at, last_used_at=row.last_used_at)

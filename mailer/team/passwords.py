@@ -9,15 +9,14 @@ import re
 import threading
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
+from locales.phrase import WordedEnum, gettext_noop
 from mailer.database.team_models import MemberPassword
 
 if TYPE_CHECKING:
@@ -52,20 +51,22 @@ _SEQUENCES = (
 _COMMON_WORDS = ("password", "passwort", "motdepasse", "letmein", "welcome", "admin", "newsletter", "studio")
 
 
-class PasswordFault(StrEnum):
+class PasswordFault(WordedEnum):
     """Why a password is refused."""
 
-    too_short = "too_short"
-    """It has fewer than twelve characters."""
-
-    too_long = "too_long"
-    """It has more than 256 characters."""
-
-    common = "common"
-    """It is among those that are tried first: a known one, a row of keys, one sign again and again."""
-
-    own_name = "own_name"
-    """It is the member's or the organisation's name, with a few signs."""
+    too_short = (
+        "too_short",
+        gettext_noop(
+            "Use at least %(minimum)s characters. Three or four words that have nothing to do with each "
+            "other make a good password."
+        ),
+    )
+    too_long = ("too_long", gettext_noop("Use at most %(maximum)s characters."))
+    common = (
+        "common",
+        gettext_noop("This is one of the first passwords that anybody tries. Choose another."),
+    )
+    own_name = ("own_name", gettext_noop("This is made of your name or address. Choose another."))
 
 
 def find_password_fault(password: str, own_words: Iterable[str]) -> PasswordFault | None:
@@ -93,13 +94,6 @@ def normalise_password(password: str) -> str:
     return unicodedata.normalize("NFC", password)
 
 
-@dataclass(frozen=True)
-class StoredPassword:
-    """The hash of a member's password."""
-
-    hash: str
-
-
 class PasswordChecker:
     """Hashes and checks passwords, a few at a time: each takes 64 MB for a twentieth of a second."""
 
@@ -111,14 +105,14 @@ class PasswordChecker:
         with self._slots:
             return _make_hasher().hash(normalise_password(password))
 
-    def check(self, password: str, stored: StoredPassword | None) -> bool:
-        """Return whether ``password`` is the one ``stored``. Without any it takes as long, and is wrong."""
+    def check(self, password: str, stored: str | None) -> bool:
+        """Return whether ``password`` has the hash ``stored``. Without any it takes as long, and is wrong."""
         from argon2.exceptions import InvalidHashError, VerificationError
 
         try:
             with self._slots:
                 _make_hasher().verify(
-                    stored.hash if stored is not None else _NOBODYS_HASH,
+                    _NOBODYS_HASH if stored is None else stored,
                     normalise_password(password[: 2 * MAX_LENGTH]),
                 )
         except (VerificationError, InvalidHashError):
@@ -126,14 +120,15 @@ class PasswordChecker:
         return stored is not None
 
 
-def is_outdated(stored: StoredPassword) -> bool:
+def is_outdated(stored: str) -> bool:
     """Return whether a hash was made with weaker parameters than today's."""
-    return _make_hasher().check_needs_rehash(stored.hash)
+    return _make_hasher().check_needs_rehash(stored)
 
 
-def find_password(session: Session, member_id: int) -> StoredPassword | None:
+def find_password(session: Session, member_id: int) -> str | None:
+    """Return the hash of a member's password; None if they have none."""
     row = session.get(MemberPassword, member_id)
-    return None if row is None else StoredPassword(row.hash)
+    return None if row is None else row.hash
 
 
 def store_password(session: Session, member_id: int, hashed: str, *, now: datetime) -> None:

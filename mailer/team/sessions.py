@@ -12,7 +12,7 @@ import binascii
 import hmac
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,7 +21,7 @@ from hashlib import sha256
 from sqlmodel import Session, col, delete, select
 
 from mailer.database.team_models import SignInMethod, TeamMember, TeamSession
-from mailer.team.members import Member
+from mailer.team.members import Member, as_member
 from subscribers.consent.suppression import SuppressionKey
 
 _BYTES = 24
@@ -92,13 +92,7 @@ def find_signed_in(session: Session, secret: str, *, lifetime: timedelta, now: d
     row, member = found
     return SignedIn(
         session_id=row.id or 0,
-        member=Member(
-            id=member.id or 0,
-            email=member.email,
-            name=member.name,
-            role=member.role,
-            language=member.language,
-        ),
+        member=as_member(member),
         method=row.method,
         confirmed_at=row.confirmed_at,
         is_seen_lately=now - row.last_seen_at < _SEEN_EVERY,
@@ -113,36 +107,16 @@ def mark_seen(session: Session, session_id: int, *, now: datetime) -> None:
         session.add(row)
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenSession:
-    """A session as its member sees it. ``browser`` is the User-Agent, shortened."""
-
-    id: int
-    method: SignInMethod
-    browser: str
-    created_at: datetime
-    last_seen_at: datetime
-
-
 def list_team_sessions(
     session: Session, member_id: int, *, lifetime: timedelta, now: datetime
-) -> list[OpenSession]:
+) -> Sequence[TeamSession]:
     """List where a member is signed in, the one that was used last first."""
     found = (
         select(TeamSession)
         .where(TeamSession.member_id == member_id, TeamSession.last_seen_at > now - lifetime)
         .order_by(col(TeamSession.last_seen_at).desc(), col(TeamSession.id).desc())
     )
-    return [
-        OpenSession(
-            id=row.id or 0,
-            method=row.method,
-            browser=row.browser,
-            created_at=row.created_at,
-            last_seen_at=row.last_seen_at,
-        )
-        for row in session.exec(found).all()
-    ]
+    return session.exec(found).all()
 
 
 def end_own_session(session: Session, member_id: int, session_id: int) -> bool:

@@ -9,10 +9,10 @@ A mail in doubt is not sent again, as in :mod:`mailer.selfservice.mail_worker`.
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,16 +21,15 @@ from sqlmodel import Session, col, delete
 from mailer.database.engine import open_session
 from mailer.database.team_models import SignInLink, SignInLinkPurpose, SignInMail
 from mailer.dispatch.sending_settings import list_relays, make_smtp_options, merge_relay_settings
-from mailer.dispatch.waiting_mails import AttemptPolicy, MailClaim, MailKind, QueueRun, QueueRunResult
+from mailer.dispatch.waiting_mails import AttemptPolicy, MailKind, QueueRun
 from mailer.errors import ConfigurationError, MailerError
-from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator, match_language
-from mailer.selfservice.transactional_mails import MailText, build_letter
-from mailer.settings import Settings
+from mailer.i18n import gettext_noop
+from mailer.selfservice.transactional_mails import MailText, WaitingLetter
 from mailer.smtp.transport import ProbeError, probe_server
 from mailer.team.attempt_limits import forget_studio_attempts
 from mailer.team.invitations import find_inviter
 from mailer.team.member_data import delete_credentials_of_leavers
-from mailer.team.members import Member, find_member_by_address
+from mailer.team.members import find_member_by_address
 from mailer.team.sessions import delete_old_sessions, digest_secret
 from mailer.team.sign_in_links import create_link, delete_old_links
 from mailer.workspace import Workspace
@@ -67,58 +66,9 @@ _TEXTS: Mapping[SignInLinkPurpose, MailText] = MappingProxyType(
 )
 
 
-def build_sign_in_letter(
-    purpose: SignInLinkPurpose,
-    *,
-    envelope: str,
-    url: str,
-    translator: Translator,
-    settings: Settings,
-    mail_id: int,
-    requested_at: datetime,
-    now: datetime,
-    inviter: str = "",
-) -> bytes:
-    """Build the mail with a link to Studio, as bytes for SMTP. ``inviter`` is who invites, "" if unknown.
-
-    Raises:
-        ConfigurationError: the sender's address cannot be used.
-    """
-    text = _TEXTS[purpose]
-    if purpose is SignInLinkPurpose.invitation and inviter:
-        text = MailText(subject=text.subject, body=_INVITED_BY, button=text.button, after=text.after)
-    return build_letter(
-        text,
-        f"studio-{purpose.value.replace('_', '-')}",
-        envelope=envelope,
-        url=url,
-        translator=translator,
-        settings=settings,
-        mail_id=mail_id,
-        requested_at=requested_at,
-        now=now,
-        values={"inviter": inviter},
-    )
-
-
+_LINK_PATH = "/link/"
 # Who asked for a link an hour ago has asked again or gone home; who was invited has not.
 _KEPT = {SignInLinkPurpose.sign_in: timedelta(hours=1), SignInLinkPurpose.invitation: timedelta(days=3)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignInLetter:
-    """A mail with a link, ready to be sent; ``secret`` is that of its link."""
-
-    purpose: SignInLinkPurpose
-    member: Member
-    secret: str
-    language: str
-    inviter: str
-    asked_at: datetime
-
-    @property
-    def envelope(self) -> str:
-        return normalise_address(self.member.email).envelope
 
 
 def queue_link(
@@ -139,37 +89,6 @@ def queue_link(
     session.flush()
 
 
-def send_due_mails(run: QueueRun, *, address: str) -> QueueRunResult:
-    """Send every mail that is due. ``address`` is where people open Studio."""
-
-    def build(claimed: MailClaim[SignInLetter], now: datetime) -> bytes:
-        letter = claimed.mail
-        return build_sign_in_letter(
-            letter.purpose,
-            envelope=letter.envelope,
-            url=f"{address}/link/{letter.secret}",
-            translator=load_translator(letter.language),
-            settings=run.workspace.settings,
-            mail_id=claimed.number,
-            requested_at=letter.asked_at,
-            now=now,
-            inviter=letter.inviter,
-        )
-
-    return _KIND.send_due(
-        run,
-        build,
-        # As much is asked of the relay for a stranger's address, so that what the sign-in page says of the
-        # relay does not depend on whose address was typed.
-        on_nothing=lambda: _probe_relays(run.workspace),
-    )
-
-
-def claim_mail(engine: Engine, mail_id: int, now: datetime) -> MailClaim[SignInLetter] | None:
-    """Claim a mail that is due and make its link; None if it must not be sent or another has it."""
-    return _KIND.claim(engine, mail_id, now)
-
-
 def delete_old_mails(session: Session, *, now: datetime) -> None:
     """Delete the mails that nobody waits for any more. The caller commits."""
     for purpose, kept in _KEPT.items():
@@ -177,7 +96,7 @@ def delete_old_mails(session: Session, *, now: datetime) -> None:
         session.exec(delete(SignInMail).where(is_old, col(SignInMail.not_before) <= now))
 
 
-def _describe(session: Session, mail: SignInMail, now: datetime) -> SignInLetter | None:
+def _describe(run: QueueRun, session: Session, mail: SignInMail, now: datetime) -> WaitingLetter | None:
     """Make the link of a mail; None if it must not be sent."""
     member = find_member_by_address(session, mail.email)
     if member is None or now - mail.asked_at > _KEPT[mail.purpose]:
@@ -190,35 +109,29 @@ def _describe(session: Session, mail: SignInMail, now: datetime) -> SignInLetter
         browser_digest=mail.browser_digest,
         next_path=mail.next_path,
     )
-    return SignInLetter(
-        purpose=mail.purpose,
-        member=member,
-        secret=secret,
-        language=match_language([member.language, mail.language]) or SOURCE_LANGUAGE,
-        inviter=find_inviter(session, member.id),
-        asked_at=mail.asked_at,
+    text, inviter = _TEXTS[mail.purpose], find_inviter(session, member.id)
+    if mail.purpose is SignInLinkPurpose.invitation and inviter:
+        text = replace(text, body=_INVITED_BY)
+    return WaitingLetter(
+        text=text,
+        kind=f"studio-{mail.purpose.value.replace('_', '-')}",
+        envelope=normalise_address(member.email).envelope,
+        url=f"{run.studio}{_LINK_PATH}{secret}",
+        languages=(member.language, mail.language),
+        requested_at=mail.asked_at,
+        values={"inviter": inviter},
     )
 
 
-def _delete_link(connection: Connection, letter: SignInLetter) -> None:
+def _delete_link(connection: Connection, letter: WaitingLetter) -> None:
     """Delete the link of an attempt that failed: the next has one of its own."""
-    digest = digest_secret(letter.secret)
+    digest = digest_secret(letter.url.rpartition(_LINK_PATH)[2])
     connection.execute(delete(SignInLink).where(col(SignInLink.digest) == digest))
 
 
-_KIND = MailKind(
-    table=SignInMail,
-    number=col(SignInMail.id),
-    attempts=AttemptPolicy(
-        lease=timedelta(minutes=10), first_wait=timedelta(seconds=15), max_wait=timedelta(minutes=5)
-    ),
-    describe=_describe,
-    take_back=_delete_link,
-)
-
-
-def _probe_relays(workspace: Workspace) -> str:
+def _probe_relays(run: QueueRun) -> str:
     """Ask whether a relay would take a mail; "" if one would."""
+    workspace = run.workspace
     smtp, problem = workspace.settings.smtp, ""
     for relay in sorted(list_relays(smtp), key=lambda relay: relay.priority):
         if not relay.url.startswith("smtp"):
@@ -234,6 +147,20 @@ def _probe_relays(workspace: Workspace) -> str:
     return problem
 
 
+SIGN_IN_MAILS = MailKind(
+    table=SignInMail,
+    number=col(SignInMail.id),
+    attempts=AttemptPolicy(
+        lease=timedelta(minutes=10), first_wait=timedelta(seconds=15), max_wait=timedelta(minutes=5)
+    ),
+    describe=_describe,
+    take_back=_delete_link,
+    # As much is asked of the relay for a stranger's address, so that what the sign-in page says of the relay
+    # does not depend on whose address was typed.
+    find_problem=_probe_relays,
+)
+
+
 _POLL_SECONDS = 5.0
 """How soon a mail is tried again, or one sent whose process has died. A new one wakes the thread."""
 
@@ -241,15 +168,9 @@ _POLLS_PER_CLEANUP = 120
 _log = logging.getLogger(__name__)
 
 
-class MailSender(Protocol):
-    """Sends all mails of a kind that are due, such as :func:`~mailer.team.sign_in_mails.send_due_mails`."""
-
-    def __call__(self, run: QueueRun, *, address: str) -> QueueRunResult: ...
-
-
 class SignInMailer:
     """Mails the links that are asked for on the pages, in a thread of its own. ``address`` is where people
-    open Studio. ``others`` send what else Studio mails to its members."""
+    open Studio. ``others`` are what else Studio mails to its members."""
 
     def __init__(
         self,
@@ -258,9 +179,9 @@ class SignInMailer:
         *,
         address: str,
         clock: Callable[[], datetime],
-        others: Sequence[MailSender] = (),
+        others: Sequence[MailKind[Any, Any]] = (),
     ) -> None:
-        self._senders: Sequence[MailSender] = (send_due_mails, *others)
+        self._kinds: Sequence[MailKind[Any, Any]] = (SIGN_IN_MAILS, *others)
         self._workspace = workspace
         self._engine = engine
         self._address = address
@@ -309,11 +230,12 @@ class SignInMailer:
         run = QueueRun(
             workspace=self._workspace,
             engine=self._engine,
-            clock=self._clock,
+            clock=lambda _: self._clock(),
             is_stopped=self._stopped.is_set,
+            studio=self._address,
         )
-        for send in self._senders:
-            result = send(run, address=self._address)
+        for kind in self._kinds:
+            result = kind.send_due(run)
             if result.problem is not None:
                 self._report(result.problem)
 

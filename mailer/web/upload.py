@@ -3,13 +3,16 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from editions.unsafe_characters import remove_unsafe_characters
 from mailer.feedback.mime_headers import parse_parameters
+from mailer.web.dependencies import BodyDep
+from mailer.web.forms import parse_form
 
 _MAX_FILE_NAME: Final = 200
 _FILE_NAME: Final = re.compile(
@@ -77,6 +80,35 @@ def read_uploaded_form(body: bytes, content_type: str) -> UploadedForm | None:
         if (chosen := find_file_name(head)) is not None:
             file_names[field] = chosen
     return UploadedForm(values=values, file_names=file_names)
+
+
+def _read_sent_form(request: Request, body: BodyDep) -> UploadedForm:
+    kind = request.headers.get("content-type", "")
+    form = read_uploaded_form(body, kind)
+    if form is not None:
+        return form
+    if not kind.startswith("application/x-www-form-urlencoded"):
+        raise HTTPException(415)
+    values = {name: text.encode("utf-8", "replace") for name, text in parse_form(body).fields}
+    return UploadedForm(values=values, file_names={})
+
+
+SentFormDep = Annotated[UploadedForm, Depends(_read_sent_form)]
+"""A form that only our own pages send, with files or without."""
+
+_MAX_NAME_BYTES: Final = 120
+"""Most file systems take 255 bytes."""
+
+
+def clean_file_name(name: str) -> str:
+    """Return the name of an uploaded file without its folders and without what no name may have."""
+    plain = remove_unsafe_characters(re.sub(r"[\x00-\x1f/\\]", " ", name)).strip(" .")
+    stem, dot, ending = plain.rpartition(".")
+    if not dot:
+        stem, ending = plain, ""
+    ending = ending[:10]
+    short = stem.encode("utf-8")[:_MAX_NAME_BYTES].decode("utf-8", "ignore").strip() or "document"
+    return f"{short}.{ending}" if ending else short
 
 
 _MAX_HEAD: Final = 16 * 1024

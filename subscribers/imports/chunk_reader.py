@@ -17,12 +17,7 @@ from subscribers.imports.columns.layouts import OwnColumns, RawRow
 from subscribers.imports.columns.status_columns import UnknownStatusError
 from subscribers.imports.file_parts import FilePart
 from subscribers.imports.files.delimited_text import BATCH_SIZE, RowBatch
-from subscribers.imports.import_report import (
-    ImportNote,
-    PartReport,
-    RefusedRow,
-    describe_counts,
-)
+from subscribers.imports.import_report import ImportNote, PartReport, RefusedRow
 from subscribers.imports.known_subscribers import SuppressedRow
 from subscribers.imports.row_parser import OrdinaryRowParser, ParsedRow, RowParser, SubscriberDetails
 
@@ -177,7 +172,7 @@ class ChunkReader:
             unused=list(mapping.unused),
             # Of those who left only if the file has nobody else.
             samples=self._samples or self._left,
-            statuses=describe_counts(mapping.counts),
+            statuses=list(mapping.counts),
             unused_values=[
                 {"column": column, "value": value, "rows": rows} for (column, value), rows in unused
             ],

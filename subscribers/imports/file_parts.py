@@ -69,7 +69,7 @@ class ReadOptions:
     encoding: str | None = None
     delimiter: str | None = None
     columns: ColumnsFile | None = None
-    corrections: ColumnCorrections | None = None
+    corrections: ColumnCorrections = field(default_factory=ColumnCorrections)
     sheet: str | None = None
     name: str = ""
     accepts_likely_encoding: bool = True

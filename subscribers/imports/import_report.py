@@ -1,10 +1,22 @@
 """What an import reports: the outcome for each row, and how each file was read."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import chain
+from typing import Annotated, Any
 
+from pydantic import PlainSerializer, PlainValidator
+
+from locales.phrase import Phrase, load_phrase
+from subscribers.csv_format import write_pieces
 from subscribers.imports.columns.status_columns import StatusColumnCount
+
+KeptPhrase = Annotated[
+    str,
+    PlainSerializer(lambda text: text.dump() if isinstance(text, Phrase) else text),
+    PlainValidator(lambda kept: load_phrase(kept) if isinstance(kept, list) else kept),
+]
+"""A text that stays a phrase when it is kept as JSON, so that it is said in the language of its reader."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +26,7 @@ class RefusedRow:
     """
 
     row: int
-    reason: str
+    reason: KeptPhrase
     file: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -41,8 +53,7 @@ class PartReport:
     ``meaning`` maps our columns to the file's, ``unused`` are the file's other columns, and ``samples`` its
     first rows as they were read, by our columns; rows of people who left only if there are no others.
 
-    ``statuses`` says what each value of each column about status was taken for, with the number of rows:
-    ``{"column": "Status", "values": [{"value": "Active", "rows": 120, "meaning": "active"}]}``.
+    ``statuses`` says what each value of each column about status was taken for, with the number of rows.
     ``unused_values`` are values that were left out, such as sectors we do not have: ``{"column": "Topic",
     "value": "Health", "rows": 3}``. ``notes`` are sentences, and ``columns_file`` is a columns file that says
     all this, empty for our own columns.
@@ -55,13 +66,13 @@ class PartReport:
     meaning: dict[str, list[str]]
     unused: list[str]
     samples: list[dict[str, str]]
-    statuses: list[dict[str, Any]] = field(default_factory=list)
+    statuses: list[StatusColumnCount] = field(default_factory=list)
     unused_values: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     columns_file: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        return vars(self)
+        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +92,22 @@ class ImportReport:
     parts: tuple[PartReport, ...] = ()
     notes: tuple[ImportNote, ...] = ()
 
+    @property
+    def rows(self) -> int:
+        return self.added + self.updated + self.unchanged + self.suppressed + len(self.refused)
+
+    @property
+    def changes_list(self) -> bool:
+        """Whether somebody is on the list afterwards who was not, or not so."""
+        return bool(self.added or self.updated or self.suppressed)
+
+    def write_refused(self) -> Iterator[bytes]:
+        """Yield the refused rows as a CSV file, piece by piece; the reasons are in English."""
+        has_files = any(row.file for row in self.refused)
+        head = [*(["file"] if has_files else []), "row", "reason"]
+        rows = ([*([row.file] if has_files else []), str(row.row), row.reason] for row in self.refused)
+        return write_pieces(chain([head], rows), for_excel=True)
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "added": self.added,
@@ -91,17 +118,3 @@ class ImportReport:
             "parts": [part.as_dict() for part in self.parts],
             "notes": [note.as_dict() for note in self.notes],
         }
-
-
-def describe_counts(counts: Sequence[StatusColumnCount]) -> list[dict[str, Any]]:
-    """Return ``counts`` as :attr:`PartReport.statuses` has them; a meaning is None if it is not known."""
-    return [
-        {
-            "column": count.title,
-            "values": [
-                {"value": value.value, "rows": value.count, "meaning": value.meaning and value.meaning.value}
-                for value in count.values
-            ],
-        }
-        for count in counts
-    ]

@@ -85,8 +85,14 @@ def import_file(
         return importer.report(import_id=number)
 
 
-def list_imports(session: Session) -> list[ImportBatch]:
-    return list(session.exec(select(ImportBatch).order_by(col(ImportBatch.id).desc())))
+def list_imports(
+    session: Session, *, before: int | None = None, limit: int | None = None
+) -> Sequence[ImportBatch]:
+    """Return the imports with a number below ``before``, the newest first."""
+    wanted = select(ImportBatch).order_by(col(ImportBatch.id).desc()).limit(limit)
+    if before is not None:
+        wanted = wanted.where(col(ImportBatch.id) < before)
+    return session.exec(wanted).all()
 
 
 def _make_batch(name: str, parts: Sequence[FilePart], *, basis: str, now: datetime) -> ImportBatch:

@@ -11,7 +11,8 @@ an odd cell, cells are parsed one by one; a row that is refused, or takes more t
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
@@ -21,7 +22,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
 from locales.phrase import Phrase
 from subscribers.address import NO_ADDRESS, Address, normalise_address
-from subscribers.csv_format import SEPARATOR, unescape_formula
+from subscribers.csv_format import COLUMNS, SEPARATOR, unescape_formula
 from subscribers.errors import AddressError, CountryError, DetailError, SubscriberError
 from subscribers.imports.columns.layouts import OwnColumns, RawRow, fit_width
 from subscribers.models import ConsentEvent
@@ -229,6 +230,12 @@ class RowParser:
             self.tags[row.tags],
             None,
         )
+
+    def parse_samples(self, samples: Iterable[Mapping[str, str]]) -> Iterator[ParsedRow]:
+        """Yield the samples of a report as they would be stored, but for those that cannot be any more."""
+        for sample in samples:
+            with suppress(SubscriberError):
+                yield self.parse(1, RawRow._make([*(sample.get(column, "") for column in COLUMNS), None]))
 
     def parse_address(self, text: str) -> tuple[str, str]:
         """Return ``email`` and ``envelope``, as :func:`subscribers.address.normalise_address` finds them."""

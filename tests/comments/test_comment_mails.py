@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from mailer.comments.mentions import mark_read, send_due_comment_mails
+from mailer.comments.mentions import COMMENT_MAILS, mark_read
 from mailer.comments.threads import delete_comment, edit_comment, resolve_thread
 from mailer.database.edition_models import CommentMail
 from mailer.database.team_models import TeamMember
@@ -46,9 +46,10 @@ class Post:
         run = QueueRun(
             workspace=workspace or self.workspace,
             engine=self.session.get_bind(),  # type: ignore[arg-type]
-            clock=lambda: self.office.now,
+            clock=lambda _: self.office.now,
+            studio=ADDRESS,
         )
-        return send_due_comment_mails(run, address=ADDRESS)
+        return COMMENT_MAILS.send_due(run)
 
     def read(self) -> list[EmailMessage]:
         if not self.folder.exists():

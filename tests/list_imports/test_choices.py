@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from locales.phrase import Phrase
 from mailer.list_imports.checked_file import CheckedFile, ImportChoices, read_checked_file, read_choices
 from subscribers.errors import SubscriberError
-from subscribers.imports.columns.layout_guess import ColumnUse
+from subscribers.imports.columns.layout_guess import ColumnCorrections, ColumnUse
 from subscribers.imports.columns.layouts import RawRow
+from subscribers.imports.columns.status_columns import StatusColumnCount, StatusValueCount
 from subscribers.imports.columns.status_words import StatusMeaning
 from subscribers.imports.file_parts import InspectedColumn, InspectedFile
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
@@ -24,14 +25,25 @@ MEANINGS = st.sampled_from(StatusMeaning)
 
 CHOICES = st.builds(
     ImportChoices,
-    encoding=TEXT,
-    delimiter=TEXT,
-    sheet=TEXT,
-    header=st.none() | PLACES,
-    uses=st.dictionaries(PLACES, st.sampled_from(ColumnUse), max_size=4),
-    meanings=st.dictionaries(PLACES, st.dictionaries(TEXT, MEANINGS, max_size=3), max_size=3),
-    file_meaning=st.none() | MEANINGS,
+    encoding=st.none() | TEXT,
+    delimiter=st.none() | TEXT,
+    sheet=st.none() | TEXT,
+    name=TEXT,
+    corrections=st.builds(
+        ColumnCorrections,
+        header=st.none() | PLACES,
+        uses=st.dictionaries(PLACES, st.sampled_from(ColumnUse), max_size=4),
+        meanings=st.dictionaries(PLACES, st.dictionaries(TEXT, MEANINGS, max_size=3), max_size=3),
+        file_meaning=st.none() | MEANINGS,
+    ),
     basis=TEXT,
+)
+STATUSES = st.builds(
+    StatusColumnCount,
+    column=TEXT,
+    values=st.lists(
+        st.builds(StatusValueCount, value=TEXT, rows=COUNTS, meaning=st.none() | MEANINGS), max_size=3
+    ),
 )
 REPORTS = st.builds(
     ImportReport,
@@ -51,6 +63,7 @@ REPORTS = st.builds(
             meaning=st.just({"email": ["E-Mail"]}),
             unused=st.lists(TEXT, max_size=2),
             samples=st.just([{"email": "ann@example.org"}]),
+            statuses=st.lists(STATUSES, max_size=2),
         ),
         max_size=2,
     ).map(tuple),
@@ -84,12 +97,18 @@ def test_choices_are_read_as_they_were_written(choices: ImportChoices) -> None:
 
 
 @given(
-    report=st.none() | REPORTS, inspected=st.none() | INSPECTED, doubts=st.lists(TEXT, max_size=2).map(tuple)
+    report=st.none() | REPORTS,
+    inspected=st.none() | INSPECTED,
+    doubts=st.lists(TEXT, max_size=2).map(tuple),
+    unclear=st.lists(STATUSES, max_size=2).map(tuple),
 )
 def test_what_was_found_is_read_as_it_was_written(
-    report: ImportReport | None, inspected: InspectedFile | None, doubts: tuple[str, ...]
+    report: ImportReport | None,
+    inspected: InspectedFile | None,
+    doubts: tuple[str, ...],
+    unclear: tuple[StatusColumnCount, ...],
 ) -> None:
-    found = CheckedFile(inspected=inspected, report=report, doubts=doubts)
+    found = CheckedFile(inspected=inspected, report=report, doubts=doubts, unclear=unclear)
     assert read_checked_file(found.write_json()) == found
     assert read_checked_file(found.write_json()).version == found.version
 
@@ -105,7 +124,7 @@ def test_without_people_nothing_of_a_row_is_left(report: ImportReport, inspected
         "report",
         "fault",
         "doubts",
-        "statuses",
+        "unclear",
     }
 
 

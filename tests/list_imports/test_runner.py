@@ -20,9 +20,9 @@ from mailer.list_imports.checked_file import ImportChoices
 from mailer.list_imports.import_files import (
     NotWaitingError,
     OutdatedVersionError,
+    UploadWriter,
     ask_for_check,
     ask_for_import,
-    begin_upload,
     discard_import_file,
     find_upload,
     lock_upload,
@@ -32,7 +32,7 @@ from mailer.privacy.erasure import erase_person
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import unsubscribe
 from subscribers.models import ConsentRecord, ImportBatch, Subscriber
-from tests.list_imports.waiting_file import HEADER, WaitingFile, make_list
+from tests.list_imports.waiting_file import HEADER, MOST, WaitingFile, make_list
 from tests.paths import ROOT
 from tests.servers.process import wait_until
 from tests.web.site import opened_engine
@@ -70,14 +70,13 @@ def acts(engine: Engine) -> list[tuple[str, str]]:
 
 
 def test_a_dry_run_changes_nothing_and_the_import_does_what_it_said(file: WaitingFile) -> None:
-    known = file.check()
-    report = known.checked.report
+    report = file.check().report
     assert report is not None
     assert (report.added, [row.row for row in report.refused]) == (2, [3])
     assert file.count() == (0, 0)
     file.ask("signed up at the forum")
     file.make_runner().work()
-    known = file.known()
+    known = file.row()
     assert (known.state, file.count()) == (ImportFileState.imported, (2, 1))
     with Session(file.engine) as session:
         batch = session.exec(select(ImportBatch)).one()
@@ -93,7 +92,7 @@ def test_a_dry_run_changes_nothing_and_the_import_does_what_it_said(file: Waitin
 
 def test_two_clicks_and_two_programs_import_once(either_file: WaitingFile) -> None:
     either_file.check()
-    version = either_file.known().version
+    version = either_file.row().version
     either_file.ask()
     with pytest.raises(NotWaitingError):
         either_file.ask()
@@ -105,7 +104,7 @@ def test_two_clicks_and_two_programs_import_once(either_file: WaitingFile) -> No
         thread.join()
     assert either_file.count() == (2, 1)
     assert len(acts(either_file.engine)) == 1
-    assert either_file.known().version != version
+    assert either_file.row().version != version
 
 
 def test_a_list_that_changed_in_between_is_shown_anew_and_nothing_is_imported(
@@ -126,10 +125,10 @@ def test_a_list_that_changed_in_between_is_shown_anew_and_nothing_is_imported(
         session.commit()
     either_file.ask()
     either_file.make_runner().work()
-    known = either_file.known()
+    known, report = either_file.row(), either_file.checked().report
     assert (known.state, known.hitch) == (ImportFileState.checked, ImportHitch.changed)
-    assert known.checked.report is not None
-    assert (known.checked.report.added, known.checked.report.updated) == (1, 1)
+    assert report is not None
+    assert (report.added, report.updated) == (1, 1)
     assert either_file.count() == (1, 0)
     either_file.ask()
     either_file.make_runner().work()
@@ -145,10 +144,10 @@ def test_whoever_left_since_the_dry_run_stays_away(file: WaitingFile) -> None:
         unsubscribe(session, ann.id or 0, method="page", now=file.now)
         session.commit()
     again = file.add(TEXT, "again.csv")
-    known = again.check()
-    assert known.checked.report is not None
-    assert (known.checked.report.suppressed, known.checked.report.unchanged) == (1, 1)
-    assert not known.may_be_imported or known.checked.report.added == 0
+    report = again.check().report
+    assert report is not None
+    assert (report.suppressed, report.unchanged) == (1, 1)
+    assert not report.changes_list or report.added == 0
 
 
 def test_what_another_has_seen_is_not_imported(file: WaitingFile) -> None:
@@ -183,8 +182,8 @@ def test_a_killed_program_has_imported_all_or_nothing_and_the_file_says_which(
         program.wait()
     people = file.count()
     file.make_runner().work()
-    known = file.known()
-    if known.state is ImportFileState.imported:
+    known = file.row()
+    if known.state == ImportFileState.imported:
         assert (people, file.count()) == ((PEOPLE, 1), (PEOPLE, 1))
         return
     assert (known.hitch, people, file.count()) == (ImportHitch.interrupted, (0, 0), (0, 0))
@@ -202,27 +201,28 @@ def test_a_program_that_is_stopped_leaves_the_work_to_the_next(
     runner = file.make_runner()
     runner.start()
     wait_until(
-        lambda: file.row().began_at is not None or file.known().state is ImportFileState.imported,
+        lambda: file.row().began_at is not None or file.row().state == ImportFileState.imported,
         what="the import to begin",
     )
     runner.close()
-    assert file.known().state in {ImportFileState.importing, ImportFileState.imported}
-    assert file.row().began_at is None or file.known().state is ImportFileState.imported
+    assert file.row().state in {ImportFileState.importing, ImportFileState.imported}
+    assert file.row().began_at is None or file.row().state == ImportFileState.imported
     file.make_runner().work()
-    assert (file.known().state, file.count()) == (ImportFileState.imported, (PEOPLE, 1))
+    assert (file.row().state, file.count()) == (ImportFileState.imported, (PEOPLE, 1))
 
 
 def test_a_file_that_somebody_works_on_is_left_alone(file: WaitingFile) -> None:
     with lock_upload(find_upload(file.workspace, file.row().stored_as)) as is_ours:
         assert is_ours
         file.make_runner().work()
-        assert file.known().state is ImportFileState.checking
-    assert file.check().state is ImportFileState.checked
+        assert file.row().state == ImportFileState.checking
+    file.check()
+    assert file.row().state == ImportFileState.checked
 
 
 def test_a_file_that_is_gone_says_so(file: WaitingFile) -> None:
     find_upload(file.workspace, file.row().stored_as).unlink()
-    assert file.check().checked.fault == FILE_GONE
+    assert file.check().fault == FILE_GONE
 
 
 def test_files_are_kept_for_their_owner_alone_and_for_a_week(file: WaitingFile) -> None:
@@ -238,7 +238,7 @@ def test_files_are_kept_for_their_owner_alone_and_for_a_week(file: WaitingFile) 
 
 
 def test_what_a_killed_upload_left_is_deleted_and_nothing_else(file: WaitingFile) -> None:
-    stray = begin_upload(file.workspace)
+    stray = UploadWriter(file.workspace, most=MOST)
     stray.write(b"half")
     kept = find_upload(file.workspace, file.row().stored_as)
     (unfinished,) = file.workspace.uploads.glob("*.part")
@@ -259,7 +259,7 @@ def test_a_week_after_an_import_nobody_is_named_in_what_is_left_of_it(file: Wait
     result = file.row().result or ""
     assert "Narnia" not in result
     assert "example.org" not in result
-    report = file.known().checked.report
+    report = file.checked().report
     assert report is not None
     assert report.added == 2
 
@@ -277,12 +277,12 @@ def test_erasing_a_person_deletes_the_file_and_what_was_found_about_them(file: W
     erase_person(file.workspace, file.engine, "ann@example.org", method="command line", now=file.now)
     assert not any(file.workspace.uploads.iterdir())
     assert "ann@example.org" not in (file.row().result or "")
-    assert file.known().checked.report is not None
+    assert file.checked().report is not None
 
 
 def test_discarding_deletes_what_was_found_and_cannot_be_undone_by_a_late_click(file: WaitingFile) -> None:
     file.check()
-    version = file.known().version
+    version = file.row().version
     with Session(file.engine) as session:
         stored_as = discard_import_file(session, file.number, now=file.now)
         session.commit()
@@ -294,6 +294,7 @@ def test_discarding_deletes_what_was_found_and_cannot_be_undone_by_a_late_click(
 
 
 def test_a_fault_of_the_file_waits_for_a_person_with_its_reason(file: WaitingFile) -> None:
-    known = file.add("no address anywhere\n1\n", "notes.csv").check()
-    assert (known.state, known.checked.report) == (ImportFileState.checked, None)
-    assert known.checked.doubts or known.checked.fault
+    notes = file.add("no address anywhere\n1\n", "notes.csv")
+    checked = notes.check()
+    assert (notes.row().state, checked.report) == (ImportFileState.checked, None)
+    assert checked.doubts or checked.fault

@@ -8,18 +8,18 @@ from sqlmodel import Session, func, select
 
 from mailer.database.import_models import ImportFile
 from mailer.database.team_models import Role
+from mailer.list_imports.checked_file import CheckedFile, read_checked_file
 from mailer.list_imports.import_files import (
-    KnownFile,
+    UploadWriter,
     add_import_file,
     ask_for_import,
-    begin_upload,
-    find_import_file,
 )
 from mailer.list_imports.runner import ImportRunner
 from mailer.team.members import add_member
 from mailer.workspace import Workspace
 from subscribers.models import ImportBatch, Subscriber
 
+MOST = 10**7
 HEADER = "email,name,organisation,country,sectors,language,tags\n"
 
 
@@ -30,7 +30,7 @@ class WaitingFile:
         self, workspace: Workspace, engine: Engine, now: datetime, text: str, name: str = "list.csv"
     ) -> None:
         self.workspace, self.engine, self.now = workspace, engine, now
-        writer = begin_upload(workspace)
+        writer = UploadWriter(workspace, most=MOST)
         writer.write(text.encode())
         with Session(engine) as session:
             member = add_member(session, "ann@team.example.org", "Ann", Role.author, now=now)
@@ -43,7 +43,7 @@ class WaitingFile:
     def add(self, text: str, name: str) -> "WaitingFile":
         """Another file of the same member."""
         other = copy(self)
-        writer = begin_upload(self.workspace)
+        writer = UploadWriter(self.workspace, most=MOST)
         writer.write(text.encode())
         with Session(self.engine) as session:
             other.number = add_import_file(
@@ -60,19 +60,19 @@ class WaitingFile:
     def make_runner(self) -> ImportRunner:
         return ImportRunner(self.workspace, self.engine, clock=lambda: self.now)
 
-    def check(self) -> KnownFile:
+    def check(self) -> CheckedFile:
+        """Have the file checked, and return what was found."""
         self.make_runner().work()
-        return self.known()
+        return self.checked()
 
     def ask(self, basis: str = "") -> None:
-        known = self.known()
+        version = self.row().version
         with Session(self.engine) as session:
-            ask_for_import(session, self.number, version=known.version, member_id=self.member, basis=basis)
+            ask_for_import(session, self.number, version=version, member_id=self.member, basis=basis)
             session.commit()
 
-    def known(self) -> KnownFile:
-        with Session(self.engine) as session:
-            return find_import_file(session, self.number)
+    def checked(self) -> CheckedFile:
+        return read_checked_file(self.row().result)
 
     def row(self) -> ImportFile:
         with Session(self.engine) as session:

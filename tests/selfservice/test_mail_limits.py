@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from sqlmodel import Session, col
 
 from mailer.database.models import QueuedTransactionalMail, Throttle, TransactionalMailKind
+from mailer.dispatch.waiting_mails import QueueRun
 from mailer.selfservice.mail_requests import Visitor, request_mail
-from mailer.selfservice.mail_worker import claim_mail, forget_counts, send_due_mails
+from mailer.selfservice.mail_worker import READER_MAILS, forget_counts
 from mailer.selfservice.rate_limit import (
     ALL_MAILS,
     ALL_REQUESTS,
@@ -60,15 +61,24 @@ class Desk:
         )
 
     def send(self) -> int:
-        return send_due_mails(self.workspace, self.engine, clock=self.clock)
+        return READER_MAILS.send_due(self.make_run()).sent
+
+    def make_run(self) -> QueueRun:
+        return QueueRun(workspace=self.workspace, engine=self.engine, clock=self.clock)
+
+    def claim(self) -> str:
+        """The recipient of the next mail that is due, which is claimed; "" if it may not be sent now."""
+        run = self.make_run()
+        number = READER_MAILS.find_due(run)
+        claimed = None if number is None else READER_MAILS.claim(run, number)
+        return "" if claimed is None else claimed.mail.envelope
 
     def claim_all(self) -> list[str]:
         """The recipients whose mails may be sent now, in the order of the queue."""
         claimed = []
         for _ in range(self.count_queued()):
-            mail = claim_mail(self.workspace, self.engine, self.clock)
-            if mail is not None:
-                claimed.append(mail.email)
+            if email := self.claim():
+                claimed.append(email)
         return claimed
 
     def count_queued(self) -> int:
@@ -130,7 +140,7 @@ def test_a_mail_whose_senders_keep_dying_is_tried_twice(workspace: Workspace) ->
         desk.ask("victim@target.example")
         claimed = 0
         for _ in range(40):
-            claimed += claim_mail(desk.workspace, engine, desk.clock) is not None
+            claimed += desk.claim() != ""
             desk.now += timedelta(minutes=31)
         assert (claimed, desk.count_queued()) == (2, 0)
 
@@ -226,12 +236,7 @@ def test_a_reader_does_not_wait_behind_a_flood(either_workspace: Workspace) -> N
         for number in range(12):
             desk.ask(f"v{number}@victim{number % 9}.example", f"2001:db8:1:{number:x}::1")
         desk.ask("mei@example.org", "198.51.100.7")
-        first = claim_mail(desk.workspace, engine, desk.clock)
-        second = claim_mail(desk.workspace, engine, desk.clock)
-        assert [mail and mail.email for mail in (first, second)] == [
-            "v0@victim0.example",
-            "mei@example.org",
-        ]
+        assert [desk.claim(), desk.claim()] == ["v0@victim0.example", "mei@example.org"]
 
 
 def test_a_flood_to_a_domain_leaves_half_of_it_to_its_readers(workspace: Workspace) -> None:

@@ -16,7 +16,8 @@ from mailer.database.team_models import (
     TeamInvitation,
     TeamMember,
 )
-from mailer.dispatch.waiting_mails import QueueRun, QueueRunResult
+from mailer.dispatch.waiting_mails import MailClaim, QueueRun, QueueRunResult
+from mailer.selfservice.transactional_mails import WaitingLetter
 from mailer.settings import SmtpSettings
 from mailer.team.invitations import (
     accept_invitation,
@@ -26,7 +27,7 @@ from mailer.team.invitations import (
 )
 from mailer.team.members import Member, TeamError, add_member
 from mailer.team.sessions import digest_secret
-from mailer.team.sign_in_mails import claim_mail, delete_old_mails, queue_link, send_due_mails
+from mailer.team.sign_in_mails import SIGN_IN_MAILS, delete_old_mails, queue_link
 from mailer.workspace import Workspace
 from tests.servers.misbehaving_smtp import MisbehavingServer, Rule, Stage
 from tests.web.site import opened_engine
@@ -62,8 +63,11 @@ def ask(engine: Engine, email: str = "ann@example.org") -> None:
 
 
 def send(workspace: Workspace, engine: Engine, after: timedelta = timedelta(0)) -> QueueRunResult:
-    run = QueueRun(workspace=workspace, engine=engine, clock=lambda: NOW + after)
-    return send_due_mails(run, address=ADDRESS)
+    return SIGN_IN_MAILS.send_due(make_run(workspace, engine, after))
+
+
+def make_run(workspace: Workspace, engine: Engine, after: timedelta = timedelta(0)) -> QueueRun:
+    return QueueRun(workspace=workspace, engine=engine, clock=lambda _: NOW + after, studio=ADDRESS)
 
 
 def count_rows(engine: Engine, model: type[SignInMail] | type[SignInLink]) -> int:
@@ -131,14 +135,18 @@ def test_a_mail_in_doubt_is_not_sent_again_and_its_link_works(workspace: Workspa
 def test_a_sender_that_dies_is_followed_by_one_more_attempt(workspace: Workspace, engine: Engine) -> None:
     ask(engine)
     with Session(engine) as session:
-        mail_id = session.exec(select(SignInMail.id)).one()
-    assert claim_mail(engine, mail_id or 0, NOW) is not None
+        mail_id = session.exec(select(SignInMail.id)).one() or 0
+
+    def claim(minutes: int) -> MailClaim[WaitingLetter] | None:
+        return SIGN_IN_MAILS.claim(make_run(workspace, engine, timedelta(minutes=minutes)), mail_id)
+
+    assert claim(0) is not None
     # It has died. Nobody takes the mail while its lease lasts.
-    assert claim_mail(engine, mail_id or 0, NOW + timedelta(minutes=9)) is None
-    again = claim_mail(engine, mail_id or 0, NOW + timedelta(minutes=10))
+    assert claim(9) is None
+    again = claim(10)
     assert again is not None
     assert again.attempts == 2
-    assert claim_mail(engine, mail_id or 0, NOW + timedelta(minutes=20)) is None
+    assert claim(20) is None
     assert count_rows(engine, SignInMail) == 0
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import Connection, insert, select
-from sqlmodel import col, delete
+from sqlmodel import Session, col, delete
 
-from locales.phrase import Phrase
+from locales.phrase import Phrase, WordedEnum, gettext_noop
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
 from mailer.campaigns.approvals.changes import (
     SendingOptions,
@@ -27,6 +26,8 @@ from mailer.campaigns.approvals.rounds import Round, end_round, find_round, free
 from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.content_versions import GONE
 from mailer.campaigns.corrections import SEPARATOR
+from mailer.campaigns.delivery_history import read_segment
+from mailer.campaigns.preparation.preparation import Preparation
 from mailer.database.approval_models import (
     ApprovalAnswer,
     ApprovalComment,
@@ -35,30 +36,67 @@ from mailer.database.approval_models import (
     ApprovalVerdict,
     RoundState,
 )
+from mailer.database.models import Campaign
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import Settings
 from mailer.workspace import Workspace
+from subscribers.errors import SubscriberError
 
 MAX_WORDS_LENGTH = 4000
 
 
-class AnswerFault(StrEnum):
+class AnswerFault(WordedEnum):
     """A reason why an answer was not written down."""
 
-    gone = "gone"
-    ended = "ended"
+    gone = ("gone", gettext_noop("This request is not there any more."))
 
-    replaced = "replaced"
-    """Something else was seen than what is asked for now."""
+    ended = (
+        "ended",
+        gettext_noop(
+            "This request has ended, so your answer was not taken. If the approval is asked for again, you "
+            "will find it here."
+        ),
+    )
 
-    changed = "changed"
-    """What was asked for has changed since."""
+    replaced = (
+        "replaced",
+        gettext_noop(
+            "Your answer was not taken: the approval was asked for again while you read. Look at what is "
+            "asked for now."
+        ),
+    )
 
-    answered = "answered"
-    not_asked = "not_asked"
-    author = "author"
-    no_author = "no_author"
-    no_words = "no_words"
+    changed = (
+        "changed",
+        gettext_noop(
+            "Your answer was not taken, because this has changed since you were asked. Whoever asked has to "
+            "ask again."
+        ),
+    )
+
+    answered = (
+        "answered",
+        gettext_noop("You have answered already. If the approval is asked for again, you can answer anew."),
+    )
+
+    not_asked = ("not_asked", gettext_noop("You are not asked in this step."))
+
+    author = (
+        "author",
+        gettext_noop(
+            "You wrote in this edition or asked for its approval, and another person has to approve it."
+        ),
+    )
+
+    no_author = (
+        "no_author",
+        gettext_noop(
+            "Nobody knows who wrote this edition, so nobody can approve it as another person. Name its "
+            "authors in its details first."
+        ),
+    )
+
+    no_words = ("no_words", gettext_noop("Say what has to change."))
 
 
 class AnswerRefusedError(ApprovalRefusedError):
@@ -70,16 +108,35 @@ class AnswerRefusedError(ApprovalRefusedError):
         super().__init__(message)
 
 
+def find_current_options(
+    session: Session, settings: Settings, campaign: Campaign, prepared: Preparation | None
+) -> SendingOptions | None:
+    """Return what is decided about a campaign now; None if nobody has chosen a segment, or it is not valid
+    any more."""
+    if prepared is None or not prepared.is_open:
+        return SendingOptions(
+            segment=campaign.segment, again=campaign.again, counts_clicks=campaign.counts_clicks
+        )
+    decided = prepared.decisions.resolve(settings.campaigns)
+    try:
+        segment = read_segment(decided.segment or "", settings, session).text
+    except SubscriberError:
+        return None
+    return SendingOptions(segment=segment, again=decided.again, counts_clicks=bool(decided.count_clicks))
+
+
 def list_round_changes(
     connection: Connection,
     workspace: Workspace,
     asked: Round,
     *,
     compiled: Sequence[CompiledEdition],
-    options: SendingOptions,
+    options: SendingOptions | None,
 ) -> tuple[str, ...]:
     """Return what has changed since ``asked``: in ``compiled``, the content as it is, which is empty if it
-    has errors; in the ``options`` as they are now; and in the settings."""
+    has errors; in the ``options`` of :func:`find_current_options`; and in the settings."""
+    if options is None:
+        return (Phrase(gettext_noop("the segment, which is not chosen or not valid any more")),)
     if not compiled:
         return (Phrase(GONE, edition=asked.edition),)
     changed = list_changed_options(asked.options, options)

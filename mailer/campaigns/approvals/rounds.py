@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlmodel import col
 
 from editions.errors import Problem, ProblemLevel
+from locales.languages import language_name
 from mailer.campaigns.approvals.changes import FrozenState, SendingOptions
 from mailer.campaigns.approvals.steps import (
     AnswerComment,
@@ -49,6 +50,10 @@ class AskedVariant:
     stories: tuple[int, ...]
     readers: int
 
+    @property
+    def language_name(self) -> str:
+        return language_name(self.language)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RoundFacts:
@@ -76,6 +81,10 @@ class RoundFacts:
         asked = self.variants[number - 1]
         stories = tuple(self.slugs[place] for place in asked.stories)
         return Variant(language=asked.language, stories=stories, named=False)
+
+    def is_whole(self, variant: AskedVariant) -> bool:
+        """Return whether a variant has every story, in the edition's own order."""
+        return variant.stories == tuple(range(len(self.slugs)))
 
     def list_problems(self) -> tuple[Problem, ...]:
         return tuple(

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from locales.phrase import WordedEnum, gettext_noop
+
 
 class ChecklistItem(StrEnum):
     """Something that a campaign needs, in the order in which one does it."""
@@ -35,19 +37,18 @@ class ChecklistItem(StrEnum):
     """An approval of exactly this."""
 
 
-class ItemStatus(StrEnum):
+class ItemStatus(WordedEnum):
     """How far an item is."""
 
-    done = "done"
-    """Nothing is left to do."""
+    done = ("done", gettext_noop("Done"), "right")
 
-    to_do = "to_do"
+    to_do = ("to_do", gettext_noop("To do"), "careful")
     """Somebody should do something; whether they must is for the settings to say."""
 
-    blocked = "blocked"
+    blocked = ("blocked", gettext_noop("In the way"), "wrong")
     """Nothing can be asked for or launched like this."""
 
-    waiting = "waiting"
+    waiting = ("waiting", gettext_noop("Not yet"))
     """It cannot be said yet: it is being looked for, or another item comes first."""
 
 

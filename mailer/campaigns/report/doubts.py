@@ -7,12 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, func, select, text
 from sqlmodel import col
 
+from locales.phrase import WordedEnum, gettext_noop
 from mailer.campaigns.doubt_resolution import DECISIONS, RELAY_LOG
 from mailer.campaigns.report.reasons import mask_words
 from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage, FeedbackState
@@ -73,39 +73,45 @@ def make_message_id(campaign_id: int, subscriber_id: int, workspace: Workspace) 
     return message_id(campaign_id, subscriber_id, domain, signer)
 
 
-class DoubtCause(StrEnum):
+class DoubtCause(WordedEnum):
     """Causes of doubt about a delivery."""
 
-    silence = "silence"
-    """The whole message was sent, and the server did not answer in time."""
-
-    lost = "lost"
-    """The whole message was sent, and the connection broke before the server answered."""
-
-    unclear = "unclear"
-    """The whole message was sent, and the server's answer means neither yes nor no."""
-
-    interrupted = "interrupted"
-    """The dispatcher stopped after it had begun, so the message was sent in whole, in part or not at all."""
-
-    unknown = "unknown"
+    silence = (
+        "silence",
+        gettext_noop("The whole message was sent. The mail server did not answer in time."),
+    )
+    lost = (
+        "lost",
+        gettext_noop("The whole message was sent. The connection broke before the mail server answered."),
+    )
+    unclear = (
+        "unclear",
+        gettext_noop("The whole message was sent. The mail server’s answer says neither yes nor no."),
+    )
+    interrupted = (
+        "interrupted",
+        gettext_noop(
+            "Our program stopped while it was sending the message. All of it may have been sent, or nothing."
+        ),
+    )
+    unknown = ("unknown", gettext_noop("Whether the whole message was sent is not known."))
     """Something else, which the reason says."""
 
 
-class DoubtSettlement(StrEnum):
+class DoubtSettlement(WordedEnum):
     """Ways in which a delivery in doubt was settled."""
 
-    person = "person"
-    log = "log"
+    person = ("person", gettext_noop("Somebody of the team decided."))
+    log = ("log", gettext_noop("The relay’s log says so."))
+    proof = ("proof", gettext_noop("What they did, or what came back, proves that they have it."))
 
-    proof = "proof"
-    """What the reader did, or what came back, proved that they have it."""
+    rule = ("rule", gettext_noop("The campaign’s settings say to send it again."))
+    """It is sent again without asking."""
 
-    rule = "rule"
-    """The campaign's rule: it is sent again without asking."""
+    reply = ("reply", gettext_noop("The mail server answered later."))
 
-    reply = "reply"
     other = "other"
+    """Of this there are only technical details."""
 
 
 def find_doubt_cause(code: int | None, reason: str) -> DoubtCause:

@@ -20,7 +20,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection, Engine, exists, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.lifecycle import find_campaign
@@ -38,17 +38,12 @@ from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.report_models import CampaignReportPart, QueuedReportMail, ReportPart
 from mailer.dispatch.job_queue import OBSTACLES, repeat_work
-from mailer.dispatch.waiting_mails import (
-    AttemptPolicy,
-    make_unsent_outcome,
-    sign_and_send_mail,
-    was_interrupted_twice,
-)
-from mailer.errors import ConfigurationError, MailerError
+from mailer.dispatch.waiting_mails import AttemptPolicy, MailKind, QueueRun, sign_and_send_mail
+from mailer.errors import MailerError
 from mailer.rendering.headers import format_mailbox, format_text, write_header
 from mailer.rendering.message import sender_address
 from mailer.settings import Settings
-from mailer.smtp.reply_classifier import Outcome, Verdict
+from mailer.smtp.reply_classifier import Verdict
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
@@ -195,9 +190,6 @@ def _jinja_env(subtype: str) -> Environment:
 
 
 _POLL_SECONDS: Final = 15.0
-_ATTEMPTS: Final = AttemptPolicy(
-    lease=timedelta(minutes=30), first_wait=timedelta(minutes=1), max_wait=timedelta(hours=1)
-)
 _TRIED_FOR: Final = timedelta(days=2)
 _NOT_OLDER_THAN: Final = timedelta(days=7)
 """A report that was due longer ago is not mailed: the setting is new, or no worker ran."""
@@ -219,11 +211,12 @@ def run_report_worker(
 ) -> None:
     """Count figures and mail reports until ``stop`` is set. While the database is unavailable, wait."""
     with workspace.use_database() as engine:
+        run = QueueRun(workspace=workspace, engine=engine, clock=clock, is_stopped=stop.is_set)
 
         def work() -> None:
             count_outdated_parts(workspace, engine, stop=stop, clock=clock)
             queue_due_reports(workspace, engine, clock=clock)
-            send_due_reports(workspace, engine, stop=stop, clock=clock)
+            REPORT_MAILS.send_due(run)
 
         repeat_work(
             work,
@@ -285,91 +278,49 @@ def _queue(engine: Engine, campaign_id: int, addresses: Sequence[str], now: date
     return True
 
 
-def send_due_reports(
-    workspace: Workspace, engine: Engine, *, stop: threading.Event | None = None, clock: Clock = read_clock
-) -> int:
-    """Send every report that is due; return how many mails the relay accepted.
+@dataclass(frozen=True, kw_only=True)
+class ReportMail:
+    """The report of a campaign to one address of the team. A ``fresh`` one counts what is counted rarely."""
 
-    Raises:
-        ConfigurationError: a sender address, a relay or a key cannot be used. The mails wait.
-    """
-    sent = 0
-    while (stop is None or not stop.is_set()) and (claimed := claim_report(engine, clock)) is not None:
-        sent += _send_claimed(workspace, engine, claimed, clock)
-    return sent
+    campaign_id: int
+    address: str
+    queued_at: datetime
+    fresh: bool = False
 
+    @property
+    def envelope(self) -> str:
+        return normalise_address(self.address).envelope
 
-def claim_report(engine: Engine, clock: Clock = read_clock) -> QueuedReportMail | None:
-    """Claim the next mail that is due; None if there is none.
-
-    What was tried for two days, or was interrupted twice, is deleted.
-    """
-    while True:
-        with open_session(engine) as session:
-            now = clock(session.connection())
-            due = select(QueuedReportMail).where(col(QueuedReportMail.not_before) <= now)
-            first = due.order_by(col(QueuedReportMail.not_before), col(QueuedReportMail.id)).limit(1)
-            mail = session.scalars(first.with_for_update(skip_locked=True)).first()
-            if mail is None:
-                return None
-            if now - mail.queued_at > _TRIED_FOR or was_interrupted_twice(mail):
-                session.delete(mail)
-                session.commit()
-                continue
-            _ATTEMPTS.claim(mail, now)
-            session.add(mail)
-            session.commit()
-            session.refresh(mail)
-            session.expunge(mail)
-            return mail
-
-
-def _send_claimed(workspace: Workspace, engine: Engine, claimed: QueuedReportMail, clock: Clock) -> bool:
-    count_outdated_parts(workspace, engine, only=claimed.campaign_id, clock=clock)
-    try:
-        outcome = _send(
-            workspace, engine, claimed.campaign_id, claimed.address, queued_at=claimed.queued_at, clock=clock
-        )
-    except ConfigurationError as error:
-        _record_outcome(engine, claimed, make_unsent_outcome(error), clock)
-        raise
-    _record_outcome(engine, claimed, outcome, clock)
-    return outcome.verdict is Verdict.sent
-
-
-def _record_outcome(engine: Engine, claimed: QueuedReportMail, outcome: Outcome, clock: Clock) -> None:
-    """Delete the row of a mail that is finished, or set the time of the next attempt."""
-    this = col(QueuedReportMail.id) == claimed.id
-    with engine.begin() as connection:
-        _ATTEMPTS.record_outcome(
-            connection, QueuedReportMail, this, outcome, attempts=claimed.attempts, now=clock(connection)
+    def build(self, run: QueueRun, number: int, now: datetime) -> bytes:  # noqa: ARG002
+        settings = run.workspace.settings
+        if not self.fresh:
+            count_outdated_parts(run.workspace, run.engine, only=self.campaign_id, clock=run.clock)
+        with open_session(run.engine, read_only=True) as session:
+            report = report_campaign(session, self.campaign_id, run.workspace, fresh=self.fresh)
+        return build_report_mail(
+            report,
+            envelope=self.envelope,
+            settings=settings,
+            vocabulary=vocabulary_of(settings),
+            queued_at=self.queued_at,
+            now=now,
         )
 
 
-def _send(
-    workspace: Workspace,
-    engine: Engine,
-    campaign_id: int,
-    address: str,
-    *,
-    queued_at: datetime,
-    clock: Clock,
-    fresh: bool = False,
-) -> Outcome:
-    """Build the mail, sign it and hand it to the first relay that accepts it."""
-    settings, envelope = workspace.settings, normalise_address(address).envelope
-    with open_session(engine, read_only=True) as session:
-        now = clock(session.connection())
-        found = report_campaign(session, campaign_id, workspace, fresh=fresh)
-    message = build_report_mail(
-        found,
-        envelope=envelope,
-        settings=settings,
-        vocabulary=vocabulary_of(settings),
-        queued_at=queued_at,
-        now=now,
-    )
-    return sign_and_send_mail(settings, workspace.root, recipient=envelope, message=message, now=now)
+def _describe(_: QueueRun, __: Session, row: QueuedReportMail, now: datetime) -> ReportMail | None:
+    if now - row.queued_at > _TRIED_FOR:
+        return None
+    return ReportMail(campaign_id=row.campaign_id, address=row.address, queued_at=row.queued_at)
+
+
+REPORT_MAILS = MailKind(
+    table=QueuedReportMail,
+    number=col(QueuedReportMail.id),
+    attempts=AttemptPolicy(
+        lease=timedelta(minutes=30), first_wait=timedelta(minutes=1), max_wait=timedelta(hours=1)
+    ),
+    describe=_describe,
+)
 
 
 def mail_report(
@@ -393,8 +344,15 @@ def mail_report(
     with open_session(engine, read_only=True) as session:
         find_campaign(session, campaign_id)
         now = clock(session.connection())
+    run = QueueRun(workspace=workspace, engine=engine, clock=clock)
     for address in valid:
-        outcome = _send(workspace, engine, campaign_id, address, queued_at=now, clock=clock, fresh=True)
+        mail = ReportMail(campaign_id=campaign_id, address=address, queued_at=now, fresh=True)
+        outcome = sign_and_send_mail(
+            *(workspace.settings, workspace.root),
+            recipient=mail.envelope,
+            message=mail.build(run, 0, now),
+            now=now,
+        )
         if outcome.verdict is not Verdict.sent:
             raise ReportMailError(
                 f"The relay did not accept the report for {address} ({outcome.verdict.value}): "

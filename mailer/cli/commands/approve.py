@@ -153,8 +153,8 @@ def approve(
     from mailer.campaigns.report.summary import summarise_campaign
     from mailer.database.engine import open_session
 
-    workspace, now = context.open_workspace(), datetime.now(UTC)
-    with context.open_database(workspace) as engine:
+    workspace, now = context.workspace, datetime.now(UTC)
+    with context.open_database() as engine:
         with open_session(engine, read_only=True) as session:
             segment = read_segment(workspace.settings, query, session)
         plan = plan_campaign(

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from mailer.campaigns.report.clicks import ClickCell, ClickReport
-    from mailer.workspace import Workspace
 
 _LABEL_WIDTH = 48
 _CSV_HEAD = ("link", "story", "label", "url", "country", "sector", "people", "programs")
@@ -48,11 +47,10 @@ def clicks(context: CliContext, campaign_id: int, output: Path | None, as_json: 
     from mailer.campaigns.lifecycle import find_campaign
     from mailer.campaigns.report.clicks import read_clicks
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         find_campaign(session, campaign_id)
-    _count_due(context, workspace)
-    with context.read_session(workspace) as session:
+    _count_due(context)
+    with context.read_session() as session:
         report = read_clicks(session.connection(), campaign_id)
     if as_json:
         emit_json(None if report is None else report.as_dict())
@@ -67,15 +65,15 @@ def clicks(context: CliContext, campaign_id: int, output: Path | None, as_json: 
         _print_report(report)
 
 
-def _count_due(context: CliContext, workspace: Workspace) -> None:
+def _count_due(context: CliContext) -> None:
     from mailer.database.engine import read_clock
     from mailer.feedback.clicks.click_counter import count_due_clicks
     from mailer.feedback.context import FeedbackContext
 
-    with context.open_database(workspace) as engine:
+    with context.open_database() as engine:
         with engine.connect().execution_options(read_only=True) as connection:
             now = read_clock(connection)
-        count_due_clicks(FeedbackContext(workspace=workspace, engine=engine), now=now)
+        count_due_clicks(FeedbackContext(workspace=context.workspace, engine=engine), now=now)
 
 
 def _print_report(report: ClickReport) -> None:

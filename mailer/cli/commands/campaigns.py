@@ -79,11 +79,11 @@ def resolve(
     from mailer.campaigns.doubt_resolution import resolve_by_hand, resolve_by_log
 
     _check_choice(address, everybody, arrived, send_again, logs, not_found_resend)
-    workspace, now = context.open_workspace(), datetime.now(UTC)
-    with context.open_database(workspace) as engine:
+    now = datetime.now(UTC)
+    with context.open_database() as engine:
         if logs:
             found = resolve_by_log(
-                workspace,
+                context.workspace,
                 engine,
                 campaign_id,
                 logs,
@@ -95,7 +95,7 @@ def resolve(
             )
         else:
             found = resolve_by_hand(
-                workspace, engine, campaign_id, address, arrived=arrived, dry_run=dry_run, now=now
+                context.workspace, engine, campaign_id, address, arrived=arrived, dry_run=dry_run, now=now
             )
     if as_json:
         emit_json({**found.as_dict(), "dry_run": dry_run})
@@ -178,9 +178,10 @@ def list_(context: CliContext, as_json: bool) -> None:
     """List all campaigns, newest first: when, with which subject, to whom, and how far they are."""
     from mailer.campaigns.report.summary import list_campaigns
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
-        summaries = [approve.with_checks(session, workspace, found) for found in list_campaigns(session)]
+    with context.read_session() as session:
+        summaries = [
+            approve.with_checks(session, context.workspace, found) for found in list_campaigns(session)
+        ]
     if as_json:
         emit_json([summary.as_dict() for summary in summaries])
         return
@@ -245,8 +246,7 @@ def archive(context: CliContext, campaign_id: int, off: bool) -> None:
 
     from mailer.campaigns.lifecycle import set_archived
 
-    workspace = context.open_workspace()
-    with context.open_database(workspace) as engine, Session(engine) as session:
+    with context.open_database() as engine, Session(engine) as session:
         set_archived(session, campaign_id, archived=not off)
         session.commit()
     say(f"Campaign {campaign_id} is {'no longer' if off else 'now'} in the archive.")
@@ -260,9 +260,8 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     """Show the state of a campaign and its numbers."""
     from mailer.campaigns.report.summary import describe_counts, summarise_campaign
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
-        summary = approve.with_checks(session, workspace, summarise_campaign(session, campaign_id))
+    with context.read_session() as session:
+        summary = approve.with_checks(session, context.workspace, summarise_campaign(session, campaign_id))
     if as_json:
         emit_json(summary.as_dict())
         return
@@ -338,7 +337,7 @@ def metrics(context: CliContext) -> None:
     """
     from mailer.campaigns.metrics import export_metrics
 
-    with context.open_database(context.open_workspace()) as engine:
+    with context.open_database() as engine:
         click.echo(export_metrics(engine), nl=False)
 
 
@@ -377,13 +376,12 @@ def reschedule(context: CliContext, campaign_id: int, time: str) -> None:
     from mailer.database.engine import read_clock
 
     at = parse_start_time(time)
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         done = reschedule_campaign(
             session,
             campaign_id,
             at=at,
-            settings=workspace.settings.campaigns,
+            settings=context.workspace.settings.campaigns,
             now=read_clock(session.connection()),
         )
     if not done.is_moved:
@@ -397,8 +395,7 @@ def reschedule(context: CliContext, campaign_id: int, time: str) -> None:
 
 
 def _change_state(context: CliContext, campaign_id: int, change: Callable[..., None], new_state: str) -> None:
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         change(session, campaign_id, now=datetime.now(UTC))
     say(f"Campaign {campaign_id} is {new_state}.")
 

@@ -27,7 +27,6 @@ from mailer.cli.send_options import (
 
 if TYPE_CHECKING:
     from mailer.campaigns.correction_plan import CorrectionPlan
-    from mailer.workspace import Workspace
 
 
 @click.command()
@@ -79,24 +78,24 @@ def correct(
 
     if run.confirm and approver:
         raise click.UsageError("--approve records an approval, and --confirm sends. Use one of them.")
-    workspace = context.open_workspace()
-    with context.open_database(workspace) as engine:
+    workspace = context.workspace
+    with context.open_database() as engine:
         planned = plan_correction(workspace, engine, edition, story, note, now=datetime.now(UTC))
     if approver:
-        _approve(context, workspace, planned, approver, as_json=run.as_json)
+        _approve(context, planned, approver, as_json=run.as_json)
     elif run.confirm:
         # It is shown at its story, and the archive lists editions only.
         policy = InDoubtPolicy(in_doubt) if in_doubt else None
         options = LaunchOptions(rate=run.rate, in_doubt=policy, canary=0, archived=False, by=run.by)
         if not run.as_json:
             _tell_audience(planned)
-        launch_and_send(context, workspace, planned.plan, options, run)
+        launch_and_send(context, planned.plan, options, run)
     else:
         if not run.as_json:
             _tell_audience(planned)
         plan = planned.plan.as_dict()
         found = {name: value for name, value in planned.as_dict().items() if name not in plan}
-        preview_plan(context, workspace, planned.plan, run, more=found)
+        preview_plan(context, planned.plan, run, more=found)
 
 
 def _tell_audience(planned: CorrectionPlan) -> None:
@@ -121,13 +120,11 @@ def _tell_audience(planned: CorrectionPlan) -> None:
         )
 
 
-def _approve(
-    context: CliContext, workspace: Workspace, planned: CorrectionPlan, name: str, *, as_json: bool
-) -> None:
+def _approve(context: CliContext, planned: CorrectionPlan, name: str, *, as_json: bool) -> None:
     from mailer.campaigns.approvals.settlement import approve
 
-    with context.open_database(workspace) as engine:
-        approval = approve(engine, workspace, planned.plan, by=name, now=datetime.now(UTC))
+    with context.open_database() as engine:
+        approval = approve(engine, context.workspace, planned.plan, by=name, now=datetime.now(UTC))
     log_act(context, Act.approved_campaign, campaign_id=approval.campaign_id, detail=f"as {name}")
     if as_json:
         emit_json(approval.as_dict())
@@ -144,8 +141,7 @@ def corrections(context: CliContext, edition: str, as_json: bool) -> None:
     """List the corrections of an edition that were sent, oldest first."""
     from mailer.campaigns.corrections import list_sent_corrections
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         found = list_sent_corrections(session.connection(), [edition])
     if as_json:
         emit_json([sent.as_dict() for sent in found])

@@ -48,7 +48,7 @@ def doctor(
         return
     from mailer.doctor import Health, diagnose_workspace
 
-    workspace = context.open_workspace()
+    workspace = context.workspace
     findings = everything = (
         diagnose_workspace(workspace) if message_file is None else _check_message(workspace, message_file)
     )

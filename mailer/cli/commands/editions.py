@@ -42,7 +42,7 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
         raise click.UsageError("Give the name of an edition, or a check to explain with --explain CODE.")
     from mailer.campaigns.preflight import run_preflight_for_list
 
-    report = run_preflight_for_list(context.open_workspace(), edition, today=datetime.now(UTC).date())
+    report = run_preflight_for_list(context.workspace, edition, today=datetime.now(UTC).date())
     if online:
         from mailer.campaigns.preflight import add_link_problems
 
@@ -130,9 +130,7 @@ def render(
     """
     from mailer.campaigns.outbox import render_sample
 
-    data = render_sample(
-        context.open_workspace(), edition, output_format=form, address=address, language=language
-    )
+    data = render_sample(context.workspace, edition, output_format=form, address=address, language=language)
     if output is None:
         click.echo(data, nl=False)
     else:
@@ -161,8 +159,8 @@ def preview(context: CliContext, edition: str, port: int, open_browser: bool) ->
     from mailer.web.access import LocalAccess
     from mailer.web.preview import create_preview_app
 
-    workspace, access = context.open_workspace(), LocalAccess()
-    app = create_preview_app(workspace, edition, access=access)
+    access = LocalAccess()
+    app = create_preview_app(context.workspace, edition, access=access)
     say(f"Previewing {edition}. Press Ctrl-C to stop.")
     serve_local_page(
         app,
@@ -170,7 +168,7 @@ def preview(context: CliContext, edition: str, port: int, open_browser: bool) ->
         title="the preview",
         port=port,
         open_browser=open_browser,
-        folder=workspace.outbox,
+        folder=context.workspace.outbox,
     )
 
 
@@ -185,10 +183,9 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
     """
     from editions.skeleton import create_skeleton
 
-    workspace = context.open_workspace()
-    settings = workspace.settings
+    settings = context.workspace.settings
     folder = create_skeleton(
-        workspace.editions,
+        context.workspace.editions,
         slug,
         organisation=settings.sender.organisation,
         sectors=settings.sectors,
@@ -261,7 +258,7 @@ def import_(
         raise click.UsageError("--since chooses among the entries of a feed. Leave it out for a file.")
     if stories_at and is_address:
         raise click.UsageError("Every entry of a feed is a story. Leave out --stories-at.")
-    workspace = context.open_workspace()
+    workspace = context.workspace
     sectors, today = workspace.settings.sectors, _local_today()
     if is_address:
         from editions.imports.importer import import_feed

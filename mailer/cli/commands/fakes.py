@@ -38,14 +38,13 @@ def list_(context: CliContext, as_json: bool) -> None:
     """
     from mailer.verification.fakes import describe_fake, list_fakes
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         found = list_fakes(session)
     if as_json:
         emit_json({"fakes": [describe_fake(fake) for fake in found]})
         return
     if not found:
-        say(f"Nobody has submitted a fake at {workspace.settings.web.base_url}/verify.")
+        say(f"Nobody has submitted a fake at {context.workspace.settings.web.base_url}/verify.")
         return
     rows = [
         (
@@ -72,8 +71,7 @@ def show(context: CliContext, number: int, as_json: bool) -> None:
     """Show a fake with its headers, from which a provider can tell where it came from."""
     from mailer.verification.fakes import describe_fake, find_fake
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         fake = find_fake(session, number)
     if as_json:
         emit_json(describe_fake(fake))

@@ -53,8 +53,8 @@ def list_(
         reason=Reason(_choose(Reason, reason, "--reason")) if reason else None,
         campaign_id=campaign,
     )
-    workspace, now = context.open_workspace(), datetime.now(UTC)
-    with context.read_session(workspace) as session:
+    now = datetime.now(UTC)
+    with context.read_session() as session:
         groups = overview.group_feedback(session, wanted)
         held = overview.count_held(session)
         alarms = overview.list_alarms(session, now=now)
@@ -158,8 +158,7 @@ def senders(context: CliContext, days: int, as_json: bool) -> None:
     """
     from mailer.feedback.dmarc_reports import read_senders
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         found = read_senders(session.connection(), since=datetime.now(UTC) - timedelta(days=days))
     if as_json:
         emit_json(found.as_dict())
@@ -221,8 +220,7 @@ def successors(ctx: click.Context, as_json: bool) -> None:
 def _show(context: CliContext, *, as_json: bool) -> None:
     from mailer.feedback.successors import list_proposals
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         proposals = list_proposals(session)
     if as_json:
         emit_json([proposal.as_dict() for proposal in proposals])
@@ -232,7 +230,7 @@ def _show(context: CliContext, *, as_json: bool) -> None:
     if proposals:
         command = context.command_line("feedback", "successors", "accept")
         say(f"Add one with {command} NUMBER --as NAME --basis TEXT, or refuse it.")
-    elif workspace.settings.feedback.successors:
+    elif context.workspace.settings.feedback.successors:
         say("No automatic reply has named a successor that waits for you.")
     else:
         say(
@@ -270,11 +268,10 @@ def accept(
         basis = click.prompt("Why may you write to this person?", err=True)
     if not (basis or "").strip():
         raise click.UsageError("Say why you may write to this person: --basis TEXT. It is kept on record.")
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         decision = accept_successor(
             session,
-            workspace,
+            context.workspace,
             number,
             by=by or "",
             basis=basis or "",
@@ -298,8 +295,7 @@ def refuse(context: CliContext, number: int, by: str | None, as_json: bool) -> N
     """Refuse a successor. They are not proposed for the same reader again."""
     from mailer.feedback.successors import refuse_successor
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         proposal = refuse_successor(session, number, by=by or "", now=datetime.now(UTC))
     if as_json:
         emit_json({"number": proposal.number, "email": proposal.email, "predecessor": proposal.predecessor})

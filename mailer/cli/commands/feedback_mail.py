@@ -85,11 +85,10 @@ def _open_list(context: CliContext) -> Iterator[FindSubscribers]:
         return
     from mailer.feedback.identification import identify
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
 
         def find(message: IncomingMessage) -> list[int | None]:
-            findings = identify(session, workspace.keys, message, now=datetime.now(UTC))
+            findings = identify(session, context.workspace.keys, message, now=datetime.now(UTC))
             return [finding.person.subscriber_id if finding.person else None for finding in findings]
 
         yield find
@@ -117,7 +116,7 @@ def _describe_file(
 def _leave_address(context: CliContext) -> tuple[str, str]:
     if not (context.folder / "mailer.toml").is_file():
         return "", "+"
-    settings = context.open_workspace().settings.feedback
+    settings = context.workspace.settings.feedback
     return settings.leave_address, settings.delimiter
 
 
@@ -229,9 +228,8 @@ def _take(context: CliContext, raw: bytes) -> Disposition:
     from mailer.feedback.context import FeedbackContext
     from mailer.feedback.intake import make_intake
 
-    workspace = context.open_workspace()
-    with context.open_database(workspace) as engine:
-        return make_intake(FeedbackContext(workspace=workspace, engine=engine), "pipe").take(raw)
+    with context.open_database() as engine:
+        return make_intake(FeedbackContext(workspace=context.workspace, engine=engine), "pipe").take(raw)
 
 
 def _end(code: int, words: str) -> NoReturn:

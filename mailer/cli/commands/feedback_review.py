@@ -58,8 +58,7 @@ def review(
 
     if word is not None and word not in JUDGEMENTS:
         raise click.UsageError(f"--as {word} does not exist. Choose from: {', '.join(JUDGEMENTS)}.")
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         waiting = list(list_held(session, campaign_id=campaign))
     if numbers:
         waiting = [message for message in waiting if message.number in numbers]
@@ -67,8 +66,8 @@ def review(
         if not numbers and campaign is None:
             raise click.UsageError("Say which messages: their numbers, or --campaign.")
         chosen = numbers or tuple(message.number for message in waiting)
-        with context.open_database(workspace) as engine:
-            room = FeedbackContext(workspace=workspace, engine=engine)
+        with context.open_database() as engine:
+            room = FeedbackContext(workspace=context.workspace, engine=engine)
             _judge_all(room, chosen, word, by or "", subscriber, as_json)
         return
     if as_json:
@@ -82,8 +81,8 @@ def review(
             _print_message(message)
         say(f"Judge one with: {context.command_line('feedback', 'review', 'NUMBER', '--as', 'WORD')}")
         return
-    with context.open_database(workspace) as engine:
-        _ask_about_all(FeedbackContext(workspace=workspace, engine=engine), waiting, by or "")
+    with context.open_database() as engine:
+        _ask_about_all(FeedbackContext(workspace=context.workspace, engine=engine), waiting, by or "")
 
 
 def _judge_all(

@@ -87,14 +87,14 @@ def import_(
         # A guess about the file counts only where a person sees it before anything changes.
         accepts_likely_encoding=dry_run,
     )
-    workspace = context.open_workspace()
+    workspace = context.workspace
     if written is not None:
         write_columns(
             file, written, replace(options, accepts_likely_encoding=True), workspace.settings.sectors
         )
         return
     open_list = context.read_session if dry_run else context.write_session
-    with open_list(workspace) as session, show_row_progress(file) as on_progress:
+    with open_list() as session, show_row_progress(file) as on_progress:
         report = import_file(
             session,
             file,
@@ -127,8 +127,7 @@ def imports(context: CliContext, as_json: bool) -> None:
     """List past imports and their results, newest first."""
     from subscribers.imports.importer import list_imports
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         known = [batch.model_dump() for batch in list_imports(session)]
     if as_json:
         emit_json(known)
@@ -159,8 +158,7 @@ def rollback(context: CliContext, import_id: int, dry_run: bool, as_json: bool) 
     """
     from mailer.campaigns.subscriber_history import roll_back_import
 
-    workspace = context.open_workspace()
-    with context.open_database(workspace) as engine:
+    with context.open_database() as engine:
         report = roll_back_import(engine, import_id, now=datetime.now(UTC), dry_run=dry_run)
     if as_json:
         emit_json(report.as_dict())
@@ -215,13 +213,12 @@ def print_parts(parts: Sequence[PartReport], *, shows_columns_file: bool) -> Non
 def print_statuses(part: PartReport) -> None:
     """Print what each value about leaving was taken for, which values were left out, and the notes."""
     for status in part.statuses:
-        values = status["values"]
+        values = status.values
         shown = [
-            f"{quote_value(value['value'])} ×{value['rows']:,} {value['meaning']}"
-            for value in values[:_MAX_VALUES]
+            f"{quote_value(value.value)} ×{value.rows:,} {value.meaning}" for value in values[:_MAX_VALUES]
         ]
         more = f" and {len(values) - _MAX_VALUES:,} other values" if len(values) > _MAX_VALUES else ""
-        say(f"  {status['column']}: {', '.join(shown)}{more}.")
+        say(f"  {status.column}: {', '.join(shown)}{more}.")
     for column in dict.fromkeys(unused["column"] for unused in part.unused_values):
         left_out = [unused for unused in part.unused_values if unused["column"] == column]
         shown = [f"{quote_value(unused['value'])} ×{unused['rows']:,}" for unused in left_out[:_MAX_VALUES]]

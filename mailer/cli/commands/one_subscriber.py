@@ -63,14 +63,13 @@ def add(
     """
     from subscribers.consent.team_changes import add_subscriber
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         added = add_subscriber(
             session,
             address,
             read_changes(details),
-            sectors=workspace.settings.sectors,
-            key=workspace.keys.suppression,
+            sectors=context.workspace.settings.sectors,
+            key=context.workspace.keys.suppression,
             **make_record(by, basis=basis),
         )
         email = added.email
@@ -171,8 +170,8 @@ def pause(
 
     if (until is None) is not end:
         raise click.UsageError("Give the day on which mail resumes with --until, or --end to end the pause.")
-    workspace, day = context.open_workspace(), None if until is None else until.date()
-    with context.write_session(workspace) as session:
+    day = None if until is None else until.date()
+    with context.write_session() as session:
         change = pause_subscriber(session, address, day, **make_record(by, reason=reason))
         _print_person(session, address, as_json=as_json)
     if not change.changed:
@@ -194,8 +193,7 @@ def unsubscribe(context: CliContext, address: str, reason: str, by: str, as_json
     """
     from subscribers.consent.team_changes import unsubscribe_address
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         change = unsubscribe_address(session, address, **make_record(by, reason=reason))
         _print_person(session, address, as_json=as_json)
     if change.changed:
@@ -210,9 +208,8 @@ def _edit(
 ) -> None:
     from subscribers.consent.team_changes import edit_subscriber
 
-    workspace = context.open_workspace()
-    sectors, record = workspace.settings.sectors, make_record(by, reason=reason)
-    with context.write_session(workspace) as session:
+    sectors, record = context.workspace.settings.sectors, make_record(by, reason=reason)
+    with context.write_session() as session:
         changed = edit_subscriber(session, address, changes, sectors=sectors, **record)
         _print_person(session, address, as_json=as_json)
     if not changed:
@@ -296,14 +293,13 @@ def merge(
     from mailer.campaigns.subscriber_history import apply_merge, preview_merge
     from subscribers.consent.merge import read_merge_details
 
-    workspace = context.open_workspace()
-    key, details = workspace.keys.suppression, None if take is None else read_merge_details(take)
+    key, details = context.workspace.keys.suppression, None if take is None else read_merge_details(take)
     if confirm:
         record = make_record(by, reason=reason)
-        with context.write_session(workspace) as session:
+        with context.write_session() as session:
             merged = apply_merge(session, keep, other, key=key, take=details, **record)
     else:
-        with context.read_session(workspace) as session:
+        with context.read_session() as session:
             merged = preview_merge(session, keep, other, key=key, take=details)
     if as_json:
         emit_json({"done": confirm, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **merged.as_dict()})

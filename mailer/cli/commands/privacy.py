@@ -30,9 +30,10 @@ def data(context: CliContext, address: str, output: Path | None) -> None:
     from mailer.atomic_write import write_atomically
     from mailer.privacy.data_export import export_personal_data
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
-        known = export_personal_data(session, address, key=workspace.keys.suppression, now=datetime.now(UTC))
+    with context.read_session() as session:
+        known = export_personal_data(
+            session, address, key=context.workspace.keys.suppression, now=datetime.now(UTC)
+        )
     if output is None:
         emit_json(known)
         return
@@ -50,10 +51,13 @@ def suppress(context: CliContext, address: str) -> None:
     """Block an address from ever getting mail, whether or not it is on the list."""
     from subscribers.consent.status_changes import suppress as suppress_address
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         suppress_address(
-            session, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
+            session,
+            address,
+            key=context.workspace.keys.suppression,
+            method="command line",
+            now=datetime.now(UTC),
         )
     say(f"{address} is suppressed and will get no mail. Imports cannot bring it back.")
 
@@ -80,14 +84,14 @@ def unsuppress(context: CliContext, address: str, why: str, by: str, confirm: bo
     from subscribers.consent.team_changes import preview_unsuppress
     from subscribers.consent.team_changes import unsuppress as unsuppress_address
 
-    workspace, now = context.open_workspace(), datetime.now(UTC)
-    key = workspace.keys.suppression
+    now = datetime.now(UTC)
+    key = context.workspace.keys.suppression
     if not confirm:
-        with context.read_session(workspace) as session:
+        with context.read_session() as session:
             _print_suppressed(preview_unsuppress(session, address, key=key))
         say(f"Would remove {address} from the suppression list. Add --confirm to do it.")
         return
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         found = unsuppress_address(session, address, key=key, by=by, why=why, method="command line", now=now)
     _print_suppressed(found)
     say(f"Removed {address} from the suppression list. Recorded: {by}, {why}")
@@ -108,10 +112,9 @@ def erase(context: CliContext, address: str, confirm: bool) -> None:
     """
     from mailer.privacy.erasure import erase_person, plan_erasure
 
-    workspace = context.open_workspace()
-    with context.open_database(workspace) as engine:
+    with context.open_database() as engine:
         if not confirm:
-            planned = plan_erasure(workspace, engine, address)
+            planned = plan_erasure(context.workspace, engine, address)
             _print_files(planned, done=False)
             if planned.resumed:
                 say(f"{address} was erased before, but not completely. Add --confirm to finish it.")
@@ -120,7 +123,7 @@ def erase(context: CliContext, address: str, confirm: bool) -> None:
             return
         now = datetime.now(UTC)
         erasure = erase_person(
-            workspace,
+            context.workspace,
             engine,
             address,
             method="command line",
@@ -154,13 +157,13 @@ def prune(context: CliContext, dry_run: bool, confirm: bool, as_json: bool) -> N
     from mailer.privacy.retention import plan_pruning
     from mailer.privacy.retention import prune as prune_list
 
-    workspace, now = context.open_workspace(), datetime.now(UTC)
+    now = datetime.now(UTC)
     really = confirm and not dry_run
-    with context.open_database(workspace) as engine:
+    with context.open_database() as engine:
         if really:
-            found = prune_list(workspace, engine, now=now)
+            found = prune_list(context.workspace, engine, now=now)
         else:
-            found = plan_pruning(engine, workspace.settings.retention, now=now)
+            found = plan_pruning(engine, context.workspace.settings.retention, now=now)
     if as_json:
         emit_json({"done": really, "rules": [asdict(rule) for rule in found]})
         return
@@ -207,8 +210,7 @@ def sign_ups(context: CliContext, as_json: bool) -> None:
     """List the people who signed up, confirmed it, and wait to be admitted (`[web] sign_up = "reviewed"`)."""
     from subscribers.consent.sign_ups import list_waiting_sign_ups
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         waiting = list_waiting_sign_ups(session, limit=_MOST)
     if as_json:
         emit_json(
@@ -241,13 +243,12 @@ def admit(context: CliContext, address: str, by: str) -> None:
     from subscribers.consent.sign_ups import admit_sign_up
     from subscribers.queries import find_subscriber
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         person = find_subscriber(session, address)
         change = admit_sign_up(
             session,
             person.id or 0,
-            key=workspace.keys.suppression,
+            key=context.workspace.keys.suppression,
             by=by,
             method="command line",
             now=datetime.now(UTC),
@@ -268,8 +269,7 @@ def decline(context: CliContext, address: str, by: str) -> None:  # noqa: ARG001
     from subscribers.consent.sign_ups import decline_sign_up
     from subscribers.queries import find_subscriber
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         person = find_subscriber(session, address)
         declined, email = decline_sign_up(session, person.id or 0, now=datetime.now(UTC)), person.email
     if not declined:

@@ -30,7 +30,7 @@ def providers(context: CliContext, show_all: bool, as_json: bool) -> None:
     """
     from mailer.providers.provider_directory import make_provider_limits, read_audience
 
-    workspace = context.open_workspace()
+    workspace = context.workspace
     limits = make_provider_limits(workspace.settings)
     with (
         workspace.use_database() as engine,

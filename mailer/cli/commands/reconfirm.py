@@ -76,9 +76,9 @@ def reconfirm(
 
     if run.confirm and approver:
         raise click.UsageError("--approve records an approval, and --confirm sends. Use one of them.")
-    workspace, now = context.open_workspace(), datetime.now(UTC)
+    workspace, now = context.workspace, datetime.now(UTC)
     end = None if until is None else datetime.combine(until.date(), time(23, 59, 59), tzinfo=UTC)
-    with context.open_database(workspace) as engine:
+    with context.open_database() as engine:
         with open_session(engine, read_only=True) as session:
             segment = read_segment(workspace.settings, query, session)
         planned = plan_reconfirmation(workspace, engine, segment, until=end, now=now)
@@ -94,10 +94,10 @@ def reconfirm(
         _tell(planned)
     if run.confirm:
         options = LaunchOptions(rate=run.rate, canary=0, archived=False, by=run.by)
-        launch_and_send(context, workspace, planned.plan, options, run)
+        launch_and_send(context, planned.plan, options, run)
     else:
         more = {"answer_by": planned.answer_by.isoformat()}
-        preview_plan(context, workspace, planned.plan, run, more=more)
+        preview_plan(context, planned.plan, run, more=more)
 
 
 def _tell(planned: ReconfirmationPlan) -> None:
@@ -113,8 +113,7 @@ def reconfirmations(context: CliContext, as_json: bool) -> None:
     """Show who was asked whether they still want the newsletter, and how many have answered."""
     from mailer.campaigns.reconfirmation import list_standings
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         found = list_standings(session)
     if as_json:
         emit_json([standing.as_dict() for standing in found])

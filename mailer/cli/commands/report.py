@@ -173,14 +173,14 @@ def report(context: CliContext, asked: ReportOptions) -> None:
              mailer campaigns report 7 --page
     """
     _check_options(asked)
-    workspace, campaign_id = context.open_workspace(), asked.campaign_id
+    workspace, campaign_id = context.workspace, asked.campaign_id
     if asked.page:
         serve_report_page(workspace, campaign_id, port=asked.port, open_browser=asked.open_browser)
         return
     if asked.addresses:
-        _mail(context, workspace, campaign_id or 0, asked.addresses)
+        _mail(context, campaign_id or 0, asked.addresses)
         return
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         if asked.output is not None and asked.table is None:
             _write_csv(session, campaign_id or 0, workspace, asked.output, asked.states)
             log_act(context, Act.exported_report, campaign_id=campaign_id, detail=asked.output.name)
@@ -271,11 +271,11 @@ def _print_names(context: CliContext, found: CampaignReport) -> None:
     emit(found.summary.counts.equation())
 
 
-def _mail(context: CliContext, workspace: Workspace, campaign_id: int, addresses: Sequence[str]) -> None:
+def _mail(context: CliContext, campaign_id: int, addresses: Sequence[str]) -> None:
     from mailer.campaigns.report.report_worker import mail_report
 
-    with context.open_database(workspace) as engine:
-        for result in mail_report(workspace, engine, campaign_id, addresses):
+    with context.open_database() as engine:
+        for result in mail_report(context.workspace, engine, campaign_id, addresses):
             say(result)
     log_act(context, Act.mailed_report, campaign_id=campaign_id, detail=f"to {len(addresses)}")
 

@@ -59,10 +59,13 @@ def list_(context: CliContext, as_json: bool) -> None:
     """List the saved segments and how many subscribers each has now."""
     from subscribers.segments.saved_segments import list_saved_segments
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         rows = [
-            {"name": saved.name, "segment": saved.text, **_describe_saved(workspace, session, saved.text)}
+            {
+                "name": saved.name,
+                "segment": saved.text,
+                **_describe_saved(context.workspace, session, saved.text),
+            }
             for saved in list_saved_segments(session.connection())
         ]
     if as_json:
@@ -93,12 +96,11 @@ def save(context: CliContext, name: str, query: str) -> None:
     from subscribers.segments.saved_segments import find_saved_segment
     from subscribers.segments.saved_segments import save_segment as save_segment
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
-        known = make_lookups(session.connection(), workspace.settings)
+    with context.write_session() as session:
+        known = make_lookups(session.connection(), context.workspace.settings)
         before = save_segment(session.connection(), name, query, known, now=datetime.now(UTC))
         saved = find_saved_segment(session.connection(), name)
-        meaning = _describe_saved(workspace, session, saved.text)
+        meaning = _describe_saved(context.workspace, session, saved.text)
     if before is not None and before.text != saved.text:
         say(f"Before, {saved.name} was: {before.text}")
     say(f"Saved segment:{saved.name}: {meaning['in_words']}. Subscribers now: {meaning['count']}.")
@@ -113,12 +115,11 @@ def show(context: CliContext, name: str, as_json: bool) -> None:
     from mailer.campaigns.uses import find_segment_uses
     from subscribers.segments.saved_segments import find_saved_segment, list_saved_segments
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         connection = session.connection()
         saved, among = find_saved_segment(connection, name), list_saved_segments(connection)
-        meaning = _describe_saved(workspace, session, saved.text)
-        uses = find_segment_uses(connection, workspace.settings, [saved], among)[saved.name]
+        meaning = _describe_saved(context.workspace, session, saved.text)
+        uses = find_segment_uses(connection, context.workspace.settings, [saved], among)[saved.name]
     facts = {"name": saved.name, "segment": saved.text, **meaning}
     facts |= {
         "created_at": _format_instant(saved.created_at),
@@ -144,12 +145,11 @@ def rename(context: CliContext, name: str, new_name: str) -> None:
     from subscribers.segments.saved_segments import find_saved_segment
     from subscribers.segments.saved_segments import rename_segment as rename_segment
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         connection = session.connection()
         before = find_saved_segment(connection, name)
-        refuse_if_named_in_drafts(connection, workspace.settings, before)
-        known = make_lookups(connection, workspace.settings)
+        refuse_if_named_in_drafts(connection, context.workspace.settings, before)
+        known = make_lookups(connection, context.workspace.settings)
         renamed = rename_segment(connection, name, new_name, known, now=datetime.now(UTC))
         rename_in_drafts(connection, before.name, renamed.name)
     say(f"{before.name} is now called {renamed.name}: {renamed.text}")
@@ -163,11 +163,12 @@ def delete(context: CliContext, name: str) -> None:
     from mailer.campaigns.uses import make_lookups, refuse_if_named_in_drafts
     from subscribers.segments.saved_segments import delete_segment, find_saved_segment
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         connection = session.connection()
-        refuse_if_named_in_drafts(connection, workspace.settings, find_saved_segment(connection, name))
-        saved = delete_segment(connection, name, make_lookups(connection, workspace.settings))
+        refuse_if_named_in_drafts(
+            connection, context.workspace.settings, find_saved_segment(connection, name)
+        )
+        saved = delete_segment(connection, name, make_lookups(connection, context.workspace.settings))
     say(f"Deleted {saved.name}. It was: {saved.text}")
 
 
@@ -180,10 +181,9 @@ def explain(context: CliContext, query: str, as_json: bool) -> None:
 
     Example: mailer segments explain 'country:MN,CN sector:education -tag:press'
     """
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
-        segment = read_segment(workspace.settings, query, session)
-        meaning = _describe(workspace, session, segment)
+    with context.read_session() as session:
+        segment = read_segment(context.workspace.settings, query, session)
+        meaning = _describe(context.workspace, session, segment)
     if as_json:
         emit_json({"segment": query, **meaning})
     else:
@@ -208,10 +208,9 @@ def compare(context: CliContext, before: str, after: str, as_csv: bool, as_json:
 
     if as_csv and as_json:
         raise click.UsageError("Choose one of --csv and --json.")
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         comparison = compare_audiences(
-            session, workspace.settings, before, after, today=datetime.now(UTC).date()
+            session, context.workspace.settings, before, after, today=datetime.now(UTC).date()
         )
         if as_csv:
             _write_changes_csv(comparison.list_changes(session))

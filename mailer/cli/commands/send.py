@@ -33,8 +33,6 @@ from mailer.cli.send_options import (
 if TYPE_CHECKING:
     from mailer.campaigns.mail_to_test_readers import SentTests
     from mailer.campaigns.plan import Plan
-    from mailer.cli.send_options import SendArguments
-    from mailer.workspace import Workspace
 
 
 def check_test_options(given: SendArguments) -> None:
@@ -82,9 +80,9 @@ def send_test(context: CliContext, given: SendArguments) -> None:
     from mailer.campaigns.preparation.preparation_store import find_preparation
     from mailer.database.engine import open_session
 
-    workspace, now = context.open_workspace(), datetime.now(UTC)
+    workspace, now = context.workspace, datetime.now(UTC)
     readers = read_test_readers(workspace.settings, given.test_readers)
-    with context.open_database(workspace) as engine:
+    with context.open_database() as engine:
         with open_session(engine, read_only=True) as session:
             # The versions are numbered as the preview lists them, which shows what the team has prepared.
             prepared = find_preparation(session, given.edition) if given.query is None else None
@@ -100,7 +98,7 @@ def send_test(context: CliContext, given: SendArguments) -> None:
     else:
         _print_plan_problems(plan)
         _print_results(tests, given.shown_address, given.variant)
-        _print_next_step(context, workspace, given.edition, tests)
+        _print_next_step(context, given.edition, tests)
     if tests.number_sent < len(tests.results):
         sys.exit(1)
 
@@ -125,8 +123,8 @@ def _print_results(tests: SentTests, shown_address: str, variant: int | None) ->
     emit(f"{tests.number_sent} of {len(tests.results)} sent.")
 
 
-def _print_next_step(context: CliContext, workspace: Workspace, edition: str, tests: SentTests) -> None:
-    web = workspace.settings.web
+def _print_next_step(context: CliContext, edition: str, tests: SentTests) -> None:
+    web = context.workspace.settings.web
     if tests.is_deferred:
         say("A deferred test is not tried again by itself: give the command again in a few minutes.")
     if not tests.number_sent:
@@ -166,11 +164,11 @@ def _send_campaign(context: CliContext, given: SendArguments) -> None:
     from mailer.campaigns.plan import plan_campaign
     from mailer.database.engine import open_session
 
-    workspace = context.open_workspace()
+    workspace = context.workspace
     decided = given.read_decisions()
     if given.canary_minutes is not None and not (given.canary or workspace.settings.campaigns.canary):
         raise click.UsageError("--canary-minutes is the wait after a canary: add --canary N.")
-    with context.open_database(workspace) as engine:
+    with context.open_database() as engine:
         with open_session(engine, read_only=True) as session:
             decided, prepared = fill_decisions(
                 session, given.edition, decided, starts_as_given=given.at is not None
@@ -187,11 +185,11 @@ def _send_campaign(context: CliContext, given: SendArguments) -> None:
         )
     if not given.confirm:
         more = {"prepared": prepared and prepared.as_dict()}
-        preview_plan(context, workspace, plan, given, more=more)
+        preview_plan(context, plan, given, more=more)
     elif decided.start_at is None:
-        launch_and_send(context, workspace, plan, decided, given)
+        launch_and_send(context, plan, decided, given)
     else:
-        schedule_plan(context, workspace, plan, decided.start_at, decided, as_json=given.as_json)
+        schedule_plan(context, plan, decided.start_at, decided, as_json=given.as_json)
 
 
 @click.command()
@@ -212,25 +210,21 @@ def resume(
     from mailer.campaigns.lifecycle import resume_campaign
     from mailer.campaigns.worker import requeue_in_doubt
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         resume_campaign(session, campaign_id, now=datetime.now(UTC))
     again = "sending again to readers in doubt" if resend_in_doubt else ""
     log_act(context, Act.resumed_campaign, campaign_id=campaign_id, detail=again)
     if detach:
         if resend_in_doubt:
-            with workspace.use_database() as engine:
+            with context.workspace.use_database() as engine:
                 requeue_in_doubt(engine, campaign_id)
-        leave_to_workers(context, workspace, campaign_id, as_json=as_json)
+        leave_to_workers(context, campaign_id, as_json=as_json)
         return
-    send_in_foreground(
-        context, workspace, campaign_id, wait=wait, as_json=as_json, resend_in_doubt=resend_in_doubt
-    )
+    send_in_foreground(context, campaign_id, wait=wait, as_json=as_json, resend_in_doubt=resend_in_doubt)
 
 
 def preview_plan(
     context: CliContext,
-    workspace: Workspace,
     plan: Plan,
     run: RunOptions,
     *,
@@ -242,6 +236,7 @@ def preview_plan(
     from mailer.campaigns.outbox import write_outbox
     from mailer.campaigns.trial import find_trial_fault
 
+    workspace = context.workspace
     with workspace.use_database() as engine:
         outbox = write_outbox(workspace, engine, plan, addresses=run.addresses, now=datetime.now(UTC))
         with engine.connect().execution_options(read_only=True) as connection:

@@ -113,10 +113,10 @@ def studio(click_context: click.Context, port: int, no_work: bool) -> None:
 
     context = click_context.find_object(CliContext)
     assert context is not None  # noqa: S101 - set by the main command
-    workspace = context.open_workspace()
+    workspace = context.workspace
     # Browsers take passkeys for the name of a host alone, so not for 127.0.0.1.
     address = f"http://localhost:{port}/studio"
-    first_link = _create_first_link(context, workspace, address)
+    first_link = _create_first_link(context, address)
 
     def announce(_: str) -> None:
         if first_link:
@@ -153,10 +153,9 @@ def invite(context: CliContext, address: str, name: str, role: str) -> None:
     from mailer.database.team_models import Role
     from mailer.team.invitations import admit_member
 
-    workspace = context.open_workspace()
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         secret, member, is_new = admit_member(session, address, name, Role(role), now=_read_now(session))
-    place = _find_public_address(workspace)
+    place = _find_public_address(context.workspace)
     said = "now belongs to the team" if is_new else "belongs to the team already"
     say(f"{member.name} {said}, as {member.role}. This link signs them in, once, within seven days:")
     emit(f"{place}/link/{secret}")
@@ -175,8 +174,7 @@ def erase(context: CliContext, address: str) -> None:
     from mailer.privacy.erasure import overwrite_freed_pages
     from mailer.team.member_data import erase_member
 
-    workspace = context.open_workspace()
-    with context.open_database(workspace) as engine:
+    with context.open_database() as engine:
         with open_session(engine) as session:
             erase_member(session, address)
             record_erasure(session, now=_read_now(session))
@@ -191,17 +189,17 @@ def say_how_to_begin(context: CliContext, workspace: Workspace) -> None:
 
     if not workspace.settings.studio.enabled:
         return
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         if list_members(session):
             return
     command = context.command_line("studio", "invite", "YOUR-ADDRESS", "--role", "manager")
     say(f"Nobody belongs to Studio's team yet. To let yourself in, run: {command}")
 
 
-def _create_first_link(context: CliContext, workspace: Workspace, address: str) -> str:
+def _create_first_link(context: CliContext, address: str) -> str:
     from mailer.team.sign_in_links import create_first_link
 
-    with context.write_session(workspace) as session:
+    with context.write_session() as session:
         secret = create_first_link(session, now=_read_now(session))
     return f"{address}/first/{secret}" if secret else ""
 
@@ -241,8 +239,8 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     from mailer.web.server import serve as serve_app
     from mailer.web.site import create_site
 
-    workspace = context.open_workspace()
-    with context.open_database(workspace):
+    workspace = context.workspace
+    with context.open_database():
         pass
     say_how_to_begin(context, workspace)
     chosen = urlsplit(workspace.settings.web.base_url).port or 8025 if port is None else port
@@ -301,12 +299,11 @@ def work(context: CliContext, no_listen: bool) -> None:
     from mailer.campaigns.worker import run_worker as work_on
     from mailer.live_workspace import LiveWorkspace
 
-    workspace = context.open_workspace()
-    with context.open_database(workspace):
+    with context.open_database():
         pass
     with stop_on_signals() as stop:
         say("Waiting for campaigns to send. Press Ctrl-C to stop.")
-        live = LiveWorkspace(workspace, say=say)
+        live = LiveWorkspace(context.workspace, say=say)
         with serve_readers_beside(live):
-            work_on(workspace, stop=stop, say=say, listen=not no_listen, live=live)
+            work_on(context.workspace, stop=stop, say=say, listen=not no_listen, live=live)
     say("Stopped. No message was interrupted.")

@@ -44,7 +44,7 @@ def login(context: CliContext, name: str, device: bool, paste: bool, browser: bo
 
     if device and paste:
         raise click.UsageError("--device and --paste are two ways to do the same. Choose one.")
-    workspace = context.open_workspace()
+    workspace = context.workspace
     sign_in = find_sign_in(workspace.settings, name)
     client = make_token_client(sign_in, workspace.root)
     response = _obtain(sign_in, client, device=device, paste=paste, opens_browser=browser)
@@ -68,9 +68,8 @@ def logout(context: CliContext, name: str, as_json: bool) -> None:
     from mailer.oauth.login import end_sign_in
     from mailer.oauth.sign_in import find_sign_in
 
-    workspace = context.open_workspace()
-    sign_in = find_sign_in(workspace.settings, name)
-    done = end_sign_in(sign_in, workspace.root)
+    sign_in = find_sign_in(context.workspace.settings, name)
+    done = end_sign_in(sign_in, context.workspace.root)
     if as_json:
         emit_json({"relay": name, "forgotten": done.was_there, "revoked": done.is_revoked})
     elif not done.was_there:

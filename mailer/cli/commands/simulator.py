@@ -55,11 +55,11 @@ def simulator(context: CliContext, port: int, folder: Path | None, everyone: boo
     from mailer.feedback.simulator.rehearsal import open_rehearsal
     from mailer.feedback.simulator.simulation import simulate
 
-    workspace = context.open_workspace()
+    workspace = context.workspace
     if folder is not None:
         workspace = open_rehearsal(workspace, folder, port=port, now=datetime.now(UTC))
         context = CliContext(folder)
-    with context.open_database(workspace):
+    with context.open_database():
         pass
     with (
         stop_on_signals() as stopping,

@@ -65,9 +65,8 @@ def list_(context: CliContext, query: str, as_json: bool) -> None:
     """List all subscribers, or those of a segment."""
     from subscribers.queries import list_subscriber_details
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
-        segment = read_segment(workspace.settings, query, session)
+    with context.read_session() as session:
+        segment = read_segment(context.workspace.settings, query, session)
         people = list(list_subscriber_details(session, segment))
     if as_json:
         emit_json(people)
@@ -83,7 +82,8 @@ def list_(context: CliContext, query: str, as_json: bool) -> None:
         for person in people
     ]
     emit(columns(rows, head=("email", "name", "country", "sectors", "status")))
-    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}{_segment_in_words(workspace, segment)}.")
+    in_words = _segment_in_words(context.workspace, segment)
+    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}{in_words}.")
 
 
 @subscribers.command()
@@ -94,16 +94,15 @@ def count(context: CliContext, query: str, as_json: bool) -> None:
     """Count all subscribers, or those of a segment."""
     from subscribers.queries import count_subscribers as count_subscribers
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
-        segment = read_segment(workspace.settings, query, session)
+    with context.read_session() as session:
+        segment = read_segment(context.workspace.settings, query, session)
         number = count_subscribers(session, segment)
     if as_json:
         emit_json({"segment": query, "count": number})
         return
     emit(str(number))
     if segment.terms:
-        say(f"subscriber{'' if number == 1 else 's'}{_segment_in_words(workspace, segment)}.")
+        say(f"subscriber{'' if number == 1 else 's'}{_segment_in_words(context.workspace, segment)}.")
 
 
 def _segment_in_words(workspace: Workspace, segment: Segment) -> str:
@@ -128,9 +127,9 @@ def audience(context: CliContext, query: str, as_json: bool) -> None:
     from subscribers.cross_table import make_cross_table
     from subscribers.segments.terms import TermKey
 
-    workspace = context.open_workspace()
+    workspace = context.workspace
     settings, vocabulary = workspace.settings, vocabulary_of(workspace.settings)
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         segment = read_segment(settings, query, session)
         today = None if segment.asks_about(TermKey.status) else datetime.now(UTC).date()
         table = make_cross_table(session, segment, tuple(settings.sectors), today=today)
@@ -167,9 +166,8 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
     wanted = ExportFormat(form)
     if output is None and wanted is ExportFormat.xlsx:
         raise click.UsageError("A workbook cannot be printed. Give a file name, such as -o partners.xlsx")
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
-        segment = read_segment(workspace.settings, query, session)
+    with context.read_session() as session:
+        segment = read_segment(context.workspace.settings, query, session)
         if output is None:
             export_subscribers(session, segment, wanted, sys.stdout.buffer)
             return
@@ -189,8 +187,7 @@ def show(context: CliContext, address: str, as_json: bool) -> None:
     """Show everything stored about one subscriber."""
     from subscribers.queries import read_subscriber_details
 
-    workspace = context.open_workspace()
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         known = read_subscriber_details(session, address)
     if as_json:
         emit_json(known)

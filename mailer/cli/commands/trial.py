@@ -40,9 +40,8 @@ def show(context: CliContext, as_json: bool) -> None:
     """Say whether the workspace is in trial mode, and who decided that."""
     from mailer.campaigns.trial import read_trial
 
-    workspace = context.open_workspace()
-    with context.open_database(workspace) as engine, engine.connect() as connection:
-        state = read_trial(connection, workspace.settings)
+    with context.open_database() as engine, engine.connect() as connection:
+        state = read_trial(connection, context.workspace.settings)
     if as_json:
         emit_json(state.as_dict())
         return
@@ -60,11 +59,12 @@ def end(context: CliContext, person: str, as_json: bool) -> None:
     from mailer.campaigns.trial import end_trial
     from mailer.doctor import Health, diagnose_workspace
 
-    workspace = context.open_workspace()
-    findings = diagnose_workspace(workspace)
+    findings = diagnose_workspace(context.workspace)
     faults = [f"{found.subject}: {found.message}" for found in findings if found.verdict is Health.bad]
-    with context.open_database(workspace) as engine, engine.begin() as connection:
-        state = end_trial(connection, workspace.settings, by=person, now=datetime.now(UTC), faults=faults)
+    with context.open_database() as engine, engine.begin() as connection:
+        state = end_trial(
+            connection, context.workspace.settings, by=person, now=datetime.now(UTC), faults=faults
+        )
     if as_json:
         emit_json(state.as_dict())
     else:
@@ -80,9 +80,8 @@ def begin(context: CliContext, person: str, as_json: bool) -> None:
     unless all their readers are test readers."""
     from mailer.campaigns.trial import begin_trial
 
-    workspace = context.open_workspace()
-    with context.open_database(workspace) as engine, engine.begin() as connection:
-        state = begin_trial(connection, workspace.settings, by=person, now=datetime.now(UTC))
+    with context.open_database() as engine, engine.begin() as connection:
+        state = begin_trial(connection, context.workspace.settings, by=person, now=datetime.now(UTC))
     if as_json:
         emit_json(state.as_dict())
     else:

@@ -219,8 +219,7 @@ def upgrade(context: CliContext) -> None:
     """Create or update the database tables; does nothing if they are up to date."""
     from mailer.database.schema import upgrade as upgrade_database
 
-    workspace = context.open_workspace()
-    with workspace.use_database() as engine:
+    with context.workspace.use_database() as engine:
         upgrade_database(engine)
     say("The database is up to date.")
 
@@ -236,8 +235,7 @@ def backup(context: CliContext, file: Path) -> None:
     """
     from mailer.database.backup import backup as backup_database
 
-    workspace = context.open_workspace()
-    with context.open_database(workspace) as engine:
+    with context.open_database() as engine:
         backup_database(engine, file)
     say(f"Wrote {file} ({file.stat().st_size:,} bytes).")
 
@@ -254,7 +252,7 @@ def list_(context: CliContext, as_json: bool) -> None:
     """List the keys by number, without their secrets, and show which one signs new links."""
     from mailer.keys import KEYS_FILE, list_keys
 
-    found = list_keys(context.open_workspace().root / KEYS_FILE)
+    found = list_keys(context.workspace.root / KEYS_FILE)
     if as_json:
         emit_json([asdict(key) for key in found])
         return
@@ -279,7 +277,7 @@ def rotate(context: CliContext, as_json: bool) -> None:
     """
     from mailer.keys import KEYS_FILE, rotate_keys
 
-    path = context.open_workspace().root / KEYS_FILE
+    path = context.workspace.root / KEYS_FILE
     number = rotate_keys(path, now=datetime.now(UTC))
     if as_json:
         emit_json({"number": number})
@@ -306,10 +304,9 @@ def retire(context: CliContext, number: int, confirm: bool, as_json: bool) -> No
     from mailer.campaigns.uses import find_key_use
     from mailer.keys import KEYS_FILE, find_retirable_key, retire_key
 
-    workspace = context.open_workspace()
-    path = workspace.root / KEYS_FILE
+    path = context.workspace.root / KEYS_FILE
     key = find_retirable_key(path, number)
-    with context.read_session(workspace) as session:
+    with context.read_session() as session:
         use = find_key_use(session, key)
     now = datetime.now(UTC)
     if confirm:

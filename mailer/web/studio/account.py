@@ -1,15 +1,13 @@
 """The page of a member's own account: words, password, passkeys, sessions, data."""
 
 import json
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Sequence
+from typing import Any
 
 from sqlmodel import Session
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.activity.record import Actor, record_activity
 from mailer.i18n import LANGUAGES, NATIVE_NAMES, gettext_noop
 from mailer.team.member_data import export_member_data
 from mailer.team.members import Permission, update_own_details
@@ -25,7 +23,6 @@ from mailer.team.passkeys import (
 from mailer.team.passwords import (
     MAX_LENGTH,
     MIN_LENGTH,
-    PasswordFault,
     delete_password,
     find_password,
     find_password_fault,
@@ -33,14 +30,15 @@ from mailer.team.passwords import (
 )
 from mailer.team.sessions import TicketPurpose, end_all_sessions, end_own_session, list_team_sessions
 from mailer.team.sign_in_links import delete_links_of
-from mailer.web.forms import OwnFormDep
-from mailer.web.routing import GET, POST
+from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.arrival import delete_session_cookie, open_member_session, set_session_cookie
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 from mailer.web.studio.sign_in.ways import answer_options, find_relying_party, take_challenge
+
+ROUTES = Routes()
 
 _BROWSERS = (
     # Each calls itself by the names of others, so the most particular comes first.
@@ -71,124 +69,7 @@ def describe_browser(user_agent: str) -> tuple[str, str]:
     return browser, system
 
 
-def renew_sessions(page: StudioPage, session: Session, act: Act) -> str:
-    """End all sessions of the member and every link mailed to them, because of ``act``, and return the secret
-    of a new session for this browser. The caller commits and sets the cookie."""
-    record_activity(session, Actor.from_member(page.member), act, now=page.state.clock())
-    end_all_sessions(session, page.member.id)
-    delete_links_of(session, page.member.id)
-    return open_member_session(page, session, page.member, page.signed_in.method)
-
-
 _NAME_MISSING = gettext_noop("Write your name, as your colleagues know it.")
-
-
-def show_account(page: PageDep) -> Response:
-    """Show the member's account."""
-    return render_account(page)
-
-
-def save_details(page: PageDep, form: OwnFormDep) -> Response:
-    """Save the name and the language of the pages."""
-    name, language = " ".join(form.get("name").split()), form.get("language")
-    if not name:
-        errors = [("name", page.translator.translate(_NAME_MISSING))]
-        return render_account(page, errors=errors, name="", language=language)
-    with page.state.write_session() as session:
-        update_own_details(
-            session, page.member.id, name=name, language=language if language in LANGUAGES else ""
-        )
-    return page.redirect("/account", Notice.account_saved)
-
-
-def render_account(
-    page: StudioPage, *, errors: list[tuple[str, str]] | None = None, **values: object
-) -> Response:
-    """Render the account page, with what was typed and what is wrong with it."""
-    with page.state.read_session() as session:
-        shown = {
-            "passkeys": list_passkeys(session, page.member.id),
-            "has_password": find_password(session, page.member.id) is not None,
-            "organisation_account": find_organisation_account(session, page.member.id),
-            "sessions": [
-                (one, *describe_browser(one.browser), one.id == page.signed_in.session_id)
-                for one in list_team_sessions(
-                    session,
-                    page.member.id,
-                    lifetime=page.state.session_lifetime,
-                    now=page.state.clock(),
-                )
-            ],
-        }
-    usual = {
-        "name": page.member.name,
-        "language": page.member.language,
-        "languages_to_choose": NATIVE_NAMES.items(),
-        "passkey_name": "",
-        "errors": errors or [],
-        "section": "account",
-    }
-    return page.render("account.html", status=422 if errors else 200, **{**usual, **shown, **values})
-
-
-_FAULTS: Mapping[PasswordFault, str] = MappingProxyType(
-    {
-        PasswordFault.too_short: gettext_noop(
-            "Use at least %(minimum)s characters. Three or four words that have nothing to do with each "
-            "other make a good password."
-        ),
-        PasswordFault.too_long: gettext_noop("Use at most %(maximum)s characters."),
-        PasswordFault.common: gettext_noop(
-            "This is one of the first passwords that anybody tries. Choose another."
-        ),
-        PasswordFault.own_name: gettext_noop("This is made of your name or address. Choose another."),
-    }
-)
-
-
-def show_password(page: PageDep) -> Response:
-    """Ask for a new password."""
-    require_confirmed(page)
-    return _render(page)
-
-
-def change_password(page: PageDep, form: OwnFormDep) -> Response:
-    """Keep a new password, and sign the member out everywhere else."""
-    require_confirmed(page)
-    password = form.get("password")
-    sender = page.settings.sender
-    fault = find_password_fault(
-        password, (page.member.name, page.member.email, sender.name, sender.organisation)
-    )
-    if fault is not None:
-        words = page.translator.translate(_FAULTS[fault], minimum=MIN_LENGTH, maximum=MAX_LENGTH)
-        return _render(page, status=422, errors=[("password", words)])
-    hashed = page.state.passwords.hash(password)
-    with page.state.write_session() as session:
-        store_password(session, page.member.id, hashed, now=page.state.clock())
-        secret = renew_sessions(page, session, Act.changed_password)
-    response = page.redirect("/account", Notice.password_changed)
-    set_session_cookie(response, page.state, secret)
-    return response
-
-
-def remove_password(page: PageDep) -> Response:
-    """Delete the password. Signing in by a link is always possible."""
-    require_confirmed(page)
-    with page.state.write_session() as session:
-        delete_password(session, page.member.id)
-        secret = renew_sessions(page, session, Act.changed_password)
-    response = page.redirect("/account", Notice.password_removed)
-    set_session_cookie(response, page.state, secret)
-    return response
-
-
-def _render(page: StudioPage, *, status: int = 200, errors: list[tuple[str, str]] | None = None) -> Response:
-    return page.render(
-        "account_password.html", status=status, errors=errors or [], minimum=MIN_LENGTH, section="account"
-    )
-
-
 _NOT_MADE = gettext_noop(
     "No passkey was made. Try again, in a browser that runs scripts and knows passkeys, and on a device that "
     "has none of yours yet."
@@ -196,30 +77,114 @@ _NOT_MADE = gettext_noop(
 _PASSKEY_NAME_MISSING = gettext_noop("Write a name by which you know the device again.")
 
 
+@ROUTES.get_route("/account", Permission.read)
+def show_account(page: PageDep) -> Response:
+    return _render(page)
+
+
+@ROUTES.post_route("/account", Permission.read)
+def save_details(page: PageDep, form: OwnFormDep) -> Response:
+    """Save the name and the language of the pages."""
+    name, language = _read_name(form), form.get("language")
+    if not name:
+        errors = [("name", page.translate(_NAME_MISSING))]
+        return _render(page, errors=errors, name="", language=language)
+    with page.writing() as session:
+        known = language if language in LANGUAGES else ""
+        update_own_details(session, page.member.id, name=name, language=known)
+    return page.redirect("/account", Notice.account_saved)
+
+
+def _render(page: StudioPage, **typed: Any) -> Response:
+    sessions = list_team_sessions(
+        page.session, page.member.id, lifetime=page.state.session_lifetime, now=page.state.clock()
+    )
+    shown = {
+        "name": page.member.name,
+        "language": page.member.language,
+        "languages_to_choose": NATIVE_NAMES.items(),
+        "passkeys": list_passkeys(page.session, page.member.id),
+        "has_password": find_password(page.session, page.member.id) is not None,
+        "organisation_account": find_organisation_account(page.session, page.member.id),
+        "sessions": [
+            (one, *describe_browser(one.browser), one.id == page.signed_in.session_id) for one in sessions
+        ],
+    }
+    return page.render("account.html", section="account", **{**shown, **typed})
+
+
+def _read_name(form: Form) -> str:
+    return " ".join(form.get("name").split())
+
+
+def _renew_sessions(page: StudioPage, session: Session, act: Act) -> str:
+    """End all sessions of the member and every link mailed to them, because of ``act``, and return the secret
+    of a new session for this browser."""
+    page.record(session, act)
+    end_all_sessions(session, page.member.id)
+    delete_links_of(session, page.member.id)
+    return open_member_session(page, session, page.member, page.signed_in.method)
+
+
+def _go_back(page: StudioPage, notice: Notice, secret: str) -> Response:
+    """Go back to the account in the new session."""
+    response = page.redirect("/account", notice)
+    set_session_cookie(response, page.state, secret)
+    return response
+
+
+@ROUTES.get_route("/account/password", Permission.read)
+def show_password(page: PageDep) -> Response:
+    require_confirmed(page)
+    return _render_password(page)
+
+
+@ROUTES.post_route("/account/password", Permission.read)
+def change_password(page: PageDep, form: OwnFormDep) -> Response:
+    """Keep a new password, and sign the member out everywhere else."""
+    require_confirmed(page)
+    password, sender = form.get("password"), page.settings.sender
+    own = (page.member.name, page.member.email, sender.name, sender.organisation)
+    fault = find_password_fault(password, own)
+    if fault is not None:
+        words = page.translate(fault.words, minimum=MIN_LENGTH, maximum=MAX_LENGTH)
+        return _render_password(page, [("password", words)])
+    hashed = page.state.passwords.hash(password)
+    with page.writing() as session:
+        store_password(session, page.member.id, hashed, now=page.state.clock())
+        secret = _renew_sessions(page, session, Act.changed_password)
+    return _go_back(page, Notice.password_changed, secret)
+
+
+@ROUTES.post_route("/account/password/remove", Permission.read)
+def remove_password(page: PageDep) -> Response:
+    """Delete the password. Signing in by a link is always possible."""
+    require_confirmed(page)
+    with page.writing() as session:
+        delete_password(session, page.member.id)
+        secret = _renew_sessions(page, session, Act.changed_password)
+    return _go_back(page, Notice.password_removed, secret)
+
+
+def _render_password(page: StudioPage, errors: Sequence[tuple[str, str]] = ()) -> Response:
+    return page.render("account_password.html", section="account", errors=errors, minimum=MIN_LENGTH)
+
+
+@ROUTES.get_route("/account/passkeys/new", Permission.read)
 def show_new_passkey(page: PageDep) -> Response:
-    """Ask what the new passkey is to be called."""
     require_confirmed(page)
-    return _render_new(page)
+    return _render_new_passkey(page)
 
 
-def give_new_passkey_options(page: PageDep) -> Response:
-    """Tell the script what to ask the browser to make."""
-    require_confirmed(page)
-    with page.state.read_session() as session:
-        asked = ask_for_new_passkey(
-            session, page.member, find_relying_party(page.state), page.state.workspace.keys.suppression
-        )
-    return answer_options(page, TicketPurpose.new_passkey, asked)
-
-
+@ROUTES.post_route("/account/passkeys/new", Permission.read)
 def save_new_passkey(page: PageDep, form: OwnFormDep) -> Response:
     """Keep a passkey that the browser has made, and sign the member out everywhere else."""
     require_confirmed(page)
-    name = " ".join(form.get("name").split())
+    name = _read_name(form)
     if not name:
-        return _render_new(page, errors=[("name", page.translator.translate(_PASSKEY_NAME_MISSING))])
+        return _render_new_passkey(page, ("name", page.translate(_PASSKEY_NAME_MISSING)))
     try:
-        with page.state.write_session() as session:
+        with page.writing() as session:
             challenge = take_challenge(page, session, TicketPurpose.new_passkey)
             add_passkey(
                 session,
@@ -230,76 +195,63 @@ def save_new_passkey(page: PageDep, form: OwnFormDep) -> Response:
                 name=name,
                 now=page.state.clock(),
             )
-            secret = renew_sessions(page, session, Act.changed_passkeys)
+            secret = _renew_sessions(page, session, Act.changed_passkeys)
     except PasskeyError:
-        return _render_new(page, errors=[("", page.translator.translate(_NOT_MADE))], name=name)
-    response = page.redirect("/account", Notice.passkey_added)
-    set_session_cookie(response, page.state, secret)
-    return response
+        return _render_new_passkey(page, ("", page.translate(_NOT_MADE)), name)
+    return _go_back(page, Notice.passkey_added, secret)
 
 
+def _render_new_passkey(page: StudioPage, fault: tuple[str, str] | None = None, name: str = "") -> Response:
+    errors = [fault] if fault else []
+    return page.render("account_passkey_new.html", section="account", errors=errors, name=name)
+
+
+@ROUTES.post_route("/account/passkeys/new/options", Permission.read)
+def give_new_passkey_options(page: PageDep) -> Response:
+    """Tell the script what to ask the browser to make."""
+    require_confirmed(page)
+    party, key = find_relying_party(page.state), page.state.workspace.keys.suppression
+    asked = ask_for_new_passkey(page.session, page.member, party, key)
+    return answer_options(page, TicketPurpose.new_passkey, asked)
+
+
+@ROUTES.get_route("/account/passkeys/{passkey_id:int}", Permission.read)
 def show_passkey(page: PageDep, passkey_id: int) -> Response:
     """Show one passkey, to rename or remove it."""
-    return _render_one(page, passkey_id)
+    return _render_passkey(page, passkey_id)
 
 
+@ROUTES.post_route("/account/passkeys/{passkey_id:int}", Permission.read)
 def save_passkey_name(page: PageDep, form: OwnFormDep, passkey_id: int) -> Response:
-    """Rename a passkey."""
-    name = " ".join(form.get("name").split())
+    name = _read_name(form)
     if not name:
-        return _render_one(
-            page, passkey_id, errors=[("name", page.translator.translate(_PASSKEY_NAME_MISSING))]
-        )
-    with page.state.write_session() as session:
-        if not rename_passkey(session, page.member.id, passkey_id, name):
-            raise HTTPException(404)
+        return _render_passkey(page, passkey_id, [("name", page.translate(_PASSKEY_NAME_MISSING))])
+    with page.writing() as session:
+        or_404(rename_passkey(session, page.member.id, passkey_id, name))
     return page.redirect("/account", Notice.passkey_renamed)
 
 
+def _render_passkey(page: StudioPage, passkey_id: int, errors: Sequence[tuple[str, str]] = ()) -> Response:
+    own = {one.id: one for one in list_passkeys(page.session, page.member.id)}
+    passkey = or_404(own.get(passkey_id))
+    return page.render("account_passkey.html", section="account", errors=errors, passkey=passkey)
+
+
+@ROUTES.post_route("/account/passkeys/{passkey_id:int}/remove", Permission.read)
 def remove_passkey(page: PageDep, passkey_id: int) -> Response:
     """Remove a passkey, and sign the member out everywhere else."""
     require_confirmed(page)
-    with page.state.write_session() as session:
-        if not delete_passkey(session, page.member.id, passkey_id):
-            raise HTTPException(404)
-        secret = renew_sessions(page, session, Act.changed_passkeys)
-    response = page.redirect("/account", Notice.passkey_removed)
-    set_session_cookie(response, page.state, secret)
-    return response
+    with page.writing() as session:
+        or_404(delete_passkey(session, page.member.id, passkey_id))
+        secret = _renew_sessions(page, session, Act.changed_passkeys)
+    return _go_back(page, Notice.passkey_removed, secret)
 
 
-def _render_new(page: StudioPage, *, errors: list[tuple[str, str]] | None = None, name: str = "") -> Response:
-    return page.render(
-        "account_passkey_new.html",
-        status=422 if errors else 200,
-        errors=errors or [],
-        name=name,
-        section="account",
-    )
-
-
-def _render_one(
-    page: StudioPage, passkey_id: int, *, errors: list[tuple[str, str]] | None = None
-) -> Response:
-    with page.state.read_session() as session:
-        own = list_passkeys(session, page.member.id)
-    passkey = next((one for one in own if one.id == passkey_id), None)
-    if passkey is None:
-        raise HTTPException(404)
-    return page.render(
-        "account_passkey.html",
-        status=422 if errors else 200,
-        errors=errors or [],
-        passkey=passkey,
-        section="account",
-    )
-
-
+@ROUTES.post_route("/account/sessions/{session_id:int}/end", Permission.read)
 def end_session(page: PageDep, session_id: int) -> Response:
     """End one session of the member, which may be this one."""
-    with page.state.write_session() as session:
-        if not end_own_session(session, page.member.id, session_id):
-            raise HTTPException(404)
+    with page.writing() as session:
+        or_404(end_own_session(session, page.member.id, session_id))
     if session_id != page.signed_in.session_id:
         return page.redirect("/account", Notice.session_ended)
     response = page.redirect("/sign-in", Notice.signed_out)
@@ -307,17 +259,17 @@ def end_session(page: PageDep, session_id: int) -> Response:
     return response
 
 
+@ROUTES.post_route("/account/sessions/end-others", Permission.read)
 def end_other_sessions(page: PageDep) -> Response:
-    """End all sessions of the member but this one."""
-    with page.state.write_session() as session:
+    with page.writing() as session:
         end_all_sessions(session, page.member.id, except_id=page.signed_in.session_id)
     return page.redirect("/account", Notice.other_sessions_ended)
 
 
+@ROUTES.get_route("/account/data", Permission.read)
 def download_data(page: PageDep) -> Response:
     """Give the member a copy of what is known about them."""
-    with page.state.read_session() as session:
-        known = export_member_data(session, page.member.id)
+    known = export_member_data(page.session, page.member.id)
     return Response(
         json.dumps(known, ensure_ascii=False, indent=2) + "\n",
         media_type="application/json",
@@ -325,31 +277,11 @@ def download_data(page: PageDep) -> Response:
     )
 
 
+@ROUTES.post_route("/account/organisation/remove", Permission.read)
 def forget_organisation_account(page: PageDep) -> Response:
     """Forget the member's account at the organisation, and sign them out everywhere else."""
     require_confirmed(page)
-    with page.state.write_session() as session:
+    with page.writing() as session:
         delete_organisation_account(session, page.member.id)
-        secret = renew_sessions(page, session, Act.forgot_account)
-    response = page.redirect("/account", Notice.account_forgotten)
-    set_session_cookie(response, page.state, secret)
-    return response
-
-
-ROUTES = (
-    StudioRoute("/account", show_account, GET, Permission.read),
-    StudioRoute("/account", save_details, POST, Permission.read),
-    StudioRoute("/account/password", show_password, GET, Permission.read),
-    StudioRoute("/account/password", change_password, POST, Permission.read),
-    StudioRoute("/account/password/remove", remove_password, POST, Permission.read),
-    StudioRoute("/account/passkeys/new", show_new_passkey, GET, Permission.read),
-    StudioRoute("/account/passkeys/new", save_new_passkey, POST, Permission.read),
-    StudioRoute("/account/passkeys/new/options", give_new_passkey_options, POST, Permission.read),
-    StudioRoute("/account/passkeys/{passkey_id:int}", show_passkey, GET, Permission.read),
-    StudioRoute("/account/passkeys/{passkey_id:int}", save_passkey_name, POST, Permission.read),
-    StudioRoute("/account/passkeys/{passkey_id:int}/remove", remove_passkey, POST, Permission.read),
-    StudioRoute("/account/sessions/{session_id:int}/end", end_session, POST, Permission.read),
-    StudioRoute("/account/sessions/end-others", end_other_sessions, POST, Permission.read),
-    StudioRoute("/account/data", download_data, GET, Permission.read),
-    StudioRoute("/account/organisation/remove", forget_organisation_account, POST, Permission.read),
-)
+        secret = _renew_sessions(page, session, Act.forgot_account)
+    return _go_back(page, Notice.account_forgotten, secret)

@@ -14,16 +14,17 @@ from starlette.types import Scope
 
 from editions.cache import BoundedCache
 from mailer.activity.act_journal import record_interrupted_acts
-from mailer.approval_mails import send_due_approval_mails
+from mailer.approval_mails import APPROVAL_MAILS
 from mailer.campaigns.outbox import OutboxReader
 from mailer.campaigns.progress import ProgressReaders
 from mailer.campaigns.readiness import ReadinessChecker
-from mailer.comments.mentions import send_due_comment_mails
+from mailer.comments.mentions import COMMENT_MAILS
 from mailer.counts.background_counts import BackgroundCounts
 from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.network import parse_network
 from mailer.revisions.edition_save import record_pending_saves
+from mailer.revisions.story_changes import finish_interrupted_moves
 from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mails import SignInMailer
@@ -61,11 +62,10 @@ from mailer.web.studio.campaigns import (
     versions,
 )
 from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
-from mailer.web.studio.editions import routes as editions
-from mailer.web.studio.editions.edition_page import finish_interrupted_moves
+from mailer.web.studio.editions import details_page, edition_page, new_edition, story_pages
 from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
 from mailer.web.studio.history import routes as history
-from mailer.web.studio.imports import routes as imports
+from mailer.web.studio.imports import export_page, file_page, import_page, upload_page
 from mailer.web.studio.imports.upload_page import MAX_BODY_BYTES
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
 from mailer.web.studio.partners import partner_form, partner_list, partner_merge, partner_page
@@ -94,7 +94,10 @@ ROUTES: tuple[StudioRoute, ...] = (
     *asked.ROUTES,
     *review_pages.ROUTES,
     *home.ROUTES,
-    *editions.ROUTES,
+    *new_edition.ROUTES,
+    *edition_page.ROUTES,
+    *details_page.ROUTES,
+    *story_pages.ROUTES,
     *history.ROUTES,
     *campaign_list.ROUTES,
     *campaign_page.ROUTES,
@@ -118,7 +121,11 @@ ROUTES: tuple[StudioRoute, ...] = (
     *ways.ROUTES,
     *confirmation.ROUTES,
     *sign_ups.ROUTES,
-    *imports.ROUTES,
+    # "new" comes before the imports' numbers.
+    *upload_page.ROUTES,
+    *import_page.ROUTES,
+    *file_page.ROUTES,
+    *export_page.ROUTES,
     *stories.ROUTES,
     *translations.ROUTES,
     *team.ROUTES,
@@ -223,7 +230,7 @@ def _make_state(
             engine,
             address=address,
             clock=clock,
-            others=(send_due_comment_mails, send_due_approval_mails),
+            others=(COMMENT_MAILS, APPROVAL_MAILS),
         ),
         summaries=EditionSummaries(workspace),
         problem_counts=ProblemCounts(workspace),

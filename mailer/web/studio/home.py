@@ -12,6 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
+from editions.overview import EditionSummary
+from mailer.campaigns.edition_state import EditionState, find_edition_states
 from mailer.campaigns.report.summary import list_open_doubts
 from mailer.database.edition_models import EditionRevision, RevisionKind
 from mailer.database.team_models import TeamMember
@@ -26,8 +28,7 @@ from mailer.web.studio.campaigns.campaign_list import WAITING_CAMPAIGNS
 from mailer.web.studio.campaigns.launch import WAITING_LAUNCHES
 from mailer.web.studio.comments import WAITING_MENTIONS
 from mailer.web.studio.doctor import WAITING_FINDINGS
-from mailer.web.studio.edition_summaries import EditionSummary, ProblemCount
-from mailer.web.studio.editions.edition_page import STATE_WORDS, EditionState, find_edition_states
+from mailer.web.studio.edition_summaries import ProblemCount
 from mailer.web.studio.feedback import WAITING_FEEDBACK
 from mailer.web.studio.history.history_pages import WAITING_TEXTS
 from mailer.web.studio.imports.upload_page import WAITING_FILES
@@ -56,8 +57,6 @@ class RecentEdition:
 
     summary: EditionSummary
     state: EditionState
-    words: str
-    tone: str
     last_edit: LastEdit | None
     count: ProblemCount | None
 
@@ -105,15 +104,12 @@ def _describe(
     state: StudioState, slug: str, reached: EditionState, edits: Mapping[str, LastEdit]
 ) -> RecentEdition:
     summary = state.summaries.read(slug)
-    words, tone = STATE_WORDS[reached]
     last_edit = edits.get(slug)
     if last_edit is None and summary.changed_at is not None:
         last_edit = LastEdit(name="", at=summary.changed_at)
     return RecentEdition(
         summary=summary,
         state=reached,
-        words=words,
-        tone=tone,
         last_edit=last_edit,
         count=state.problem_counts.find_known(slug),
     )

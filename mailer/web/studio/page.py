@@ -86,11 +86,12 @@ class Visit:
         """Whether there is a page with this pattern, such as "/editions/{edition}/history"."""
         return any(getattr(route, "path", "") == path for route in self.request.app.routes)
 
-    def render(self, template: str, *, status: int = 200, **values: object) -> Response:
-        """Render a page of ``templates/web/studio``."""
+    def render(self, template: str, *, status: int = 0, **values: Any) -> Response:
+        """Render a page of ``templates/web/studio``. With ``errors``, its status is 422 unless another is
+        given."""
         notice = find_notice(self.request.query_params.get(_NOTICE, ""))
         signed_in = self.signed_in
-        shared = {
+        shared: dict[str, Any] = {
             "member": signed_in.member if signed_in is not None else None,
             "may": self._make_may(),
             "may_open": self.may_open,
@@ -101,10 +102,11 @@ class Visit:
             "notice": notice,
             "is_here_alone": self.state.is_here_alone,
             "section": "",
+            "errors": (),
+            **values,
         }
-        page = self.state.renderer.render(
-            f"studio/{template}", self.translator, status=status, **{**shared, **values}
-        )
+        status = status or (422 if shared["errors"] else 200)
+        page = self.state.renderer.render(f"studio/{template}", self.translator, status=status, **shared)
         return compress_own_page(self.request, page)
 
     def translate(self, message: str, **values: object) -> str:

@@ -48,6 +48,17 @@ def find_edition_folder(page: StudioPage, edition: str) -> Path:
         raise HTTPException(404) from error
 
 
+FIXED_SECTION_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "feature": gettext_noop("Lead story"),
+        "centres-and-chairs": gettext_noop("Centres and Chairs"),
+        "campaigns": gettext_noop("Public campaigns"),
+        "office": gettext_noop("Office news"),
+    }
+)
+"""The sections that every edition can have, beside those of the sectors."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EditionPage(StudioPage):
     """A request about an edition, in its ``folder``."""
@@ -64,6 +75,11 @@ class EditionPage(StudioPage):
     def path(self) -> str:
         """The page of what the request is about, below /studio."""
         return self.edition_path
+
+    def name_section(self, key: str) -> str:
+        """Return the name of a section of the edition in the language of the page."""
+        fixed = "" if key in self.settings.sectors else FIXED_SECTION_NAMES.get(key, "")
+        return self.translate(fixed) if fixed else self.name_sector(key)
 
     def render(self, template: str, *, status: int = 200, **values: object) -> Response:
         shared = {"section": "editions", "edition": self.edition, "place": self}
@@ -231,16 +247,11 @@ def show_unreadable_story(request: Request, error: Exception) -> Response:
 _POLICY = "default-src 'none'; sandbox"
 
 
-def answer_with_image(
-    page: StudioPage, edition: str, file: str, *, width: int, crop: Crop | None, cache: str
-) -> Response:
-    """Answer with the picture ``file``, ``width`` CSS pixels wide; ``cache`` is the value of Cache-Control.
-
-    Raises:
-        HTTPException: 404, there is no such edition or picture, or it cannot be shown.
-    """
+def answer_with_image(page: EditionPage, file: str, *, width: int, crop: Crop | None, cache: str) -> Response:
+    """Answer with the picture ``file``, ``width`` CSS pixels wide, or 404 if it is not there or cannot be
+    shown; ``cache`` is the value of Cache-Control."""
     try:
-        path = locate_image(find_edition_folder(page, edition), file)
+        path = locate_image(page.folder, file)
         image = prepare_image(path, width=width, crop=crop)
     except (ImageError, OSError, ValueError) as error:
         raise HTTPException(404) from error

@@ -39,6 +39,7 @@ GUESS = "guessed from titles and cells"
 FILE_NAME = "the name of the file"
 """In place of a column's title, where the name of the file says who left."""
 _OWN_WITH_STATUS = frozenset({*COLUMNS, "status"})
+_NOTHING_SAID = ColumnCorrections()
 
 
 class DoubtfulColumnsError(ImportFileError):
@@ -76,8 +77,8 @@ class UnknownStatusesError(ImportFileError):
         self.counts = tuple(counts)
         unknown = [count for count in counts if count.unknown]
         named = "; ".join(
-            f"{quote_for_message(count.title)} has "
-            + ", ".join(f"{quote_for_message(value.value)} ×{value.count:,}" for value in count.unknown[:10])
+            f"{quote_for_message(count.column)} has "
+            + ", ".join(f"{quote_for_message(value.value)} ×{value.rows:,}" for value in count.unknown[:10])
             + (f" and {len(count.unknown) - 10:,} other values" if len(count.unknown) > 10 else "")
             for count in unknown
         )
@@ -87,7 +88,7 @@ class UnknownStatusesError(ImportFileError):
             % {"values": named},
             advice="Say what each value means: save the following as columns.toml, enter the values, and "
             "import with --columns columns.toml. A column that is not about leaving goes into "
-            f"[status] as ignored = [{quote_for_message(unknown[0].title)}].",
+            f"[status] as ignored = [{quote_for_message(unknown[0].column)}].",
             columns_text=write_columns_text(layout, counts),
         )
 
@@ -144,23 +145,22 @@ def find_mapping(
     name: str,
     *,
     columns_file: ColumnsFile | None = None,
-    corrections: ColumnCorrections | None = None,
+    corrections: ColumnCorrections = _NOTHING_SAID,
     told: StatusMeaning | None = None,
     sectors: Collection[str] = (),
 ) -> ColumnMapping:
     """Return the mapping for a file that begins with ``rows``, or the one that ``columns_file`` describes;
     without such a file, what was guessed is changed by ``corrections``."""
-    said = corrections or ColumnCorrections()
-    may_be_own = columns_file is None and said == ColumnCorrections() and len(rows) > 0
+    may_be_own = columns_file is None and corrections == _NOTHING_SAID and len(rows) > 0
     if may_be_own and (own := find_own_columns(rows[0], name)):
         return _map_own(own)
-    header = find_header(rows, name, wanted=columns_file.header if columns_file else said.header)
+    header = find_header(rows, name, wanted=columns_file.header if columns_file else corrections.header)
     cells = [row.cells for row in rows[header.first :] if not row.is_empty]
     if columns_file is not None:
         return _map_by_columns_file(header, cells, name, columns_file, sectors)
     if header.number and {"email", "attributes"} <= set(map(fold, header.titles)):
-        return _map_listmonk(header, cells, sectors, said)
-    return _map_by_guess(header, cells, name, told, sectors, said)
+        return _map_listmonk(header, cells, sectors, corrections)
+    return _map_by_guess(header, cells, name, told, sectors, corrections)
 
 
 def _map_own(own: OwnColumns) -> ColumnMapping:

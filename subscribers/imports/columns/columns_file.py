@@ -229,10 +229,10 @@ def write_columns_text(
     if ignored:
         lines.append(f"ignored = {_quote_all(ignored, is_list=True)}   # not about leaving")
     for count in counts:
-        if count.title not in layout.titles:
+        if count.column not in layout.titles:
             continue
-        lines += ["", f"[status.{_quote(count.title)}]", *_status_lines(count)]
-        if count.title not in named:  # it was only searched for words about leaving
+        lines += ["", f"[status.{_quote(count.column)}]", *_status_lines(count)]
+        if count.column not in named:  # it was only searched for words about leaving
             lines.append('nothing = ["*"]')
     return "\n".join(lines) + "\n"
 
@@ -273,7 +273,7 @@ def _status_lines(count: StatusColumnCount) -> Iterable[str]:
 
 
 def _describe(value: StatusValueCount) -> str:
-    return f"{_comment(_quote(value.value))} ({value.count:,} {'row' if value.count == 1 else 'rows'})"
+    return f"{_comment(_quote(value.value))} ({value.rows:,} {'row' if value.rows == 1 else 'rows'})"
 
 
 def _quote_all(texts: Iterable[str], *, is_list: bool = False) -> str:

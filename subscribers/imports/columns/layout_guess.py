@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from locales.countries import find_countries
 from locales.languages import find_language
-from locales.phrase import gettext_noop
+from locales.phrase import WordedEnum, gettext_noop
 from subscribers.errors import quote_for_message
 from subscribers.imports.columns.column_titles import (
     HeaderRow,
@@ -296,24 +295,21 @@ def _looks_like_name(cell: str) -> bool:
     )
 
 
-class ColumnUse(StrEnum):
+class ColumnUse(WordedEnum):
     """What a column of a file is used for."""
 
-    unused = "unused"
-    email = "email"
-    given = "given"
-    middle = "middle"
-    """What stands between the given and the family name."""
-
-    family = "family"
-    name = "name"
-    organisation = "organisation"
-    country = "country"
-    sectors = "sectors"
-    language = "language"
-    tags = "tags"
-    status = "status"
-    """It tells who left."""
+    unused = ("unused", gettext_noop("Not used"))
+    email = ("email", gettext_noop("Email address"))
+    given = ("given", gettext_noop("First name"))
+    middle = ("middle", gettext_noop("Middle name"))
+    family = ("family", gettext_noop("Last name"))
+    name = ("name", gettext_noop("Whole name"))  # type: ignore[assignment]
+    organisation = ("organisation", gettext_noop("Organisation"))
+    country = ("country", gettext_noop("Country"))
+    sectors = ("sectors", gettext_noop("Sectors"))
+    language = ("language", gettext_noop("Language"))
+    tags = ("tags", gettext_noop("Tags"))
+    status = ("status", gettext_noop("Tells who left"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from re import Pattern
 from types import MappingProxyType
 
+from locales.phrase import gettext_noop
 from subscribers.errors import SubscriberError
 from subscribers.imports.columns.column_titles import KnownFormat
 from subscribers.imports.columns.status_words import (
@@ -35,8 +36,16 @@ from subscribers.imports.columns.status_words import (
 )
 
 EMPTY, DATE, ANY_TEXT, OTHERS, EVERY_ROW = "(empty)", "a date", "any text", "other values", "every row"
-DESCRIPTIONS = frozenset({EMPTY, DATE, ANY_TEXT, OTHERS, EVERY_ROW})
-"""What the report says of many cells at once."""
+DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        EMPTY: gettext_noop("(empty)"),
+        DATE: gettext_noop("(a date)"),
+        ANY_TEXT: gettext_noop("(any text)"),
+        OTHERS: gettext_noop("(other values)"),
+        EVERY_ROW: gettext_noop("(every row)"),
+    }
+)
+"""What the report says of many cells at once, and the words for it on a page."""
 _MAX_CACHED = 20_000
 _MAX_SHOWN = 1_000
 
@@ -118,23 +127,24 @@ STRICTER_THAN_ACTIVE = frozenset(
 
 @dataclass(kw_only=True)
 class StatusValueCount:
-    """How often a value occurs, and what it was taken for; ``meaning`` is None if it was not understood."""
+    """In how many rows a value occurs, and what it was taken for; ``meaning`` is None if it was not
+    understood."""
 
     value: str
+    rows: int = 0
     meaning: StatusMeaning | None
-    count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class StatusColumnCount:
     """The values of one column, the most frequent first."""
 
-    title: str
-    values: tuple[StatusValueCount, ...]
+    column: str
+    values: list[StatusValueCount]
 
     @property
-    def unknown(self) -> tuple[StatusValueCount, ...]:
-        return tuple(value for value in self.values if value.meaning is None)
+    def unknown(self) -> list[StatusValueCount]:
+        return [value for value in self.values if value.meaning is None]
 
 
 class UnknownStatusError(SubscriberError):
@@ -228,15 +238,15 @@ class _ColumnTally:
             if len(self.cells) >= _MAX_CACHED:
                 self.cells.clear()
             self.cells[cell] = tally
-        tally.count += 1
+        tally.rows += 1
         return tally.meaning
 
     def add(self, value: str, meaning: StatusMeaning) -> None:
-        self._find(value, meaning).count += 1
+        self._find(value, meaning).rows += 1
 
     def result(self) -> StatusColumnCount:
-        ordered = sorted(self.shown.values(), key=lambda tally: -tally.count)
-        return StatusColumnCount(title=self.column.title, values=tuple(map(replace, ordered)))
+        ordered = sorted(self.shown.values(), key=lambda tally: -tally.rows)
+        return StatusColumnCount(column=self.column.title, values=list(map(replace, ordered)))
 
     def _find(self, shown: str, meaning: StatusMeaning | None) -> StatusValueCount:
         key = (fold(shown), meaning)

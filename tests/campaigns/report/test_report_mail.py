@@ -11,10 +11,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, func, select, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.report.report_worker import claim_report, queue_due_reports, send_due_reports
+from mailer.campaigns.report.report_worker import REPORT_MAILS, ReportMail, queue_due_reports
 from mailer.cli import mailer
 from mailer.database.models import CampaignState, Delivery, DeliveryState
 from mailer.database.report_models import CampaignReportPart, QueuedReportMail
+from mailer.dispatch.waiting_mails import MailClaim, QueueRun
 from mailer.privacy.erasure import erase_person
 from mailer.settings import CampaignSettings
 from mailer.workspace import Workspace
@@ -78,6 +79,18 @@ def count_queue(engine: Engine) -> int:
         return connection.scalar(select(func.count()).select_from(QueuedReportMail)) or 0
 
 
+def send_due(reporting: Workspace, engine: Engine, *, clock: FakeClock) -> int:
+    return REPORT_MAILS.send_due(QueueRun(workspace=reporting, engine=engine, clock=clock)).sent
+
+
+def claim(reporting: Workspace, engine: Engine, clock: FakeClock) -> MailClaim[ReportMail] | None:
+    run = QueueRun(workspace=reporting, engine=engine, clock=clock)
+    while (number := REPORT_MAILS.find_due(run)) is not None:
+        if (claimed := REPORT_MAILS.claim(run, number)) is not None:
+            return claimed
+    return None
+
+
 def test_the_report_goes_to_the_team_a_day_after_the_end_and_once(
     reporting: Workspace, engine: Engine, server: ScriptedServer, clock: FakeClock, campaign: int
 ) -> None:
@@ -86,11 +99,11 @@ def test_the_report_goes_to_the_team_a_day_after_the_end_and_once(
     clock.advance(minutes=1)
     assert queue_due_reports(reporting, engine, clock=clock) == 1
     assert queue_due_reports(reporting, engine, clock=clock) == 0
-    assert send_due_reports(reporting, engine, clock=clock) == 2
+    assert send_due(reporting, engine, clock=clock) == 2
     assert sorted(server.recipients) == ["director@office.example", "team@office.example"]
     clock.advance(days=2)
     assert queue_due_reports(reporting, engine, clock=clock) == 0
-    assert send_due_reports(reporting, engine, clock=clock) == 0
+    assert send_due(reporting, engine, clock=clock) == 0
     assert count_queue(engine) == 0
 
 
@@ -98,7 +111,7 @@ def test_the_mail_says_what_the_campaign_did_as_text_and_as_html(
     reporting: Workspace, engine: Engine, server: ScriptedServer, clock: FakeClock, campaign: int
 ) -> None:
     queue_due_reports(reporting, engine, clock=clock)
-    send_due_reports(reporting, engine, clock=clock)
+    send_due(reporting, engine, clock=clock)
     message = parse(server.kept[0].content)
     assert message["Subject"] == "Report: Spring"
     assert (message["Auto-Submitted"], message["Content-Language"]) == ("auto-generated", "en")
@@ -117,7 +130,7 @@ def test_the_mail_says_whose_fault_a_refusal_is_with_its_title(
         left = {"state": DeliveryState.suppressed, "reason": "unsubscribed"}
         connection.execute(update(Delivery).where(col(Delivery.id) == 2).values(left))
     queue_due_reports(reporting, engine, clock=clock)
-    send_due_reports(reporting, engine, clock=clock)
+    send_due(reporting, engine, clock=clock)
     message = parse(server.kept[0].content)
     for text in (read_part(message, "plain"), unescape(read_part(message, "html"))):
         assert "readers 1, rejected, whose fault: the reader's side, 550 5.1.1" in text
@@ -131,28 +144,28 @@ def test_a_mail_that_is_not_accepted_is_tried_again_under_the_same_name(
     refusing = answering(("RCPT", "", reply))
     queue_due_reports(reporting, engine, clock=clock)
     with ScriptedServer(refusing) as busy:
-        assert send_due_reports(with_smtp(reporting, busy.url), engine, clock=clock) == 0
-    assert send_due_reports(reporting, engine, clock=clock) == 0
+        assert send_due(with_smtp(reporting, busy.url), engine, clock=clock) == 0
+    assert send_due(reporting, engine, clock=clock) == 0
     clock.advance(minutes=2)
-    assert send_due_reports(reporting, engine, clock=clock) == 2
+    assert send_due(reporting, engine, clock=clock) == 2
 
 
 def test_after_a_crash_a_mail_is_sent_once_more_and_no_more(
     engine: Engine, reporting: Workspace, clock: FakeClock, campaign: int
 ) -> None:
     queue_due_reports(reporting, engine, clock=clock)
-    first = claim_report(engine, clock)
+    first = claim(reporting, engine, clock)
     assert first is not None
-    assert claim_report(engine, clock) is not None
+    assert claim(reporting, engine, clock) is not None
     # Both claims die. Nobody takes them up before the lease is over.
-    assert claim_report(engine, clock) is None
+    assert claim(reporting, engine, clock) is None
     clock.advance(minutes=31)
-    again = claim_report(engine, clock)
+    again = claim(reporting, engine, clock)
     assert again is not None
-    assert (again.id, again.queued_at) == (first.id, first.queued_at)
-    assert claim_report(engine, clock) is not None
+    assert (again.number, again.mail) == (first.number, first.mail)
+    assert claim(reporting, engine, clock) is not None
     clock.advance(minutes=31)
-    assert claim_report(engine, clock) is None
+    assert claim(reporting, engine, clock) is None
     assert count_queue(engine) == 0
 
 

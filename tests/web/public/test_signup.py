@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.database.models import QueuedTransactionalMail
+from mailer.dispatch.waiting_mails import QueueRun
 from mailer.selfservice.confirmation import make_form_token
-from mailer.selfservice.mail_worker import claim_mail, run_mail_worker, send_due_mails
+from mailer.selfservice.mail_worker import READER_MAILS, run_mail_worker
 from mailer.selfservice.rate_limit import NETWORK
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
@@ -53,11 +54,14 @@ class SignUpSite:
 
     def mails(self) -> list[EmailMessage]:
         """Send all mails that are due; return these and all sent before."""
-        send_due_mails(self.workspace, self.engine)
+        READER_MAILS.send_due(self.make_run())
         return [
             message_from_bytes(received.content, _class=EmailMessage, policy=policy.default)
             for received in self.server.received
         ]
+
+    def make_run(self) -> QueueRun:
+        return QueueRun(workspace=self.workspace, engine=self.engine)
 
     def link(self, number: int = -1) -> str:
         """The path of the link in a mail."""
@@ -367,7 +371,7 @@ def test_a_deferred_mail_is_the_same_when_it_is_retried(site: SignUpSite) -> Non
     assert site.mails() == []
     (queued,) = queued_mails(site.engine)
     assert (queued.attempts, "451" in queued.reason) == (1, True)
-    assert send_due_mails(site.workspace, site.engine) == 0
+    assert READER_MAILS.send_due(site.make_run()).sent == 0
     make_due(site.engine)
     (mail,) = site.mails()
     assert queued.token in bytes(mail).decode().replace("=\n", "")
@@ -376,11 +380,12 @@ def test_a_deferred_mail_is_the_same_when_it_is_retried(site: SignUpSite) -> Non
 
 def test_a_mail_claimed_by_a_dead_worker_is_sent_by_another(site: SignUpSite) -> None:
     site.post("/subscribe", email="mei@example.org")
-    taken = claim_mail(site.workspace, site.engine)
+    run = site.make_run()
+    taken = READER_MAILS.claim(run, READER_MAILS.find_due(run) or 0)
     assert taken is not None
-    assert claim_mail(site.workspace, site.engine) is None
+    assert READER_MAILS.find_due(run) is None
     make_due(site.engine)
-    assert taken.token in site.link()
+    assert taken.mail.url.endswith(site.link())
     assert len(site.mails()) == 1
 
 

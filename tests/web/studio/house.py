@@ -18,7 +18,7 @@ from mailer.database.import_models import ImportFile, ImportFileState
 from mailer.database.models import Campaign
 from mailer.database.team_models import Role, SignInMethod, TeamMember
 from mailer.list_imports.checked_file import CheckedFile
-from mailer.list_imports.import_files import add_import_file, begin_upload
+from mailer.list_imports.import_files import UploadWriter, add_import_file
 from mailer.team.sessions import open_team_session
 from mailer.web.dependencies import utc_now
 from mailer.workspace import Workspace, open_workspace, write_keys
@@ -210,7 +210,7 @@ def _add_import(session: Session, workspace: Workspace, member_id: int) -> None:
     """An import, and a file that waits to be imported; the number of each is 1."""
     now = utc_now()
     session.add(ImportBatch(source="list.csv", form="CSV", basis="", at=now))
-    writer = begin_upload(workspace)
+    writer = UploadWriter(workspace, most=1000)
     writer.write(b"email\nann@example.org\n")
     stored_as = writer.keep()
     number = add_import_file(

@@ -2,17 +2,14 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlmodel import Session, col
-from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from locales.phrase import Phrase, gettext_noop, read_error
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
 from mailer.campaigns.approvals.answers import (
     AnswerFault,
     AnswerRefusedError,
@@ -23,207 +20,154 @@ from mailer.campaigns.approvals.answers import (
     queue_asked,
     queue_outcome,
 )
-from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, check_approval
-from mailer.campaigns.approvals.changes import TextChange, compare_contents
+from mailer.campaigns.approvals.approval import ApprovalRefusedError, check_approval
 from mailer.campaigns.approvals.people import WantedStep, describe_steps, find_writers, read_step_settings
 from mailer.campaigns.approvals.request import Asker, ask_for_approval, withdraw_round
-from mailer.campaigns.approvals.rounds import (
-    Round,
-    find_former_approval,
-    list_returned_rounds,
-    list_rounds,
-    read_round_content,
-)
+from mailer.campaigns.approvals.rounds import Round, list_returned_rounds, list_rounds
 from mailer.campaigns.approvals.settlement import settle_answer
+from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.corrections import SEPARATOR
+from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.campaigns.launch_lock import launch_lock
+from mailer.campaigns.named_plan import NoSegmentError, plan_prepared_campaign
+from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.counts.counters import CountedNumber, request_audience, request_difference
 from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.database.models import Campaign, CampaignState
 from mailer.errors import ConfigurationError, MailerError
-from mailer.rendering.compiled_edition import CompiledVersionError
 from mailer.team.members import ROLE_NAMES, Permission, list_members
 from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.studio.approvals.asked import (
-    FAULT_WORDS,
-    ROUND_WORDS,
-    ApprovalPlace,
-    ApprovalPlaceDep,
-    VariantPage,
-    as_person,
-    describe_differences,
-    find_round_of_place,
+    describe_fault,
+    find_round_of,
     list_changes_since,
+    list_text_changes,
     list_variants,
-    plan_place,
-    say_round,
 )
+from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
+from mailer.web.studio.page import StudioPage, or_404
 from mailer.web.studio.routing import Routes
+from mailer.web.studio.segment_query import say_segment
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.errors import SubscriberError
 
 ROUTES = Routes()
+REFUSED = (MailerError, ConfigurationError, SubscriberError)
+"""What is raised where an approval cannot be asked for or given; :func:`read_error` says it."""
+
+_ASKABLE = (*(CampaignState.draft, CampaignState.tested), *(CampaignState.approved, CampaignState.scheduled))
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShownApproval:
-    """What the page shows. ``asked`` is the last round, None if the approval was never asked for, and
-    ``earlier`` are those before it. ``approval`` is one that was given before there were rounds. ``changes``
-    have happened since. ``can_answer`` says that it waits for whoever looks; ``fault`` is why they may not
-    approve it all the same. ``waits_for`` are the people whose answer is waited for."""
+def as_person(page: StudioPage) -> Person:
+    """Return the member, as somebody who answers."""
+    member = page.member
+    return Person(key=f"member:{member.id}", name=member.name, member_id=member.id, role=member.role)
 
-    asked: Round | None
-    earlier: tuple[Round, ...]
-    approval: Approval | None
-    changes: tuple[str, ...] = ()
-    can_answer: bool = False
-    fault: AnswerFault | None = None
-    waits_for: tuple[str, ...] = ()
-    variants: VariantPage | None = None
-    former: Round | None = None
-    texts: tuple[TextChange, ...] = ()
-    audience: CountedNumber | None = None
-    difference: CountedNumber | None = None
+
+def is_askable(page: CampaignPage) -> bool:
+    """Whether an approval can be asked for: the campaign is not launched, and no correction of the command
+    line, whose note only that has."""
+    return page.campaign.state in _ASKABLE and not (page.is_correction and page.preparation is None)
 
 
 @ROUTES.get_route("/campaigns/{campaign}/approval", Permission.read)
-def show_approval(page: PageDep, place: ApprovalPlaceDep) -> Response:
-    """Show the approval of a campaign."""
-    return render_approval(page, place)
+def show_approval(page: CampaignPageDep) -> Response:
+    return _render(page)
 
 
-def render_approval(
-    page: StudioPage,
-    place: ApprovalPlace,
-    *,
-    status: int = 200,
-    errors: tuple[tuple[str, str], ...] = (),
-    changes: tuple[str, ...] = (),
+def _render(
+    page: CampaignPage,
+    *errors: tuple[str, str],
+    status: int = 422,
+    changes: Sequence[str] = (),
     note: str | None = None,
     words: str = "",
 ) -> Response:
     """Render the page, with what was wrong with a form and what was typed into it."""
-    with page.state.read_session() as session:
-        shown = _look_up(page, place, session)
-        steps = _list_steps(page, session.connection(), shown.asked)
-        names = {one.id: one.name for one in list_members(session)}
-        rounds = (shown.asked, *shown.earlier) if shown.asked is not None else ()
-        segment_words = {one.id: say_round(page, session.connection(), one) for one in rounds}
-    prepared = place.preparation.decisions.note if place.preparation is not None else ""
+    session, connection = page.session, page.session.connection()
+    rounds = list_rounds(connection, page.number)
+    asked = rounds[0] if rounds else None
+    approval = None if asked else check_approval(session, page.state.workspace, page.number)
+    since = _list_current_changes(page, asked) if asked is not None else ()
+    is_settled = asked is not None and asked.state in {RoundState.open, RoundState.approved}
+    if note is None:
+        note = page.preparation.decisions.note if page.preparation is not None else ""
     return page.render(
         "approval.html",
-        status=status,
-        section="campaigns",
-        place=place,
-        shown=shown,
-        asked=shown.asked,
-        differences=_describe_differences(page, shown),
-        steps=steps,
-        member_names=names,
-        segment_words=segment_words,
-        can_ask=_can_ask(page, place, shown),
-        can_change_steps=place.is_askable and page.may(Permission.approve),
-        is_required=page.settings.campaigns.approval == "required",
-        back=page.make_path(f"/campaigns/{place.number}"),
-        here=page.make_path(place.path),
-        fault_words=FAULT_WORDS,
-        round_words=ROUND_WORDS,
-        role_names=ROLE_NAMES,
-        changes_apply=bool(shown.changes),
-        errors=errors,
-        refused_changes=changes,
-        note=prepared if note is None else note,
-        words=words,
-        new_request=lambda: secrets.token_urlsafe(16),
-        edition_path=page.make_path(f"/editions/{place.edition}"),
-    )
-
-
-def _describe_differences(page: StudioPage, shown: ShownApproval) -> dict[int, tuple[str, ...]]:
-    if shown.asked is None or shown.variants is None:
-        return {}
-    return describe_differences(page, shown.asked, shown.variants)
-
-
-def _can_ask(page: StudioPage, place: ApprovalPlace, shown: ShownApproval) -> bool:
-    """Whether the form to ask is on the page: nothing waits or holds that would be asked for again."""
-    if not (place.is_askable and page.may(Permission.prepare)):
-        return False
-    asked = shown.asked
-    is_settled = asked is not None and asked.state in {RoundState.open, RoundState.approved}
-    return not is_settled or bool(shown.changes)
-
-
-def _look_up(page: StudioPage, place: ApprovalPlace, session: Session) -> ShownApproval:
-    connection, settings = session.connection(), page.settings
-    rounds = list_rounds(connection, place.number)
-    if not rounds:
-        approval = check_approval(session, page.state.workspace, place.number)
-        return ShownApproval(asked=None, earlier=(), approval=approval)
-    asked = rounds[0]
-    is_current = asked.is_open or (
-        asked.state is RoundState.approved
-        and place.state in {CampaignState.approved, CampaignState.scheduled}
-    )
-    changes = list_changes_since(page, place, asked, connection) if is_current else ()
-    person = as_person(page.member)
-    can_answer = asked.is_asked(person) and not changes
-    writers = find_writers(connection, asked.edition, asked.facts.authors)
-    former = find_former_approval(connection, asked.edition, asked)
-    return ShownApproval(
+        status=status if errors else 200,
         asked=asked,
         earlier=rounds[1:],
-        approval=None,
-        changes=changes,
-        can_answer=can_answer,
-        fault=find_author_fault(settings, asked, person, writers) if can_answer else None,
-        waits_for=tuple(one.name for one in list_asked(connection, settings, asked)),
-        variants=list_variants(asked, page.request.query_params.get("page", "")),
-        former=former,
-        texts=_compare_texts(connection, former, asked),
-        audience=_count_audience(page, asked) if is_current else None,
-        difference=_count_difference(page, asked, connection) if is_current else None,
+        approval=approval,
+        changes=since,
+        steps=_list_steps(page, asked),
+        member_names={one.id: one.name for one in list_members(session)},
+        segment_words={
+            one.id: say_segment(page, session, one.options.segment, one.facts.in_words) for one in rounds
+        },
+        # Nothing waits or holds that would be asked for again.
+        can_ask=is_askable(page) and page.may(Permission.prepare) and (bool(since) or not is_settled),
+        can_change_steps=is_askable(page) and page.may(Permission.approve),
+        is_required=page.settings.campaigns.approval == "required",
+        back=page.make_path(page.path),
+        here=page.make_path(f"{page.path}/approval"),
+        role_names=ROLE_NAMES,
+        errors=errors,
+        refused_changes=changes,
+        note=note,
+        words=words,
+        new_request=lambda: secrets.token_urlsafe(16),
+        edition_path=page.make_path(f"/editions/{page.campaign.edition}"),
+        **(_describe_round(page, asked, since) if asked is not None else {}),
     )
 
 
-def _compare_texts(connection: Connection, former: Round | None, asked: Round) -> tuple[TextChange, ...]:
-    """Which words are different from the last approval."""
-    if former is None or former.digest == asked.digest:
-        return ()
-    try:
-        return compare_contents(read_round_content(connection, former), read_round_content(connection, asked))
-    except CompiledVersionError:
-        return ()
+def _is_current(page: CampaignPage, asked: Round) -> bool:
+    is_held = page.campaign.state in {CampaignState.approved, CampaignState.scheduled}
+    return asked.is_open or (asked.state is RoundState.approved and is_held)
 
 
-def _count_audience(page: StudioPage, asked: Round) -> CountedNumber | None:
-    """How many would get it now, late and dated. Who may not see partners sees what was counted when it was
-    asked."""
-    if not page.may(Permission.see_partners):
-        return None
-    request = request_audience(asked.edition, asked.options.segment, again=asked.options.again)
-    return page.state.counts.get(request)
+def _list_current_changes(page: CampaignPage, asked: Round) -> tuple[str, ...]:
+    return list_changes_since(page, page.session, asked) if _is_current(page, asked) else ()
 
 
-def _count_difference(page: StudioPage, asked: Round, connection: Connection) -> CountedNumber | None:
-    """How many are new and gone since the last campaign; None if there was none."""
+def _describe_round(page: CampaignPage, asked: Round, changes: Sequence[str]) -> dict[str, Any]:
+    """Return what the page shows of the last round, in which ``changes`` have happened since."""
+    connection, settings, person = page.session.connection(), page.settings, as_person(page)
+    can_answer = asked.is_asked(person) and not changes
+    writers = find_writers(connection, asked.edition, asked.facts.authors)
+    # Who may not see partners sees what was counted when it was asked.
+    is_counted = _is_current(page, asked) and page.may(Permission.see_partners)
+    segment, again = asked.options.segment, asked.options.again
+    return {
+        "can_answer": can_answer,
+        "fault": find_author_fault(settings, asked, person, writers) if can_answer else None,
+        "waits_for": [one.name for one in list_asked(connection, settings, asked)],
+        "variants": list_variants(page, connection, asked),
+        "texts": list_text_changes(connection, asked),
+        "audience": page.state.counts.get(request_audience(asked.edition, segment, again=again))
+        if is_counted
+        else None,
+        "difference": _count_difference(page, connection, segment) if is_counted else None,
+    }
+
+
+def _count_difference(page: StudioPage, connection: Connection, segment: str) -> CountedNumber | None:
+    """Return how many are new and gone since the last campaign; None if there was none."""
     last = connection.scalar(
         select(col(Campaign.id))
         .where(col(Campaign.launched_at).is_not(None), col(Campaign.edition).not_like(f"%{SEPARATOR}%"))
         .order_by(col(Campaign.id).desc())
         .limit(1)
     )
-    if last is None or not page.may(Permission.see_partners):
-        return None
-    return page.state.counts.get(request_difference(f"campaign:{last}", asked.options.segment))
+    return None if last is None else page.state.counts.get(request_difference(f"campaign:{last}", segment))
 
 
-def _list_steps(page: StudioPage, connection: Connection, asked: Round | None) -> tuple[WantedStep, ...]:
-    """The steps that would be asked for; none for anybody who may approve, and where the settings are wrong,
-    which asking says."""
+def _list_steps(page: CampaignPage, asked: Round | None) -> tuple[WantedStep, ...]:
+    """Return the steps that would be asked for; none for anybody who may approve, and where the settings are
+    wrong, which asking says."""
+    connection = page.session.connection()
     if asked is not None and asked.has_own_steps and asked.state is not RoundState.approved:
         return describe_steps(connection, asked)
     try:
@@ -233,33 +177,31 @@ def _list_steps(page: StudioPage, connection: Connection, asked: Round | None) -
 
 
 @ROUTES.post_route("/campaigns/{campaign}/approval", Permission.prepare)
-def post_request(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
+def post_request(page: CampaignPageDep, form: OwnFormDep) -> Response:
     """Ask for the approval of the campaign as it is now. A second click finds the request of the first."""
     note = form.get("note")
     try:
-        asked = ask(page, place, note=note)
-    except (MailerError, ConfigurationError, SubscriberError) as error:
-        return render_approval(page, place, status=422, errors=(("", read_error(error)),), note=note)
-    return page.redirect(f"/campaigns/{asked.campaign_id}/approval", Notice.approval_asked)
+        return ask(page, note=note)
+    except REFUSED as error:
+        return _render(page, ("", read_error(error)), note=note)
 
 
-def ask(
-    page: StudioPage, place: ApprovalPlace, *, note: str, steps: Sequence[WantedStep] | None = None
-) -> Round:
-    """Ask for the approval of a campaign, and have those who are asked told. ``steps`` are those that were
-    chosen for it, None for the usual ones.
+def ask(page: CampaignPage, *, note: str, steps: Sequence[WantedStep] | None = None) -> Response:
+    """Ask for the approval of a campaign, have those who are asked told, and go on to its page. ``steps`` are
+    those that were chosen for it, None for the usual ones.
 
     Raises:
         MailerError: it has errors, nobody has chosen who gets it, or it is approved or being sent.
         ConfigurationError: its edition is not there, or the steps of the settings ask nobody.
         SubscriberError: its segment is not valid.
     """
-    if not place.is_askable:
+    if not is_askable(page):
         raise ApprovalRefusedError(
-            Phrase(gettext_noop("Campaign %(number)s is not being prepared any more."), number=place.number)
+            Phrase(gettext_noop("Campaign %(number)s is not being prepared any more."), number=page.number)
         )
     state, now = page.state, page.state.clock()
-    plan = plan_place(page, place)
+    plan = _plan(page)
+    page.end_reading()
     with launch_lock(state.engine, state.workspace, plan) as connection:
         asked = ask_for_approval(
             connection,
@@ -268,184 +210,154 @@ def ask(
             asker=Asker(name=page.member.name, member_id=page.member.id),
             steps=steps,
             note=note,
-            campaign_id=place.number if place.preparation is not None else None,
+            campaign_id=page.number if page.preparation is not None else None,
             now=now,
         )
         if asked.asked_at == now:
             queue_asked(connection, page.settings, asked, now=now)
-            record(page, connection, Act.asked_for_approval, asked)
+            with Session(connection) as session:
+                log(page, session, Act.asked_for_approval, asked)
+                session.flush()
     state.sign_in_mailer.wake()
-    return asked
+    return page.redirect(f"/campaigns/{asked.campaign_id}/approval", Notice.approval_asked)
 
 
-@ROUTES.post_route("/campaigns/{campaign}/approval/withdraw", Permission.prepare)
-def post_withdrawal(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
-    """Take the request back: nobody is waited for any more. A second click changes nothing."""
-    with lock_campaign(page, place) as connection:
-        asked = find_round_of_place(connection, place, form.get("round"))
-        is_withdrawn = withdraw_round(connection, asked, now=page.state.clock())
-        if is_withdrawn:
-            queue_outcome(connection, asked, by=as_person(page.member), now=page.state.clock())
-            record(page, connection, Act.withdrew_request, asked)
-    # Meanwhile it may have been approved, which a second click of one's own must not hide.
-    is_over = is_withdrawn or asked.state is RoundState.withdrawn
-    return page.redirect(place.path, Notice.approval_withdrawn if is_over else Notice.campaign_changed)
-
-
-@ROUTES.post_route("/campaigns/{campaign}/approval/comments", Permission.comment)
-def post_comment(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
-    """Comment on somebody's answer."""
-    text, number = form.get("text"), form.get("answer")
-    answer = read_number(number)
-    try:
-        with page.state.engine.begin() as connection:
-            asked = find_round_of_place(connection, place, form.get("round"))
-            is_there = answer is not None and add_comment(
-                connection,
-                asked,
-                answer,
-                as_person(page.member),
-                text,
-                request=form.get("request")[:64],
-                now=page.state.clock(),
-            )
-            if is_there:
-                record(page, connection, Act.commented_on_answer, asked)
-    except ApprovalRefusedError as error:
-        words = page.translator.translate(str(error))
-        return render_approval(page, place, status=422, errors=((f"comment-{number}", words),))
-    if not is_there:
-        raise HTTPException(404)
-    path = page.make_path(place.path, Notice.commented)
-    return RedirectResponse(f"{path}#answer-{int(number)}", status_code=303)
-
-
-@contextmanager
-def lock_campaign(page: StudioPage, place: ApprovalPlace) -> Iterator[Connection]:
-    """A transaction in which nobody else asks, answers or launches this edition; commits at its end."""
-    with page.state.engine.begin() as connection:
-        acquire_edition_lock(connection, place.edition)
-        yield connection
-
-
-def record(page: StudioPage, connection: Connection, act: Act, asked: Round, detail: str = "") -> None:
-    """Write down what a member did, in the transaction of the act."""
-    with Session(connection) as session:
-        record_activity(
-            session,
-            page.actor,
-            act,
-            edition=asked.edition,
-            subject=str(asked.campaign_id),
-            detail=detail,
-            now=page.state.clock(),
-        )
-        session.flush()
-
-
-_APPROVAL = "/campaigns/{campaign}/approval"
-
-_FIELDS = {AnswerFault.no_words: "words"}
-
-
-@ROUTES.post_route("/campaigns/{campaign}/approval/answer", Permission.read)
-def post_answer(page: PageDep, place: ApprovalPlaceDep, form: OwnFormDep) -> Response:
-    """Answer a request. Whoever is not asked may not, whatever their role."""
-    wanted, words = form.get("verdict"), form.get("words")
-    if wanted not in list(ApprovalVerdict):
-        errors = (("", page.translator.translate(FAULT_WORDS[AnswerFault.gone])),)
-        return render_approval(page, place, status=422, errors=errors, words=words)
-    verdict, person, now = ApprovalVerdict(wanted), as_person(page.member), page.state.clock()
-    with page.state.read_session() as session:
-        seen = find_round_of_place(session.connection(), place, form.get("round"))
-        changes = list_changes_since(page, place, seen, session.connection()) if seen.is_open else ()
-    try:
-        with lock_campaign(page, place) as connection:
-            given = settle_answer(
-                connection,
-                page.state.workspace,
-                seen.id,
-                person,
-                verdict,
-                seen=form.get("seen"),
-                words=words,
-                changes=changes,
-                now=now,
-            )
-            if given.is_new:
-                act = Act.approved_campaign if verdict is ApprovalVerdict.approved else Act.requested_changes
-                record(page, connection, act, given.asked)
-    except AnswerRefusedError as error:
-        status = 403 if error.fault in {AnswerFault.not_asked, AnswerFault.author} else 422
-        errors = ((_FIELDS.get(error.fault, ""), page.translator.translate(FAULT_WORDS[error.fault])),)
-        return render_approval(page, place, status=status, errors=errors, changes=error.changes, words=words)
-    except (MailerError, ConfigurationError, SubscriberError) as error:
-        return render_approval(page, place, status=422, errors=(("", read_error(error)),), words=words)
-    page.state.sign_in_mailer.wake()
-    return page.redirect(place.path, find_notice_of(given.asked.state, verdict))
-
-
-def find_notice_of(state: RoundState, verdict: ApprovalVerdict) -> Notice:
-    """What is said about an answer: that it was the last one, where it was."""
-    if verdict is ApprovalVerdict.changes_requested:
-        return Notice.changes_requested
-    return Notice.approval_complete if state is RoundState.approved else Notice.approval_given
-
-
-_MAX_SHOWN = 20
-
-
-def _list_approvals(page: StudioPage) -> Iterator[WaitingItem]:
-    yield from _list_open(page)
-    if page.may(Permission.prepare):
-        with page.state.read_session() as session:
-            returned = list_returned_rounds(session.connection(), limit=_MAX_SHOWN)
-        for asked in returned:
-            yield _describe_returned(page, asked)
-
-
-def _describe_returned(page: StudioPage, asked: Round) -> WaitingItem:
-    """What somebody wants changed waits for whoever asked for the approval."""
-    translate = page.translator.translate
-    is_own = asked.member_id in {page.member.id, None}
-    names = ", ".join(dict.fromkeys(one.person.name for one in asked.answers if not one.approves))
-    return WaitingItem(
-        title=asked.facts.title,
-        words=translate(gettext_noop("Changes are asked for")),
-        act=translate(gettext_noop("See what they say")),
-        path=f"/campaigns/{asked.campaign_id}/approval",
-        tone="wrong",
-        detail=translate(gettext_noop("asked for by %(name)s")) % {"name": names} if names else "",
-        waits_for="" if is_own else asked.asked_by,
+def _plan(page: CampaignPage) -> Plan:
+    """Plan the campaign as it would be launched now."""
+    state, campaign, prepared, now = page.state, page.campaign, page.preparation, page.state.clock()
+    if prepared is not None and prepared.is_open:
+        return plan_prepared_campaign(state.workspace, state.engine, prepared, now=now)
+    if not campaign.segment:
+        raise NoSegmentError(page.number)
+    return plan_campaign(
+        state.workspace,
+        state.engine,
+        campaign.edition,
+        read_segment(campaign.segment, page.settings, page.session),
+        again=campaign.again,
+        count_clicks=campaign.counts_clicks,
+        now=now,
     )
 
 
-def _list_open(page: StudioPage) -> Iterator[WaitingItem]:
-    translate = page.translator.translate
+def log(page: StudioPage, session: Session, act: Act, asked: Round, detail: str = "") -> None:
+    """Write down what a member did about a round, in the transaction of the act."""
+    page.record(session, act, edition=asked.edition, subject=str(asked.campaign_id), detail=detail)
+
+
+@ROUTES.post_route("/campaigns/{campaign}/approval/withdraw", Permission.prepare)
+def post_withdrawal(page: CampaignPageDep, form: OwnFormDep) -> Response:
+    """Take the request back: nobody is waited for any more. A second click changes nothing."""
+    now = page.state.clock()
+    with page.writing() as session:
+        connection = session.connection()
+        acquire_edition_lock(connection, page.campaign.edition)
+        asked = find_round_of(connection, page.number, form.get("round"))
+        is_withdrawn = withdraw_round(connection, asked, now=now)
+        if is_withdrawn:
+            queue_outcome(connection, asked, by=as_person(page), now=now)
+            log(page, session, Act.withdrew_request, asked)
+    # Meanwhile it may have been approved, which a second click of one's own must not hide.
+    is_over = is_withdrawn or asked.state is RoundState.withdrawn
+    notice = Notice.approval_withdrawn if is_over else Notice.campaign_changed
+    return page.redirect(f"{page.path}/approval", notice)
+
+
+@ROUTES.post_route("/campaigns/{campaign}/approval/comments", Permission.comment)
+def post_comment(page: CampaignPageDep, form: OwnFormDep) -> Response:
+    """Comment on somebody's answer."""
+    answer, request, now = read_number(form.get("answer")), form.get("request")[:64], page.state.clock()
+    try:
+        with page.writing() as session:
+            connection, person = session.connection(), as_person(page)
+            asked = find_round_of(connection, page.number, form.get("round"))
+            or_404(
+                answer is not None
+                and add_comment(connection, asked, answer, person, form.get("text"), request=request, now=now)
+            )
+            log(page, session, Act.commented_on_answer, asked)
+    except ApprovalRefusedError as error:
+        return _render(page, (f"comment-{form.get('answer')}", page.translate(str(error))))
+    return page.go_to(f"{page.make_path(f'{page.path}/approval', Notice.commented)}#answer-{answer}")
+
+
+# A step may ask a guest by name; who is not asked is refused by the answer itself.
+@ROUTES.post_route("/campaigns/{campaign}/approval/answer", Permission.read)
+def post_answer(page: CampaignPageDep, form: OwnFormDep) -> Response:
+    """Answer a request. Whoever is not asked may not, whatever their role."""
+    wanted, words = form.get("verdict"), form.get("words")
+    if wanted not in list(ApprovalVerdict):
+        return _render(page, ("", page.translate(AnswerFault.gone.words)), words=words)
+    asked = find_round_of(page.session.connection(), page.number, form.get("round"))
+    changes = list_changes_since(page, page.session, asked) if asked.is_open else ()
+    try:
+        with page.writing() as session:
+            acquire_edition_lock(session.connection(), page.campaign.edition)
+            given = settle_answer(
+                session.connection(),
+                page.state.workspace,
+                asked.id,
+                as_person(page),
+                ApprovalVerdict(wanted),
+                seen=form.get("seen"),
+                words=words,
+                changes=changes,
+                now=page.state.clock(),
+            )
+            if given.is_new:
+                act = Act.approved_campaign if wanted == "approved" else Act.requested_changes
+                log(page, session, act, given.asked)
+    except AnswerRefusedError as error:
+        status = 403 if error.fault in {AnswerFault.not_asked, AnswerFault.author} else 422
+        return _render(
+            page, describe_fault(page, error.fault), status=status, changes=error.changes, words=words
+        )
+    except REFUSED as error:
+        return _render(page, ("", read_error(error)), words=words)
+    page.state.sign_in_mailer.wake()
+    notice = Notice.approval_complete if given.asked.state is RoundState.approved else Notice.approval_given
+    if wanted == ApprovalVerdict.changes_requested:
+        notice = Notice.changes_requested
+    return page.redirect(f"{page.path}/approval", notice)
+
+
+_MAX_SHOWN = 20
+_ASKED_BY = gettext_noop("asked for by %(name)s")
+_YOURS, _ANSWER = gettext_noop("Your approval is asked for"), gettext_noop("Read and answer")
+_OF_OTHERS, _OPEN = gettext_noop("Waits to be approved"), gettext_noop("Open the approval")
+
+
+def _list_approvals(page: StudioPage) -> Iterator[WaitingItem]:
+    translate, person, may_prepare = page.translate, as_person(page), page.may(Permission.prepare)
     with page.state.read_session() as session:
         connection = session.connection()
-        waiting = list_waiting_approvals(connection, page.settings, as_person(page.member))[:_MAX_SHOWN]
+        waiting = list_waiting_approvals(connection, page.settings, person)[:_MAX_SHOWN]
         people = {one.asked.id: list_asked(connection, page.settings, one.asked) for one in waiting}
+        returned = list_returned_rounds(connection, limit=_MAX_SHOWN) if may_prepare else ()
     for one in waiting:
-        if not (one.is_for_me or page.may(Permission.prepare)):
+        if not (one.is_for_me or may_prepare):
             continue
         names = ", ".join(person.name for person in people[one.asked.id])
-        asker = one.asked.asked_by
+        asker, is_mine = one.asked.asked_by, one.is_for_me
         yield WaitingItem(
             title=one.asked.facts.title,
-            words=(
-                translate(gettext_noop("Your approval is asked for"))
-                if one.is_for_me
-                else translate(gettext_noop("Waits to be approved"))
-            ),
-            act=(
-                translate(gettext_noop("Read and answer"))
-                if one.is_for_me
-                else translate(gettext_noop("Open the approval"))
-            ),
+            words=translate(_YOURS if is_mine else _OF_OTHERS),
+            act=translate(_ANSWER if is_mine else _OPEN),
             path=f"/campaigns/{one.asked.campaign_id}/approval",
-            detail=translate(gettext_noop("asked for by %(name)s")) % {"name": asker} if asker else "",
-            waits_for="" if one.is_for_me else names or translate(gettext_noop("somebody who may approve")),
+            detail=translate(_ASKED_BY, name=asker) if asker else "",
+            waits_for="" if is_mine else names or translate(gettext_noop("somebody who may approve")),
+        )
+    for asked in returned:
+        # What somebody wants changed waits for whoever asked for the approval.
+        names = ", ".join(dict.fromkeys(one.person.name for one in asked.answers if not one.approves))
+        yield WaitingItem(
+            title=asked.facts.title,
+            words=translate(gettext_noop("Changes are asked for")),
+            act=translate(gettext_noop("See what they say")),
+            path=f"/campaigns/{asked.campaign_id}/approval",
+            tone="wrong",
+            detail=translate(_ASKED_BY, name=names) if names else "",
+            waits_for="" if asked.member_id in {page.member.id, None} else asked.asked_by,
         )
 
 

@@ -45,7 +45,6 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import QUERY_PARAMETER, read_query, read_query_form, say_segment
-from mailer.web.studio.status_words import CAMPAIGN_WORDS
 from mailer.web.studio.story_place import find_edition_folder
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.segments.parser import MAX_LENGTH
@@ -91,7 +90,6 @@ def _make_row(
     """A campaign as the list shows it: what its query means, and who launched it or else changed it last."""
     decided = prepared.decisions if prepared is not None and prepared.is_open else Decisions()
     segment = decided.segment or campaign.segment
-    words, tone = CAMPAIGN_WORDS[campaign.state]
     return {
         "number": campaign.id,
         "edition": campaign.edition,
@@ -99,8 +97,7 @@ def _make_row(
         "language": campaign.language,
         "segment": say_segment(page, page.session, segment) if segment else "",
         "is_correction": SEPARATOR in campaign.edition,
-        "words": words,
-        "tone": tone,
+        "state": campaign.state,
         "audience": campaign.audience if campaign.launched_at is not None else None,
         "launched_at": campaign.launched_at,
         "starts_at": decided.start_at or campaign.scheduled_at,
@@ -120,8 +117,7 @@ class CalendarEntry(NamedTuple):
     at: datetime
     number: int
     title: str
-    words: str
-    tone: str
+    state: CampaignState
 
 
 @ROUTES.get_route("/campaigns/calendar", Permission.read)
@@ -194,7 +190,7 @@ def _list_entries(session: Session, first: date, last: date, zone: ZoneInfo) -> 
     )
     for number, title, state, launched_at, scheduled_at, start_at in session.execute(found):
         at = launched_at or (scheduled_at if state is CampaignState.scheduled else start_at)
-        yield CalendarEntry(at.astimezone(zone), number, title, *CAMPAIGN_WORDS[CampaignState(state)])
+        yield CalendarEntry(at.astimezone(zone), number, title, state)
 
 
 _EDITIONS_ON_PAGE = 20

@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.campaigns.approvals.answers import list_round_changes
-from mailer.campaigns.approvals.changes import SendingOptions
+from mailer.campaigns.approvals.answers import find_current_options, list_round_changes
 from mailer.campaigns.approvals.rounds import Round, find_last_round
 from mailer.campaigns.content_versions import ContentTest, find_test
 from mailer.campaigns.corrections import SEPARATOR, find_corrections
@@ -22,7 +20,6 @@ from mailer.campaigns.preparation.checklist import (
     ApprovalStatus,
     Checklist,
     ChecklistFacts,
-    ItemStatus,
     LastTest,
     make_checklist,
 )
@@ -42,7 +39,6 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import say_segment
-from mailer.web.studio.status_words import CAMPAIGN_WORDS
 from subscribers.errors import SubscriberError
 
 _DRAFT_STATES = frozenset({CampaignState.draft, CampaignState.tested})
@@ -51,14 +47,6 @@ _DRAFT_STATES = frozenset({CampaignState.draft, CampaignState.tested})
 _UNSENT_STATES = _DRAFT_STATES | {CampaignState.approved, CampaignState.scheduled}
 """Campaigns of which nobody has got anything."""
 
-_ITEM_WORDS: Mapping[ItemStatus, tuple[str, str]] = MappingProxyType(
-    {
-        ItemStatus.done: (gettext_noop("Done"), "right"),
-        ItemStatus.to_do: (gettext_noop("To do"), "careful"),
-        ItemStatus.blocked: (gettext_noop("In the way"), "wrong"),
-        ItemStatus.waiting: (gettext_noop("Not yet"), "quiet"),
-    }
-)
 _LINKED = ("approval", "launch", "live", "doubts", "report")
 """Other pages of a campaign, by the last part of their paths."""
 
@@ -132,7 +120,6 @@ def _show_checklist(page: PreparedPage) -> Response:
         segment_words=say_segment(page, page.session, decided.segment or "") if is_understood else "",
         starts=starts,
         hours=describe_hours(page.translator, settings),
-        status_words=_ITEM_WORDS,
         **_list_shared_values(page),
     )
 
@@ -163,11 +150,9 @@ def _show_overview(page: CampaignPage) -> Response:
 def _list_shared_values(page: CampaignPage) -> dict[str, Any]:
     """What both pages of a campaign show."""
     state = page.campaign.state
-    words, tone = CAMPAIGN_WORDS[state]
     needed = Permission.prepare if state in _DRAFT_STATES else Permission.launch
     return {
-        "state": words,
-        "tone": tone,
+        "state": state,
         "links": frozenset(name for name in _LINKED if page.leads_to(f"/campaigns/{{campaign}}/{name}")),
         "may_discard": state in _UNSENT_STATES and page.may(needed),
     }
@@ -205,8 +190,7 @@ def _list_corrections(session: Session, campaign: Campaign) -> Iterator[Mapping[
         col(Campaign.edition).startswith(f"{campaign.edition}{SEPARATOR}", autoescape=True)
     )
     for number, title, state in session.exec(own.order_by(col(Campaign.id).desc()).limit(_MAX_CORRECTIONS)):
-        words, tone = CAMPAIGN_WORDS[CampaignState(state)]
-        yield {"number": number, "title": title, "words": words, "tone": tone}
+        yield {"number": number, "title": title, "state": state}
 
 
 class LastCampaign(NamedTuple):
@@ -349,10 +333,7 @@ def _find_approval_status(page: PreparedPage, mail: PreparedMail) -> ApprovalSta
 
 def _has_changed(page: PreparedPage, asked: Round, mail: PreparedMail) -> bool:
     """Whether something else would be sent than what was asked for."""
-    decided = page.preparation.decisions.resolve(page.settings.campaigns)
-    options = SendingOptions(
-        segment=decided.segment or "", again=decided.again, counts_clicks=bool(decided.count_clicks)
-    )
+    options = find_current_options(page.session, page.settings, page.campaign, page.preparation)
     compiled = mail.mails if mail.compiled is not None and not mail.compiled.errors else ()
     connection = page.session.connection()
     return bool(

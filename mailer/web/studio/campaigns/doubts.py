@@ -1,9 +1,7 @@
 """The words for how deliveries came to be in doubt, and for what has settled them."""
 
-from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -16,8 +14,6 @@ from mailer.activity.record import record_activity
 from mailer.campaigns.doubt_resolution import RecordResolution, Resolution, resolve_by_log, resolve_chosen
 from mailer.campaigns.lifecycle import CampaignStateError, resume_campaign
 from mailer.campaigns.report.doubts import (
-    DoubtCause,
-    DoubtSettlement,
     ListedDoubt,
     find_dead_dispatchers,
     find_held_messages,
@@ -35,39 +31,9 @@ from mailer.web.studio.campaign_place import CampaignNumber, load_campaign, read
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.status_words import DELIVERY_WORDS
 from mailer.web.upload import UploadedForm, read_uploaded_form
 
 ROUTES = Routes()
-
-CAUSE_WORDS: Mapping[DoubtCause, str] = MappingProxyType(
-    {
-        DoubtCause.silence: gettext_noop(
-            "The whole message was sent. The mail server did not answer in time."
-        ),
-        DoubtCause.lost: gettext_noop(
-            "The whole message was sent. The connection broke before the mail server answered."
-        ),
-        DoubtCause.unclear: gettext_noop(
-            "The whole message was sent. The mail server’s answer says neither yes nor no."
-        ),
-        DoubtCause.interrupted: gettext_noop(
-            "Our program stopped while it was sending the message. All of it may have been sent, or nothing."
-        ),
-        DoubtCause.unknown: gettext_noop("Whether the whole message was sent is not known."),
-    }
-)
-SETTLEMENT_WORDS: Mapping[DoubtSettlement, str] = MappingProxyType(
-    {
-        DoubtSettlement.person: gettext_noop("Somebody of the team decided."),
-        DoubtSettlement.log: gettext_noop("The relay’s log says so."),
-        DoubtSettlement.proof: gettext_noop("What they did, or what came back, proves that they have it."),
-        DoubtSettlement.rule: gettext_noop("The campaign’s settings say to send it again."),
-        DoubtSettlement.reply: gettext_noop("The mail server answered later."),
-        DoubtSettlement.other: "",
-    }
-)
-"""A test demands that each has words; what is settled otherwise has only its technical details."""
 
 _PAGE = 50
 _MAX_DIGITS = 18
@@ -215,9 +181,6 @@ def _render(
         groups=groups,
         settled=settled,
         held=held,
-        cause_words=CAUSE_WORDS,
-        settlement_words=SETTLEMENT_WORDS,
-        delivery_words=DELIVERY_WORDS,
         may_send_again=row.state is not CampaignState.cancelled,
         errors=errors,
         told=told,

@@ -36,7 +36,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.confirmation import require_confirmed
-from mailer.web.studio.status_words import CAMPAIGN_WORDS, DELIVERY_WORDS
+from mailer.web.studio.status_words import DELIVERY_WORDS
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 from subscribers.models import Subscriber
@@ -185,8 +185,7 @@ def describe_state(progress: CampaignProgress, translator: Translator) -> tuple[
         ), "careful"
     if progress.state is CampaignState.sending and not progress.senders:
         return translate(gettext_noop("Waits to be sent")), "careful"
-    words, tone = CAMPAIGN_WORDS[progress.state]
-    return translate(words), tone
+    return translate(progress.state.words), progress.state.tone
 
 
 def list_terms(progress: CampaignProgress, translator: Translator) -> list[SumTerm]:

@@ -1,116 +1,29 @@
 """The pages of past imports, and undoing one."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
-from sqlmodel import Session, col, select
-from starlette.exceptions import HTTPException
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
 from mailer.campaigns.subscriber_history import plan_import_rollback, roll_back_import
-from mailer.database.import_models import ImportFile
-from mailer.database.team_models import TeamMember
 from mailer.i18n import gettext_noop
-from mailer.list_imports.import_files import find_file_of_import, list_open_files
+from mailer.list_imports.checked_file import CheckedFile, read_checked_file
+from mailer.list_imports.import_files import find_file_of_import, find_importers, list_open_files
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
-from mailer.web.routing import GET, POST
-from mailer.web.studio.imports.file_page import SHOWN_ROWS, ImportNumber, write_refused_rows
+from mailer.web.studio.imports.file_page import SHOWN_ROWS, send_refused
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.row_number import read_row_number
+from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.row_number import depend_on_number, read_row_number
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 from subscribers.errors import RollbackError
+from subscribers.imports.importer import list_imports
 from subscribers.imports.rollback import RollbackReport, list_kept
 from subscribers.models import ImportBatch
 
 PAGE_SIZE = 50
 _SHOWN_WAITING = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportRow:
-    """An import as the list shows it; ``member`` is who made it, "" for the command line."""
-
-    batch: ImportBatch
-    member: str
-
-
-def show_imports(page: PageDep) -> Response:
-    """Show the imports, and the files that wait."""
-    written = page.request.query_params.get("before", "")
-    before = read_row_number(written)
-    with page.state.read_session() as session:
-        found = list_import_rows(session, before=before, limit=PAGE_SIZE + 1)
-        waiting = (
-            list_open_files(session, limit=_SHOWN_WAITING) if page.may(Permission.change_partners) else []
-        )
-    shown = found[:PAGE_SIZE]
-    older = str(shown[-1].batch.id) if len(found) > PAGE_SIZE else ""
-    return page.render(
-        "imports.html",
-        section="partners",
-        rows=shown,
-        waiting=waiting,
-        is_later_page=before is not None,
-        older=page.make_path("/imports", before=older) if older else "",
-    )
-
-
-def list_import_rows(session: Session, *, before: int | None, limit: int) -> Sequence[ImportRow]:
-    """The imports with a number below ``before``, the newest first."""
-    wanted = select(ImportBatch).order_by(col(ImportBatch.id).desc()).limit(limit)
-    if before is not None:
-        wanted = wanted.where(col(ImportBatch.id) < before)
-    batches = session.exec(wanted).all()
-    names = find_importers(session, [batch.id or 0 for batch in batches])
-    return [ImportRow(batch=batch, member=names.get(batch.id or 0, "")) for batch in batches]
-
-
-def find_importers(session: Session, numbers: Sequence[int]) -> Mapping[int, str]:
-    """The names of the members who made these imports in Studio, by the imports' numbers."""
-    found = session.exec(
-        select(ImportFile.import_id, TeamMember.name).where(
-            col(ImportFile.import_id).in_(numbers), ImportFile.asked_by == TeamMember.id
-        )
-    )
-    return {number: name for number, name in found if number is not None}
-
-
-def show_import(page: PageDep, number: ImportNumber) -> Response:
-    """Show what an import did."""
-    with page.state.read_session() as session:
-        batch = session.get(ImportBatch, number)
-        if batch is None:
-            raise HTTPException(404)
-        file = find_file_of_import(session, number)
-        member = find_importers(session, [number]).get(number, "")
-    report = file.checked.report if file is not None else None
-    return page.render(
-        "import.html",
-        section="partners",
-        batch=batch,
-        importer=member,
-        report=report,
-        refused=report.refused[:SHOWN_ROWS] if report is not None else (),
-        is_forgotten=report is None or (batch.refused > 0 and not report.refused),
-    )
-
-
-def download_refused(page: PageDep, number: ImportNumber) -> Response:
-    """Send the rows that an import could not use as CSV, while they are kept."""
-    with page.state.read_session() as session:
-        file = find_file_of_import(session, number)
-    if file is None or file.checked.report is None:
-        raise HTTPException(404)
-    headers = {"content-disposition": f'attachment; filename="refused-{number}.csv"'}
-    rows: Iterator[bytes] = write_refused_rows(file.checked.report)
-    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
-
-
 _SHOWN = 50
 _QUICK = 20_000
 """How many people an import may have touched for the numbers to be counted with the page itself."""
@@ -120,91 +33,121 @@ _MAILED = gettext_noop(
     "This import cannot be undone: people it added are in the audience of a campaign, whose deliveries must "
     "stay accounted for. Unsubscribe single people instead."
 )
+ImportNumber = Annotated[int, depend_on_number("number")]
+"""The path's ``number``, if it can be that of an import; otherwise the answer is 404."""
+
+ROUTES = Routes()
 
 
+@ROUTES.get_route("/imports", Permission.see_partners)
+def show_imports(page: PageDep) -> Response:
+    """Show the imports, and the files that wait."""
+    before = read_row_number(page.request.query_params.get("before", ""))
+    found = list_imports(page.session, before=before, limit=PAGE_SIZE + 1)
+    shown = found[:PAGE_SIZE]
+    may_change = page.may(Permission.change_partners)
+    return page.render(
+        "imports.html",
+        section="partners",
+        imports=shown,
+        importers=find_importers(page.session, [batch.id or 0 for batch in shown]),
+        waiting=list_open_files(page.session, limit=_SHOWN_WAITING) if may_change else [],
+        is_later_page=before is not None,
+        older=page.make_path("/imports", before=str(shown[-1].id)) if len(found) > PAGE_SIZE else "",
+    )
+
+
+@ROUTES.get_route("/imports/{number}", Permission.see_partners)
+def show_import(page: PageDep, number: ImportNumber) -> Response:
+    return page.render(
+        "import.html",
+        section="partners",
+        batch=_find(page, number),
+        importer=find_importers(page.session, [number]).get(number, ""),
+        report=_find_checked(page, number).report,
+        most=SHOWN_ROWS,
+    )
+
+
+@ROUTES.get_route("/imports/{number}/refused.csv", Permission.change_partners)
+def download_refused(page: PageDep, number: ImportNumber) -> Response:
+    """Send the rows that an import could not use as CSV, while they are kept."""
+    return send_refused(_find_checked(page, number), number)
+
+
+@ROUTES.get_route("/imports/{number}/undo", Permission.change_partners)
 def show_undo(page: PageDep, number: ImportNumber) -> Response:
     """Show what undoing an import would do, and whom it would leave as they are. After a large import the
     numbers come late, by a second request."""
-    with page.state.read_session() as session:
-        batch = _find(session, number)
+    batch = _find(page, number)
     is_large = batch.added + batch.updated > _QUICK and "count" not in page.request.query_params
     if is_large and batch.rolled_back_at is None:
         return page.render(
             "import_undo.html", section="partners", batch=batch, plan=None, is_late=True, errors=[]
         )
-    return _render(page, number)
+    return _render_undo(page, batch)
 
 
+@ROUTES.post_route("/imports/{number}/undo", Permission.change_partners)
 def undo(page: PageDep, number: ImportNumber, form: OwnFormDep) -> Response:
     """Undo an import, if it would do what the page said."""
     require_confirmed(page)
-    with page.state.read_session() as session:
-        if _find(session, number).rolled_back_at is not None:
-            return page.redirect(f"/imports/{number}")
-        try:
-            plan = plan_import_rollback(session, number)
-        except RollbackError:
-            return _render(page, number, status=422)
-    if form.get("numbers") != _name_numbers(plan):
-        return _render(page, number, error=page.translator.translate(_CHANGED), status=409)
-    now = page.state.clock()
-
-    def record(session: Session) -> None:
-        detail = f"{plan.removed} removed, {plan.restored} restored, {plan.kept} kept"
-        record_activity(
-            session, page.actor, Act.rolled_back_import, subject=str(number), detail=detail, now=now
-        )
-
+    batch = _find(page, number)
+    if batch.rolled_back_at is not None:
+        return page.redirect(f"/imports/{number}")
     try:
-        roll_back_import(page.state.engine, number, now=now, record=record)
+        plan = plan_import_rollback(page.session, number)
+    except RollbackError:
+        return _render_undo(page, batch, status=422)
+    if form.get("numbers") != _name_numbers(plan):
+        return _render_undo(page, batch, error=page.translate(_CHANGED), status=409)
+    page.end_reading()
+    detail = f"{plan.removed} removed, {plan.restored} restored, {plan.kept} kept"
+    try:
+        roll_back_import(
+            page.state.engine,
+            number,
+            now=page.state.clock(),
+            record=lambda session: page.record(
+                session, Act.rolled_back_import, subject=str(number), detail=detail
+            ),
+        )
     except RollbackError:
         # Another click was first, or a campaign was launched in this very moment; the page says which.
         return page.redirect(f"/imports/{number}/undo")
     return page.redirect(f"/imports/{number}", Notice.import_undone)
 
 
-def _find(session: Session, number: int) -> ImportBatch:
-    batch = session.get(ImportBatch, number)
-    if batch is None:
-        raise HTTPException(404)
-    return batch
+def _find(page: StudioPage, number: int) -> ImportBatch:
+    return or_404(page.session.get(ImportBatch, number))
+
+
+def _find_checked(page: StudioPage, number: int) -> CheckedFile:
+    """Return what is kept of the file of an import; nothing if it did not come through Studio."""
+    file = find_file_of_import(page.session, number)
+    return read_checked_file(file.result if file is not None else None)
 
 
 def _name_numbers(plan: RollbackReport) -> str:
     return f"{plan.removed}/{plan.restored}/{plan.kept}"
 
 
-def _render(page: StudioPage, number: int, *, error: str = "", status: int = 200) -> Response:
-    plan: RollbackReport | None = None
-    kept: tuple[tuple[int, str], ...] = ()
-    is_mailed = False
-    with page.state.read_session() as session:
-        batch = _find(session, number)
-        try:
-            plan = plan_import_rollback(session, number)
-            kept = tuple(list_kept(session, number, limit=_SHOWN)) if plan.kept else ()
-        except RollbackError as refused:
-            is_mailed = not refused.is_done
-    if plan is None and not is_mailed:
-        return page.redirect(f"/imports/{number}")
-    errors = [error] if error else [page.translator.translate(_MAILED)] if is_mailed else []
+def _render_undo(page: StudioPage, batch: ImportBatch, *, error: str = "", status: int = 200) -> Response:
+    plan, number = None, batch.id or 0
+    try:
+        plan = plan_import_rollback(page.session, number)
+    except RollbackError as refused:
+        if refused.is_done:
+            return page.redirect(f"/imports/{number}")
+        error = error or page.translate(_MAILED)
     return page.render(
         "import_undo.html",
         status=status,
         section="partners",
         batch=batch,
         plan=plan,
-        numbers=_name_numbers(plan) if plan is not None else "",
-        kept=kept,
+        numbers=_name_numbers(plan) if plan else "",
+        kept=list_kept(page.session, number, limit=_SHOWN) if plan and plan.kept else (),
         is_late=False,
-        errors=[("", words) for words in errors],
+        errors=[("", error)] if error else [],
     )
-
-
-ROUTES = (
-    StudioRoute("/imports", show_imports, GET, Permission.see_partners),
-    StudioRoute("/imports/{number}", show_import, GET, Permission.see_partners),
-    StudioRoute("/imports/{number}/refused.csv", download_refused, GET, Permission.change_partners),
-    StudioRoute("/imports/{number}/undo", show_undo, GET, Permission.change_partners),
-    StudioRoute("/imports/{number}/undo", undo, POST, Permission.change_partners),
-)

@@ -2,9 +2,8 @@
 
 import errno
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 from starlette.responses import Response
@@ -13,17 +12,15 @@ from mailer.i18n import gettext_noop
 from mailer.list_imports.import_files import (
     UploadWriter,
     add_import_file,
-    begin_upload,
     list_open_files,
     list_waiting_files,
 )
 from mailer.team.members import Permission
-from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.routing import Routes
 from mailer.web.studio.state import get_state
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
-from mailer.web.upload import read_streamed_file
+from mailer.web.upload import FileReader, read_streamed_file
 
 MAX_FILE_BYTES = 40 * 1024 * 1024
 """The largest file that is taken; a million people fit in it if each has a row of 40 bytes."""
@@ -35,6 +32,7 @@ SHORT_WAIT = 3.0
 """How many seconds a page waits for the thread, so that a small file needs no second look."""
 
 _SHOWN = 20
+_WAITING_SHOWN = 5
 _NO_FILE = gettext_noop("Choose a file.")
 _EMPTY = gettext_noop("%(name)s is empty. Choose another file.")
 _TOO_LARGE = gettext_noop(
@@ -49,145 +47,90 @@ _NOT_KEPT = gettext_noop("The file could not be kept on the server (%(why)s). No
 _CUT_OFF = gettext_noop("Only a part of the file arrived. Nothing was changed. Choose it again.")
 _log = logging.getLogger(__name__)
 
-
-@dataclass(kw_only=True)
-class ReceivedFile:
-    """A file that has arrived: its name and its whole size. ``writer`` has what was kept of it, ``fault`` is
-    why it could not be kept."""
-
-    name: str = ""
-    size: int = 0
-    is_complete: bool = False
-    writer: UploadWriter | None = None
-    fault: OSError | None = None
-
-    def take(self, data: bytes) -> None:
-        """Keep the next bytes, unless the file is too large already or could not be kept."""
-        if self.writer is None or self.fault is not None or self.writer.size + len(data) > MAX_FILE_BYTES:
-            return
-        try:
-            self.writer.write(data)
-        except OSError as error:
-            self.fault = error
-            self.writer.discard()
-
-    def discard(self) -> None:
-        """Delete what was kept of it."""
-        if self.writer is not None:
-            self.writer.discard()
+ROUTES = Routes()
 
 
-async def _receive_file(request: Request) -> ReceivedFile:
-    received = ReceivedFile()
+class _ReceivedFile(NamedTuple):
+    """A file that has arrived, and what was kept of it."""
+
+    reader: FileReader
+    writer: UploadWriter
+
+
+async def _receive_file(request: Request) -> _ReceivedFile:
+    writer = UploadWriter(get_state(request).workspace, most=MAX_FILE_BYTES)
     try:
-        received.writer = begin_upload(get_state(request).workspace)
-    except OSError as error:
-        received.fault = error
-    try:
-        reader = await read_streamed_file(request, received.take)
+        return _ReceivedFile(await read_streamed_file(request, writer.write), writer)
     except BaseException:
-        received.discard()
+        writer.discard()
         raise
-    received.name, received.size, received.is_complete = reader.file_name, reader.size, reader.is_complete
-    return received
 
 
-ReceivedFileDep = Annotated[ReceivedFile, Depends(_receive_file)]
-"""The file of a form, kept while it arrives."""
-
-
+@ROUTES.get_route("/imports/new", Permission.change_partners)
 def show_upload(page: PageDep) -> Response:
-    """Show the form that takes a file, and the files that wait."""
-    return _render(page, [])
+    return _render(page)
 
 
-def receive(page: PageDep, received: ReceivedFileDep) -> Response:
+@ROUTES.post_route("/imports/upload", Permission.change_partners)
+def receive(page: PageDep, received: Annotated[_ReceivedFile, Depends(_receive_file)]) -> Response:
     """Keep the file, have it checked, and go on to its page."""
+    reader, writer = received
     try:
-        if words := _find_fault(page, received):
-            return _render(page, [("file", words)], status=422)
-        stored_as = _keep(received)
+        if words := _find_fault(page, reader):
+            return _render(page, words, status=422)
+        stored_as = writer.keep()
     except OSError as error:
         _log.warning("An uploaded file could not be kept: %s", error)
-        return _render(page, [("file", _describe_fault(page, error))], status=507)
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        why = error.strerror or str(error)
+        return _render(page, page.translate(_DISK_FULL if is_full else _NOT_KEPT, why=why), status=507)
     finally:
-        received.discard()
-    with page.state.write_session() as session:
+        writer.discard()
+    now = page.state.clock()
+    with page.writing() as session:
         number = add_import_file(
             session,
-            name=received.name,
+            name=reader.file_name,
             stored_as=stored_as,
-            size=received.size,
+            size=reader.size,
             member_id=page.member.id,
-            now=page.state.clock(),
+            now=now,
         )
     page.state.imports.wake()
     page.state.imports.wait_for(number, SHORT_WAIT)
     return page.redirect(f"/imports/new/{number}")
 
 
-def _find_fault(page: StudioPage, received: ReceivedFile) -> str:
-    """What is wrong with the file; "" if nothing is."""
-    translate = page.translator.translate
-    if not received.name:
-        return translate(_NO_FILE)
-    if received.size > MAX_FILE_BYTES:
-        size = f"{received.size / 1024 / 1024:,.0f}"
-        return translate(_TOO_LARGE, name=received.name, size=size, most=str(MAX_FILE_BYTES // 1024 // 1024))
-    if not received.is_complete:
-        return translate(_CUT_OFF)
-    return translate(_EMPTY, name=received.name) if not received.size else ""
+def _find_fault(page: StudioPage, reader: FileReader) -> str:
+    """Return what is wrong with the file; "" if nothing is."""
+    if not reader.file_name:
+        return page.translate(_NO_FILE)
+    if reader.size > MAX_FILE_BYTES:
+        size, most = (f"{number / 1024 / 1024:,.0f}" for number in (reader.size, MAX_FILE_BYTES))
+        return page.translate(_TOO_LARGE, name=reader.file_name, size=size, most=most)
+    if not reader.is_complete:
+        return page.translate(_CUT_OFF)
+    return "" if reader.size else page.translate(_EMPTY, name=reader.file_name)
 
 
-def _keep(received: ReceivedFile) -> str:
-    """Keep the file for good, and return its name in the folder of uploads.
-
-    Raises:
-        OSError: it could not be written.
-    """
-    if received.fault is not None:
-        raise received.fault
-    assert received.writer is not None  # noqa: S101 - otherwise there is a fault
-    return received.writer.keep()
-
-
-def _describe_fault(page: StudioPage, error: OSError) -> str:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return page.translator.translate(_DISK_FULL)
-    return page.translator.translate(_NOT_KEPT, why=error.strerror or str(error))
-
-
-def _render(page: StudioPage, errors: Sequence[tuple[str, str]], *, status: int = 200) -> Response:
-    with page.state.read_session() as session:
-        waiting = list_open_files(session, limit=_SHOWN)
+def _render(page: StudioPage, fault: str = "", *, status: int = 200) -> Response:
     return page.render(
         "import_upload.html",
         status=status,
         section="partners",
-        errors=errors,
-        waiting=waiting,
+        errors=[("file", fault)] if fault else [],
+        waiting=list_open_files(page.session, limit=_SHOWN),
         most=MAX_FILE_BYTES // 1024 // 1024,
     )
 
 
-ROUTES = (
-    StudioRoute("/imports/new", show_upload, GET, Permission.change_partners),
-    StudioRoute("/imports/upload", receive, POST, Permission.change_partners),
-)
-
-_WAITING_SHOWN = 5
-
-
 def _list_files(page: StudioPage) -> Iterator[WaitingItem]:
-    """Files that the member has chosen, and neither imported nor discarded."""
-    translate = page.translator.translate
-    with page.state.read_session() as session:
-        files = list_waiting_files(session, page.member.id, limit=_WAITING_SHOWN)
-    for number, name in files:
+    """List files that the member has chosen, and neither imported nor discarded."""
+    for number, name in list_waiting_files(page.session, page.member.id, limit=_WAITING_SHOWN):
         yield WaitingItem(
             title=name,
-            words=translate(gettext_noop("A file of yours waits to be imported")),
-            act=translate(gettext_noop("See what it would change")),
+            words=page.translate(gettext_noop("A file of yours waits to be imported")),
+            act=page.translate(gettext_noop("See what it would change")),
             path=f"/imports/new/{number}",
         )
 

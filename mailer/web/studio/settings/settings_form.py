@@ -182,17 +182,14 @@ class SettingsPage(StudioPage):
     def render(self, template: str, *, status: int = 0, **values: Any) -> Response:
         """Render a page of the settings, with what is wrong: ``errors``, or those of ``form``."""
         self.state.live.refresh()
-        form = values.get("form")
-        errors = form.errors if form is not None else values.pop("errors", ())
-        return super().render(
-            template,
-            status=status or (form.status if form is not None else 422 if errors else 200),
-            section="settings",
-            errors=errors,
-            wrong=dict(errors),
-            fault=self.state.live.fault,
-            **values,
-        )
+        if (form := values.get("form")) is not None:
+            values["errors"], status = form.errors, form.status
+        shown = {
+            "section": "settings",
+            "fault": self.state.live.fault,
+            "wrong": dict(values.get("errors", ())),
+        }
+        return super().render(template, status=status, **shown, **values)
 
     def open_form(self, settings: Sequence[Setting]) -> SettingsForm:
         """Return the form of settings as they are in the file; one without fields if it cannot be read."""

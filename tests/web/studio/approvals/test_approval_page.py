@@ -10,7 +10,6 @@ from mailer.campaigns.approvals.answers import AnswerFault
 from mailer.campaigns.approvals.rounds import list_rounds
 from mailer.database.approval_models import ApprovalAnswer, ApprovalMail, ApprovalMailKind, RoundState
 from mailer.database.models import CampaignState
-from mailer.web.studio.approvals.asked import FAULT_WORDS, ROUND_WORDS
 from subscribers.models import Subscriber
 from tests.factories.small_edition import SLUG, add_people
 from tests.web.studio.approvals.conftest import Desk, read_words
@@ -248,9 +247,9 @@ def test_changes_that_are_asked_for_wait_for_whoever_asked_until_they_ask_again(
 
 @pytest.mark.parametrize("fault", AnswerFault)
 def test_every_fault_has_words(fault: AnswerFault) -> None:
-    assert FAULT_WORDS[fault]
+    assert fault.words
 
 
 def test_every_state_and_act_has_words() -> None:
-    assert ROUND_WORDS.keys() == set(RoundState)
+    assert all(state.words for state in RoundState)
     assert Act.asked_for_approval.words

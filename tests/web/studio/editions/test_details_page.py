@@ -58,8 +58,8 @@ def test_accounts_checks_and_authors_are_lists(draft: Draft, author: StudioClien
     row = {
         "follow-0-name": "WeChat",
         "follow-0-handle": "@water",
-        "check-0": "long-alt",
-        "reason-0": "they are",
+        "checks-0-code": "long-alt",
+        "checks-0-reason": "they are",
     }
     author.post(PATH, {**form, **row, "authors": "Ann\nMei \n\n", "form": "digest", "personalise": "order"})
     values = read_fields(read_text(draft))
@@ -67,7 +67,9 @@ def test_accounts_checks_and_authors_are_lists(draft: Draft, author: StudioClien
     assert (values["checks"], values["authors"]) == ({"long-alt": "they are"}, ["Ann", "Mei"])
     assert (values["form"], values["personalise"]) == ("digest", "order")
     form = read_form(author.get(PATH).text)
-    author.post(PATH, {**form, "follow-0-name": "", "follow-0-handle": "", "reason-0": "", "check-0": ""})
+    author.post(
+        PATH, {**form, "follow-0-name": "", "follow-0-handle": "", "checks-0-reason": "", "checks-0-code": ""}
+    )
     values = read_fields(read_text(draft))
     assert not {"follow", "checks"} & set(values)
 
@@ -75,10 +77,17 @@ def test_accounts_checks_and_authors_are_lists(draft: Draft, author: StudioClien
 def test_what_cannot_be_right_is_refused_and_stays_on_the_page(draft: Draft, author: StudioClient) -> None:
     before = read_text(draft)
     form = read_form(author.get(PATH).text)
-    wrong = {"date": "31.12.2026", "language": "klingon", "check-0": "long-alt", "title": "<b>Typed</b>"}
+    wrong = {
+        "date": "31.12.2026",
+        "language": "klingon",
+        "checks-0-code": "long-alt",
+        "title": "<b>Typed</b>",
+    }
     refused = author.post(PATH, {**form, **wrong})
     assert refused.status == 422
-    assert [f'<a href="#{name}">' in refused.text for name in ("date", "language", "reason-0")] == [True] * 3
+    assert [f'<a href="#{name}">' in refused.text for name in ("date", "language", "checks-0-reason")] == [
+        True
+    ] * 3
     assert 'value="31.12.2026"' in refused.text
     assert "&lt;b&gt;Typed&lt;/b&gt;" in refused.text
     assert "<b>Typed" not in refused.text

@@ -9,9 +9,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
+from editions.new_editions import suggest_name
 from editions.reader import inspect_edition
 from mailer.database.team_models import ActivityRecord, Role
-from mailer.web.studio.editions.new_edition import clean_file_name, suggest_name
+from mailer.web.upload import clean_file_name
 from tests.doctor.said_findings import find_english
 from tests.factories.draft_edition import Draft
 from tests.factories.unkept_documents import write_unkept_word

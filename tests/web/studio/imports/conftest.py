@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, col, select
 
+from mailer.database.import_models import ImportFile
 from mailer.database.team_models import ActivityRecord
-from mailer.list_imports.import_files import find_import_file
 from mailer.workspace import open_workspace, write_keys
 from subscribers.models import Subscriber
 from tests.conftest import SETTINGS
@@ -44,7 +44,7 @@ class Importer(StudioClient):
 
         def is_done() -> bool:
             with Session(self.studio.engine) as session:
-                return not find_import_file(session, number).is_being_worked_on
+                return not session.get_one(ImportFile, number).is_being_worked_on
 
         wait_until(is_done, what="the file to be read")
         return self.get(path)
