@@ -1,4 +1,4 @@
-"""The page of a file of partners that waits to be imported, and the form of what its columns hold."""
+"""What an import takes each column for, as a form, and the words about it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
