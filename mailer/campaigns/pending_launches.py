@@ -57,7 +57,11 @@ class SamePersonError(PendingLaunchError):
 
 
 class OtherCountError(PendingLaunchError):
-    """The number of readers that was typed is not the one that the launch is for."""
+    """The number of readers that was typed is not ``count``, which the launch is for."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__("The launch is for another number of readers.")
 
 
 _OPTIONS = tuple(one.name for one in fields(LaunchOptions))
@@ -182,7 +186,7 @@ def confirm_launch(
     if found.asked_by == member_id:
         raise SamePersonError("The person who asks for a launch cannot confirm it. Ask another one.")
     if found.request.count != count:
-        raise OtherCountError("The launch is for another number of readers.")
+        raise OtherCountError(found.request.count)
     due = now + UNDO_FOR
     values = {
         "state": PendingLaunchState.waiting,

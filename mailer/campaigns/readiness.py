@@ -7,14 +7,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from editions.cache import BoundedCache
 from editions.errors import EditionError, Problem
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase, WordedEnum, gettext_noop
 from mailer.campaigns.approvals.approval import Approval, find_approval, find_approval_fault
 from mailer.campaigns.content_versions import find_test
 from mailer.campaigns.launch_lock import LaunchRefusedError
@@ -38,18 +37,21 @@ _RUNNING = {
 _NAMED_CAMPAIGN = re.compile(r"\bCampaign (\d+)\b")
 
 
-class LaunchFaultKind(StrEnum):
+class LaunchFaultKind(WordedEnum):
     """Kinds of obstacles to a launch."""
 
-    segment = "segment"
-    content = "content"
-    sender = "sender"
-    address = "address"
-    audience = "audience"
-    trial = "trial"
-    approval = "approval"
-    test = "test"
-    running = "running"
+    segment = ("segment", gettext_noop("Nobody has chosen who gets it."))
+    content = ("content", gettext_noop("The edition cannot be sent as it is."))
+    sender = ("sender", gettext_noop("The settings do not say who sends it."))
+    address = ("address", gettext_noop("Partners could not unsubscribe with one click."))
+    audience = ("audience", gettext_noop("Nobody would get it."))
+    trial = ("trial", gettext_noop("Trial mode is on, so campaigns go to test readers alone."))
+    approval = ("approval", gettext_noop("It has no valid approval."))
+    test = ("test", gettext_noop("It has not been tested in this form."))
+    running = (
+        "running",
+        gettext_noop("Another campaign is already sending this edition to these partners."),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,14 +34,6 @@ def read_campaign(session: Session, number: int) -> Campaign:
         raise HTTPException(404) from error
 
 
-def load_campaign(page: StudioPage, number: int) -> Campaign:
-    """As :func:`read_campaign`, in a session of its own."""
-    with page.state.read_session() as session:
-        campaign = read_campaign(session, number)
-        session.expunge(campaign)
-        return campaign
-
-
 class PreparationClosedError(Exception):
     """Nothing can be decided about the campaign at ``path`` any more."""
 
@@ -77,7 +69,12 @@ class CampaignPage(StudioPage):
         return self.campaign.launched_at is not None and not self.is_correction
 
     def render(self, template: str, *, status: int = 200, **values: object) -> Response:
-        shared = {"section": "campaigns", "place": self, "title": name_campaign(self, self.campaign)}
+        shared = {
+            "section": "campaigns",
+            "place": self,
+            "campaign": self.campaign,
+            "title": name_campaign(self, self.campaign),
+        }
         return super().render(template, status=status, **shared, **values)
 
     def go_back(self, notice: Notice | None = None) -> Response:

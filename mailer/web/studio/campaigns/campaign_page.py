@@ -128,12 +128,11 @@ def _show_overview(page: CampaignPage) -> Response:
     campaign = page.campaign
     numbers = page.state.counts.get(request_deliveries(page.number, campaign.state))
     if page.is_fragment:
-        return page.render("campaign_numbers.html", campaign=campaign, numbers=numbers)
+        return page.render("campaign_numbers.html", numbers=numbers)
     session, starts = page.session, campaign.scheduled_at
     zone = find_team_zone(page.settings)
     return page.render(
         "campaign_overview.html",
-        campaign=campaign,
         numbers=numbers,
         segment_words=say_segment(page, session, campaign.segment) if campaign.segment else "",
         starts=say_moment(starts, zone, page.translator) if starts is not None else "",

@@ -1,20 +1,17 @@
-"""The words for how deliveries came to be in doubt, and for what has settled them."""
+"""Who may or may not have got a campaign, by name, and the acts that settle it."""
 
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Request
 from sqlalchemy import Connection
 from sqlmodel import Session
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
 from mailer.campaigns.doubt_resolution import RecordResolution, Resolution, resolve_by_log, resolve_chosen
-from mailer.campaigns.lifecycle import CampaignStateError, resume_campaign
+from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, resume_campaign
 from mailer.campaigns.report.doubts import (
-    ListedDoubt,
     find_dead_dispatchers,
     find_held_messages,
     group_doubts,
@@ -27,14 +24,12 @@ from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.dependencies import BodyDep
 from mailer.web.forms import OwnFormDep, read_number
-from mailer.web.studio.campaign_place import CampaignNumber, load_campaign, read_campaign
+from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
-from mailer.web.upload import UploadedForm, read_uploaded_form
+from mailer.web.upload import read_uploaded_form
 
 ROUTES = Routes()
-
 _PAGE = 50
 _MAX_DIGITS = 18
 _NO_LOG = gettext_noop("Choose a log of your Postfix relay.")
@@ -42,146 +37,109 @@ _ACTS = {"arrived": True, "again": False}
 
 
 @ROUTES.get_route("/campaigns/{campaign}/doubts", Permission.see_partners)
-def show_doubts(page: PageDep, campaign: CampaignNumber) -> Response:
+def show_doubts(page: CampaignPageDep) -> Response:
     """Show who is in doubt, fifty to a page."""
-    return _render(page, campaign, [])
+    return _render(page)
 
 
 @ROUTES.post_route("/campaigns/{campaign}/doubts", Permission.launch)
-def settle(page: PageDep, campaign: CampaignNumber, form: OwnFormDep) -> Response:
+def settle(page: CampaignPageDep, form: OwnFormDep) -> Response:
     """Settle one, all from the same cause, or all. Who is not in doubt any more stays as they are."""
-    arrived = _ACTS.get(form.get("act"))
+    arrived, state = _ACTS.get(form.get("act")), page.state
     if arrived is None:
-        return page.redirect(f"/campaigns/{campaign}/doubts")
-    load_campaign(page, campaign)
-    state = page.state
-    chosen = _find_chosen(page, campaign, form.get("what"), form.get("cause"))
+        return _go_back(page)
+    chosen = _find_chosen(page, form.get("what"), form.get("cause"))
+    page.end_reading()
     try:
         done = resolve_chosen(
             state.workspace,
             state.engine,
-            campaign,
+            page.number,
             chosen,
             arrived=arrived,
             now=state.clock(),
-            record=_make_record(page, campaign, "they have it" if arrived else "send again"),
+            record=_make_record(page, "they have it" if arrived else "send again"),
         )
     except CampaignStateError:
-        return page.redirect(f"/campaigns/{campaign}/doubts", Notice.campaign_changed)
-    return _lead_back(page, campaign, done)
+        return _go_back(page, Notice.campaign_changed)
+    state.progress.refresh(page.number)
+    if not (done.sent or done.queued):
+        return _go_back(page, Notice.doubts_gone)
+    return _go_back(page, Notice.doubts_requeued if done.queued else Notice.doubts_settled)
 
 
-def _find_chosen(page: StudioPage, campaign: int, what: str, cause: str) -> set[int]:
-    """The numbers of the deliveries that a form is about."""
-    number = read_number(what, digits=_MAX_DIGITS)
+def _go_back(page: CampaignPage, notice: Notice | None = None) -> Response:
+    return page.redirect(f"{page.path}/doubts", notice)
+
+
+def _find_chosen(page: CampaignPage, what: str, cause: str) -> set[int]:
+    """Return the numbers of the deliveries that a form is about."""
+    number, workspace = read_number(what, digits=_MAX_DIGITS), page.state.workspace
     if number is not None:
         return {number}
-    doubts = _list_all(page, campaign) if what in {"group", "all"} else []
+    if what not in {"group", "all"}:
+        return set()
+    dead = find_dead_dispatchers(workspace, page.state.engine, page.number)
+    doubts = list_doubts(page.session.connection(), workspace, page.number, dead)
     return {one.delivery_id for one in doubts if what == "all" or one.cause == cause}
 
 
-def _list_all(page: StudioPage, campaign: int) -> list[ListedDoubt]:
-    state = page.state
-    dead = find_dead_dispatchers(state.workspace, state.engine, campaign)
-    with state.read_session() as session:
-        return list_doubts(session.connection(), state.workspace, campaign, dead)
-
-
-def _make_record(page: StudioPage, campaign: int, how: str) -> RecordResolution:
+def _make_record(page: CampaignPage, how: str) -> RecordResolution:
     def record(connection: Connection, sent: int, queued: int) -> None:
         if not (sent or queued):
             return
         with Session(connection) as session:
-            row = read_campaign(session, campaign)
-            edition = row.edition
-            if queued and row.state is CampaignState.finished:
+            if queued and find_campaign(session, page.number).state is CampaignState.finished:
                 # What is sent again is sent at once, and not when somebody thinks of it.
-                resume_campaign(session, campaign, now=page.state.clock())
-            record_activity(
-                session,
-                page.actor,
-                Act.resolved_doubts,
-                edition=edition,
-                subject=str(campaign),
-                detail=f"{how}: {sent + queued:,}",
-                now=page.state.clock(),
-            )
+                resume_campaign(session, page.number, now=page.state.clock())
+            page.log(session, Act.resolved_doubts, f"{how}: {sent + queued:,}")
             session.flush()
 
     return record
 
 
-def _lead_back(page: StudioPage, campaign: int, done: Resolution) -> Response:
-    page.state.progress.refresh(campaign)
-    if not (done.sent or done.queued):
-        return page.redirect(f"/campaigns/{campaign}/doubts", Notice.doubts_gone)
-    notice = Notice.doubts_requeued if done.queued else Notice.doubts_settled
-    return page.redirect(f"/campaigns/{campaign}/doubts", notice)
-
-
-def _read_form(request: Request, body: BodyDep) -> UploadedForm:
-    form = read_uploaded_form(body, request.headers.get("content-type", ""))
-    return form or UploadedForm(values={}, file_names={})
-
-
 @ROUTES.post_route("/campaigns/{campaign}/doubts/log", Permission.launch)
-def settle_by_log(
-    page: PageDep, campaign: CampaignNumber, form: Annotated[UploadedForm, Depends(_read_form)]
-) -> Response:
+def settle_by_log(page: CampaignPageDep, request: Request, body: BodyDep) -> Response:
     """Settle what a log of the relay proves."""
-    load_campaign(page, campaign)
-    content = form.values.get("log", b"")
-    if not content:
-        return _render(page, campaign, [("log", page.translator.translate(_NO_LOG))])
-    state = page.state
+    form, state = read_uploaded_form(body, request.headers.get("content-type", "")), page.state
+    content = form.values.get("log", b"") if form is not None else b""
+    if form is None or not content:
+        return _render(page, ("log", page.translate(_NO_LOG)))
     try:
         done = resolve_by_log(
             state.workspace,
             state.engine,
-            campaign,
+            page.number,
             [Path("-")],
             resend_missing=form.text("again") == "1",
             now=state.clock(),
             standard_input=BytesIO(content),
-            record=_make_record(page, campaign, "by the relay’s log"),
+            record=_make_record(page, "by the relay’s log"),
         )
     except PostfixLogError as error:
-        return _render(page, campaign, [("log", str(error))])
+        return _render(page, ("log", str(error)))
     except CampaignStateError:
-        return page.redirect(f"/campaigns/{campaign}/doubts", Notice.campaign_changed)
-    page.state.progress.refresh(campaign)
-    return _render(page, campaign, [], told=done)
+        return _go_back(page, Notice.campaign_changed)
+    state.progress.refresh(page.number)
+    return _render(page, told=done)
 
 
-def _render(
-    page: StudioPage,
-    campaign: int,
-    errors: list[tuple[str, str]],
-    *,
-    told: Resolution | None = None,
-) -> Response:
-    row = load_campaign(page, campaign)
-    state = page.state
+def _render(page: CampaignPage, *errors: tuple[str, str], told: Resolution | None = None) -> Response:
+    workspace, connection, number = page.state.workspace, page.session.connection(), page.number
     after = read_number(page.request.query_params.get("after", ""), digits=_MAX_DIGITS) or 0
-    dead = find_dead_dispatchers(state.workspace, state.engine, campaign)
-    with state.read_session() as session:
-        connection = session.connection()
-        doubts = list_doubts(connection, state.workspace, campaign, dead, after=after, limit=_PAGE + 1)
-        groups = group_doubts(connection, campaign, dead)
-        settled = group_settled(connection, campaign)
-        held = find_held_messages(connection, campaign, [one.subscriber_id for one in doubts])
+    dead = find_dead_dispatchers(workspace, page.state.engine, number)
+    doubts = list_doubts(connection, workspace, number, dead, after=after, limit=_PAGE + 1)
+    groups = group_doubts(connection, number, dead)
     return page.render(
         "doubts.html",
         status=422 if errors else 200,
-        section="campaigns",
-        campaign=row,
         doubts=doubts[:_PAGE],
         following=doubts[_PAGE - 1].delivery_id if len(doubts) > _PAGE else None,
         total=sum(group.number for group in groups),
         groups=groups,
-        settled=settled,
-        held=held,
-        may_send_again=row.state is not CampaignState.cancelled,
+        settled=group_settled(connection, number),
+        held=find_held_messages(connection, number, [one.subscriber_id for one in doubts]),
+        may_send_again=page.campaign.state is not CampaignState.cancelled,
         errors=errors,
         told=told,
     )

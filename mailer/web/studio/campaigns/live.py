@@ -1,127 +1,92 @@
-"""A campaign while it is sent: its numbers live, pausing and cancelling it, and the machines that send."""
+"""A campaign while it is sent: its numbers live, pausing and cancelling it, and the machines that send.
+
+The numbers come as server-sent events (WHATWG HTML §9.2), one fragment a second. A stream ends within a
+minute, and the browser opens another: settings that have changed meanwhile, a session that has ended and a
+proxy that has lost the line are noticed soon. It ends at once when the server stops.
+"""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 from starlette.responses import Response, StreamingResponse
 
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
 from mailer.campaigns.lifecycle import (
     CampaignStateError,
     cancel_campaign,
+    find_campaign,
     pause_campaign,
     resume_campaign,
 )
 from mailer.campaigns.pending_launches import LAUNCHABLE_STATES
 from mailer.campaigns.progress import CampaignProgress, ProgressReader
-from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.campaigns.trial import read_trial
 from mailer.campaigns.worker import list_processes
 from mailer.database.models import CampaignState, Delivery
-from mailer.dispatch.deliveries import Counts
 from mailer.i18n import Translator, gettext_noop
 from mailer.reasons.reason import Fault
 from mailer.team.members import Permission
 from mailer.team.sessions import find_signed_in
-from mailer.web.page_renderer import PageRenderer
 from mailer.web.server import find_stop_event
-from mailer.web.studio.campaign_place import CampaignNumber, load_campaign, read_campaign
+from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.confirmation import require_confirmed
-from mailer.web.studio.status_words import DELIVERY_WORDS
-from subscribers.address import normalise_address
-from subscribers.errors import AddressError
+from subscribers.errors import SubscriberError
 from subscribers.models import Subscriber
+from subscribers.queries import find_subscriber
 
 ROUTES = Routes()
+_PATIENCE = 0.1
+"""How many seconds a page waits for numbers that nobody has read yet."""
 
-_LASTS = 60.0
-_HEARTBEAT = 10.0
-_RETRY_MILLISECONDS = 1500
-
-Render = Callable[[PageRenderer, CampaignProgress, Translator], str]
+_EVENTS = "text/event-stream"
+_OVER_STATES = frozenset({CampaignState.finished, CampaignState.cancelled})
 
 
-async def stream_progress(page: StudioPage, reader: ProgressReader, render: Render) -> AsyncIterator[bytes]:
-    """Send each reading of a campaign that says something new, until the stream's time is over."""
-    loop = asyncio.get_running_loop()
-    stopping = find_stop_event(page.request.scope)
-    latest: list[CampaignProgress] = []
-    changed = asyncio.Event()
+@ROUTES.get_route("/campaigns/{campaign}/live", Permission.read)
+def show_live(page: CampaignPageDep) -> Response:
+    """Show how far a campaign is. One that is not launched has a page of its own."""
+    state = page.campaign.state
+    if state in LAUNCHABLE_STATES:
+        return page.go_back()
+    asked = page.request.query_params.get("address", "").strip()[:320]
+    looks_for = asked if page.may(Permission.see_partners) else ""
+    reader = _find_reader(page, looks_for) if looks_for else None
+    return page.render(
+        "live.html",
+        is_trial=read_trial(page.session.connection(), page.settings).is_on,
+        is_over=state in _OVER_STATES,
+        asked=asked,
+        looks_for=looks_for,
+        reader=reader,
+        delivery=_find_delivery(page, reader) if reader is not None else None,
+        **_describe_progress(_read_progress(page), page.translator),
+    )
 
-    def take(progress: CampaignProgress) -> None:
-        latest[:] = [progress]
-        changed.set()
 
-    def listen(progress: CampaignProgress) -> None:
-        loop.call_soon_threadsafe(take, progress)
+def _read_progress(page: CampaignPage) -> CampaignProgress | None:
+    return page.state.progress.watch(page.number).await_reading(_PATIENCE)
 
-    reader.add_listener(listen)
+
+def _find_reader(page: CampaignPage, address: str) -> Subscriber | None:
     try:
-        yield f"retry: {_RETRY_MILLISECONDS}\n\n".encode()
-        # Pages are opened together, when a campaign begins. What costs something is spread over time, or they
-        # would all ask for it in one moment, and a reader who leaves just then would wait for them.
-        part = random.uniform(0.1, 1)  # noqa: S311 - spreads look-ups, guards nothing
-        ends_at = loop.time() + _LASTS * (1 - part / 4)
-        beats_at, told = loop.time() + _HEARTBEAT * part, ""
-        while loop.time() < ends_at and not stopping.is_set():
-            await _wait_for(changed, stopping, seconds=1.0)
-            if changed.is_set() and latest:
-                changed.clear()
-                fragment = _render_once(page, latest[0], render)
-                if fragment != told:
-                    told = fragment
-                    yield encode_event("progress", fragment)
-            if loop.time() >= beats_at:
-                beats_at = loop.time() + _HEARTBEAT
-                if not await asyncio.to_thread(_is_signed_in, page):
-                    yield encode_event("ended", "")
-                    return
-                yield b": still here\n\n"
-    finally:
-        reader.remove_listener(listen)
+        return find_subscriber(page.session, address)
+    except SubscriberError:
+        return None
 
 
-def encode_event(name: str, data: str) -> bytes:
-    """An event with lines of data, as the standard wants them."""
-    lines = "\n".join(f"data: {line}" for line in data.splitlines()) or "data:"
-    return f"event: {name}\n{lines}\n\n".encode()
+def _find_delivery(page: CampaignPage, reader: Subscriber) -> Delivery | None:
+    own = (col(Delivery.campaign_id) == page.number, col(Delivery.subscriber_id) == reader.id)
+    return page.session.exec(select(Delivery).where(*own)).first()
 
 
-def _render_once(page: StudioPage, progress: CampaignProgress, render: Render) -> str:
-    """Render a reading once for all who read it in the same language."""
-    renderer, translator = page.state.renderer, page.translator
-    key = (progress.campaign_id, progress.read_at, translator.tag)
-    return page.state.fragments.get_or_create(key, lambda: render(renderer, progress, translator))
-
-
-async def _wait_for(*events: asyncio.Event, seconds: float) -> None:
-    tasks = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
-def _is_signed_in(page: StudioPage) -> bool:
-    """Whether the session that opened the stream still is one, of a member with the same role."""
-    state = page.state
-    secret = page.request.cookies.get(state.cookie_name, "")
-    with state.read_session() as session:
-        found = find_signed_in(session, secret, lifetime=state.session_lifetime, now=state.clock())
-    return found is not None and found.member.role is page.member.role
-
-
-TERM_WORDS: Mapping[str, str] = MappingProxyType(
+_TERM_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "sent": gettext_noop("sent"),
         "rejected": gettext_noop("refused"),
@@ -147,77 +112,66 @@ _FAULT_WORDS: Mapping[Fault, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class SumTerm:
-    """A number of the sum: what it is called, how many, and the name of its colour."""
+class SumTerm(NamedTuple):
+    """A number of the sum: the name of its colour, what it is called, and how many."""
 
     name: str
     words: str
     number: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class BarPart:
-    """A part of the bar, in hundredths of its length."""
-
-    name: str
-    start: float
-    width: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class RefusalRow:
-    """What servers said, how often, whose fault it is and what it means; empty where that is not known."""
-
-    words: str
-    number: int
-    state: str
-    fault: str
-    meaning: str
+def _describe_progress(progress: CampaignProgress | None, translator: Translator) -> dict[str, Any]:
+    """What ``live_progress.html`` shows; ``progress`` is None while it is counted."""
+    if progress is None:
+        return {"progress": None}
+    words, tone = _describe_state(progress, translator)
+    terms = list(_list_terms(progress, translator))
+    return {
+        "progress": progress,
+        "state_words": words,
+        "state_tone": tone,
+        "terms": terms,
+        "bar_parts": list(_list_bar_parts(terms, progress.counts.audience)),
+        "time_left": _describe_time_left(progress, translator),
+        "fault_words": _FAULT_WORDS,
+    }
 
 
-def describe_state(progress: CampaignProgress, translator: Translator) -> tuple[str, str]:
+def _describe_state(progress: CampaignProgress, translator: Translator) -> tuple[str, str]:
     """The words and the tone for a campaign's state."""
-    translate = translator.translate
-    if progress.state is CampaignState.paused and progress.canary is not None:
-        return translate(
-            gettext_noop("Paused after the first %(number)s"), number=str(progress.canary)
-        ), "careful"
-    if progress.state is CampaignState.sending and not progress.senders:
+    state, translate = progress.state, translator.translate
+    if state is CampaignState.paused and progress.canary is not None:
+        words = gettext_noop("Paused after the first %(number)s")
+        return translate(words, number=str(progress.canary)), "careful"
+    if state is CampaignState.sending and not progress.senders:
         return translate(gettext_noop("Waits to be sent")), "careful"
-    return translate(progress.state.words), progress.state.tone
+    return translate(state.words), state.tone
 
 
-def list_terms(progress: CampaignProgress, translator: Translator) -> list[SumTerm]:
+def _list_terms(progress: CampaignProgress, translator: Translator) -> Iterator[SumTerm]:
     """The terms of the sum, but for those that are nothing and seldom are anything."""
-    always = {"sent", "rejected", "queued"}
-    words = TERM_WORDS
-    if progress.state is CampaignState.cancelled:
-        words = {**TERM_WORDS, "queued": _NEVER_SENT, "deferred": _NEVER_SENT}
-    return [
-        SumTerm(name=name, words=translator.translate(words[name]), number=number)
-        for name, number in progress.list_terms()
-        if number or name in always
-    ]
+    is_cancelled = progress.state is CampaignState.cancelled
+    for name, number in progress.list_terms():
+        words = _NEVER_SENT if is_cancelled and name in {"queued", "deferred"} else _TERM_WORDS[name]
+        if number or name in {"sent", "rejected", "queued"}:
+            yield SumTerm(name, translator.translate(words), number)
 
 
-def list_bar_parts(terms: Sequence[SumTerm], audience: int) -> list[BarPart]:
-    """The parts of a bar that is 100 long."""
-    parts, start = [], 0.0
+def _list_bar_parts(terms: Sequence[SumTerm], audience: int) -> Iterator[tuple[str, float, float]]:
+    """The parts of a bar that is 100 long: the name of the colour, the start, and the width."""
+    start = 0.0
     for term in terms:
         width = 100 * term.number / audience if audience else 0.0
         if width:
-            parts.append(BarPart(name=term.name, start=round(start, 2), width=round(width, 2)))
+            yield term.name, round(start, 2), round(width, 2)
         start += width
-    return parts
 
 
-def describe_time_left(progress: CampaignProgress, translator: Translator) -> str:
+def _describe_time_left(progress: CampaignProgress, translator: Translator) -> str:
     """How long the rest will take, in words; "" if that is not known."""
-    seconds = progress.seconds_left
+    seconds, count = progress.seconds_left, translator.translations.ngettext
     if seconds is None:
         return ""
-    count = translator.translations.ngettext
     if seconds < 90:
         return count("About %(num)s second left", "About %(num)s seconds left", seconds) % {"num": seconds}
     if seconds < 90 * 60:
@@ -227,201 +181,139 @@ def describe_time_left(progress: CampaignProgress, translator: Translator) -> st
     return count("About %(num)s hour left", "About %(num)s hours left", hours) % {"num": hours}
 
 
-def list_refusals(groups: Sequence[ReasonGroup], translator: Translator) -> list[RefusalRow]:
-    """Why some did not get it, or not yet, the most frequent first."""
-    return [_describe_group(group, translator) for group in groups]
-
-
-def _describe_group(group: ReasonGroup, translator: Translator) -> RefusalRow:
-    told = group.explain()
-    state, _ = DELIVERY_WORDS[group.state]
-    return RefusalRow(
-        words=group.reason,
-        number=group.number,
-        state=translator.translate(state),
-        fault=translator.translate(_FAULT_WORDS[told.fault]) if told else "",
-        meaning=f"{told.means} {told.advice}" if told else "",
-    )
-
-
-_PATIENCE = 0.1
-"""How many seconds a page waits for numbers that nobody has read yet."""
-
-_EVENTS = "text/event-stream"
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundPerson:
-    """What became of one partner's message. ``words`` are empty if the campaign is not for them, and
-    ``subscriber_id`` is None if nobody has the address."""
-
-    address: str
-    name: str = ""
-    words: str = ""
-    tone: str = "quiet"
-    told: str = ""
-    at: datetime | None = None
-    subscriber_id: int | None = None
-
-
-@ROUTES.get_route("/campaigns/{campaign}/live", Permission.read)
-def show_live(page: PageDep, campaign: CampaignNumber) -> Response:
-    """Show how far a campaign is. One that is not launched has a page of its own."""
-    row = load_campaign(page, campaign)
-    if row.state in LAUNCHABLE_STATES:
-        return page.redirect(f"/campaigns/{campaign}")
-    progress = page.state.progress.watch(campaign).await_reading(_PATIENCE)
-    return page.render(
-        "live.html",
-        status=200,
-        section="campaigns",
-        campaign=row,
-        is_trial=_is_trial(page),
-        is_over=row.state in {CampaignState.finished, CampaignState.cancelled},
-        **describe_progress(progress, page.translator),
-        asked=page.request.query_params.get("address", "")[:320],
-        person=_find_person(page, campaign),
-    )
-
-
 @ROUTES.get_route("/campaigns/{campaign}/live/events", Permission.read)
-def show_events(page: PageDep, campaign: CampaignNumber) -> Response:
+def show_events(page: CampaignPageDep) -> Response:
     """Send the numbers whenever they change, for at most a minute; the browser then asks again."""
-    load_campaign(page, campaign)
     if page.request.method == "HEAD":
         return Response(media_type=_EVENTS)
-    headers = {"x-accel-buffering": "no"}
-    stream = stream_progress(page, page.state.progress.watch(campaign), render_progress)
-    return StreamingResponse(stream, media_type=_EVENTS, headers=headers)
+    stream = _stream_progress(page, page.state.progress.watch(page.number))
+    return StreamingResponse(stream, media_type=_EVENTS, headers={"x-accel-buffering": "no"})
 
 
-def render_progress(renderer: PageRenderer, progress: CampaignProgress, translator: Translator) -> str:
-    """The part of the page that changes, for all members alike."""
-    values = describe_progress(progress, translator)
-    return bytes(renderer.render("studio/live_progress.html", translator, status=200, **values).body).decode()
+_LASTS = 60.0
+_HEARTBEAT = 10.0
+_RETRY_MILLISECONDS = 1500
 
 
-def describe_progress(progress: CampaignProgress | None, translator: Translator) -> dict[str, object]:
-    """What ``live_progress.html`` shows; ``progress`` is None while it is counted."""
-    if progress is None:
-        return {"progress": None}
-    words, tone = describe_state(progress, translator)
-    terms = list_terms(progress, translator)
-    return {
-        "progress": progress,
-        "state_words": words,
-        "state_tone": tone,
-        "terms": terms,
-        "bar_parts": list_bar_parts(terms, progress.counts.audience),
-        "time_left": describe_time_left(progress, translator),
-        "refusals": list_refusals(progress.groups, translator),
-    }
+async def _stream_progress(page: StudioPage, reader: ProgressReader) -> AsyncIterator[bytes]:
+    """Send each reading of a campaign that says something new, until the stream's time is over."""
+    loop = asyncio.get_running_loop()
+    stopping = find_stop_event(page.request.scope)
+    latest: list[CampaignProgress] = []
+    changed = asyncio.Event()
 
+    def take(progress: CampaignProgress) -> None:
+        latest[:] = [progress]
+        changed.set()
 
-def _is_trial(page: StudioPage) -> bool:
-    with page.state.read_session() as session:
-        return read_trial(session.connection(), page.settings).is_on
+    def listen(progress: CampaignProgress) -> None:
+        loop.call_soon_threadsafe(take, progress)
 
-
-def _find_person(page: StudioPage, campaign: int) -> FoundPerson | None:
-    """The partner that is looked for; None if none is, or the member may not see partners."""
-    asked = page.request.query_params.get("address", "").strip()[:320]
-    if not asked or not page.may(Permission.see_partners):
-        return None
+    reader.add_listener(listen)
     try:
-        address = normalise_address(asked).email
-    except AddressError:
-        return FoundPerson(address=asked)
-    with page.state.read_session() as session:
-        return _read_person(session, campaign, address, page.translator) or FoundPerson(address=asked)
+        yield f"retry: {_RETRY_MILLISECONDS}\n\n".encode()
+        # Pages are opened together, when a campaign begins. What costs something is spread over time, or they
+        # would all ask for it in one moment, and a reader who leaves just then would wait for them.
+        part = random.uniform(0.1, 1)  # noqa: S311 - spreads look-ups, guards nothing
+        ends_at = loop.time() + _LASTS * (1 - part / 4)
+        beats_at, told = loop.time() + _HEARTBEAT * part, ""
+        while loop.time() < ends_at and not stopping.is_set():
+            await _wait_for(changed, stopping, seconds=1.0)
+            if changed.is_set() and latest:
+                changed.clear()
+                fragment = _render_progress(page, latest[0])
+                if fragment != told:
+                    told = fragment
+                    yield _encode_event("progress", fragment)
+            if loop.time() >= beats_at:
+                beats_at = loop.time() + _HEARTBEAT
+                if not await asyncio.to_thread(_is_signed_in, page):
+                    yield _encode_event("ended", "")
+                    return
+                yield b": still here\n\n"
+    finally:
+        reader.remove_listener(listen)
 
 
-def _read_person(session: Session, campaign: int, address: str, translator: Translator) -> FoundPerson | None:
-    reader = session.exec(select(Subscriber).where(Subscriber.email == address)).first()
-    if reader is None:
-        return None
-    delivery = session.exec(
-        select(Delivery).where(
-            col(Delivery.campaign_id) == campaign, col(Delivery.subscriber_id) == reader.id
-        )
-    ).first()
-    if delivery is None:
-        return FoundPerson(address=reader.email, name=reader.name, subscriber_id=reader.id)
-    words, tone = DELIVERY_WORDS[delivery.state]
-    return FoundPerson(
-        address=reader.email,
-        name=reader.name,
-        words=translator.translate(words),
-        tone=tone,
-        told=" ".join(part for part in (str(delivery.code or ""), delivery.reason) if part),
-        at=delivery.updated_at,
-        subscriber_id=reader.id,
-    )
+def _encode_event(name: str, data: str) -> bytes:
+    """An event with lines of data, as the standard wants them."""
+    lines = "\n".join(f"data: {line}" for line in data.splitlines()) or "data:"
+    return f"event: {name}\n{lines}\n\n".encode()
+
+
+def _render_progress(page: StudioPage, progress: CampaignProgress) -> str:
+    """Render a reading once for all who read it in the same language, whoever they are."""
+    renderer, translator = page.state.renderer, page.translator
+
+    def render() -> str:
+        values = _describe_progress(progress, translator)
+        made = renderer.render("studio/live_progress.html", translator, status=200, **values)
+        return bytes(made.body).decode()
+
+    key = (progress.campaign_id, progress.read_at, translator.tag)
+    return page.state.fragments.get_or_create(key, render)
+
+
+async def _wait_for(*events: asyncio.Event, seconds: float) -> None:
+    tasks = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _is_signed_in(page: StudioPage) -> bool:
+    """Whether the session that opened the stream still is one, of a member with the same role."""
+    state = page.state
+    secret = page.request.cookies.get(state.cookie_name, "")
+    with state.read_session() as session:
+        found = find_signed_in(session, secret, lifetime=state.session_lifetime, now=state.clock())
+    return found is not None and found.member.role is page.member.role
 
 
 @ROUTES.post_route("/campaigns/{campaign}/pause", Permission.prepare)
-def pause(page: PageDep, campaign: CampaignNumber) -> Response:
+def pause(page: CampaignPageDep) -> Response:
     """Pause a campaign: what is being sent is finished, and nothing more is begun."""
-    return _change(page, campaign, _pause, Act.paused_campaign, Notice.campaign_paused)
+    return _change(page, pause_campaign, Act.paused_campaign, Notice.campaign_paused)
 
 
 @ROUTES.post_route("/campaigns/{campaign}/resume", Permission.launch)
-def resume(page: PageDep, campaign: CampaignNumber) -> Response:
+def resume(page: CampaignPageDep) -> Response:
     """Let a campaign go on; a canary is over then."""
-    return _change(page, campaign, _resume, Act.resumed_campaign, Notice.campaign_resumed)
+    return _change(page, resume_campaign, Act.resumed_campaign, Notice.campaign_resumed)
 
 
 @ROUTES.get_route("/campaigns/{campaign}/cancel", Permission.launch)
-def show_cancelling(page: PageDep, campaign: CampaignNumber) -> Response:
+def show_cancelling(page: CampaignPageDep) -> Response:
     """Show what cancelling a campaign would leave unsent."""
-    row = load_campaign(page, campaign)
-    if row.state in {CampaignState.finished, CampaignState.cancelled, *LAUNCHABLE_STATES}:
-        return page.redirect(f"/campaigns/{campaign}")
-    progress = page.state.progress.watch(campaign).await_reading(_PATIENCE)
-    counts: Counts | None = progress.counts if progress is not None else None
-    return page.render("campaign_cancel.html", section="campaigns", campaign=row, counts=counts)
+    if page.campaign.state in {*_OVER_STATES, *LAUNCHABLE_STATES}:
+        return page.go_back()
+    progress = _read_progress(page)
+    return page.render("campaign_cancel.html", counts=progress.counts if progress is not None else None)
 
 
 @ROUTES.post_route("/campaigns/{campaign}/cancel", Permission.launch)
-def cancel(page: PageDep, campaign: CampaignNumber) -> Response:
+def cancel(page: CampaignPageDep) -> Response:
     """Cancel a campaign for good."""
     require_confirmed(page)
-    return _change(page, campaign, _cancel, Act.cancelled_campaign, Notice.campaign_cancelled)
+    return _change(page, cancel_campaign, Act.cancelled_campaign, Notice.campaign_cancelled)
 
 
-def _change(
-    page: StudioPage,
-    campaign: int,
-    change: Callable[[Session, int, datetime], None],
-    act: Act,
-    notice: Notice,
-) -> Response:
-    now = page.state.clock()
+def _change(page: CampaignPage, change: Callable[..., object], act: Act, notice: Notice) -> Response:
     try:
-        with page.state.write_session() as session:
-            row = read_campaign(session, campaign)
-            edition, before = row.edition, (row.state, row.state_reason)
-            change(session, campaign, now)
-            row = read_campaign(session, campaign)
+        with page.writing() as session:
+            row = find_campaign(session, page.number)
+            before = (row.state, row.state_reason)
+            change(session, page.number, now=page.state.clock())
+            row = find_campaign(session, page.number)
             # A second click changes nothing, and is no second act.
             if (row.state, row.state_reason) != before:
-                record_activity(session, page.actor, act, edition=edition, subject=str(campaign), now=now)
+                page.log(session, act)
     except CampaignStateError:
-        return page.redirect(f"/campaigns/{campaign}/live", Notice.campaign_changed)
-    page.state.progress.refresh(campaign)
-    return page.redirect(f"/campaigns/{campaign}/live", notice)
-
-
-def _pause(session: Session, campaign: int, now: datetime) -> None:
-    pause_campaign(session, campaign, now=now)
-
-
-def _resume(session: Session, campaign: int, now: datetime) -> None:
-    resume_campaign(session, campaign, now=now)
-
-
-def _cancel(session: Session, campaign: int, now: datetime) -> None:
-    cancel_campaign(session, campaign, now=now)
+        return page.redirect(f"{page.path}/live", Notice.campaign_changed)
+    page.state.progress.refresh(page.number)
+    return page.redirect(f"{page.path}/live", notice)
 
 
 @ROUTES.get_route("/machines", Permission.read)

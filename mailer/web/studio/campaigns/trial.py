@@ -1,11 +1,11 @@
 """Trial mode: whether campaigns go to test readers alone, and ending or beginning it."""
 
 import contextlib
+from collections.abc import Sequence
 
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
 from mailer.campaigns.trial import TrialError, begin_trial, end_trial, read_trial
 from mailer.database.engine import read_clock
 from mailer.doctor import Health, diagnose_workspace
@@ -22,7 +22,7 @@ ROUTES = Routes()
 @ROUTES.get_route("/trial", Permission.read)
 def show_trial(page: PageDep) -> Response:
     """Show whether the workspace is in trial mode, and who decided that."""
-    return _render(page, [])
+    return _render(page)
 
 
 @ROUTES.post_route("/trial/end", Permission.manage)
@@ -34,38 +34,34 @@ def end(page: PageDep) -> Response:
     with contextlib.suppress(OSError):
         keep_diagnosis(page.state.workspace, findings, now=page.state.clock())
     faults = [f"{one.subject}: {one.message}" for one in findings if one.verdict is Health.bad]
-    return _decide(page, ends=True, faults=faults)
+    try:
+        with page.writing() as session:
+            connection, settings = session.connection(), page.settings
+            before, now = read_trial(connection, settings), read_clock(connection)
+            if end_trial(connection, settings, by=page.member.name, now=now, faults=faults) != before:
+                page.record(session, Act.ended_trial)
+    except TrialError:
+        return _render(page, faults)
+    return page.redirect("/trial", Notice.trial_ended)
 
 
 @ROUTES.post_route("/trial/begin", Permission.manage)
 def begin(page: PageDep) -> Response:
     """Begin trial mode again."""
     require_confirmed(page)
-    return _decide(page, ends=False, faults=[])
-
-
-def _decide(page: StudioPage, *, ends: bool, faults: list[str]) -> Response:
-    settings = page.settings
     try:
-        with page.state.write_session() as session:
-            connection = session.connection()
-            now = read_clock(connection)
-            before = read_trial(connection, settings)
-            if ends:
-                after = end_trial(connection, settings, by=page.member.name, now=now, faults=faults)
-            else:
-                after = begin_trial(connection, settings, by=page.member.name, now=now)
-            if after != before:
-                act = Act.ended_trial if ends else Act.began_trial
-                record_activity(session, page.actor, act, now=page.state.clock())
+        with page.writing() as session:
+            connection, settings = session.connection(), page.settings
+            before, now = read_trial(connection, settings), read_clock(connection)
+            if begin_trial(connection, settings, by=page.member.name, now=now) != before:
+                page.record(session, Act.began_trial)
     except TrialError:
-        return _render(page, faults)
-    return page.redirect("/trial", Notice.trial_ended if ends else Notice.trial_begun)
+        return _render(page)
+    return page.redirect("/trial", Notice.trial_begun)
 
 
-def _render(page: StudioPage, faults: list[str]) -> Response:
-    with page.state.read_session() as session:
-        trial = read_trial(session.connection(), page.settings)
+def _render(page: StudioPage, faults: Sequence[str] = ()) -> Response:
+    trial = read_trial(page.session.connection(), page.settings)
     return page.render(
         "trial.html", status=422 if faults else 200, section="campaigns", trial=trial, faults=faults
     )

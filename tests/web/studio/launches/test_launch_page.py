@@ -23,7 +23,7 @@ from mailer.database.team_models import ActivityRecord, Role
 from mailer.doctor.diagnosis import Health, read_diagnosis
 from mailer.settings import SmtpSettings
 from mailer.web.dependencies import utc_now
-from mailer.web.studio.campaigns.launch import FAULT_PATHS
+from mailer.web.studio.campaigns.launch import FAULT_ACTS
 from mailer.workspace import Workspace, open_workspace
 from tests.factories.deliveries import add_subscribers, read_campaign, read_states
 from tests.factories.small_edition import add_people, write_edition
@@ -192,7 +192,7 @@ def test_all_that_stands_in_the_way_is_named_with_the_step_that_mends_it(house: 
     house.restore()
     number = prepare(house.studio, Decisions())
     assert "Nobody has chosen who gets it." in read_page(house, f"/campaigns/{number}/launch")
-    for path in FAULT_PATHS.values():
+    for path, _ in FAULT_ACTS.values():
         place = path.format(campaign=number, edition=_EDITION)
         assert house.ask("GET", place, Role.manager).status == 200, place
     house.restore()
