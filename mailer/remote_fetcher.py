@@ -3,7 +3,6 @@
 import re
 import socket
 import ssl
-import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from editions.imports.source_document import FetchError, RemoteFile
 from locales.phrase import Phrase, gettext_noop
+from mailer.background import TooSlowError, run_within
 from mailer.public_http import AddressRule, ForbiddenAddressError, is_public, open_public_client
 
 if TYPE_CHECKING:
@@ -67,23 +67,11 @@ class RemoteFetcher:
                     most=self._max_files,
                 )
             )
-        outcome: list[RemoteFile | Exception] = []
-
-        def run() -> None:
-            try:
-                outcome.append(self._request(address, max_bytes))
-            except Exception as error:
-                outcome.append(error)
-
-        # In a thread of its own: neither looking up a name nor a server that drips bytes has a time limit.
-        thread = threading.Thread(target=run, name="mailer-import", daemon=True)
-        thread.start()
-        thread.join(max(self._ends - time.monotonic(), 0))
-        if not outcome:
-            raise FetchError(Phrase(_TOO_LONG, seconds=f"{self._seconds:.0f}"))
-        if isinstance(outcome[0], Exception):
-            raise outcome[0]
-        return outcome[0]
+        left = self._ends - time.monotonic()
+        try:
+            return run_within(left, lambda: self._request(address, max_bytes), name="mailer-import")
+        except TooSlowError as error:
+            raise FetchError(Phrase(_TOO_LONG, seconds=f"{self._seconds:.0f}")) from error
 
     def _request(self, address: str, max_bytes: int) -> RemoteFile:
         import httpx2

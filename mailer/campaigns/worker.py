@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, exists, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
+from mailer.background import run_beside
 from mailer.campaigns.due_launches import has_due_launches, start_due_launches
 from mailer.campaigns.lifecycle import reopen_for_doubts
 from mailer.campaigns.reconfirmation import close_due_reconfirmations
@@ -124,10 +125,8 @@ def run_worker(
     ):
         worker = Worker(workspace, engine, presence, stop=stop, say=say, live=live, clock=clock)
         if use_jobs and prepare_job_queue(engine):
-            watching = threading.Thread(target=worker.poll, name="mailer-watch")
-            watching.start()
-            worker.run_jobs(listen=listen)
-            watching.join()
+            with run_beside("mailer-watch", lambda _: worker.poll()):
+                worker.run_jobs(listen=listen)
         else:
             worker.poll()
         worker.join()

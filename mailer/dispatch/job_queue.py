@@ -1,4 +1,4 @@
-"""Work done again and again in the background, and the job queue that wakes workers on many machines.
+"""The job queue that wakes workers on many machines.
 
 The jobs are in PostgreSQL, run by procrastinate. A job says only "campaign 7 has work". What the work is,
 and who has received it, is in the ledger alone: a job that is lost, or run twice, changes nothing. This is
@@ -16,48 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.database.schema import create_job_tables, has_job_tables
-from mailer.errors import ConfigurationError, MailerError
+from mailer.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from procrastinate import App
-
-
-OBSTACLES: tuple[type[Exception], ...] = (SQLAlchemyError, MailerError, ConfigurationError)
-"""What passes by itself, or until a person mends it."""
-
-
-def repeat_work(
-    work: Callable[[], object],
-    *,
-    stop: threading.Event,
-    seconds: float,
-    trouble: str,
-    report: Callable[[str], None],
-    log: logging.Logger,
-    obstacles: tuple[type[Exception], ...] = OBSTACLES,
-) -> None:
-    """Do ``work`` until ``stop`` is set, with a pause of ``seconds`` each time.
-
-    When one of the ``obstacles`` is in its way, ``report`` gets ``trouble`` and the error as one line, and
-    not again while they stay the same. Any other exception is a fault in one piece of the work: it goes to
-    ``log``, and must not hold up the others.
-    """
-    last_message = ""
-    while not stop.is_set():
-        message = ""
-        try:
-            work()
-        except obstacles as error:
-            message = f"{trouble}: {error}"
-        except Exception:
-            log.exception("%s, for a fault of the program.", trouble)
-        if message and message != last_message:
-            report(message)
-        last_message = message
-        stop.wait(seconds)
 
 
 QUEUE = "dispatch"

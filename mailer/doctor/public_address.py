@@ -3,13 +3,13 @@
 import http.client
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import SplitResult, urlsplit
 
 from locales.phrase import Phrase, gettext_noop
+from mailer.background import TooSlowError, run_within
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.network import parse_address, parse_listen_address
 from mailer.settings import LOOPBACK_HOSTS
@@ -178,29 +178,20 @@ def check_public_address(
         return ()
     found: list[Diagnosis] = []
 
-    failures: list[Exception] = []
-
     def ask() -> None:
-        try:
-            # One by one: what was found in time counts.
-            for finding in _examine(workspace, base, http_port):
-                found.append(finding)
-        except Exception as error:
-            failures.append(error)
+        # One by one: what was found in time counts.
+        for finding in _examine(workspace, base, http_port):
+            found.append(finding)
 
-    # In a thread of its own: neither looking up a name nor a server that drips bytes has a time limit.
-    thread = threading.Thread(target=ask, name="mailer-doctor", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
+    try:
+        run_within(seconds, ask, name="mailer-doctor")
+    except TooSlowError:
         words = Phrase(
             gettext_noop("%(base)s had not answered every question after %(seconds)s s. Try again later."),
             base=base.geturl(),
             seconds=f"{seconds:.0f}",
         )
         return (*found, _bad(words))
-    if failures:
-        raise failures[0]
     return tuple(found)
 
 

@@ -22,9 +22,9 @@ from typing import Any, Final
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
+from mailer.background import repeat_work
 from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.feedback_models import FeedbackMessage, FeedbackState, QueuedReply
-from mailer.dispatch.job_queue import repeat_work
 from mailer.dispatch.waiting_mails import AttemptPolicy, make_unsent_outcome, send_mail
 from mailer.errors import ConfigurationError
 from mailer.feedback.context import FeedbackContext

@@ -8,7 +8,9 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+from mailer.background import run_beside
 from mailer.database.engine import Clock, read_clock
 from mailer.feedback.clicks.click_counter import ClickWatch
 from mailer.feedback.context import FeedbackContext
@@ -50,16 +52,10 @@ def run_feedback_worker(
         sources = [*list_sources(context, report=report, clock=clock)]
         # Replies also come by a pipe, and when a person judges a message to be one.
         sources.append(_make_forwarding(context, report, clock))
-        threads = [
-            threading.Thread(target=_keep_running, args=(source, stop, report), name="mailer-feedback-source")
-            for source in sources
-        ]
-        for thread in threads:
-            thread.start()
-        while not stop.is_set():
-            stop.wait(1.0)
-        for thread in threads:
-            thread.join()
+        works = [partial(_keep_running, source, report) for source in sources]
+        with run_beside("mailer-feedback-source", *works):
+            while not stop.is_set():
+                stop.wait(1.0)
 
 
 def list_sources(
@@ -186,7 +182,7 @@ def _serve_lmtp(server: LmtpServer, notices: Notices, stop: threading.Event) -> 
         server.stop()
 
 
-def _keep_running(source: FeedbackSource, stop: threading.Event, report: Callable[[str], None]) -> None:
+def _keep_running(source: FeedbackSource, report: Callable[[str], None], stop: threading.Event) -> None:
     """Run a source until told to stop, whatever becomes of it; each trouble is said once."""
     last_words = ""
     while not stop.is_set():

@@ -21,6 +21,7 @@ from sqlmodel import Session, col, select
 
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
+from mailer.background import RepeatedWork
 from mailer.database.engine import open_session
 from mailer.database.import_models import ImportFile, ImportFileState, ImportHitch
 from mailer.database.team_models import TeamMember
@@ -105,27 +106,25 @@ class _StoppedError(Exception):
     """The program ends; somebody else goes on from the beginning."""
 
 
-class ImportRunner:
-    """Reads and imports in a thread of its own, while the pages tell how far it is."""
+class ImportRunner(RepeatedWork):
+    """Reads and imports in a thread of its own, while the pages tell how far it is. What it does when it is
+    closed is undone, and done when a program starts again."""
 
     def __init__(self, workspace: Workspace, engine: Engine, *, clock: Callable[[], datetime]) -> None:
         self._workspace = workspace
         self._engine = engine
         self._clock = clock
-        self._woken = threading.Event()
-        self._stopped = threading.Event()
         self._turn = threading.Condition()
         self._current: tuple[int, int] = (0, 0)
         self._cleaned_at: datetime | None = None
-        self._thread = threading.Thread(target=self._run, name="mailer-studio-imports", daemon=True)
-
-    def start(self) -> None:
-        """Begin to work."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Look for files at once; called after the commit of what is wanted."""
-        self._woken.set()
+        super().__init__(
+            self.work,
+            name="mailer-studio-imports",
+            seconds=_POLL_SECONDS,
+            trouble="Files that wait to be imported cannot be read at the moment",
+            log=_log,
+            obstacles=(SQLAlchemyError, OSError),
+        )
 
     def wait_for(self, number: int, seconds: float) -> None:
         """Wait until nobody works on the file with that number, but not longer than ``seconds``."""
@@ -137,29 +136,10 @@ class ImportRunner:
         current, rows = self._current
         return rows if current == number else None
 
-    def close(self) -> None:
-        """End the thread at its next chance. What it was doing is undone, and done when a program starts
-        again."""
-        self._stopped.set()
-        self._woken.set()
-        self._thread.join()
-
     def _is_working(self, number: int) -> bool:
         with open_session(self._engine, read_only=True) as session:
             state = session.exec(select(ImportFile.state).where(ImportFile.id == number)).first()
         return state in WORKING
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            self._woken.clear()
-            try:
-                self.work()
-            except (SQLAlchemyError, OSError) as error:
-                _log.warning("Files that wait to be imported cannot be read at the moment: %s", error)
-            except Exception:
-                # A fault in one file must not hold up the others.
-                _log.exception("Reading a file to import failed.")
-            self._woken.wait(_POLL_SECONDS)
 
     def work(self) -> None:
         """Do everything that is wanted now, and delete what is past its time."""
@@ -173,7 +153,7 @@ class ImportRunner:
             )
             found = session.exec(wanted.order_by(col(ImportFile.id))).all()
         for number, stored_as in found:
-            if self._stopped.is_set():
+            if self.stopped.is_set():
                 return
             self._take(number or 0, find_upload(self._workspace, stored_as))
             with self._turn:
@@ -316,7 +296,7 @@ class ImportRunner:
             session.commit()
 
     def _note_progress(self, rows: int) -> None:
-        if self._stopped.is_set():
+        if self.stopped.is_set():
             raise _StoppedError
         self._current = (self._current[0], rows)
 

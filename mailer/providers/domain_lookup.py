@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
+from mailer.background import repeat_work
 from mailer.database.engine import Clock, read_clock
 from mailer.database.feedback_models import MailDomain
 from mailer.dns import make_resolver
@@ -234,15 +235,16 @@ class BackgroundLookup:
     def _work(self) -> None:
         engine = self._make_engine()
         try:
-            while not self._stop.is_set():
-                try:
-                    self._look_up_all(engine)
-                except SQLAlchemyError as error:
-                    # Whoever sends says so; here it only means that nothing can be kept.
-                    _log.debug("Could not look up providers: %s", type(error).__name__)
-                except Exception:
-                    _log.exception("Looking up providers failed.")
-                self._stop.wait(_PAUSE_SECONDS)
+            repeat_work(
+                lambda: self._look_up_all(engine),
+                stop=self._stop,
+                seconds=_PAUSE_SECONDS,
+                trouble="Providers cannot be looked up at the moment",
+                # Whoever sends says so; here it only means that nothing can be kept.
+                report=_log.debug,
+                log=_log,
+                obstacles=(SQLAlchemyError,),
+            )
         finally:
             engine.dispose()
 

@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from mailer.background import repeat_work
 from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.models import QueuedTransactionalMail, TransactionalMailKind
-from mailer.dispatch.job_queue import repeat_work
 from mailer.dispatch.waiting_mails import AttemptPolicy, MailKind, QueueRun
 from mailer.i18n import match_language
 from mailer.selfservice.rate_limit import MAIL_WINDOW, MailLimiter

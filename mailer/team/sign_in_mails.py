@@ -6,8 +6,8 @@ holds up nothing. The secret of the link is made then and never stored, so each 
 A mail in doubt is not sent again, as in :mod:`mailer.selfservice.mail_worker`.
 """
 
+import itertools
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,14 +15,14 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, delete
 
+from mailer.background import OBSTACLES, RepeatedWork
 from mailer.database.engine import open_session
 from mailer.database.team_models import SignInLink, SignInLinkPurpose, SignInMail
 from mailer.dispatch.sending_settings import list_relays, make_smtp_options, merge_relay_settings
 from mailer.dispatch.waiting_mails import AttemptPolicy, MailKind, QueueRun
-from mailer.errors import ConfigurationError, MailerError
+from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
 from mailer.selfservice.transactional_mails import MailText, WaitingLetter
 from mailer.smtp.transport import ProbeError, probe_server
@@ -168,7 +168,7 @@ _POLLS_PER_CLEANUP = 120
 _log = logging.getLogger(__name__)
 
 
-class SignInMailer:
+class SignInMailer(RepeatedWork):
     """Mails the links that are asked for on the pages, in a thread of its own. ``address`` is where people
     open Studio. ``others`` are what else Studio mails to its members."""
 
@@ -186,52 +186,35 @@ class SignInMailer:
         self._engine = engine
         self._address = address
         self._clock = clock
-        self._woken = threading.Event()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="mailer-studio-mails", daemon=True)
+        self._polls = itertools.count()
         self._problem = ""
+        super().__init__(
+            self._work,
+            name="mailer-studio-mails",
+            seconds=_POLL_SECONDS,
+            trouble="Links to Studio cannot be mailed at the moment",
+            log=_log,
+        )
 
     @property
     def problem(self) -> str:
         """Why mail does not leave at the moment; "" if it does, or nothing was tried yet."""
         return self._problem
 
-    def start(self) -> None:
-        """Begin to send."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Look for mails at once; called after the commit of a new one."""
-        self._woken.set()
-
-    def close(self) -> None:
-        """Finish the mail that is being sent, and end the thread."""
-        self._stopped.set()
-        self._woken.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        polls = 0
-        while not self._stopped.is_set():
-            self._woken.clear()
-            try:
-                if polls % _POLLS_PER_CLEANUP == 0:
-                    delete_what_is_past(self._engine, self._workspace, now=self._clock())
-                polls += 1
-                self._send()
-            except (SQLAlchemyError, MailerError, ConfigurationError) as error:
-                self._report(str(error))
-            except Exception:
-                # A fault in one mail must not hold up the others.
-                _log.exception("Sending a link to Studio failed.")
-            self._woken.wait(_POLL_SECONDS)
+    def _work(self) -> None:
+        try:
+            if next(self._polls) % _POLLS_PER_CLEANUP == 0:
+                delete_what_is_past(self._engine, self._workspace, now=self._clock())
+            self._send()
+        except OBSTACLES as error:
+            self._report(str(error))
 
     def _send(self) -> None:
         run = QueueRun(
             workspace=self._workspace,
             engine=self._engine,
             clock=lambda _: self._clock(),
-            is_stopped=self._stopped.is_set,
+            is_stopped=self.stopped.is_set,
             studio=self._address,
         )
         for kind in self._kinds:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mailer.dispatch.job_queue import repeat_work
+from mailer.background import repeat_work
 from mailer.errors import MailerError
 
 

@@ -143,6 +143,6 @@ def test_a_source_that_fails_is_started_again_and_said_to_fail_once(monkeypatch:
             stop.set()
         raise ZeroDivisionError("by zero")
 
-    worker._keep_running(FeedbackSource(name="the test", run=run), stop, said.append)
+    worker._keep_running(FeedbackSource(name="the test", run=run), said.append, stop)
     assert len(starts) == 3
     assert said == ["Working on the test failed (ZeroDivisionError: by zero). Trying again."]

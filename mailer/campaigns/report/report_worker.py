@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
+from mailer.background import OBSTACLES, repeat_work
 from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.report.campaign_report import CampaignReport, report_campaign
@@ -37,7 +38,6 @@ from mailer.campaigns.report.sections import (
 from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.models import Campaign, CampaignState
 from mailer.database.report_models import CampaignReportPart, QueuedReportMail, ReportPart
-from mailer.dispatch.job_queue import OBSTACLES, repeat_work
 from mailer.dispatch.waiting_mails import AttemptPolicy, MailKind, QueueRun, sign_and_send_mail
 from mailer.errors import MailerError
 from mailer.rendering.headers import format_mailbox, format_text, write_header

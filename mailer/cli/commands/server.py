@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, say
 
 if TYPE_CHECKING:
+    import threading
     from datetime import datetime
 
     from sqlmodel import Session
@@ -30,21 +30,14 @@ _POLL_SECONDS = 1.0
 @contextlib.contextmanager
 def work_beside(workspace: Workspace, live: LiveWorkspace) -> Iterator[None]:
     """Run a worker in a thread of this process; at the end it finishes the messages it has begun."""
+    from mailer.background import run_beside
     from mailer.campaigns.worker import run_worker as work_on
 
-    stop = threading.Event()
-
-    def run() -> None:
+    def work(stop: threading.Event) -> None:
         work_on(workspace, stop=stop, say=say, use_jobs=False, live=live)
 
-    thread = threading.Thread(target=run, name="mailer-work")
-    thread.start()
-    try:
-        with serve_readers_beside(live):
-            yield
-    finally:
-        stop.set()
-        thread.join()
+    with run_beside("mailer-work", work), serve_readers_beside(live):
+        yield
 
 
 @contextlib.contextmanager
@@ -63,14 +56,14 @@ def serve_readers_beside(live: LiveWorkspace) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _live_thread(live: LiveWorkspace, name: str, work_on: Callable[..., None]) -> Iterator[None]:
+def _live_thread(
+    live: LiveWorkspace, name: str, work_on: Callable[..., None]
+) -> contextlib.AbstractContextManager[None]:
     """Work in a thread of this process, with the settings as they are on disk."""
+    from mailer.background import run_beside
     from mailer.live_workspace import ChangeStop
 
-    stop = threading.Event()
-
-    def run() -> None:
+    def work(stop: threading.Event) -> None:
         while not stop.is_set():
             workspace = live.refresh()
             if workspace is None:
@@ -78,13 +71,7 @@ def _live_thread(live: LiveWorkspace, name: str, work_on: Callable[..., None]) -
             else:
                 work_on(workspace, stop=ChangeStop(stop, live, workspace), report=say)
 
-    thread = threading.Thread(target=run, name=name)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    return run_beside(name, work)
 
 
 _PORT = 8028

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from mailer.background import run_beside
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import Consequence, FeedbackEvent, FeedbackKind
 from mailer.errors import ConfigurationError
@@ -96,26 +97,17 @@ def read_returns(workspace: Workspace, engine: Engine, maildir: Path) -> list[Fo
 @contextmanager
 def keep_reading(workspace: Workspace, maildir: Path, report: Report) -> Iterator[None]:
     """Read the Maildir and send people's replies on, in threads of this process, while the block runs."""
-    stop = threading.Event()
     engine = workspace.open_database(durable=True)
     reader = _make_maildir(workspace, engine, maildir, lambda one: report(str(one)), report)
 
-    def forward() -> None:
+    def forward(stop: threading.Event) -> None:
         context = FeedbackContext(workspace=workspace, engine=engine)
         run_forwarding(context, stop=stop, report=report, poll_seconds=_POLL_SECONDS)
 
-    threads = [
-        threading.Thread(target=reader.run, args=(stop,), name="mailer-simulator-reader"),
-        threading.Thread(target=forward, name="mailer-simulator-forwarding"),
-    ]
-    for thread in threads:
-        thread.start()
     try:
-        yield
+        with run_beside("mailer-simulator", reader.run, forward):
+            yield
     finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
         engine.dispose()
 
 
