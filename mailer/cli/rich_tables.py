@@ -1,6 +1,6 @@
 """Tables on a terminal: an audience, what providers ask for, a diagnosis, and a report."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from locales.countries import country_name
 from mailer.campaigns.report.sections import ReportSection, ReportTable, describe_moment, format_cell
 from mailer.doctor import Diagnosis, Health
-from mailer.doctor.diagnosis import split_record
+from mailer.doctor.diagnosis import list_findings, split_record
 from mailer.doctor.provider_checks import Demand, DemandState
 from mailer.providers.provider_table import Level, Requirement
 from subscribers.cross_table import CrossTable, CrossTableRow
@@ -126,11 +126,6 @@ def _show(demand: Demand, requirement: Requirement) -> Text:
     return Text(sign if level is Level.required else f"({sign})", style=colour)
 
 
-_TITLES = {
-    Health.bad: "Bad: mend this before you send",
-    Health.doubtful: "Doubtful: mail arrives, but not everywhere or not as well as it could",
-    Health.good: "Good",
-}
 _MARKS = {Health.bad: ("✗", "red"), Health.doubtful: ("!", "yellow"), Health.good: ("✓", "green")}
 _WIDTH = 100
 _SUBJECT_WIDTH = 15
@@ -146,28 +141,17 @@ def print_findings(findings: Sequence[Diagnosis], *, show_good: bool, console: C
     if not console.is_terminal or console.width > _WIDTH:
         console.width = _WIDTH
     for verdict in (Health.bad, Health.doubtful, Health.good):
-        found = [finding for finding in findings if finding.verdict is verdict]
+        found = list_findings(findings, verdict)
         if not found or (verdict is Health.good and not show_good):
             continue
         mark, colour = _MARKS[verdict]
-        console.print(Text(_TITLES[verdict], style=f"bold {colour}"))
+        console.print(Text(verdict.words, style=f"bold {colour}"))
         console.print()
-        for subject, group in _group_by_subject(found):
+        for subject, group in groupby(found, key=lambda finding: finding.subject):
             _print_group(console, subject, list(group), mark=Text(mark, style=colour))
         if verdict is Health.good:
             console.print()
     _print_end(console, findings, show_good=show_good)
-
-
-def _group_by_subject(findings: Iterable[Diagnosis]) -> Iterator[tuple[str, Iterator[Diagnosis]]]:
-    """Findings about one subject stand together, subjects in the order of their first finding."""
-    order: dict[str, int] = {}
-    listed = list(findings)
-    for finding in listed:
-        order.setdefault(finding.subject, len(order))
-    return groupby(
-        sorted(listed, key=lambda finding: order[finding.subject]), key=lambda finding: finding.subject
-    )
 
 
 def _print_group(console: Console, subject: str, findings: Sequence[Diagnosis], *, mark: Text) -> None:
@@ -181,9 +165,9 @@ def _print_group(console: Console, subject: str, findings: Sequence[Diagnosis], 
         _print_trimmed(console, Padding(grid, (0, 0, 0, 2)))
         if finding.record:
             console.print()
-            for part in split_record(finding.record):
-                line = Text(f"{'':22}{part.name.lower():<7}", style="dim")
-                console.print(line.append(part.value, style="cyan not dim"), soft_wrap=True)
+            for name, value in split_record(finding.record):
+                line = Text(f"{'':22}{name.lower():<7}", style="dim")
+                console.print(line.append(value, style="cyan not dim"), soft_wrap=True)
         if finding.record or finding.verdict is not Health.good:
             console.print()
         label = Text("")

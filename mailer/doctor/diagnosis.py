@@ -3,31 +3,29 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from locales.phrase import Phrase, gettext_noop, load_phrase
+from locales.phrase import Phrase, WordedEnum, gettext_noop, load_phrase
 from mailer.atomic_write import write_atomically
 from mailer.workspace import Workspace
 
 
-class Health(StrEnum):
+class Health(WordedEnum):
     """How serious a finding is."""
 
-    good = "good"
-    """No problem."""
-
-    doubtful = "doubtful"
-    """Works for testing, but not for mail to real readers."""
-
-    bad = "bad"
-    """Must be fixed before anything is sent."""
+    good = ("good", gettext_noop("Good"), "right")
+    doubtful = (
+        "doubtful",
+        gettext_noop("Doubtful: mail arrives, but not everywhere or not as well as it could"),
+        "careful",
+    )
+    bad = ("bad", gettext_noop("Bad: mend this before you send"), "wrong")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,27 +101,18 @@ def capitalise(words: str) -> str:
     return words[:1].upper() + words[1:] if first.isalpha() and first.islower() else words
 
 
-@dataclass(frozen=True, kw_only=True)
-class RecordPart:
-    """A part of a DNS record as the form of a DNS provider asks for it: "Name", "Type" or "Value", to be
-    translated."""
-
-    name: str
-    value: str
-
-
-def split_record(record: str) -> tuple[RecordPart, ...]:
-    """Return the name, the type and the value of ``record``, a line of a zone file."""
+def split_record(record: str) -> tuple[tuple[str, str], ...]:
+    """Return the parts of ``record``, a line of a zone file, as the form of a DNS provider asks for them:
+    pairs of "Name", "Type" or "Value", to be translated, and what is written there."""
     name, _, rest = record.partition(" IN ")
     kind, _, value = rest.partition(" ")
     if kind == "TXT":
         value = "".join(re.findall(r'"([^"]*)"', value))
-    parts = (
+    return (
         (gettext_noop("Name"), name.rstrip(".")),
         (gettext_noop("Type"), kind),
         (gettext_noop("Value"), value),
     )
-    return tuple(RecordPart(name=each, value=said) for each, said in parts)
 
 
 def find_good(subject: str, message: str, *, code: str = "", record: str = "") -> Diagnosis:
@@ -200,9 +189,12 @@ class KeptDiagnosis:
     looked_at: datetime
     findings: tuple[Diagnosis, ...]
 
-    def count(self, verdict: Health) -> int:
-        """Return how many findings are of this gravity."""
-        return sum(finding.verdict is verdict for finding in self.findings)
+
+def list_findings(findings: Iterable[Diagnosis], verdict: Health) -> list[Diagnosis]:
+    """Return the findings of this gravity; those about one subject stand together."""
+    found = [finding for finding in findings if finding.verdict is verdict]
+    subjects = [finding.subject for finding in found]
+    return sorted(found, key=lambda finding: subjects.index(finding.subject))
 
 
 def keep_diagnosis(workspace: Workspace, findings: Sequence[Diagnosis], *, now: datetime) -> None:

@@ -1,84 +1,69 @@
 """The page of what the doctor finds."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
 from mailer.doctor.diagnosis import (
     SUBJECTS,
     Diagnosis,
-    Explanation,
     Health,
-    RecordPart,
     capitalise,
+    list_findings,
     read_diagnosis,
     read_explanations,
     split_record,
 )
 from mailer.i18n import Translator, gettext_noop
 from mailer.team.members import Permission
-from mailer.web.routing import GET, POST
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.routing import Routes
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
-_VERDICTS: Final = (
-    (Health.bad, gettext_noop("Bad: mend this before you send"), "wrong"),
-    (
-        Health.doubtful,
-        gettext_noop("Doubtful: mail arrives, but not everywhere or not as well as it could"),
-        "careful",
-    ),
-    (Health.good, gettext_noop("Good"), "right"),
-)
+ROUTES = Routes()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShownFinding:
+@ROUTES.get_route("/doctor", Permission.manage)
+def show_doctor(page: PageDep) -> Response:
+    """Show what the doctor found last; htmx asks for it again while a look is under way."""
+    kept = read_diagnosis(page.state.workspace)
+    found = {} if kept is None else {one: list_findings(kept.findings, one) for one in reversed(Health)}
+    return page.render(
+        "doctor_findings.html" if page.is_fragment else "doctor.html",
+        section="doctor",
+        began_at=page.state.examination.began_at,
+        fault=page.state.examination.fault,
+        looked_at=None if kept is None else kept.looked_at,
+        groups=[
+            (verdict, [_describe(one, page.translator) for one in some])
+            for verdict, some in found.items()
+            if some
+        ],
+    )
+
+
+@ROUTES.post_route("/doctor", Permission.manage)
+def look_again(page: PageDep) -> Response:
+    """Have the doctor look. While it does, another request begins no second look."""
+    if page.state.examination.begin():
+        with page.writing() as session:
+            page.record(session, Act.asked_doctor)
+    return page.redirect("/doctor")
+
+
+def _describe(finding: Diagnosis, translator: Translator) -> Mapping[str, Any]:
     """A finding in the reader's language, with the parts of its DNS record and the page that explains it, if
     there is one. ``is_english`` says that its words have no translation."""
-
-    subject: str
-    words: str
-    is_english: bool
-    record: tuple[RecordPart, ...]
-    explanation: Explanation | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class FindingGroup:
-    """The findings of one gravity: the ``title``, to be translated, the tone of their mark, and each."""
-
-    verdict: Health
-    title: str
-    tone: str
-    findings: tuple[ShownFinding, ...]
-
-
-def group_findings(findings: Sequence[Diagnosis], translator: Translator) -> Iterator[FindingGroup]:
-    """Group findings, the bad ones first; findings about one subject stand together."""
-    for verdict, title, tone in _VERDICTS:
-        found = [finding for finding in findings if finding.verdict is verdict]
-        order = {subject: place for place, subject in reversed(list(enumerate(one.subject for one in found)))}
-        shown = tuple(_show(one, translator) for one in sorted(found, key=lambda one: order[one.subject]))
-        if shown:
-            yield FindingGroup(verdict=verdict, title=title, tone=tone, findings=shown)
-
-
-def _show(finding: Diagnosis, translator: Translator) -> ShownFinding:
-    is_explained = finding.verdict is not Health.good
     words = translator.find_words(finding.message)
-    return ShownFinding(
-        subject=_name_subject(finding.subject, translator),
-        words=capitalise(finding.message if words is None else words),
-        is_english=words is None and " " in finding.message,
-        record=split_record(finding.record) if finding.record else (),
-        explanation=read_explanations().get(finding.code) if is_explained else None,
-    )
+    return {
+        "subject": _name_subject(finding.subject, translator),
+        "words": capitalise(finding.message if words is None else words),
+        "is_english": words is None and " " in finding.message,
+        "record": split_record(finding.record) if finding.record else (),
+        "explanation": read_explanations().get(finding.code),
+    }
 
 
 def _name_subject(subject: str, translator: Translator) -> str:
@@ -89,34 +74,13 @@ def _name_subject(subject: str, translator: Translator) -> str:
     return f"{translator.translate(SUBJECTS[kind])} {name}" if kind in SUBJECTS else subject
 
 
-def show_doctor(page: PageDep) -> Response:
-    """Show what the doctor found last; htmx asks for it again while a look is under way."""
-    kept = read_diagnosis(page.state.workspace)
-    return page.render(
-        "doctor_findings.html" if page.is_fragment else "doctor.html",
-        section="doctor",
-        began_at=page.state.examination.began_at,
-        fault=page.state.examination.fault,
-        looked_at=None if kept is None else kept.looked_at,
-        groups=[] if kept is None else list(group_findings(kept.findings, page.translator)),
-    )
-
-
-def look_again(page: PageDep) -> Response:
-    """Have the doctor look. While it does, another request begins no second look."""
-    if page.state.examination.begin():
-        with page.state.write_session() as session:
-            record_activity(session, page.actor, Act.asked_doctor, now=page.state.clock())
-    return page.redirect("/doctor")
-
-
 def _list_findings(page: StudioPage) -> Iterator[WaitingItem]:
     """What is bad, or else what is doubtful, as it was found last."""
     kept = read_diagnosis(page.state.workspace)
     if kept is None:
         return
-    translate, plural = page.translator.translate, page.translator.translations.ngettext
-    bad, doubtful = kept.count(Health.bad), kept.count(Health.doubtful)
+    translate, plural = page.translate, page.translator.translations.ngettext
+    bad, doubtful = (len(list_findings(kept.findings, one)) for one in (Health.bad, Health.doubtful))
     if not (bad or doubtful):
         return
     if bad:
@@ -135,10 +99,4 @@ def _list_findings(page: StudioPage) -> Iterator[WaitingItem]:
 
 WAITING_FINDINGS = WaitingSource(
     name=gettext_noop("Doctor"), permission=Permission.manage, list_items=_list_findings
-)
-
-
-ROUTES = (
-    StudioRoute("/doctor", show_doctor, GET, Permission.manage),
-    StudioRoute("/doctor", look_again, POST, Permission.manage),
 )

@@ -53,29 +53,9 @@ _NOT_ALLOWED = (
 
 def render_error_page(renderer: PageRenderer, status: int, translator: Translator) -> Response:
     """Render the page for an HTTP status. It repeats nothing from the request."""
-    words = _WORDS.get(status)
-    if words is None:
+    if status not in _WORDS:
         return renderer.render_error(status, translator)
-    return _render(renderer, status, words, translator)
-
-
-def show_not_allowed(request: Request, _: Exception) -> Response:
-    """Say that a member's role does not allow something."""
-    return _show(request, 403, _NOT_ALLOWED)
-
-
-def show_not_found(request: Request, _: Exception) -> Response:
-    """Say that there is nothing at an address; to a member within Studio, as its other pages are."""
-    return _show(request, 404, _WORDS[404])
-
-
-def _show(request: Request, status: int, words: tuple[str, str]) -> Response:
-    title, message = words
-    return open_visit(request).render("error.html", status=status, title=title, message=message)
-
-
-def _render(renderer: PageRenderer, status: int, words: tuple[str, str], translator: Translator) -> Response:
-    title, message = words
+    title, message = _WORDS[status]
     return renderer.render(
         "studio/error.html",
         translator,
@@ -86,3 +66,15 @@ def _render(renderer: PageRenderer, status: int, words: tuple[str, str], transla
         notice="",
         section="",
     )
+
+
+def show_not_allowed(request: Request, _: Exception) -> Response:
+    """Say that a member's role does not allow something."""
+    title, message = _NOT_ALLOWED
+    return open_visit(request).render("error.html", status=403, title=title, message=message)
+
+
+def show_not_found(request: Request, _: Exception) -> Response:
+    """Say that there is nothing at an address; to a member within Studio, as its other pages are."""
+    title, message = _WORDS[404]
+    return open_visit(request).render("error.html", status=404, title=title, message=message)

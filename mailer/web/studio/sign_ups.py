@@ -1,22 +1,20 @@
 """Sign-ups that wait to be admitted."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlmodel import Session
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.activity.record import record_activity
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
-from mailer.web.forms import Form, OwnFormDep, own_language_name
-from mailer.web.routing import GET, POST
+from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
+from mailer.web.studio.routing import Routes
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.consent.sign_ups import (
     WaitingSignUp,
@@ -28,6 +26,8 @@ from subscribers.consent.sign_ups import (
 from subscribers.errors import StatusError, UnknownSubscriberError
 from subscribers.models import Subscriber
 
+ROUTES = Routes()
+
 PAGE_SIZE = 50
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -38,20 +38,13 @@ _NOT_ADMITTED = gettext_noop(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Outcome:
-    """Whether a decision about one person has changed something; ``refused`` is their address if it cannot be
-    carried out."""
-
-    is_done: bool = False
-    refused: str = ""
-
-
+@ROUTES.get_route("/sign-ups", Permission.see_partners)
 def show_sign_ups(page: PageDep) -> Response:
     """Show the sign-ups that wait, those who have waited longest first."""
     return _render(page)
 
 
+@ROUTES.post_route("/sign-ups/admit", Permission.change_partners)
 def admit(page: PageDep, form: OwnFormDep) -> Response:
     """Put the chosen people on the list."""
     key, now = page.state.workspace.keys.suppression, page.state.clock()
@@ -63,13 +56,10 @@ def admit(page: PageDep, form: OwnFormDep) -> Response:
     return _decide(page, form, admit_one, Act.admitted_sign_up, Notice.sign_ups_admitted)
 
 
+@ROUTES.post_route("/sign-ups/decline", Permission.change_partners)
 def decline(page: PageDep, form: OwnFormDep) -> Response:
     """Decline the chosen people."""
-    now = page.state.clock()
-
-    def decline_one(session: Session, number: int) -> bool:
-        return decline_sign_up(session, number, now=now)
-
+    decline_one = partial(decline_sign_up, now=page.state.clock())
     return _decide(page, form, decline_one, Act.declined_sign_up, Notice.sign_ups_declined)
 
 
@@ -77,52 +67,39 @@ def _decide(
     page: StudioPage, form: Form, decide: Callable[[Session, int], bool], act: Act, notice: Notice
 ) -> Response:
     """Decide about each chosen person in a transaction of its own, so that one who has left since keeps
-    nobody else waiting."""
-    chosen = list(
-        dict.fromkeys(int(value) for name, value in form.fields if name == "who" and _NUMBER.fullmatch(value))
-    )
+    nobody else waiting. A second click changes nothing."""
+    chosen = [int(value) for name, value in form.fields if name == "who" and _NUMBER.fullmatch(value)]
     if not chosen:
-        return _render(page, [("who", page.translator.translate(_NOBODY_CHOSEN))])
-    outcomes = [_decide_one(page, number, decide, act) for number in chosen]
-    if refused := [one.refused for one in outcomes if one.refused]:
-        translate = page.translator.translate
-        return _render(page, [("", translate(_NOT_ADMITTED, address=address)) for address in refused])
+        return _render(page, [("who", page.translate(_NOBODY_CHOSEN))])
+    is_done, refused = False, []
+    for number in dict.fromkeys(chosen):
+        try:
+            with page.writing() as session:
+                if decide(session, number):
+                    page.record(session, act, subject=session.get_one(Subscriber, number).email)
+                    is_done = True
+        except UnknownSubscriberError:
+            continue
+        except StatusError:
+            if (person := page.session.get(Subscriber, number)) is not None:
+                refused.append(("", page.translate(_NOT_ADMITTED, address=person.email)))
+    if refused:
+        return _render(page, refused)
     # Somebody else may have decided the other way meanwhile.
-    is_done = any(one.is_done for one in outcomes)
     return page.redirect("/sign-ups", notice if is_done else Notice.nothing_changed)
 
 
-def _decide_one(page: StudioPage, number: int, decide: Callable[[Session, int], bool], act: Act) -> _Outcome:
-    """Decide about one person. A second click changes nothing."""
-    try:
-        with page.state.write_session() as session:
-            is_done = decide(session, number)
-            if is_done:
-                address = session.get_one(Subscriber, number).email
-                record_activity(session, page.actor, act, subject=address, now=page.state.clock())
-    except UnknownSubscriberError:
-        return _Outcome()
-    except StatusError:
-        with page.state.read_session() as session:
-            person = session.get(Subscriber, number)
-            return _Outcome(refused=person.email if person is not None else "")
-    return _Outcome(is_done=is_done)
-
-
-def _render(page: StudioPage, errors: Sequence[tuple[str, str]] = ()) -> Response:
+def _render(page: StudioPage, errors: list[tuple[str, str]] | None = None) -> Response:
     after = _read_after(page.request.query_params.get("after", ""))
-    with page.state.read_session() as session:
-        found = list_waiting_sign_ups(session, after=after, limit=PAGE_SIZE + 1)
-    shown = found[:PAGE_SIZE]
+    found = list_waiting_sign_ups(page.session, after=after, limit=PAGE_SIZE + 1)
     return page.render(
         "sign_ups.html",
-        status=422 if errors else 200,
         section="partners",
-        people=[(one, own_language_name(one.language) if one.language else "") for one in shown],
-        older=_make_next_path(page, shown[-1]) if len(found) > PAGE_SIZE else "",
+        people=found[:PAGE_SIZE],
+        older=_make_next_path(page, found[PAGE_SIZE - 1]) if len(found) > PAGE_SIZE else "",
         is_later_page=after is not None,
         is_open=page.settings.web.reviews_sign_ups,
-        errors=errors,
+        errors=errors or (),
     )
 
 
@@ -142,21 +119,13 @@ def _read_after(text: str) -> tuple[datetime, int] | None:
     return (at, int(found[2])) if at.tzinfo is not None else None
 
 
-ROUTES = (
-    StudioRoute("/sign-ups", show_sign_ups, GET, Permission.see_partners),
-    StudioRoute("/sign-ups/admit", admit, POST, Permission.change_partners),
-    StudioRoute("/sign-ups/decline", decline, POST, Permission.change_partners),
-)
-
-
 def _list_sign_ups(page: StudioPage) -> Iterator[WaitingItem]:
-    with page.state.read_session() as session:
-        number = count_waiting_sign_ups(session)
+    number = count_waiting_sign_ups(page.session)
     if not number:
         return
-    translate, plural = page.translator.translate, page.translator.translations.ngettext
+    plural = page.translator.translations.ngettext
     yield WaitingItem(
-        title=translate(gettext_noop("Sign-ups")),
+        title=page.translate(gettext_noop("Sign-ups")),
         words=plural("%(num)s person wants to sign up", "%(num)s people want to sign up", number)
         % {"num": f"{number:,}"},
         act=plural("Decide about the sign-up", "Decide about the sign-ups", number),

@@ -20,7 +20,7 @@ from mailer.campaigns.preparation.preparation_store import begin_preparation, sa
 from mailer.database.launch_models import PendingLaunchRecord
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.database.team_models import ActivityRecord, Role
-from mailer.doctor.diagnosis import Health, read_diagnosis
+from mailer.doctor.diagnosis import Health, list_findings, read_diagnosis
 from mailer.settings import SmtpSettings
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.campaigns.launch import FAULT_ACTS
@@ -290,4 +290,4 @@ def test_trial_mode_is_shown_and_ended_by_a_manager_once_the_doctor_finds_nothin
         # The page it leads to explains what was found now, and not what was found some time before.
         kept = read_diagnosis(workspace)
         assert kept is not None
-        assert kept.count(Health.bad) > 0
+        assert list_findings(kept.findings, Health.bad)
