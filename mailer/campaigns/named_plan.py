@@ -4,13 +4,19 @@ from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from editions.correction_note import inspect_note
+from editions.correction_note import NoteInspection, inspect_note
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.correction_notes import NoteMissingError, NotePlace, list_notes
 from mailer.campaigns.correction_plan import CorrectionPlan, digest_note, plan_correction
-from mailer.campaigns.corrections import SEPARATOR, CorrectionRecord, find_corrections, store_correction
+from mailer.campaigns.corrections import (
+    SEPARATOR,
+    CorrectionRecord,
+    find_correction,
+    find_corrections,
+    store_correction,
+)
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.campaigns.plan import Plan, plan_campaign
@@ -21,6 +27,7 @@ from mailer.campaigns.preparation.preparation_store import (
     save_preparation,
 )
 from mailer.database.engine import open_session
+from mailer.database.models import Campaign
 from mailer.errors import MailerError
 from mailer.workspace import Workspace
 from subscribers.segments.segment import Segment
@@ -83,6 +90,23 @@ def find_note_of(workspace: Workspace, record: CorrectionRecord) -> NotePlace | 
         if note is not None and digest_note(note) == record.digest:
             return place
     return None
+
+
+def find_correction_campaign(session: Session, place: NotePlace, found: NoteInspection) -> int | None:
+    """Return the newest campaign that sends the correction of a note, or is prepared to; None if there is
+    none. One that was cancelled before it began is passed over."""
+    if found.note is None:
+        return None
+    digest = digest_note(found.note)
+    record = find_correction(session.connection(), place.edition, place.story, digest)
+    if record is None:
+        return None
+    if (prepared := find_preparation(session, record.name)) is not None:
+        return prepared.campaign_id
+    launched = select(Campaign.id).where(
+        Campaign.edition == record.name, col(Campaign.launched_at).is_not(None)
+    )
+    return session.exec(launched.order_by(col(Campaign.id).desc())).first()
 
 
 class NoSegmentError(MailerError):
