@@ -13,7 +13,7 @@ from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import ImportFileError
 from subscribers.imports.columns.column_mapping import DoubtfulColumnsError, UnknownStatusesError
 from subscribers.imports.columns.status_columns import StatusColumnCount
-from subscribers.imports.file_parts import InspectedFile, ReadOptions, inspect_file
+from subscribers.imports.file_parts import InspectedColumn, InspectedFile, ReadOptions, inspect_file
 from subscribers.imports.import_report import ImportReport
 from subscribers.imports.importer import import_file
 
@@ -41,6 +41,10 @@ class CheckedFile:
     fault: str = ""
     doubts: tuple[str, ...] = ()
     unclear: tuple[StatusColumnCount, ...] = ()
+
+    @property
+    def columns(self) -> tuple[InspectedColumn, ...]:
+        return self.inspected.columns if self.inspected is not None else ()
 
     @property
     def statuses(self) -> tuple[StatusColumnCount, ...]:

@@ -274,6 +274,8 @@ def _read_text(
 SAMPLES = 3
 """How many values of a column are shown."""
 _TOP_ROWS, _TOP_CELLS, _LONGEST_CELL = 12, 6, 80
+_TABLES = ("CSV", "Excel", "OpenDocument", "LibreOffice")
+"""How the forms of files begin that are tables."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,6 +312,11 @@ class InspectedFile:
     header: int | None = None
     columns: tuple[InspectedColumn, ...] = ()
     members: int = 0
+
+    @property
+    def header_rows(self) -> Mapping[int, Sequence[str]]:
+        """The first rows of a table, of which one may name its columns, by their number."""
+        return dict(self.top) if self.form.startswith(_TABLES) and not self.members else {}
 
 
 def inspect_file(path: Path, options: ReadOptions, *, sectors: Collection[str] = ()) -> InspectedFile:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from unicodedata import combining, normalize
 
+from locales.phrase import WordedEnum, gettext_noop
 from subscribers.models import ConsentEvent
 
 _WORDS_FILE = Path(__file__).with_name("status_words.toml")
@@ -28,20 +29,16 @@ _ONLY_ZEROS = re.compile(r"0+(?:[-/.:\sTZ]+0+)+Z?")
 _EXCEL_DAYS, _SECONDS = range(20_000, 80_000), range(10**9, 10**13 * 5)
 
 
-class StatusMeaning(StrEnum):
+class StatusMeaning(WordedEnum):
     """What a cell says about a person. Of several cells in a row, the one that comes first here counts."""
 
-    complained = "complained"
-    suppressed = "suppressed"
-    """Must not get mail, whatever the reason."""
-
-    bounced = "bounced"
-    unsubscribed = "unsubscribed"
-    unconfirmed = "unconfirmed"
-    """Never confirmed the address, so nobody may write to it yet."""
-
-    active = "active"
-    nothing = "says nothing"
+    complained = ("complained", gettext_noop("Reported mail as spam: gets no mail"))
+    suppressed = ("suppressed", gettext_noop("Must not get mail"))
+    bounced = ("bounced", gettext_noop("Address does not work: gets no mail"))
+    unsubscribed = ("unsubscribed", gettext_noop("Unsubscribed: gets no mail"))
+    unconfirmed = ("unconfirmed", gettext_noop("Never confirmed: is refused"))
+    active = ("active", gettext_noop("Gets mail"))
+    nothing = ("says nothing", gettext_noop("Says nothing about leaving"))
     """The cell is empty, or says only that a person did not leave."""
 
 

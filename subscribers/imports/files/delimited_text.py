@@ -7,8 +7,9 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import NamedTuple, TextIO
 
 from locales.phrase import gettext_noop
@@ -69,7 +70,15 @@ def _make_batches(rows: Iterable[SheetRow]) -> Iterator[RowBatch]:
         yield RowBatch([row.number for row in some], [row.cells for row in some])
 
 
-DELIMITERS = ",;\t|"
+DELIMITERS: Mapping[str, str] = MappingProxyType(
+    {
+        ",": gettext_noop("Comma"),
+        ";": gettext_noop("Semicolon"),
+        "\t": gettext_noop("Tab"),
+        "|": gettext_noop("Vertical bar"),
+    }
+)
+"""The signs between cells, with their names."""
 MAX_COLUMNS = 1000
 _SAMPLE_LENGTH, _SAMPLE_ROWS = 1 << 16, 100
 # Excel's own way to say how a file is delimited. Saved again, the line has the delimiters of other rows too.

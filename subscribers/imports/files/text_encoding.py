@@ -6,7 +6,8 @@ English ones would go unnoticed in the whole file. The user is asked to confirm 
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from locales.phrase import gettext_noop
 from subscribers.errors import ImportFileError
@@ -29,7 +30,24 @@ _LABELS = {
 }
 # The encodings that partners' spreadsheets use. Adding others (Mac, DOS) only makes guesses worse.
 _EAST_ASIAN = {"gb18030", "cp932", "cp949", "big5hkscs"}
-_CANDIDATES = (*sorted(_EAST_ASIAN), "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1256")
+ENCODINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "utf-8": "UTF-8",
+        "utf-16": "UTF-16",
+        "gb18030": gettext_noop("Chinese, simplified (GB18030)"),
+        "big5hkscs": gettext_noop("Chinese, traditional (Big5)"),
+        "cp932": gettext_noop("Japanese (Windows-932)"),
+        "cp949": gettext_noop("Korean (Windows-949)"),
+        "cp1251": gettext_noop("Cyrillic (Windows-1251)"),
+        "cp1252": gettext_noop("Western European (Windows-1252)"),
+        "cp1250": gettext_noop("Central European (Windows-1250)"),
+        "cp1253": gettext_noop("Greek (Windows-1253)"),
+        "cp1254": gettext_noop("Turkish (Windows-1254)"),
+        "cp1256": gettext_noop("Arabic (Windows-1256)"),
+    }
+)
+"""The encodings that can be chosen, by Python's name."""
+_CANDIDATES = tuple(sorted(name for name in ENCODINGS if not name.startswith("utf-")))
 _SUPERSETS = {
     "big5": "big5hkscs",
     "shift_jis": "cp932",

@@ -1,9 +1,8 @@
 """What an import takes each column for, as a form, and the words about it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends
 from starlette.responses import Response, StreamingResponse
@@ -38,50 +37,19 @@ from subscribers.imports.columns.layout_guess import ColumnCorrections, ColumnUs
 from subscribers.imports.columns.status_columns import DESCRIPTIONS, EVERY_ROW, OTHERS, StatusValueCount
 from subscribers.imports.columns.status_words import StatusMeaning, fold
 from subscribers.imports.file_parts import InspectedColumn, shorten_cell
+from subscribers.imports.files.delimited_text import DELIMITERS
+from subscribers.imports.files.text_encoding import ENCODINGS
 from subscribers.imports.import_report import ImportReport
 from subscribers.imports.row_parser import ParsedRow, RowParser
 
-MEANINGS: Mapping[StatusMeaning, str] = MappingProxyType(
-    {
-        StatusMeaning.active: gettext_noop("Gets mail"),
-        StatusMeaning.unsubscribed: gettext_noop("Unsubscribed: gets no mail"),
-        StatusMeaning.bounced: gettext_noop("Address does not work: gets no mail"),
-        StatusMeaning.complained: gettext_noop("Reported mail as spam: gets no mail"),
-        StatusMeaning.suppressed: gettext_noop("Must not get mail"),
-        StatusMeaning.unconfirmed: gettext_noop("Never confirmed: is refused"),
-        StatusMeaning.nothing: gettext_noop("Says nothing about leaving"),
-    }
-)
-ENCODINGS: Mapping[str, str] = MappingProxyType(
-    {
-        "utf-8": "UTF-8",
-        "utf-16": "UTF-16",
-        "gb18030": gettext_noop("Chinese, simplified (GB18030)"),
-        "big5hkscs": gettext_noop("Chinese, traditional (Big5)"),
-        "cp932": gettext_noop("Japanese (Windows-932)"),
-        "cp949": gettext_noop("Korean (Windows-949)"),
-        "cp1251": gettext_noop("Cyrillic (Windows-1251)"),
-        "cp1252": gettext_noop("Western European (Windows-1252)"),
-        "cp1250": gettext_noop("Central European (Windows-1250)"),
-        "cp1253": gettext_noop("Greek (Windows-1253)"),
-        "cp1254": gettext_noop("Turkish (Windows-1254)"),
-        "cp1256": gettext_noop("Arabic (Windows-1256)"),
-    }
-)
-"""The encodings that can be chosen, by Python's name."""
-DELIMITERS: Mapping[str, str] = MappingProxyType(
-    {
-        ",": gettext_noop("Comma"),
-        ";": gettext_noop("Semicolon"),
-        "\t": gettext_noop("Tab"),
-        "|": gettext_noop("Vertical bar"),
-    }
+_MEANINGS = (
+    *(StatusMeaning.active, StatusMeaning.unsubscribed, StatusMeaning.bounced, StatusMeaning.complained),
+    *(StatusMeaning.suppressed, StatusMeaning.unconfirmed, StatusMeaning.nothing),
 )
 MOST_COLUMNS = 100
 MOST_VALUES = 60
 _LONGEST_BASIS = 300
 _NARROW = 20
-_TABLES = ("CSV", "Excel", "OpenDocument", "LibreOffice")
 
 
 class ShownStatus(NamedTuple):
@@ -101,7 +69,7 @@ class ShownStatus(NamedTuple):
 
 def list_shown_columns(checked: CheckedFile) -> Sequence[InspectedColumn]:
     """Return the columns that can be corrected: those with something in them; of a narrow file all."""
-    columns = checked.inspected.columns if checked.inspected is not None else ()
+    columns = checked.columns
     is_narrow = len(columns) <= _NARROW
     shown = [one for one in columns if one.is_filled or (is_narrow and one.use is not ColumnUse.unused)]
     return shown[:MOST_COLUMNS]
@@ -124,12 +92,6 @@ def list_shown_statuses(checked: CheckedFile) -> Iterator[ShownStatus]:
         yield ShownStatus(status.column, place, values, len(ordered) - len(values))
 
 
-def list_header_rows(checked: CheckedFile) -> Mapping[int, Sequence[str]]:
-    """Return the first rows of a table, of which one may name its columns, by their number."""
-    file = checked.inspected
-    return dict(file.top) if file and file.form.startswith(_TABLES) and not file.members else {}
-
-
 def read_choices_form(form: Form, before: ImportChoices, checked: CheckedFile) -> ImportChoices:
     """Return the choices that the form makes, for a page that showed ``before`` and ``checked``.
 
@@ -137,19 +99,19 @@ def read_choices_form(form: Form, before: ImportChoices, checked: CheckedFile) -
     """
     sent, said = dict(form.fields), before.corrections
 
-    def choose(name: str, offered: Mapping[str, Any], now: Any) -> Any:
-        return {"": None, **offered}.get(sent.get(name, name), now)
+    def choose(name: str, offered: Iterable[str], now: str | None) -> str | None:
+        chosen = sent.get(name)
+        return chosen or None if chosen in {"", *offered} else now
 
-    def choose_name(name: str, offered: Sequence[str], now: str | None) -> str | None:
-        return choose(name, {one: one for one in offered}, now)  # type: ignore[no-any-return]
-
-    top = checked.inspected.top if checked.inspected else ()
-    header = choose("header", {"0": 0, **{str(number): number for number, _ in top}}, said.header)
+    top, sheets = (checked.inspected.top, checked.inspected.sheets) if checked.inspected else ((), ())
+    now = None if said.header is None else str(said.header)
+    row = choose("header", ["0", *(str(number) for number, _ in top)], now)
+    header = None if row is None else int(row)
     reading = replace(
         before,
-        encoding=choose_name("encoding", list(ENCODINGS), before.encoding),
-        delimiter=choose_name("delimiter", list(DELIMITERS), before.delimiter),
-        sheet=choose_name("sheet", checked.inspected.sheets if checked.inspected else (), before.sheet),
+        encoding=choose("encoding", ENCODINGS, before.encoding),
+        delimiter=choose("delimiter", DELIMITERS, before.delimiter),
+        sheet=choose("sheet", sheets, before.sheet),
         corrections=replace(said, header=header),
     )
     basis = " ".join(sent.get("basis", before.basis).split())[:_LONGEST_BASIS]
@@ -169,9 +131,8 @@ def read_choices_form(form: Form, before: ImportChoices, checked: CheckedFile) -
 
 
 def _find_place(checked: CheckedFile, title: str) -> int | None:
-    columns = checked.inspected.columns if checked.inspected is not None else ()
     # The titles of the columns are shortened.
-    same = [one for one in columns if one.title and one.title == shorten_cell(title)]
+    same = [one for one in checked.columns if one.title and one.title == shorten_cell(title)]
     told = [one for one in same if one.use is ColumnUse.status]
     return next((one.place for one in (*told, *same)), None)
 
@@ -332,9 +293,8 @@ def _render(
         notes=[note for note in report.notes if _SHEET_OPTION not in note.text] if report else [],
         columns=list_shown_columns(page.checked),
         statuses=list(list_shown_statuses(page.checked)),
-        header_rows=list_header_rows(page.checked),
         uses=ColumnUse,
-        meanings=MEANINGS,
+        meanings=_MEANINGS,
         descriptions=DESCRIPTIONS,
         encodings=ENCODINGS,
         delimiters=DELIMITERS,

@@ -3,7 +3,7 @@
 import errno
 import logging
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.responses import Response
@@ -50,17 +50,10 @@ _log = logging.getLogger(__name__)
 ROUTES = Routes()
 
 
-class _ReceivedFile(NamedTuple):
-    """A file that has arrived, and what was kept of it."""
-
-    reader: FileReader
-    writer: UploadWriter
-
-
-async def _receive_file(request: Request) -> _ReceivedFile:
+async def _receive_file(request: Request) -> tuple[FileReader, UploadWriter]:
     writer = UploadWriter(get_state(request).workspace, most=MAX_FILE_BYTES)
     try:
-        return _ReceivedFile(await read_streamed_file(request, writer.write), writer)
+        return await read_streamed_file(request, writer.write), writer
     except BaseException:
         writer.discard()
         raise
@@ -72,7 +65,9 @@ def show_upload(page: PageDep) -> Response:
 
 
 @ROUTES.post_route("/imports/upload", Permission.change_partners)
-def receive(page: PageDep, received: Annotated[_ReceivedFile, Depends(_receive_file)]) -> Response:
+def receive(
+    page: PageDep, received: Annotated[tuple[FileReader, UploadWriter], Depends(_receive_file)]
+) -> Response:
     """Keep the file, have it checked, and go on to its page."""
     reader, writer = received
     try:
