@@ -45,6 +45,19 @@ def launch_and_send(
         send_in_foreground(context, launched.campaign_id, wait=run.wait, as_json=run.as_json)
 
 
+def approve_plan(context: CliContext, plan: Plan, name: str, *, as_json: bool) -> None:
+    """Approve a plan under a ``name``, and print the approval."""
+    from mailer.campaigns.approvals.settlement import approve
+
+    with context.open_database() as engine:
+        approval = approve(engine, context.workspace, plan, by=name, now=datetime.now(UTC))
+    log_act(context, Act.approved_campaign, campaign_id=approval.campaign_id, detail=f"as {name}")
+    if as_json:
+        emit_json(approval.as_dict())
+    else:
+        emit(f"Campaign {approval.campaign_id}: {approval}")
+
+
 def schedule_plan(
     context: CliContext,
     plan: Plan,

@@ -1,18 +1,31 @@
-"""Print data on stdout and messages on stderr and align columns."""
+"""What commands print, on stdout, on stderr and into files, and the options that many of them have."""
 
+import io
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, TypeVar
 from unicodedata import east_asian_width
 
 import click
 
+from mailer.atomic_write import atomic_file
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+V = TypeVar("V")
 
 
 def json_option(command: Command) -> Command:
     """Add the option ``--json``: print the result as one JSON document on stdout."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+
+
+def user_option(help: str, *names: str, **more: Any) -> Callable[[Command], Command]:
+    """Return the option for who acts, ``--by`` if no other ``names`` are given: the user of this machine if
+    nobody is named."""
+    return click.option(*(names or ["--by"]), metavar="NAME", envvar=["LOGNAME", "USER"], help=help, **more)
 
 
 def say(text: str = "") -> None:
@@ -28,6 +41,34 @@ def emit(text: str) -> None:
 def emit_json(document: object) -> None:
     """Print data as indented JSON, without escaping non-ASCII characters."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+def write_csv(output: Path, what: str, write: Callable[..., int]) -> None:
+    """Write CSV to ``output``, or to stdout for ``-``. ``write`` writes to its ``stream`` and returns how
+    many of ``what`` it has written. A file appears only once it is complete."""
+    if output == Path("-"):
+        write(stream=sys.stdout)
+        return
+    with atomic_file(output) as binary:
+        # Without a byte order mark, Excel reads the file in the system's own encoding instead of UTF-8.
+        stream = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="", write_through=False)
+        number = write(stream=stream)
+        stream.flush()
+        stream.detach()
+    say(f"Wrote {output}: {number:,} {what}.")
+
+
+def find_explained(code: str, known: Mapping[str, V], *, kind: str, page: str) -> V:
+    """Return the entry for the ``code`` of ``--explain``; ``page`` lists all codes of this ``kind``.
+
+    Raises:
+        BadParameter: there is no such code; the message names the one most like it.
+    """
+    if code in known:
+        return known[code]
+    close = get_close_matches(code, known, n=1)
+    advice = f"Did you mean {close[0]}?" if close else f"See {page} for the full list."
+    raise click.BadParameter(f"there is no {kind} called {code!r}. {advice}", param_hint="--explain")
 
 
 def columns(rows: Sequence[Sequence[object]], *, head: Sequence[str] = (), right: Sequence[int] = ()) -> str:

@@ -14,12 +14,10 @@ import click
 from mailer.cli.output import columns, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mailer.dispatch.deliveries import Counts
 
 
-_LINE_SECONDS = 10.0  # seconds: often enough to show progress in a log, rarely enough to stay readable
+_LINE_SECONDS = 10.0  # often enough to show progress in a log, rarely enough to stay readable
 _RATE_SECONDS = 10.0
 _SAMPLE_SECONDS = 0.1
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli.context import gather_options
-from mailer.cli.output import json_option, say
+from mailer.cli.output import json_option, say, user_option
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
@@ -131,12 +131,8 @@ _PARAMETERS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = 
         help="Send to the rest M minutes after the canary. By default they wait for `campaigns resume`.",
     ),
     detach_option,
-    click.option(
-        "--by",
-        metavar="NAME",
-        envvar=["LOGNAME", "USER"],
-        default="",
-        help="Who sends it or tests it, for the record. Default: the user running the command.",
+    user_option(
+        "Who sends it or tests it, for the record. Default: the user running the command.", default=""
     ),
     click.option(
         "--archive/--no-archive",

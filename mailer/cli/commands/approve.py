@@ -1,4 +1,4 @@
-"""Print a plan, and what is still to be done before it is launched: for the preview, and for an approval."""
+"""The command ``campaigns approve``, and a plan with what is still to be done, as all commands print it."""
 
 from __future__ import annotations
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
-import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mailer.atomic_write import atomic_file
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
+from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten, write_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,7 +58,7 @@ def clicks(context: CliContext, campaign_id: int, output: Path | None, as_json: 
             "next one with --count-clicks."
         )
     elif output is not None:
-        _write_csv(report, output)
+        write_csv(output, "rows", partial(_write_rows, list(_make_rows(report))))
     else:
         _print_report(report)
 
@@ -119,21 +117,6 @@ def _name(part: str | None) -> str:
     return _ALL if part is None else part or _NONE
 
 
-def _write_csv(report: ClickReport, output: Path) -> None:
-    """Write a row for each link, country and sector. A file appears only once it is complete."""
-    rows = list(_make_rows(report))
-    if output == Path("-"):
-        _write_rows(rows, sys.stdout)
-        return
-    with atomic_file(output) as binary:
-        # Without a byte order mark, Excel reads the file in the system's own encoding instead of UTF-8.
-        stream = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
-        _write_rows(rows, stream)
-        stream.flush()
-        stream.detach()
-    say(f"Wrote {output}: {len(rows):,} rows.")
-
-
 def _make_rows(report: ClickReport) -> Iterator[Sequence[object]]:
     from subscribers.csv_format import escape_formula
 
@@ -154,7 +137,9 @@ def _figure(number: int | None) -> object:
     return "" if number is None else number
 
 
-def _write_rows(rows: Sequence[Sequence[object]], stream: TextIO) -> None:
+def _write_rows(rows: Sequence[Sequence[object]], *, stream: TextIO) -> int:
+    """Write a row for each link, country and sector."""
     writer = csv.writer(stream)
     writer.writerow(_CSV_HEAD)
     writer.writerows(rows)
+    return len(rows)

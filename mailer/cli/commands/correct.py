@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.activity.acts import Act
-from mailer.cli.activity_log import log_act
-from mailer.cli.campaign_run import launch_and_send
+from mailer.cli.campaign_run import approve_plan, launch_and_send
 from mailer.cli.commands.send import preview_plan
 from mailer.cli.context import CliContext, gather_options, pass_context
-from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.output import emit, emit_json, json_option, say, user_option
 from mailer.cli.send_options import (
     RunOptions,
     addresses_option,
@@ -47,12 +45,8 @@ if TYPE_CHECKING:
 @wait_option
 @detach_option
 @click.option("--approve", "approver", metavar="NAME", help="Approve it under this name. Nothing is sent.")
-@click.option(
-    "--by",
-    metavar="NAME",
-    envvar=["LOGNAME", "USER"],
-    default="",
-    help="Who sends it, if another person must approve. Default: the user running the command.",
+@user_option(
+    "Who sends it, if another person must approve. Default: the user running the command.", default=""
 )
 @json_option
 @pass_context
@@ -81,18 +75,16 @@ def correct(
     workspace = context.workspace
     with context.open_database() as engine:
         planned = plan_correction(workspace, engine, edition, story, note, now=datetime.now(UTC))
+    if not run.as_json:
+        _tell_audience(planned)
     if approver:
-        _approve(context, planned, approver, as_json=run.as_json)
+        approve_plan(context, planned.plan, approver, as_json=run.as_json)
     elif run.confirm:
         # It is shown at its story, and the archive lists editions only.
         policy = InDoubtPolicy(in_doubt) if in_doubt else None
         options = LaunchOptions(rate=run.rate, in_doubt=policy, canary=0, archived=False, by=run.by)
-        if not run.as_json:
-            _tell_audience(planned)
         launch_and_send(context, planned.plan, options, run)
     else:
-        if not run.as_json:
-            _tell_audience(planned)
         plan = planned.plan.as_dict()
         found = {name: value for name, value in planned.as_dict().items() if name not in plan}
         preview_plan(context, planned.plan, run, more=found)
@@ -118,19 +110,6 @@ def _tell_audience(planned: CorrectionPlan) -> None:
             f"Campaign {number} is not finished. Readers who are sent the story after this correction do not "
             "get it: run the command again then."
         )
-
-
-def _approve(context: CliContext, planned: CorrectionPlan, name: str, *, as_json: bool) -> None:
-    from mailer.campaigns.approvals.settlement import approve
-
-    with context.open_database() as engine:
-        approval = approve(engine, context.workspace, planned.plan, by=name, now=datetime.now(UTC))
-    log_act(context, Act.approved_campaign, campaign_id=approval.campaign_id, detail=f"as {name}")
-    if as_json:
-        emit_json(approval.as_dict())
-    else:
-        _tell_audience(planned)
-        emit(f"Campaign {approval.campaign_id}: {approval}")
 
 
 @click.command()

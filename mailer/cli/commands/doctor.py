@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import emit, emit_json, json_option
+from mailer.cli.output import emit, emit_json, find_explained, json_option
 
 if TYPE_CHECKING:
     from mailer.doctor import Diagnosis
@@ -44,7 +44,10 @@ def doctor(
     Examples: mailer doctor spf, mailer doctor --explain spf-missing
     """
     if explain is not None:
-        emit(_explain_finding(explain))
+        from mailer.doctor.diagnosis import describe_finding, read_explanations
+
+        found = find_explained(explain, read_explanations(), kind="finding", page="docs/doctor.md")
+        emit(f"# {explain}\n\n{describe_finding(found)}")
         return
     from mailer.doctor import Health, diagnose_workspace
 
@@ -77,16 +80,3 @@ def _check_message(workspace: Workspace, path: Path) -> tuple[Diagnosis, ...]:
     from mailer.doctor.message_checks import check_received_message, read_message_file
 
     return tuple(check_received_message(workspace, read_message_file(path)))
-
-
-def _explain_finding(code: str) -> str:
-    from difflib import get_close_matches
-
-    from mailer.doctor.diagnosis import describe_finding, read_explanations
-
-    explanations = read_explanations()
-    if code not in explanations:
-        close = get_close_matches(code, explanations, n=1)
-        advice = f"Did you mean {close[0]}?" if close else "See docs/doctor.md for the full list."
-        raise click.BadParameter(f"there is no finding called {code!r}. {advice}", param_hint="--explain")
-    return f"# {code}\n\n{describe_finding(explanations[code])}"

@@ -13,7 +13,7 @@ import click
 from mailer.atomic_write import write_atomically
 from mailer.cli.activity_log import note_act
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.output import emit, emit_json, find_explained, json_option, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,10 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
     Exits with 1 if there is an error. Examples: mailer check 2021-2, mailer check --explain long-alt
     """
     if explain is not None:
-        emit(_explain_check(explain))
+        from mailer.checks.registry import CHECKS, describe_check
+
+        found = find_explained(explain, CHECKS, kind="check", page="docs/checks/README.md")
+        emit(describe_check(found).rstrip())
         return
     if edition is None:
         raise click.UsageError("Give the name of an edition, or a check to explain with --explain CODE.")
@@ -65,18 +68,6 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
         for problem in report.launch_problems:
             say(f"Before you can send it: {problem}")
     sys.exit(1 if report.has_errors else 0)
-
-
-def _explain_check(code: str) -> str:
-    from difflib import get_close_matches
-
-    from mailer.checks.registry import CHECKS, describe_check
-
-    if code not in CHECKS:
-        close = get_close_matches(code, CHECKS, n=1)
-        advice = f"Did you mean {close[0]}?" if close else "See docs/checks/README.md for the full list."
-        raise click.BadParameter(f"there is no check called {code!r}. {advice}", param_hint="--explain")
-    return describe_check(CHECKS[code]).rstrip()
 
 
 def _summarise_problems(edition: str, problems: Sequence[Problem]) -> str:

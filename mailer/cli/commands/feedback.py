@@ -11,7 +11,7 @@ import click
 from mailer.cli.commands import feedback_mail, feedback_review
 from mailer.cli.commands.one_subscriber import detail_options, read_changes
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
+from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten, user_option
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
@@ -24,9 +24,15 @@ if TYPE_CHECKING:
 
 _WORDS_WIDTH = 90
 _MAX_EVENTS = 50
+_MAX_LINES = 20
 
 
-@click.command(name="list")
+@click.group()
+def feedback() -> None:
+    """What comes back: bounces, complaints, automatic replies, replies, and leaving by mail."""
+
+
+@feedback.command(name="list")
 @click.option("--reason", metavar="REASON", help="Only this reason, such as no_such_user, full or blocked.")
 @click.option(
     "--kind",
@@ -141,10 +147,7 @@ def _print_notices(held: int, alarms: list[ReportedEvent], command: str, days: i
         say(f"{held} {'message waits' if held == 1 else 'messages wait'} for a person: {command}")
 
 
-_MAX_LINES = 20
-
-
-@click.command()
+@feedback.command()
 @click.option(
     "--days", type=click.IntRange(1, 396), default=30, show_default=True, help="The days to look back."
 )
@@ -196,16 +199,10 @@ def _print_senders(found: SenderOverview, days: int) -> None:
         )
 
 
-_as_option = click.option(
-    "--as",
-    "by",
-    metavar="NAME",
-    envvar=["LOGNAME", "USER"],
-    help="Who decides. Recorded. Default: the user running the command.",
-)
+_as_option = user_option("Who decides. Recorded. Default: the user running the command.", "--as", "by")
 
 
-@click.group(invoke_without_command=True)
+@feedback.group(invoke_without_command=True)
 @json_option
 @click.pass_context
 def successors(ctx: click.Context, as_json: bool) -> None:
@@ -315,17 +312,5 @@ def _print_successors(proposal: SuccessorProposal) -> None:
     emit("")
 
 
-@click.group()
-def feedback() -> None:
-    """What comes back: bounces, complaints, automatic replies, replies, and leaving by mail."""
-
-
-for _command in (
-    list_,
-    feedback_review.review,
-    successors,
-    senders,
-    feedback_mail.read,
-    feedback_mail.receive,
-):
+for _command in (feedback_review.review, feedback_mail.read, feedback_mail.receive):
     feedback.add_command(_command)

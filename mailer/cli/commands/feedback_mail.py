@@ -16,13 +16,10 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
-    from mailer.feedback.intake import Disposition
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from mailer.feedback.incoming_message import IncomingMessage
+    from mailer.feedback.intake import Disposition
 
     FindSubscribers = Callable[[IncomingMessage], Sequence[int | None]]
 

@@ -10,7 +10,7 @@ import click
 
 from mailer.cli.activity_log import note_act
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.output import emit, emit_json, json_option, say, user_option
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
@@ -30,12 +30,7 @@ _LATER = "later"
     metavar="WORD",
     help="What they are: dead, full or another reason, complaint, leave, reply, auto-reply, or ignore.",
 )
-@click.option(
-    "--by",
-    metavar="NAME",
-    envvar=["LOGNAME", "USER"],
-    help="Who judges. Recorded. Default: the user running the command.",
-)
+@user_option("Who judges. Recorded. Default: the user running the command.")
 @click.option("--subscriber", metavar="ADDRESS", default="", help="Whom it is about, if that was not found.")
 @json_option
 @pass_context

@@ -12,7 +12,7 @@ import click
 from mailer.cli.activity_log import note_no_change, record_erasure
 from mailer.cli.commands.one_subscriber import by_option
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import columns, emit, emit_json, json_option, say
+from mailer.cli.output import columns, emit, emit_json, json_option, say, user_option
 
 if TYPE_CHECKING:
     from mailer.privacy.erasure import ErasureReport
@@ -65,13 +65,7 @@ def suppress(context: CliContext, address: str) -> None:
 @click.command()
 @click.argument("address")
 @click.option("--reason", "why", metavar="TEXT", required=True, help="Why it may get mail again. Recorded.")
-@click.option(
-    "--by",
-    metavar="NAME",
-    envvar=["LOGNAME", "USER"],
-    required=True,
-    help="Who decided this. Recorded. Default: the user running the command.",
-)
+@user_option("Who decided this. Recorded. Default: the user running the command.", required=True)
 @click.option("--confirm", is_flag=True, help="Make the change. Without it, the command only shows it.")
 @pass_context
 def unsuppress(context: CliContext, address: str, why: str, by: str, confirm: bool) -> None:

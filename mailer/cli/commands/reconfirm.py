@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.activity.acts import Act
-from mailer.cli.activity_log import log_act
-from mailer.cli.campaign_run import launch_and_send
+from mailer.cli.campaign_run import approve_plan, launch_and_send
 from mailer.cli.commands.send import preview_plan
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, gather_options, pass_context
-from mailer.cli.output import columns, emit, emit_json, json_option, say
+from mailer.cli.output import columns, emit, emit_json, json_option, say, user_option
 from mailer.cli.send_options import (
     RunOptions,
     addresses_option,
@@ -48,13 +46,7 @@ if TYPE_CHECKING:
 @wait_option
 @detach_option
 @click.option("--approve", "approver", metavar="NAME", help="Approve it under this name. Nothing is sent.")
-@click.option(
-    "--by",
-    metavar="NAME",
-    envvar=["LOGNAME", "USER"],
-    default="",
-    help="Who asks, for the record. Default: the user running the command.",
-)
+@user_option("Who asks, for the record. Default: the user running the command.", default="")
 @json_option
 @pass_context
 @gather_options(RunOptions, "run")
@@ -69,7 +61,6 @@ def reconfirm(
 
     Example: mailer subscribers reconfirm --segment 'tag:old-list' --until 2026-12-31
     """
-    from mailer.campaigns.approvals.settlement import approve
     from mailer.campaigns.launch_options import LaunchOptions
     from mailer.campaigns.reconfirmation import plan_reconfirmation, store_reconfirmation
     from mailer.database.engine import open_session
@@ -84,11 +75,8 @@ def reconfirm(
         planned = plan_reconfirmation(workspace, engine, segment, until=end, now=now)
         if run.confirm or approver:
             store_reconfirmation(engine, planned, by=run.by, now=now)
-        if approver:
-            approval = approve(engine, workspace, planned.plan, by=approver, now=now)
     if approver:
-        log_act(context, Act.approved_campaign, campaign_id=approval.campaign_id, detail=f"as {approver}")
-        emit_json(approval.as_dict()) if run.as_json else emit(f"Campaign {approval.campaign_id}: {approval}")
+        approve_plan(context, planned.plan, approver, as_json=run.as_json)
         return
     if not run.as_json:
         _tell(planned)

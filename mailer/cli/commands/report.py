@@ -1,9 +1,7 @@
-"""Showing reports in the browser: ``campaigns report --page``."""
+"""The command ``campaigns report``: in the terminal, as CSV, by mail, or as a page in the browser."""
 
 from __future__ import annotations
 
-import io
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,13 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.activity.acts import Act
-from mailer.atomic_write import atomic_file
 from mailer.cli.activity_log import log_act
 from mailer.cli.context import CliContext, gather_options, pass_context
-from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.output import emit, emit_json, json_option, say, write_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from sqlmodel import Session
 
@@ -292,24 +289,10 @@ def _write_csv(
     from mailer.database.models import DeliveryState
 
     chosen = [DeliveryState(name) for name in states]
-    _write(output, "deliveries", partial(write_deliveries, session, campaign_id, workspace, states=chosen))
+    write_csv(output, "deliveries", partial(write_deliveries, session, campaign_id, workspace, states=chosen))
 
 
 def _write_table(sections: Sequence[ReportSection], name: str, output: Path) -> None:
     from mailer.campaigns.report.csv_export import find_table, write_table
 
-    _write(output, "rows", partial(write_table, find_table(sections, name)))
-
-
-def _write(output: Path, what: str, write: Callable[..., int]) -> None:
-    """Write CSV to ``output``. A file appears only once it is complete."""
-    if output == Path("-"):
-        write(stream=sys.stdout)
-        return
-    with atomic_file(output) as binary:
-        # Without a byte order mark, Excel reads the file in the system's own encoding instead of UTF-8.
-        stream = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="", write_through=False)
-        number = write(stream=stream)
-        stream.flush()
-        stream.detach()
-    say(f"Wrote {output}: {number:,} {what}.")
+    write_csv(output, "rows", partial(write_table, find_table(sections, name)))

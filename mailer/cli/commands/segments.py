@@ -93,8 +93,7 @@ def save(context: CliContext, name: str, query: str) -> None:
     Campaigns keep the meaning the name had when they were created.
     """
     from mailer.campaigns.uses import make_lookups
-    from subscribers.segments.saved_segments import find_saved_segment
-    from subscribers.segments.saved_segments import save_segment as save_segment
+    from subscribers.segments.saved_segments import find_saved_segment, save_segment
 
     with context.write_session() as session:
         known = make_lookups(session.connection(), context.workspace.settings)
@@ -142,8 +141,7 @@ def show(context: CliContext, name: str, as_json: bool) -> None:
 def rename(context: CliContext, name: str, new_name: str) -> None:
     """Give a saved segment another name, also where other saved segments use it."""
     from mailer.campaigns.uses import make_lookups, refuse_if_named_in_drafts, rename_in_drafts
-    from subscribers.segments.saved_segments import find_saved_segment
-    from subscribers.segments.saved_segments import rename_segment as rename_segment
+    from subscribers.segments.saved_segments import find_saved_segment, rename_segment
 
     with context.write_session() as session:
         connection = session.connection()
@@ -204,7 +202,7 @@ def compare(context: CliContext, before: str, after: str, as_csv: bool, as_json:
 
     Example: mailer segments compare edition:2021-1 'country:MN,CN sector:education'
     """
-    from mailer.campaigns.audience_comparison import compare_audiences as compare_audiences
+    from mailer.campaigns.audience_comparison import compare_audiences
 
     if as_csv and as_json:
         raise click.UsageError("Choose one of --csv and --json.")

@@ -92,7 +92,7 @@ def list_(context: CliContext, query: str, as_json: bool) -> None:
 @pass_context
 def count(context: CliContext, query: str, as_json: bool) -> None:
     """Count all subscribers, or those of a segment."""
-    from subscribers.queries import count_subscribers as count_subscribers
+    from subscribers.queries import count_subscribers
 
     with context.read_session() as session:
         segment = read_segment(context.workspace.settings, query, session)

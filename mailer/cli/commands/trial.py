@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.output import emit, emit_json, json_option, say, user_option
 
 if TYPE_CHECKING:
     from mailer.campaigns.trial import Trial
 
-_by_option = click.option(
-    "--by",
-    "person",
-    metavar="NAME",
-    envvar=["LOGNAME", "USER"],
-    default="",
-    help="Who decides it, for the record. Default: the user running the command.",
+_by_option = user_option(
+    "Who decides it, for the record. Default: the user running the command.", "--by", "person", default=""
 )
 
 
