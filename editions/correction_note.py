@@ -146,12 +146,11 @@ def _find_translations(path: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def _explain_language(found: Path) -> Problem:
-    return Problem(
-        path=found.name,
-        line=1,
-        level=ProblemLevel.error,
-        code="unknown-language",
-        message=Phrase(
+    return Problem.error(
+        found.name,
+        1,
+        "unknown-language",
+        Phrase(
             gettext_noop(
                 "the part of the name before .md is not a known language tag. Call a translation into French "
                 "%(name)s.fr.md, for example."

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Self
 
 from locales.phrase import Phrase, gettext_noop
 
@@ -31,6 +32,14 @@ class Problem:
     code: str
     message: str
 
+    @classmethod
+    def error(cls, path: str, line: int, code: str, message: str) -> Self:
+        return cls(path=path, line=line, level=ProblemLevel.error, code=code, message=message)
+
+    @classmethod
+    def warning(cls, path: str, line: int, code: str, message: str) -> Self:
+        return cls(path=path, line=line, level=ProblemLevel.warning, code=code, message=message)
+
     def as_dict(self) -> dict[str, str | int]:
         return {**asdict(self), "level": self.level.value}
 
@@ -52,69 +61,53 @@ class EditionError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class ImageError(EditionError):
-    """A picture cannot be used: ``code`` and ``reason`` say why, ``name`` is its file."""
+class FaultError(EditionError):
+    """There is one fault: ``code`` and ``reason`` say what it is and what to do, ``name`` is what has it."""
 
-    def __init__(self, name: str, code: str, reason: str) -> None:
+    def __init__(self, name: str, code: str, reason: str, *, path: str | None = None, line: int = 1) -> None:
         self.name = name
         self.code = code
         self.reason = reason
-        super().__init__(
-            [Problem(path=f"images/{name}", line=1, level=ProblemLevel.error, code=code, message=reason)]
-        )
-
-
-class DocumentError(EditionError):
-    """A document cannot become an edition: ``code`` and ``reason`` say why, ``name`` is its file or
-    address."""
-
-    def __init__(self, name: str, code: str, reason: str) -> None:
-        self.name = name
-        self.code = code
-        self.reason = reason
-        super().__init__([Problem(path=name, line=1, level=ProblemLevel.error, code=code, message=reason)])
+        super().__init__([Problem.error(name if path is None else path, line, code, reason)])
 
     def __str__(self) -> str:
-        # A document has no lines to count.
         return f"{self.name}: {self.reason}"
 
 
-class NewEditionError(EditionError):
-    """An edition with the name ``slug`` cannot be made: ``code`` and ``reason`` say why."""
+class ImageError(FaultError):
+    """A picture cannot be used; ``name`` is its file."""
 
-    def __init__(self, slug: str, code: str, reason: str) -> None:
-        self.slug = slug
-        self.code = code
-        self.reason = reason
-        super().__init__([Problem(path=slug, line=1, level=ProblemLevel.error, code=code, message=reason)])
+    def __init__(self, name: str, code: str, reason: str) -> None:
+        super().__init__(name, code, reason, path=f"images/{name}")
 
     def __str__(self) -> str:
-        return f"{self.slug}: {self.reason}"
+        return str(self.problems[0])
 
 
-class FrontMatterError(EditionError):
-    """The front matter of a file cannot be changed: ``reason`` says why and what to do, ``line`` where."""
+class DocumentError(FaultError):
+    """A document cannot become an edition; ``name`` is its file or address."""
+
+
+class NewEditionError(FaultError):
+    """An edition with the slug ``name`` cannot be made."""
+
+
+class FrontMatterError(FaultError):
+    """The front matter of a file cannot be changed; ``line`` says where."""
 
     def __init__(self, line: int, code: str, reason: str) -> None:
         self.line = line
-        self.code = code
-        self.reason = reason
-        super().__init__([Problem(path="", line=line, level=ProblemLevel.error, code=code, message=reason)])
+        super().__init__("", code, reason, line=line)
 
     def __str__(self) -> str:
         return Phrase(_AT_LINE, line=self.line, reason=self.reason)
 
 
-class StoryOrderError(EditionError):
-    """A story cannot be moved or added: ``slug`` is its own, ``code`` and ``reason`` say why."""
+class StoryOrderError(FaultError):
+    """The story with the slug ``name`` cannot be moved or added."""
 
-    def __init__(self, slug: str, code: str, reason: str) -> None:
-        self.slug = slug
-        self.code = code
-        self.reason = reason
-        super().__init__(
-            [Problem(path="stories", line=1, level=ProblemLevel.error, code=code, message=reason)]
-        )
+    def __init__(self, name: str, code: str, reason: str) -> None:
+        super().__init__(name, code, reason, path="stories")
 
     def __str__(self) -> str:
         return self.reason

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from editions.errors import Problem, ProblemLevel
+from editions.errors import Problem
 from editions.new_editions import guess_issue_number, guess_period
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from editions.source.front_matter import FrontMatter, read_front_matter
@@ -224,6 +224,7 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
     )
 
 
+_CODE = "example-text"
 _KEYS: tuple[tuple[str, ...], ...] = (("subject",), ("preheader",), ("letter", "name"))
 """What the example sets in edition.md for its writer to replace."""
 
@@ -241,9 +242,10 @@ def find_example_remains(folder: Path) -> Iterator[Problem]:
             continue
         found, _ = read_front_matter(file)
         if text_digest(found.body) in _example_bodies():
-            yield _problem(
+            yield Problem.error(
                 name,
                 found.body_line,
+                _CODE,
                 gettext_noop("this is the text of the example. Write your own, or delete it."),
             )
         if name == EDITION_FILE:
@@ -254,7 +256,7 @@ def _find_values(found: FrontMatter) -> Iterator[Problem]:
     for path, value in _example_values().items():
         if found.text(*path) == value:
             what = gettext_noop("`%(key)s` is that of the example. Write your own.") % {"key": ".".join(path)}
-            yield _problem(EDITION_FILE, found.line_of(*path), what)
+            yield Problem.error(EDITION_FILE, found.line_of(*path), _CODE, what)
 
 
 @cache
@@ -269,7 +271,3 @@ def _example_values() -> Mapping[tuple[str, ...], str]:
     values = edition_example("", "", [], date.min).values
     texts = {path: values[path[0]] if len(path) == 1 else values[path[0]][path[1]] for path in _KEYS}
     return MappingProxyType(texts)
-
-
-def _problem(path: str, line: int, message: str) -> Problem:
-    return Problem(path=path, line=line, level=ProblemLevel.error, code="example-text", message=message)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from editions.errors import Problem, ProblemLevel
+from editions.errors import Problem
 from editions.source.document import AnyDocument, make_warning
 from editions.source.folder import EDITION_FILE, is_slug
 from editions.source.front_matter import FrontMatter, read_front_matter
@@ -148,12 +148,11 @@ def find_repeated_subjects(editions: Path, slug: str) -> list[Problem]:
     last = max(earlier, key=lambda issue: issue.age)
     subjects = {language: subject for language, _, _, subject in _read_subjects(last.folder)}
     return [
-        Problem(
-            path=name,
-            line=line,
-            level=ProblemLevel.warning,
-            code="repeated-subject",
-            message=_MESSAGES[how] % {"name": last.folder.name, "subject": subjects[language]},
+        Problem.warning(
+            name,
+            line,
+            "repeated-subject",
+            _MESSAGES[how] % {"name": last.folder.name, "subject": subjects[language]},
         )
         for language, name, line, subject in _read_subjects(current.folder)
         if language in subjects and (how := compare_subjects(subject, subjects[language]))

@@ -143,12 +143,12 @@ def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[
             reason = gettext_noop(
                 "there is no check `%(code)s`. Write the code shown in brackets after a problem."
             ) % {"code": switch.code}
-            problems.append(_problem(switch, "unknown-check", reason))
+            problems.append(Problem.error(EDITION_FILE, switch.line, "unknown-check", reason))
         elif check.essential:
             reason = gettext_noop(
                 "`%(code)s` protects your readers and cannot be switched off. Delete this line. Why: %(why)s"
             ) % {"code": switch.code, "why": check.why}
-            problems.append(_problem(switch, "essential-check", reason))
+            problems.append(Problem.error(EDITION_FILE, switch.line, "essential-check", reason))
     return problems
 
 
@@ -177,9 +177,3 @@ def merge_disabled_results(
         known = merged.get(result.code, result)
         merged[result.code] = replace(known, problems=tuple(sorted({*known.problems, *result.problems})))
     return tuple(merged[code] for code in sorted(merged))
-
-
-def _problem(disabled: DisabledCheck, code: str, message: str) -> Problem:
-    return Problem(
-        path=EDITION_FILE, line=disabled.line, level=ProblemLevel.error, code=code, message=message
-    )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from editions.cache import LatestCache
-from editions.errors import Problem, ProblemLevel
+from editions.errors import Problem
 from editions.markdown.writing_systems import split_cjk
 from editions.source.document import AnyDocument, EditionDocuments
 from editions.source.folder import EDITION_FILE
@@ -93,7 +93,7 @@ def _check_completeness(documents: EditionDocuments) -> Iterator[Problem]:
             name = (
                 documents.translations[language].name if language in documents.translations else EDITION_FILE
             )
-            yield _problem(
+            yield Problem.warning(
                 name,
                 1,
                 "incomplete-translation",
@@ -109,7 +109,7 @@ def check_original(original: AnyDocument, translation: AnyDocument, *, language:
     """Check that a translation is not into the ``language`` of its original, and that the original has not
     changed since."""
     if language == translation.language:
-        yield _problem(
+        yield Problem.error(
             translation.name,
             1,
             "own-language",
@@ -118,11 +118,10 @@ def check_original(original: AnyDocument, translation: AnyDocument, *, language:
                 "the two."
             )
             % {"language": language, "name": original.name},
-            ProblemLevel.error,
         )
     digest, recorded = text_digest(original.text), translation.front_matter.text("translated_from")
     if recorded and recorded != digest:
-        yield _problem(
+        yield Problem.warning(
             translation.name,
             translation.front_matter.line_of("translated_from"),
             "original-changed",
@@ -153,7 +152,7 @@ def _check_paragraphs(
                 "%(language)s. Translate it."
             )
         )
-        yield _problem(
+        yield Problem.warning(
             translation.name,
             translation.front_matter.body_line,
             "untranslated-text",
@@ -189,12 +188,11 @@ def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[P
         if theirs and written.value(*theirs):
             yield from _check_image_texts(original, translation, theirs, ours or (key,))
         elif ours and translated.value(*ours):
-            yield _problem(
+            yield Problem.error(
                 translation.name,
                 translated.line_of(*ours),
                 "image-without-original",
                 _NO_ORIGINAL[key] % {"name": original.name},
-                ProblemLevel.error,
             )
 
 
@@ -209,7 +207,7 @@ def _check_image_texts(
     )
     for key, message in _UNTRANSLATED.items():
         if original.front_matter.text(*theirs, key) and not translation.front_matter.text(*ours, key):
-            yield _problem(
+            yield Problem.warning(
                 translation.name,
                 translation.front_matter.line_of(*ours),
                 f"untranslated-{key}",
@@ -219,7 +217,7 @@ def _check_image_texts(
 
 def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:
     if original.front_matter.value("read_more") and not translation.front_matter.value("read_more"):
-        yield _problem(
+        yield Problem.warning(
             translation.name,
             1,
             "untranslated-links",
@@ -230,7 +228,7 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
             % {"language": original.language},
         )
     if original.front_matter.value("button") and not translation.front_matter.value("button"):
-        yield _problem(
+        yield Problem.warning(
             translation.name,
             1,
             "untranslated-links",
@@ -244,7 +242,7 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
         has_address = place < len(theirs) and original.front_matter.text(*theirs[place], "url")
         written = translation.front_matter.text(*ours, "what")
         if written and not translation.front_matter.text(*ours, "url") and not has_address:
-            yield _problem(
+            yield Problem.error(
                 translation.name,
                 translation.front_matter.line_of(*ours),
                 "missing-key",
@@ -253,11 +251,4 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
                     "take it from. Add a line `url: …`."
                 )
                 % {"written": written, "name": original.name},
-                ProblemLevel.error,
             )
-
-
-def _problem(
-    path: str, line: int, code: str, message: str, level: ProblemLevel = ProblemLevel.warning
-) -> Problem:
-    return Problem(path=path, line=line, level=level, code=code, message=message)

@@ -153,14 +153,11 @@ def _problem(reference: _ImageReference, code: str, message: str, level: Problem
 
 
 def _unused_image_problem(name: str) -> Problem:
-    return Problem(
-        path=f"{IMAGES_FOLDER}/{name}",
-        line=1,
-        level=ProblemLevel.warning,
-        code="unused-image",
-        message=gettext_noop(
-            "no story uses this picture, so it will not be sent. Use it in a story, or delete it."
-        ),
+    return Problem.warning(
+        f"{IMAGES_FOLDER}/{name}",
+        1,
+        "unused-image",
+        gettext_noop("no story uses this picture, so it will not be sent. Use it in a story, or delete it."),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from editions.cache import BoundedCache, FileStamp
-from editions.errors import Problem, ProblemLevel
+from editions.errors import Problem
 from editions.markdown.renderer import (
     LETTER_HEADING_LEVEL,
     STORY_HEADING_LEVEL,
@@ -205,9 +205,9 @@ class EditionDocuments:
 
 def make_error(document: AnyDocument, line: int, code: str, message: str) -> Problem:
     """Return a problem of ``document`` that keeps the edition from being sent."""
-    return Problem(path=document.name, line=line, level=ProblemLevel.error, code=code, message=message)
+    return Problem.error(document.name, line, code, message)
 
 
 def make_warning(document: AnyDocument, line: int, code: str, message: str) -> Problem:
     """Return a problem of ``document`` with which the edition can be sent."""
-    return Problem(path=document.name, line=line, level=ProblemLevel.warning, code=code, message=message)
+    return Problem.warning(document.name, line, code, message)

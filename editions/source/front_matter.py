@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from editions.cache import BoundedCache
-from editions.errors import Problem, ProblemLevel
+from editions.errors import Problem
 from editions.source.text_file import TextFile
 from editions.source.yaml_parser import KeyPath, YamlParser, YamlValue, parse_yaml
 from locales.phrase import gettext_noop
@@ -68,8 +68,9 @@ def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
     lines = file.text.split("\n")
     if lines[0].rstrip() != _FENCE:
         return _without_values(file.text, 1), [
-            _problem(
+            Problem.error(
                 file.name,
+                1,
                 "no-front-matter",
                 gettext_noop(
                     "the file does not begin with front matter, so it has no title. Begin with a line ---, "
@@ -80,8 +81,9 @@ def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
     end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE), None)
     if end is None:
         return _without_values("", len(lines)), [
-            _problem(
+            Problem.error(
                 file.name,
+                1,
                 "open-front-matter",
                 gettext_noop(
                     "the front matter is not closed, so the file has no body. Add a line --- after the last "
@@ -104,10 +106,6 @@ def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
 
 def _without_values(body: str, body_line: int) -> FrontMatter:
     return FrontMatter(values=None, lines={}, body=body, body_line=body_line)
-
-
-def _problem(name: str, code: str, message: str) -> Problem:
-    return Problem(path=name, line=1, level=ProblemLevel.error, code=code, message=message)
 
 
 H = TypeVar("H", bound=BaseModel)
@@ -165,9 +163,7 @@ def _to_problem(
         }
     else:
         code, message = kind, f"`{dotted}`: {detail['msg']}"
-    return Problem(
-        path=path, line=front_matter.line_of(*key_path), level=ProblemLevel.error, code=code, message=message
-    )
+    return Problem.error(path, front_matter.line_of(*key_path), code, message)
 
 
 def _explain_missing(schema: type[BaseModel], key_path: tuple[int | str, ...], dotted: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from editions.cache import BoundedCache, FileStamp, is_settled, stamp_file
-from editions.errors import Problem, ProblemLevel
+from editions.errors import Problem
 from editions.source.folder import leads_outside
 from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
 from locales.phrase import Phrase, gettext_noop
@@ -58,7 +58,7 @@ def read_text_file(
             return known[0], [*known[1]]
         data = _read_bytes(folder / name)
     except _RejectedFileError as refusal:
-        return None, [_problem(name, 1, refusal.code, refusal.reason)]
+        return None, [Problem.error(name, 1, refusal.code, refusal.reason)]
     file, problems = _decode(name, data)
     if file and is_settled(stamp):
         _unchanged_files.put((name, stamp), (file, tuple(problems)))
@@ -69,7 +69,7 @@ def _decode(name: str, data: bytes) -> tuple[TextFile | None, list[Problem]]:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return None, [
-                _problem(
+                Problem.error(
                     name,
                     1,
                     "not-utf-8",
@@ -148,7 +148,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _encoding_problem(name: str, data: bytes, error: UnicodeDecodeError) -> Problem:
     line = data[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
-    return _problem(
+    return Problem.error(
         name,
         line,
         "not-utf-8",
@@ -164,7 +164,7 @@ def _unsafe_character_problems(name: str, text: str) -> list[Problem]:
     found = ((number, find_unsafe_character(line)) for number, line in enumerate(text.split("\n"), start=1))
     lines = [(number, character) for number, character in found if character]
     return [
-        _problem(
+        Problem.error(
             name,
             number,
             "unsafe-character",
@@ -172,7 +172,3 @@ def _unsafe_character_problems(name: str, text: str) -> list[Problem]:
         )
         for number, character in lines[:_MAX_PROBLEMS]
     ]
-
-
-def _problem(name: str, line: int, code: str, message: str) -> Problem:
-    return Problem(path=name, line=line, level=ProblemLevel.error, code=code, message=message)

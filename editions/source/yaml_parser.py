@@ -21,7 +21,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from editions.errors import Problem, ProblemLevel
+from editions.errors import Problem
 from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
 from locales.phrase import Phrase, gettext_noop
 
@@ -98,9 +98,7 @@ class YamlParser:
             )
 
     def report(self, line: int, code: str, message: str) -> None:
-        self.problems.append(
-            Problem(path=self._name, line=line, level=ProblemLevel.error, code=code, message=message)
-        )
+        self.problems.append(Problem.error(self._name, line, code, message))
 
     def _parse_document(self) -> dict[str, YamlValue]:
         next(self._events)

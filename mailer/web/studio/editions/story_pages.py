@@ -149,7 +149,7 @@ def remove_card(story: str, page: EditionPageDep) -> Response:
 
 
 def _explain_order(page: EditionPage, error: StoryOrderError) -> str:
-    return page.translate(_ORDER_FAULTS[error.code], slug=error.slug, free=f"{error.slug}-2")
+    return page.translate(_ORDER_FAULTS[error.code], slug=error.name, free=f"{error.name}-2")
 
 
 def _say(page: EditionPage, error: EditionFileError | OSError) -> str:
