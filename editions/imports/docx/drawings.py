@@ -1,7 +1,7 @@
 """The drawings of a document: pictures are kept, and everything else is logged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 from lxml import etree
 
@@ -26,20 +26,11 @@ from editions.imports.source_document import (
     NO_CROP,
     QUOTED_AFTER,
     OmissionLog,
+    SourceImage,
     advise,
     quote,
 )
 from locales.phrase import Phrase, gettext_noop
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmbeddedImage:
-    """A picture in the document: the ``part`` with its bytes, Word's alt text, and how much is cropped off
-    its left, top, right and bottom, as a fraction of its width or height."""
-
-    part: str
-    alt: str
-    crop: tuple[float, float, float, float] = NO_CROP
 
 
 class DrawingReplacer:
@@ -50,7 +41,7 @@ class DrawingReplacer:
         package: DocxPackage,
         relationships: Mapping[str, Relationship],
         omissions: OmissionLog,
-        images: list[EmbeddedImage],
+        images: list[SourceImage],
     ) -> None:
         self._package = package
         self._relations = relationships
@@ -102,7 +93,15 @@ class DrawingReplacer:
         if relation is None or relation.external or not self._package.part_size(relation.target):
             self._omissions.add(quote(LINKED_PICTURE, alt))
             return None
-        self._pictures.append(EmbeddedImage(part=relation.target, alt=alt, crop=_read_crop(found)))
+        self._pictures.append(
+            SourceImage(
+                part=relation.target,
+                alt=alt,
+                size=self._package.part_size(relation.target),
+                read=partial(self._package.read_part, relation.target),
+                crop=_read_crop(found),
+            )
+        )
         return _image_element(f"picture{len(self._pictures) - 1}")
 
     def _note_object(self, found: etree._Element) -> None:

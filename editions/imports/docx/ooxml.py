@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
@@ -172,34 +172,29 @@ def add_fragment(address: str, fragment: str) -> str:
     return f"{address}#{fragment}" if fragment and "#" not in address else address
 
 
-@dataclass
-class _OpenField:
-    instructions: list[etree._Element] = field(default_factory=list)
-    in_result: bool = False
-
-
 class FieldReader:
     """Follows the fields of a part in reading order, and puts the whole address of a link where mammoth looks
     for it."""
 
     def __init__(self) -> None:
-        self._open: list[_OpenField] = []
+        # The pieces of the instruction of each open field, outermost first; None from its middle on.
+        self._open: list[list[etree._Element] | None] = []
 
     def read_mark(self, mark: etree._Element) -> None:
         """Read a ``w:fldChar``: the beginning, the middle or the end of a field."""
         kind = get_attribute(mark, name="w:fldCharType")
         if kind == "begin":
-            self._open.append(_OpenField())
+            self._open.append([])
         elif kind == "separate" and self._open:
-            _rewrite(self._open[-1].instructions)
-            self._open[-1].in_result = True
+            _rewrite(self._open[-1] or [])
+            self._open[-1] = None
         elif kind == "end" and self._open:
             self._open.pop()
 
     def read_instruction(self, instruction: etree._Element) -> None:
         """Read a ``w:instrText``, a piece of a field's instruction."""
-        if self._open and not self._open[-1].in_result:
-            self._open[-1].instructions.append(instruction)
+        if self._open and (pieces := self._open[-1]) is not None:
+            pieces.append(instruction)
 
 
 def _rewrite(instructions: list[etree._Element]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from editions.imports.docx.drawings import DrawingReplacer, EmbeddedImage
+from editions.imports.docx.drawings import DrawingReplacer
 from editions.imports.docx.ooxml import (
     DocxPackage,
     FieldReader,
@@ -44,6 +44,7 @@ from editions.imports.source_document import (
     WHOLE_DOCUMENT,
     OmissionKind,
     OmissionLog,
+    SourceImage,
     advise,
     name_comment,
     quote,
@@ -107,14 +108,14 @@ _KEPT_RUN_PROPERTIES = {qualified_name(name) for name in ("w:vertAlign", "w:stri
 
 def simplify_document(
     package: DocxPackage, styles: WordStyles, omissions: OmissionLog
-) -> tuple[bytes, list[EmbeddedImage]]:
+) -> tuple[bytes, list[SourceImage]]:
     """Remove what an email cannot carry from the document, and log it in ``omissions``. Return a document
     ready for mammoth, in which each picture is replaced with its number in a list, and that list.
 
     Raises:
         DocumentError: a part of the document is damaged or too large.
     """
-    pictures: list[EmbeddedImage] = []
+    pictures: list[SourceImage] = []
     parts: dict[str, bytes] = {}
     simplifier = _Simplifier(package, package.document, styles, omissions, pictures)
     parts["document"] = simplifier.simplify_part()
@@ -138,7 +139,7 @@ class _Simplifier:
         part: str,
         styles: WordStyles,
         omissions: OmissionLog,
-        images: list[EmbeddedImage],
+        images: list[SourceImage],
     ) -> None:
         root = package.parse_part(part)
         if root is None:

@@ -4,7 +4,6 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import mammoth
 from lxml import etree
 
 from editions.errors import DocumentError
-from editions.imports.docx.drawings import EmbeddedImage
 from editions.imports.docx.ooxml import NAMESPACES, DocxPackage, open_docx
 from editions.imports.docx.ooxml_reduction import simplify_document
 from editions.imports.docx.styles import FACT_BOOKMARK, WordStyles
@@ -22,7 +20,6 @@ from editions.imports.source_document import (
     WHOLE_DOCUMENT,
     OmissionLog,
     SourceDocument,
-    SourceImage,
 )
 from locales.phrase import Phrase, gettext_noop
 
@@ -124,22 +121,12 @@ def read_docx(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
         yield SourceDocument(
             name=package.name,
             body=convert_to_html(data, name=package.name, omissions=omissions),
-            images=tuple(_source_image(package, image) for image in images),
+            images=tuple(images),
             title=_read_property(package, "dc:title"),
             language=styles.default_language(),
             east_asian_language=styles.default_language("w:eastAsia"),
             heading_advice="In Word, give the title of each story the style Heading 1",
         )
-
-
-def _source_image(package: DocxPackage, image: EmbeddedImage) -> SourceImage:
-    return SourceImage(
-        part=image.part,
-        alt=image.alt,
-        size=package.part_size(image.part),
-        read=partial(package.read_part, image.part),
-        crop=image.crop,
-    )
 
 
 def _read_property(package: DocxPackage, name: str) -> str:

@@ -18,6 +18,7 @@ from editions.imports.docx.ooxml import (
     qualified_name,
     remove_element,
 )
+from editions.imports.html.tree import TextFormat
 from editions.imports.source_document import ITEM_BOOKMARK
 
 
@@ -51,17 +52,6 @@ class ParagraphStyle:
     numbering: etree._Element | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunStyle:
-    """The format of a character style, or of the text of a paragraph style. ``size`` is in half points, or 0
-    where the style does not say."""
-
-    bold: bool = False
-    italic: bool = False
-    hidden: bool = False
-    size: int = 0
-
-
 _ROLES_BY_NAME = (
     (re.compile(r"title|book title"), WordParagraphRole.document_title),
     (re.compile(r"subtitle"), WordParagraphRole.subtitle),
@@ -75,16 +65,16 @@ _ROLES_BY_NAME = (
 
 
 _BOLD = qualified_name("w:b")
-_DEFAULT_SIZE = 20  # Ten points, as the standard has it where a document does not say.
+_DEFAULT_SIZE = 10.0  # As the standard has it where a document does not say.
 
 
 class WordStyles:
-    """The styles of one document, by id. ``default_size`` is that of its type, in half points."""
+    """The styles of one document, by id. ``default_size`` is that of its type, in points."""
 
     def __init__(self, root: etree._Element | None) -> None:
         found = [] if root is None else root.findall("w:style", NAMESPACES)
         self._styles = {get_attribute(style, name="w:styleId"): style for style in found}
-        self._looks: dict[str, RunStyle] = {}
+        self._looks: dict[str, TextFormat] = {}
         self._default_paragraph = next(
             (
                 get_attribute(style, name="w:styleId")
@@ -118,24 +108,24 @@ class WordStyles:
             role=role, level=level, numbering=next((found for found in numbering if found is not None), None)
         )
 
-    def run_style(self, properties: etree._Element | None) -> RunStyle:
+    def run_style(self, properties: etree._Element | None) -> TextFormat:
         chain = [*self._inheritance(get_attribute(properties, "w:rStyle"))]
         own = [style.find("w:rPr", NAMESPACES) for style in chain]
-        return RunStyle(
+        return TextFormat(
             bold=any(is_enabled(each, "w:b") for each in own),
             italic=any(is_enabled(each, "w:i") for each in own),
             hidden=any(is_enabled(each, "w:vanish") for each in own),
-            size=next((size for each in own if (size := read_size(each))), 0),
+            size=next((size for each in own if (size := read_size(each))), 0.0),
         )
 
-    def paragraph_look(self, properties: etree._Element | None) -> RunStyle:
+    def paragraph_look(self, properties: etree._Element | None) -> TextFormat:
         """Return how the style of a paragraph with these ``w:pPr`` sets its text."""
         identifier = get_attribute(properties, "w:pStyle") or self._default_paragraph
         if identifier not in self._looks:
             own = [style.find("w:rPr", NAMESPACES) for style in self._inheritance(identifier)]
             bold = next((each for each in own if each is not None and each.find(_BOLD) is not None), None)
-            size = next((size for each in own if (size := read_size(each))), 0)
-            self._looks[identifier] = RunStyle(bold=is_enabled(bold, "w:b"), size=size)
+            size = next((size for each in own if (size := read_size(each))), 0.0)
+            self._looks[identifier] = TextFormat(bold=is_enabled(bold, "w:b"), size=size)
         return self._looks[identifier]
 
     def alignment(self, properties: etree._Element | None) -> str:
@@ -159,10 +149,11 @@ class WordStyles:
             style = get_attribute(self._styles[style], "w:basedOn")
 
 
-def read_size(properties: etree._Element | None) -> int:
-    """Return the size of type in ``w:rPr``, in half points; 0 when there is none."""
+def read_size(properties: etree._Element | None) -> float:
+    """Return the size of type in ``w:rPr``, in points; 0 when there is none."""
     written = get_attribute(properties, "w:sz")
-    return int(written) if written.isdecimal() and 0 < int(written) < 4000 else 0
+    # Word counts in half points.
+    return int(written) / 2 if written.isdecimal() and 0 < int(written) < 4000 else 0.0
 
 
 def _role_from_name(name: str) -> tuple[WordParagraphRole, int]:
@@ -192,7 +183,7 @@ _MAX_LENGTH = 300
 class Typography:
     def __init__(self, root: etree._Element, styles: WordStyles) -> None:
         self._styles = styles
-        sizes: Counter[int] = Counter()
+        sizes: Counter[float] = Counter()
         for paragraph in root.iter(qualified_name("w:p")):
             for size, _, length in self._runs(paragraph):
                 sizes[size] += length
@@ -209,7 +200,7 @@ class Typography:
         size = round(100 * min(size for size, _, _ in runs) / self._body_size)
         return [*([f"size-{size}"] if size != 100 else []), *(["bold"] if all(b for _, b, _ in runs) else [])]
 
-    def _runs(self, paragraph: etree._Element) -> Iterator[tuple[int, bool, int]]:
+    def _runs(self, paragraph: etree._Element) -> Iterator[tuple[float, bool, int]]:
         """Yield the size, boldness and length of each run with visible text."""
         properties = paragraph.find(qualified_name("w:pPr"))
         look = self._styles.paragraph_look(properties)
