@@ -22,8 +22,8 @@ def make_comparable(text: str) -> str:
 
 
 # In columns, of which a Chinese, Japanese or Korean character takes two.
-_MAX_SUBJECT_WIDTH = 70
-_PREHEADER_WIDTHS = (40, 130)
+MAX_SUBJECT_WIDTH = 70
+PREHEADER_WIDTHS = (40, 130)
 # Promises and exclamations that spam filters such as SpamAssassin give points for.
 _ADVERTISING = re.compile(r"[!！]{2,}|100\s?% (guaranteed|free)|act now|risk[- ]free", re.IGNORECASE)
 
@@ -32,7 +32,7 @@ def check_inbox(document: AnyDocument) -> Iterator[Problem]:
     """Check what an inbox shows: the subject and the preheader, by their width."""
     subject, preheader = document.front_matter.text("subject"), document.front_matter.text("preheader")
     line = document.front_matter.line_of("subject")
-    if (columns := _display_width(subject)) > _MAX_SUBJECT_WIDTH:
+    if (columns := display_width(subject)) > MAX_SUBJECT_WIDTH:
         yield make_warning(
             document,
             line,
@@ -40,7 +40,7 @@ def check_inbox(document: AnyDocument) -> Iterator[Problem]:
             gettext_noop(
                 "the subject has %(columns)s characters, and inboxes will cut it off. Keep it to %(most)s."
             )
-            % {"columns": columns, "most": _MAX_SUBJECT_WIDTH},
+            % {"columns": columns, "most": MAX_SUBJECT_WIDTH},
         )
     if subject.isupper() and sum(letter.isupper() for letter in subject) >= 8:
         yield make_warning(
@@ -68,8 +68,8 @@ def check_inbox(document: AnyDocument) -> Iterator[Problem]:
 def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Iterator[Problem]:
     line, columns, (fewest, most) = (
         document.front_matter.line_of("preheader"),
-        _display_width(preheader),
-        _PREHEADER_WIDTHS,
+        display_width(preheader),
+        PREHEADER_WIDTHS,
     )
     if not preheader:
         return
@@ -97,7 +97,7 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
         )
 
 
-def _display_width(text: str) -> int:
+def display_width(text: str) -> int:
     """Return how wide ``text`` is shown: a Chinese, Japanese or Korean character counts as two."""
     return sum(2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1 for character in text)
 

@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date
-from unicodedata import east_asian_width
 
 from babel.dates import format_date
 from lxml import etree
 
 from editions.changes.yaml_writer import quote_yaml
+from editions.checks.inbox import MAX_SUBJECT_WIDTH, PREHEADER_WIDTHS, display_width
+from editions.imports.document import DocumentContent
 from editions.imports.html.cleaner import ChapterImage, CleanChapter
 from editions.imports.html.inline_spans import LINE_BREAK, normalise_spans, read_spans
 from editions.imports.html.tree import text_content
 from editions.imports.markdown_writer import write_markdown
 from editions.imports.source_document import shorten_quotation
+from editions.new_editions import guess_issue_number, guess_period
 from locales.languages import find_locale
 
 _MIN_LENGTH = 80
@@ -26,30 +27,10 @@ _SALUTATION_ENDINGS = (",", ":", "!", "，", "：", "！", "、")
 _ENDS_A_SENTENCE = re.compile(r"[.!?:;,。！？：；，…]$")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExtractedLetter:
-    """A letter. ``title`` and ``name`` are empty where the document has none; ``titles`` are the lines below
-    the name."""
-
-    title: str
-    name: str
-    titles: tuple[str, ...]
-    blocks: list[etree._Element]
-    images: list[ChapterImage]
-
-
 def is_letter(body: CleanChapter) -> bool:
     """Return whether the text is longer than a line such as a date or a motto, or has a link, which must not
     be lost."""
     return len(body.plain_text()) >= _MIN_LENGTH or any(map(_has_link, body.blocks))
-
-
-def extract_letter(body: CleanChapter) -> ExtractedLetter:
-    """Split ``body`` into the parts of a letter."""
-    blocks = list(body.blocks)
-    title = _extract_title(blocks)
-    name, *titles = _extract_signature(blocks) or [""]
-    return ExtractedLetter(title=title, name=name, titles=tuple(titles), blocks=blocks, images=body.images)
 
 
 def _has_link(block: etree._Element) -> bool:
@@ -92,71 +73,57 @@ def _signature_lines(block: etree._Element) -> list[str]:
     return lines if fits else []
 
 
-_MAX_SUBJECT_WIDTH = 70
-_PREHEADER_WIDTHS = (40, 130)
 SECTOR_PLACEHOLDER = "choose-one"
 """In place of a story's sector until a person chooses it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class UsedImage:
-    """A picture as a story uses it. ``alt`` is empty if the document has none worth keeping."""
-
-    file: str
-    alt: str
-    caption: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EditionDetails:
-    """The details in ``edition.md``. ``source`` is the document's file name."""
-
-    source: str
-    title: str
-    number: str
-    period: str
-    date: date
-    language: str
-    subject: str
-    preheader: str
-
-
 def format_edition_file(
-    details: EditionDetails, letter: ExtractedLetter | None, portrait: UsedImage | None
+    content: DocumentContent,
+    letter: CleanChapter | None,
+    portrait: ChapterImage | None,
+    *,
+    source: str,
+    title: str,
+    slug: str,
+    language: str,
+    today: date,
 ) -> str:
+    """Return the text of ``edition.md``, made from ``source``: the document's file name, or an address."""
+    titles = [story.title for story in content.stories]
+    subject = choose_subject(title, titles)
+    preheader = choose_preheader(subject, titles, content.stories[0].blocks)
+    period = content.subtitle or guess_period(today, language)
     lines = [
         "---",
-        f"# Made from {quote_yaml(details.source)}. Text after a # is a note to you.",
-        f"title: {quote_yaml(details.title)}",
-        f"number: {quote_yaml(details.number)}  # The number of the issue.",
-        f"period: {quote_yaml(details.period)}  # The period it covers.",
-        f"date: {details.date.isoformat()}  # The day of issue.",
-        f"language: {details.language}",
-        f"subject: {quote_yaml(details.subject)}  # At most {_MAX_SUBJECT_WIDTH} characters.",
-        f"preheader: {quote_yaml(details.preheader)}  # The text inboxes show after the subject.",
+        f"# Made from {quote_yaml(source)}. Text after a # is a note to you.",
+        f"title: {quote_yaml(title)}",
+        f"number: {quote_yaml(guess_issue_number(slug, today))}  # The number of the issue.",
+        f"period: {quote_yaml(period)}  # The period it covers.",
+        f"date: {today.isoformat()}  # The day of issue.",
+        f"language: {language}",
+        f"subject: {quote_yaml(subject)}  # At most {MAX_SUBJECT_WIDTH} characters.",
+        f"preheader: {quote_yaml(preheader)}  # The text inboxes show after the subject.",
     ]
-    if letter:
-        lines += _letter_lines(letter, portrait)
-    body = write_markdown(letter.blocks, language=details.language) if letter else ""
-    return _join(lines, body)
-
-
-def _letter_lines(letter: ExtractedLetter, portrait: UsedImage | None) -> list[str]:
-    lines = [
+    if letter is None:
+        return _join(lines, "")
+    blocks = list(letter.blocks)
+    heading = _extract_title(blocks)
+    name, *name_lines = _extract_signature(blocks) or [""]
+    lines += [
         "letter:",
-        _key_line("  title", letter.title, "The letter’s heading, such as Dear colleagues."),
-        _key_line("  name", letter.name, "Who signs the letter."),
+        _key_line("  title", heading, "The letter’s heading, such as Dear colleagues."),
+        _key_line("  name", name, "Who signs the letter."),
     ]
-    if letter.titles:
-        lines += ["  titles:", *(f"    - {quote_yaml(title)}" for title in letter.titles)]
+    if name_lines:
+        lines += ["  titles:", *(f"    - {quote_yaml(line)}" for line in name_lines)]
     if portrait:
         lines += ["  portrait:", *(f"  {line}" for line in _image_lines(portrait))]
-    return lines
+    return _join(lines, write_markdown(blocks, language=language))
 
 
 def format_story_file(
     story: CleanChapter,
-    images: Sequence[UsedImage],
+    images: Sequence[ChapterImage],
     *,
     sectors: Collection[str],
     language: str,
@@ -177,8 +144,8 @@ def format_story_file(
         first, *others = _image_lines(image)
         lines += [f"  - {first.strip()}", *(f"  {line}" for line in others)]
     if link := story.read_more:
-        address = link.address.replace("@@", "@%40")
-        lines += ["read_more:", f"  what: {quote_yaml(link.text)}", f"  url: {quote_yaml(address)}"]
+        address = link.url.replace("@@", "@%40")
+        lines += ["read_more:", f"  what: {quote_yaml(link.what)}", f"  url: {quote_yaml(address)}"]
     return _join(lines, write_markdown(story.blocks, language=language))
 
 
@@ -187,7 +154,7 @@ def _format_day(day: date, language: str) -> str:
     return format_date(day, "long", locale=find_locale("en-GB" if language == "en" else language) or "en-GB")
 
 
-def _image_lines(image: UsedImage) -> list[str]:
+def _image_lines(image: ChapterImage) -> list[str]:
     return [
         f"  file: {image.file}",
         _key_line("  alt", image.alt, "What the picture shows, for readers who cannot see it."),
@@ -207,30 +174,25 @@ def _join(lines: Sequence[str], body: str) -> str:
 def choose_subject(title: str, stories: Sequence[str]) -> str:
     """Return a subject: the newsletter's title and its first story, as far as an inbox shows them."""
     full = title if stories[0] == title else f"{title}: {stories[0]}"
-    return full if _display_width(full) <= _MAX_SUBJECT_WIDTH else _truncate(title, _MAX_SUBJECT_WIDTH)
+    return full if display_width(full) <= MAX_SUBJECT_WIDTH else _truncate(title, MAX_SUBJECT_WIDTH)
 
 
 def choose_preheader(subject: str, stories: Sequence[str], first: Sequence[etree._Element]) -> str:
     """Return a preheader: the titles that are not in the ``subject``, and the first story's text if they are
     short."""
-    fewest, most = _PREHEADER_WIDTHS
+    fewest, most = PREHEADER_WIDTHS
     titles = "; ".join([title for title in stories if title not in subject] or stories)
-    if _display_width(titles) < fewest:
+    if display_width(titles) < fewest:
         titles = f"{titles}. {shorten_quotation(' '.join(text_content(block) for block in first))}"
     return _truncate(titles, most)
 
 
 def _truncate(text: str, most: int) -> str:
     """Return ``text`` in at most ``most`` columns, cut between words if it has spaces."""
-    if _display_width(text) <= most:
+    if display_width(text) <= most:
         return text
     shortened = text
-    while _display_width(shortened) >= most:
+    while display_width(shortened) >= most:
         shortened = shortened[:-1]
     whole, space, _ = shortened.rpartition(" ")
     return f"{(whole if space and len(whole) > len(shortened) / 2 else shortened).rstrip(' ,;:.')}…"
-
-
-def _display_width(text: str) -> int:
-    """Return how wide an inbox shows ``text``, in columns."""
-    return sum(2 if east_asian_width(character) in {"W", "F"} else 1 for character in text)

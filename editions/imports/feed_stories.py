@@ -13,7 +13,7 @@ from editions.errors import DocumentError, ImageError
 from editions.images.files import open_image
 from editions.imports.document import DocumentContent, choose_alt, detect_language
 from editions.imports.feed_parser import FeedEntry, ParsedFeed, parse_feed
-from editions.imports.html.chapters import Chapter, TitleLink, extract_notes
+from editions.imports.html.chapters import Chapter, extract_notes
 from editions.imports.html.cleaner import CleanChapter, clean_chapter, keep_picture_links
 from editions.imports.html.inline_spans import one_line_text, split_double_at
 from editions.imports.html.story_starts import StartRule, StoryStarts
@@ -35,6 +35,7 @@ from editions.imports.web_page.converter import PageConverter
 from editions.imports.web_page.pictures import PictureFinder
 from editions.imports.web_page.reader import decode_page, parse_page
 from editions.markdown.links import find_link_fault
+from editions.model import ReadMore
 from locales.phrase import AFTER_PLACE, Phrase, gettext_noop, join_sentences, read_error
 
 _INVISIBLE = 2
@@ -181,7 +182,7 @@ def _read_story(
     story = clean_chapter(Chapter(title=title, blocks=blocks), notes, omissions)
     story.published = entry.published.date() if entry.published else None
     if entry.link and find_link_fault(entry.link) is None:
-        story.read_more = TitleLink(text=title, address=entry.link)
+        story.read_more = ReadMore(what=title, url=entry.link)
     return story
 
 

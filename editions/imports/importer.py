@@ -5,7 +5,7 @@ import re
 import shlex
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -15,11 +15,6 @@ from editions.images.prepared_images import measure_image
 from editions.imports.document import DocumentContent, choose_alt, read_content, title_from_name
 from editions.imports.docx.reader import read_docx
 from editions.imports.edition_files import (
-    EditionDetails,
-    UsedImage,
-    choose_preheader,
-    choose_subject,
-    extract_letter,
     format_edition_file,
     format_story_file,
     is_letter,
@@ -43,7 +38,7 @@ from editions.imports.source_document import (
     quote,
 )
 from editions.imports.web_page.reader import read_web_page
-from editions.new_editions import create_edition_folder, guess_issue_number, guess_period, make_slug
+from editions.new_editions import create_edition_folder, make_slug
 from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
 from locales.languages import canonical_language
 from locales.phrase import AFTER_PLACE, FURTHER, Phrase, gettext_noop
@@ -190,10 +185,9 @@ def import_document(
         _open_document(path, omissions) as source,
     ):
         content = read_content(source, omissions, level=stories_at)
-        details = _edition_details(path.name, slug, content, language, today)
-        writer = _EditionWriter(new_folder, content, omissions)
-        writer.write(details, sectors)
-    return _summarise(writer, editions / slug, details, omissions)
+        writer = _EditionWriter(new_folder, path.name, content, omissions, language=language)
+        writer.write(slug, sectors, today)
+    return writer.summarise(editions / slug)
 
 
 def import_feed(
@@ -223,79 +217,71 @@ def import_feed(
     advice = f"mailer import {shlex.quote(address)} --edition {slug}-2"
     with create_edition_folder(editions, slug, advice=advice) as new_folder:
         content = read_feed(feed, address=address, since=since, fetch=fetch, omissions=omissions)
-        details = _edition_details(address, slug, content, language, today)
-        writer = _EditionWriter(new_folder, content, omissions)
-        writer.write(details, sectors)
-    return _summarise(writer, editions / slug, details, omissions)
-
-
-def _summarise(
-    writer: "_EditionWriter", folder: Path, details: EditionDetails, omissions: OmissionLog
-) -> ImportedEdition:
-    return ImportedEdition(
-        slug=folder.name,
-        folder=folder,
-        title=details.title,
-        starts=writer.starts,
-        stories=tuple(writer.stories),
-        images=tuple(sorted(file.name for file in (folder / IMAGES_FOLDER).glob("*"))),
-        omissions=omissions.list_omissions(),
-    )
+        writer = _EditionWriter(new_folder, address, content, omissions, language=language)
+        writer.write(slug, sectors, today)
+    return writer.summarise(editions / slug)
 
 
 def _open_document(path: Path, omissions: OmissionLog) -> AbstractContextManager[SourceDocument]:
     return _READERS[detect_format(path)](path, omissions)
 
 
-def _edition_details(
-    source: str, slug: str, content: DocumentContent, language: str, today: date
-) -> EditionDetails:
-    """Return the edition's details, from the document's title and properties and today's date."""
-    language = canonical_language(language) or content.language
-    title = content.title or title_from_name(source)
-    titles = [story.title for story in content.stories]
-    subject = choose_subject(title, titles)
-    return EditionDetails(
-        source=source,
-        title=title,
-        number=guess_issue_number(slug, today),
-        period=content.subtitle or guess_period(today, language),
-        date=today,
-        language=language,
-        subject=subject,
-        preheader=choose_preheader(subject, titles, content.stories[0].blocks),
-    )
-
-
 class _EditionWriter:
-    """Writes the files of one edition into ``folder``."""
+    """Writes the files of one edition into ``folder``; ``source`` is what it is made from, a file's name or
+    an address."""
 
-    def __init__(self, folder: Path, content: DocumentContent, omissions: OmissionLog) -> None:
-        self.stories: list[str] = []
-        self.starts = content.starts
+    def __init__(
+        self, folder: Path, source: str, content: DocumentContent, omissions: OmissionLog, *, language: str
+    ) -> None:
         self._folder = folder
-        self._image_store = ImageStore(folder / IMAGES_FOLDER, omissions)
+        self._source = source
         self._content = content
         self._omissions = omissions
+        self._title = content.title or title_from_name(source)
+        self._language = canonical_language(language) or content.language
+        self._image_store = ImageStore(folder / IMAGES_FOLDER, omissions)
+        self._stories: list[str] = []
 
-    def write(self, details: EditionDetails, sectors: Collection[str]) -> None:
-        self.write_edition(details)
-        self.write_stories(language=details.language, sectors=sectors)
+    def write(self, slug: str, sectors: Collection[str], today: date) -> None:
+        self._write_edition(slug, today)
+        self._write_stories(sectors)
 
-    def write_edition(self, details: EditionDetails) -> None:
+    def summarise(self, folder: Path) -> ImportedEdition:
+        """Return what was made, which is in ``folder`` by now."""
+        return ImportedEdition(
+            slug=folder.name,
+            folder=folder,
+            title=self._title,
+            starts=self._content.starts,
+            stories=tuple(self._stories),
+            images=tuple(sorted(file.name for file in (folder / IMAGES_FOLDER).glob("*"))),
+            omissions=self._omissions.list_omissions(),
+        )
+
+    def _write_edition(self, slug: str, today: date) -> None:
         """Write ``edition.md``; the text before the first heading is the letter, if it is long enough."""
         self._omissions.set_place(BEFORE_HEADING)
         body = self._content.preamble
-        letter = extract_letter(body) if is_letter(body) else None
+        letter = body if is_letter(body) else None
         portraits = self._place_images(
             body.images, fits=self._is_portrait if letter else lambda _: False, most=1
         )
         if letter is None and (text := body.plain_text()):
             short = gettext_noop("text too short for a letter")
             self._omissions.add(quote(short, text, QUOTED_AFTER), words=text)
-        self._write(EDITION_FILE, format_edition_file(details, letter, portraits[0] if portraits else None))
+        written = format_edition_file(
+            self._content,
+            letter,
+            portraits[0] if portraits else None,
+            source=self._source,
+            title=self._title,
+            slug=slug,
+            language=self._language,
+            today=today,
+        )
+        self._write(EDITION_FILE, written)
 
-    def write_stories(self, *, language: str, sectors: Collection[str]) -> None:
+    def _write_stories(self, sectors: Collection[str]) -> None:
         """Write a file for each story, in order."""
         step = _NUMBER_STEP if len(self._content.stories) * _NUMBER_STEP <= _MAX_STORIES else 1
         taken: set[str] = set()
@@ -304,22 +290,22 @@ class _EditionWriter:
             slug = _choose_slug(story, taken)
             name = f"{STORIES_FOLDER}/{number * step:03d}-{slug}.md"
             pictures = self._place_images(story.images, fits=self._is_large)
-            text = format_story_file(story, pictures, sectors=sectors, language=language)
+            text = format_story_file(story, pictures, sectors=sectors, language=self._language)
             self._write(name, text)
-            self.stories.append(name)
+            self._stories.append(name)
 
     def _place_images(
         self, images: Sequence[ChapterImage], *, fits: Callable[[str], bool], most: int = _MAX_IMAGES
-    ) -> list[UsedImage]:
+    ) -> list[ChapterImage]:
         """Return the first of ``images`` that can be sent and whose file ``fits``, at ``most`` so many; the
         others are kept as files and logged."""
-        placed: list[UsedImage] = []
+        placed: list[ChapterImage] = []
         for figure in images:
             picture = self._content.images[figure.number]
             file = self._image_store.save(picture)
             if file and len(placed) < most and fits(file):
-                alt = _choose_alt(picture, figure)
-                placed.append(UsedImage(file=file, alt=alt, caption=figure.caption))
+                alt = split_double_at(choose_alt(picture.alt, figure.caption))
+                placed.append(replace(figure, file=file, alt=alt))
             elif file:
                 kept = Phrase(_SPARE_PICTURE, file=f"{IMAGES_FOLDER}/{file}")
                 what = quote(kept, figure.caption or picture.alt)
@@ -351,7 +337,3 @@ def _choose_slug(story: CleanChapter, taken: set[str]) -> str:
         slug, number = f"{base}-{number}", number + 1
     taken.add(slug)
     return slug
-
-
-def _choose_alt(picture: SourceImage, figure: ChapterImage) -> str:
-    return split_double_at(choose_alt(picture.alt, figure.caption))

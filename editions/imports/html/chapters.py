@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from editions.imports.html.inline_spans import has_visible_text, one_line_text
-from editions.imports.html.story_starts import StartChoice, StartRule, StoryStarts, choose_starts
+from editions.imports.html.story_starts import StartChoice, StartRule, choose_starts
 from editions.imports.html.tree import HEADINGS, detach, has_picture, text_content
 from editions.imports.source_document import BEFORE_HEADING, OmissionKind, OmissionLog, advise, quote
 from locales.phrase import gettext_noop
@@ -83,14 +83,6 @@ _MAX_DATA_LINE = 80
 data."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TitleLink:
-    """A link in a title, which itself cannot hold one."""
-
-    text: str
-    address: str
-
-
 @dataclass
 class Chapter:
     """One story of the document: its title, the blocks below it, and what a title cannot hold: its links, and
@@ -98,66 +90,36 @@ class Chapter:
 
     title: str
     blocks: list[etree._Element] = field(default_factory=list)
-    links: list[TitleLink] = field(default_factory=list)
+    links: list[etree._Element] = field(default_factory=list)
     title_notes: list[etree._Element] = field(default_factory=list)
 
 
-@dataclass
 class ChapteredDocument:
     """A document split into chapters where its stories begin. ``title`` and ``subtitle`` come from the styles
     of that name or from the masthead; ``notes`` are its footnotes and endnotes by the address of the links to
     them."""
 
-    starts: StoryStarts
-    title: str = ""
-    subtitle: str = ""
-    preamble: Chapter = field(default_factory=lambda: Chapter(""))
-    chapters: list[Chapter] = field(default_factory=list)
-    notes: dict[str, etree._Element] = field(default_factory=dict)
-
-
-def split_chapters(body: etree._Element, omissions: OmissionLog, *, level: int = 0) -> ChapteredDocument:
-    """Split ``body`` where its stories begin: at headings of ``level``, or where the document shows it.
-
-    A heading with nothing below it is not a chapter, and is logged. A document in which nothing begins a
-    story is one chapter without a title.
-    """
-    notes = extract_notes(body)
-    omissions.set_place(BEFORE_HEADING)
-    blocks = [*_flatten_layout_tables(_wrap_loose_text(body), omissions)]
-    choice = choose_starts(blocks, level=level)
-    document = ChapteredDocument(starts=choice.starts, notes=notes)
-    _Splitter(document, choice, blocks, omissions).split()
-    return document
-
-
-class _Splitter:
-    """Deals the blocks out to the chapters of ``document``."""
-
-    def __init__(
-        self,
-        document: ChapteredDocument,
-        choice: StartChoice,
-        blocks: list[etree._Element],
-        omissions: OmissionLog,
-    ) -> None:
-        self._document = document
+    def __init__(self, choice: StartChoice, notes: dict[str, etree._Element], omissions: OmissionLog) -> None:
+        self.starts = choice.starts
+        self.title = self.subtitle = ""
+        self.preamble = Chapter("")
+        self.chapters: list[Chapter] = []
+        self.notes = notes
         self._choice = choice
-        self._blocks = blocks
         self._omissions = omissions
-        self._chapter = document.preamble
+        self._chapter = self.preamble
         self._kickers: list[etree._Element] = []
 
-    def split(self) -> None:
+    def split(self, blocks: list[etree._Element]) -> None:
         """Deal out all blocks, and drop chapters that are empty."""
-        document, choice = self._document, self._choice
-        titles = [one_line_text(self._blocks[index]) for index in sorted(choice.titles)]
-        contents = find_contents_lists(self._blocks, titles, keep=choice.titles)
+        choice = self._choice
+        titles = [one_line_text(blocks[index]) for index in sorted(choice.titles)]
+        contents = find_contents_lists(blocks, titles, keep=choice.titles)
         masthead: list[str] = []
         if choice.starts.rule is StartRule.document:
             self._chapter = Chapter("")
-            document.chapters.append(self._chapter)
-        for index, block in enumerate(self._blocks):
+            self.chapters.append(self._chapter)
+        for index, block in enumerate(blocks):
             if index in choice.titles:
                 self._start_chapter(block)
             elif index in choice.masthead:
@@ -168,17 +130,17 @@ class _Splitter:
                 self._leave_out_section(block)
             elif index in choice.kickers:
                 self._kickers.append(block)
-            elif block.get("class") == "subtitle" and not document.subtitle:
-                document.subtitle = self._take_title(block)
+            elif block.get("class") == "subtitle" and not self.subtitle:
+                self.subtitle = self._take_title(block)
             else:
                 self._add(block)
         self._add_kickers()
-        document.title = " ".join(part for part in masthead if part)
-        document.chapters = [each for each in document.chapters if self._has_content(each)]
+        self.title = " ".join(part for part in masthead if part)
+        self.chapters = [each for each in self.chapters if self._has_content(each)]
 
     def _start_chapter(self, block: etree._Element) -> None:
         self._chapter = Chapter("")
-        self._document.chapters.append(self._chapter)
+        self.chapters.append(self._chapter)
         self._omissions.enter_story(one_line_text(_without_note_marks(block)))
         self._chapter.title = self._take_title(block)
         self._add_kickers()
@@ -197,12 +159,12 @@ class _Splitter:
         notes."""
         for mark in [mark for mark in block.iter("sup") if mark.find("a[@href]") is not None]:
             link = mark.find("a[@href]")
-            note = self._document.notes.get("" if link is None else link.get("href", ""))
+            note = self.notes.get("" if link is None else link.get("href", ""))
             if note is not None:
                 self._chapter.title_notes.append(note)
             detach(mark)
         self._chapter.links += [
-            TitleLink(text=one_line_text(link), address=link.get("href", ""))
+            deepcopy(link)
             for link in block.iter("a")
             if not (link.get("href") or "#").startswith("#") and has_visible_text(text_content(link))
         ]
@@ -230,9 +192,23 @@ class _Splitter:
                 gettext_noop("a heading with nothing below it, so it is not a story"), words=chapter.title
             )
             # Its links are not lost with it.
-            self._document.preamble.links += chapter.links
-            self._document.preamble.title_notes += chapter.title_notes
+            self.preamble.links += chapter.links
+            self.preamble.title_notes += chapter.title_notes
         return False
+
+
+def split_chapters(body: etree._Element, omissions: OmissionLog, *, level: int = 0) -> ChapteredDocument:
+    """Split ``body`` where its stories begin: at headings of ``level``, or where the document shows it.
+
+    A heading with nothing below it is not a chapter, and is logged. A document in which nothing begins a
+    story is one chapter without a title.
+    """
+    notes = extract_notes(body)
+    omissions.set_place(BEFORE_HEADING)
+    blocks = [*_flatten_layout_tables(_wrap_loose_text(body), omissions)]
+    document = ChapteredDocument(choose_starts(blocks, level=level), notes, omissions)
+    document.split(blocks)
+    return document
 
 
 def extract_notes(body: etree._Element) -> dict[str, etree._Element]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from editions.imports.html.chapters import Chapter, TitleLink
+from editions.imports.html.chapters import Chapter
 from editions.imports.html.inline_spans import (
     LINE_BREAK,
     InlineSpan,
@@ -25,6 +25,7 @@ from editions.imports.html.inline_spans import (
 from editions.imports.html.tree import HEADINGS, detach, text_content
 from editions.imports.source_document import ITEM_BOOKMARK, QUOTED_AFTER, OmissionLog, quote
 from editions.markdown.links import find_link_fault
+from editions.model import ReadMore
 from locales.phrase import AFTER_PLACE, Phrase, gettext_noop
 
 _MAX_COLUMNS = 63
@@ -120,10 +121,13 @@ _FIELD_SWITCH = '" \\'
 
 @dataclass(frozen=True, kw_only=True)
 class ChapterImage:
-    """A picture of a chapter: its number in the document, and its caption."""
+    """A picture of a chapter: its number in the document, and its caption. Once it is saved it has the name
+    of its ``file``, and an ``alt`` if the document has one worth keeping."""
 
     number: int
     caption: str
+    file: str = ""
+    alt: str = ""
 
 
 @dataclass
@@ -134,7 +138,7 @@ class CleanChapter:
     title: str
     blocks: list[etree._Element]
     images: list[ChapterImage] = field(default_factory=list)
-    read_more: TitleLink | None = None
+    read_more: ReadMore | None = None
     published: date | None = None
 
     def plain_text(self) -> str:
@@ -160,27 +164,27 @@ def clean_chapter(
 
 def _settle_title_links(
     chapter: Chapter, omissions: OmissionLog
-) -> tuple[TitleLink | None, list[etree._Element]]:
+) -> tuple[ReadMore | None, list[etree._Element]]:
     """Return the first link of a story's title as its “Read more”, and the others as paragraphs."""
-    read_more: TitleLink | None = None
+    read_more: ReadMore | None = None
     paragraphs: list[etree._Element] = []
     for link in chapter.links:
-        address = _read_address(link.address)
+        address, text = _read_address(link.get("href", "")), one_line_text(link)
         is_page = address.startswith(("http://", "https://")) and find_link_fault(address) is None
         if is_page and read_more is None and chapter.title:
-            read_more = TitleLink(text=link.text, address=address)
+            read_more = ReadMore(what=text, url=address)
             below = gettext_noop("a link in the title, now “Read more” below the story: %(address)s")
             omissions.add(Phrase(below, address=address))
         else:
-            paragraphs.append(_link_paragraph(link.text, link.address))
-            what = quote(gettext_noop("a link in the title, now in the text"), link.text)
+            paragraphs.append(_link_paragraph(link))
+            what = quote(gettext_noop("a link in the title, now in the text"), text)
             omissions.add(Phrase(AFTER_PLACE, place=what, words=address))
     return read_more, paragraphs
 
 
-def _link_paragraph(text: str, address: str) -> etree._Element:
+def _link_paragraph(link: etree._Element) -> etree._Element:
     paragraph = etree.Element("p")
-    etree.SubElement(paragraph, "a", {"href": address}).text = text
+    etree.SubElement(paragraph, "a", {"href": link.get("href", "")}).text = one_line_text(link)
     return paragraph
 
 
@@ -211,7 +215,7 @@ def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage
         if index not in captions:
             kept.append(block)
         elif links:
-            kept += [_link_paragraph(one_line_text(link), link.get("href", "")) for link in links]
+            kept += map(_link_paragraph, links)
     caption_of = {number: one_line_text(blocks[index]) for index, number in captions.items()}
     images = [
         ChapterImage(number=number, caption=caption_of.get(number, ""))

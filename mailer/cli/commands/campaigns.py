@@ -263,7 +263,7 @@ def _change_state(context: CliContext, campaign_id: int, change: Callable[..., N
     say(f"Campaign {campaign_id} is {new_state}.")
 
 
-@campaigns.command()
+@click.command()
 @click.argument("campaign_id", metavar="ID", type=int)
 @click.argument("address", required=False)
 @click.option("--all", "everybody", is_flag=True, help="All deliveries in doubt, instead of one ADDRESS.")
@@ -398,5 +398,5 @@ def _print_resolution(context: CliContext, found: Resolution, *, dry_run: bool) 
         say(f"To send them: {context.command_line('campaigns', 'resume', str(found.campaign_id))}")
 
 
-for _command in (approve.approve, campaign_clicks.clicks, report.report, send.resume):
+for _command in (approve.approve, campaign_clicks.clicks, report.report, resolve, send.resume):
     campaigns.add_command(_command)

@@ -32,7 +32,7 @@ def feedback() -> None:
     """What comes back: bounces, complaints, automatic replies, replies, and leaving by mail."""
 
 
-@feedback.command(name="list")
+@click.command(name="list")
 @click.option("--reason", metavar="REASON", help="Only this reason, such as no_such_user, full or blocked.")
 @click.option(
     "--kind",
@@ -147,7 +147,7 @@ def _print_notices(held: int, alarms: list[ReportedEvent], command: str, days: i
         say(f"{held} {'message waits' if held == 1 else 'messages wait'} for a person: {command}")
 
 
-@feedback.command()
+@click.command()
 @click.option(
     "--days", type=click.IntRange(1, 396), default=30, show_default=True, help="The days to look back."
 )
@@ -202,7 +202,7 @@ def _print_senders(found: SenderOverview, days: int) -> None:
 _as_option = user_option("Who decides. Recorded. Default: the user running the command.", "--as", "by")
 
 
-@feedback.group(invoke_without_command=True)
+@click.group(invoke_without_command=True)
 @json_option
 @click.pass_context
 def successors(ctx: click.Context, as_json: bool) -> None:
@@ -312,5 +312,12 @@ def _print_successors(proposal: SuccessorProposal) -> None:
     emit("")
 
 
-for _command in (feedback_review.review, feedback_mail.read, feedback_mail.receive):
+for _command in (
+    list_,
+    feedback_review.review,
+    successors,
+    senders,
+    feedback_mail.read,
+    feedback_mail.receive,
+):
     feedback.add_command(_command)
