@@ -271,25 +271,23 @@ little further."""
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenBlock:
-    """A block as Markdown. ``block`` is what it says: the one that was asked for, or with ``adjusted``, the
-    same words with emphasis drawn in past punctuation."""
+    """A block in its canonical form, and how it is written.
 
-    source: str
+    ``origin`` is the place of the block that it was in the original; ``kept`` is whether it has that one's
+    bytes. ``adjusted`` says that it has the words that were asked for, with emphasis drawn in past
+    punctuation.
+    """
+
     block: Block
+    source: str
+    origin: int | None = None
+    kept: bool = False
     adjusted: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class FormerBlock:
-    """What a changed block was, in its canonical form, and how that was written."""
-
-    block: Block
-    source: str
 
 
 def write_proved(
     block: Block,
-    former: FormerBlock | None = None,
+    former: WrittenBlock | None = None,
     *,
     base: Style | None = None,
     references: dict[str, Any] | None = None,
@@ -333,14 +331,14 @@ def measure_depth(block: Block) -> int:
     return max((measure_depth(inner) + 1 for inner in block.blocks), default=0)
 
 
-def _patch(block: Block, former: FormerBlock, references: dict[str, Any] | None) -> str | None:
+def _patch(block: Block, former: WrittenBlock, references: dict[str, Any] | None) -> str | None:
     for source in _list_patches(block, former):
         if reads_as(source, block, references):
             return source
     return None
 
 
-def _list_patches(block: Block, former: FormerBlock) -> Iterator[str]:
+def _list_patches(block: Block, former: WrittenBlock) -> Iterator[str]:
     if former.block.kind is block.kind:
         for style in list_styles(detect_style(former.source)):
             patched = patch_source(

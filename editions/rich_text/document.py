@@ -8,7 +8,7 @@ from typing import Any
 
 from editions.markdown.dialect import MAX_CHARACTERS
 from editions.rich_text.block_proof import (
-    FormerBlock,
+    WrittenBlock,
     canonical_block,
     canonical_blocks,
     has_broken_heading,
@@ -21,25 +21,10 @@ from editions.rich_text.nodes import LIST_KINDS, Block, BlockKind, UnwritableErr
 from locales.phrase import Phrase, gettext_noop
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """A block of a body, as it is written.
-
-    ``origin`` is the place of the block that it was in the original; ``kept`` is whether it has that one's
-    bytes, ``adjusted`` whether it says something else than it should.
-    """
-
-    block: Block
-    source: str
-    origin: int | None = None
-    kept: bool = False
-    adjusted: bool = False
-
-
 class Assembly:
     """The parts of a body between the gaps of the original, as far as they still fit."""
 
-    def __init__(self, original: str, source: MarkdownSource, parts: Sequence[Part]) -> None:
+    def __init__(self, original: str, source: MarkdownSource, parts: Sequence[WrittenBlock]) -> None:
         self._source = source
         self._line_end = find_line_end(original)
         self._parts = [*parts]
@@ -93,12 +78,11 @@ class Assembly:
     def _move_apart(self, _: Sequence[int]) -> None:
         self._close = False
 
-    def _rewrite(self, part: Part, style: Style) -> Part:
+    def _rewrite(self, part: WrittenBlock, style: Style) -> WrittenBlock:
         if part.block.kind is BlockKind.raw:
             return part
         written = write_proved(part.block, base=style)
-        adjusted = part.adjusted or written.adjusted
-        return replace(part, block=written.block, source=written.source, kept=False, adjusted=adjusted)
+        return replace(written, origin=part.origin, adjusted=part.adjusted or written.adjusted)
 
     def _write(self) -> str:
         markdown = self._join_pieces()
@@ -162,7 +146,7 @@ class Assembly:
         return wrong
 
 
-def _sign(part: Part, style: Style) -> str:
+def _sign(part: WrittenBlock, style: Style) -> str:
     return style.bullet if part.block.kind is BlockKind.bullet_list else style.delimiter
 
 
@@ -250,24 +234,26 @@ def write_document(original: str, document: Mapping[str, Any]) -> WrittenDocumen
     return WrittenDocument(markdown=markdown, adjusted=adjusted)
 
 
-def _write_parts(wanted: tuple[Block, ...], former: tuple[Block, ...], source: MarkdownSource) -> list[Part]:
-    parts: list[Part] = []
+def _write_parts(
+    wanted: tuple[Block, ...], former: tuple[Block, ...], source: MarkdownSource
+) -> list[WrittenBlock]:
+    parts: list[WrittenBlock] = []
     for place, (block, origin) in enumerate(zip(wanted, find_origins(wanted, former), strict=True)):
         if origin is not None and former[origin] == block:
-            parts.append(Part(block=block, source=source.blocks[origin].source, origin=origin, kept=True))
+            parts.append(
+                WrittenBlock(block=block, source=source.blocks[origin].source, origin=origin, kept=True)
+            )
             continue
         before = (
             None
             if origin is None
-            else FormerBlock(block=former[origin], source=normalise_line_ends(source.blocks[origin].source))
+            else WrittenBlock(block=former[origin], source=normalise_line_ends(source.blocks[origin].source))
         )
         try:
             written = write_proved(block, before, references=source.references)
         except UnwritableError as error:
             raise UnwritableError(str(error), block=place) from error
-        parts.append(
-            Part(block=written.block, source=written.source, origin=origin, adjusted=written.adjusted)
-        )
+        parts.append(replace(written, origin=origin))
     return parts
 
 

@@ -47,8 +47,8 @@ UNKNOWN_LINE = SourceLine(EDITION_FILE, 1)
 
 @dataclass(frozen=True)
 class _SourceFile:
-    """A file of the edition: ``slug`` is its story's, empty for the edition file; ``wording`` is empty for
-    an original."""
+    """A file of the edition: ``slug`` is its story's, empty for the edition file; ``language`` is empty
+    for an original."""
 
     name: str
     slug: str
@@ -117,7 +117,7 @@ class SourceLines:
             yield _SourceFile(name, found["slug"] or "", language, text)
 
     def locate(self, place: Place, language: str) -> SourceLine:
-        """Return the line that ``place``, in an email in ``wording``, comes from.
+        """Return the line that ``place``, in an email in ``language``, comes from.
 
         For a place in a story whose words are not found, that is the first line of the story's file; outside
         the stories it is :data:`UNKNOWN_LINE`.
@@ -133,7 +133,7 @@ class SourceLines:
 
     def _list_files(self, story: str, language: str) -> Sequence[_SourceFile]:
         """Return the files that a text of ``story``, or of the edition outside its stories, can come from:
-        the translation into ``wording`` first, then the original."""
+        the translation into ``language`` first, then the original."""
         translation, original = (
             [file for file in self._files if file.slug == story and file.language == wanted]
             for wanted in (language, "")

@@ -63,7 +63,7 @@ def _is_contents_line(line: etree._Element, titles: Collection[str]) -> bool:
 def _is_short_line(block: etree._Element) -> bool:
     text = text_content(block).strip()
     return (
-        block.tag in {"p", "h1", "h2", "h3", "h4", "h5", "h6"}
+        block.tag in {"p", *HEADINGS}
         and block.get("class") is None
         and 0 < len(text) <= _MAX_HEADING_LENGTH
         and not text.endswith((".", ",", "。", "，"))

@@ -357,7 +357,7 @@ def _normalise_headings(blocks: Sequence[etree._Element], omissions: OmissionLog
         write_spans(normalise_spans(spans), block)
 
 
-_HOLDERS = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "td", "th", "table")
+_HOLDERS = ("p", *HEADINGS, "li", "td", "th", "table")
 
 
 def keep_picture_links(body: etree._Element, alts: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from itertools import groupby
 
 from lxml import etree
 
+from editions.imports.html.tree import TextFormat, append_text
 from editions.markdown.writing_systems import is_cjk
 from editions.unsafe_characters import remove_unsafe_characters
 
@@ -136,7 +137,7 @@ def write_spans(spans: Sequence[InlineSpan], element: etree._Element) -> None:
         for span in linked:
             node: etree._Element | str = etree.Element("br") if span.text == LINE_BREAK else _to_element(span)
             if isinstance(node, str):
-                _append_text(around, node)
+                append_text(around, node, TextFormat())
             else:
                 around.append(node)
     element.extend(blocks)
@@ -153,13 +154,6 @@ def _to_element(span: InlineSpan) -> etree._Element | str:
                 wrapper.append(node)
             node = wrapper
     return node
-
-
-def _append_text(element: etree._Element, text: str) -> None:
-    if len(element):
-        element[-1].tail = (element[-1].tail or "") + text
-    else:
-        element.text = (element.text or "") + text
 
 
 def _clean_text(spans: Iterable[InlineSpan]) -> list[InlineSpan]:

@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from editions.imports.html.tree import (
+    HEADINGS,
     TextFormat,
     TypeMeasure,
     append_image,
@@ -97,7 +98,6 @@ class Flow:
         self._breaks = 0
 
 
-_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _BLOCKS = frozenset(
     {
         *(
@@ -113,19 +113,7 @@ _BLOCKS = frozenset(
             "dl",
             "fieldset",
         ),
-        *(
-            "figure",
-            "footer",
-            "form",
-            "header",
-            "hgroup",
-            "html",
-            "legend",
-            "main",
-            "p",
-            "pre",
-            "section",
-        ),
+        *("figure", "footer", "form", "header", "hgroup", "html", "legend", "main", "p", "pre", "section"),
         *("summary", "tbody", "td", "tfoot", "th", "thead", "tr"),
     }
 )
@@ -159,7 +147,7 @@ class PageConverter:
         self._left_out = LeftOutContent(omissions)
         self._note_ids = _find_notes(root)
         self._handlers: dict[str, Callable[[etree._Element, ShownStyle, Flow], None]] = {
-            **dict.fromkeys(_HEADINGS, self._heading),
+            **dict.fromkeys(HEADINGS, self._heading),
             **dict.fromkeys(("ul", "ol", "menu", "dir"), self._list),
             "table": self._table,
             "blockquote": self._quotation,
@@ -445,7 +433,7 @@ def _find_notes(root: etree._Element) -> frozenset[str]:
 
 def _is_article(content: list[etree._Element]) -> bool:
     """Return whether a list item is an article of its own: it has a heading, a picture or a table."""
-    return any(block.tag in {*_HEADINGS, "table"} or block.find(".//img") is not None for block in content)
+    return any(block.tag in {*HEADINGS, "table"} or block.find(".//img") is not None for block in content)
 
 
 def _has_border(said: dict[str, tuple[str, bool]]) -> bool:

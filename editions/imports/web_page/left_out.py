@@ -6,7 +6,7 @@ from unicodedata import east_asian_width
 
 from lxml import etree
 
-from editions.imports.html.tree import detach, text_content
+from editions.imports.html.tree import HEADINGS, detach, text_content
 from editions.imports.source_document import (
     AS_PICTURE,
     DRAWING,
@@ -122,7 +122,7 @@ def _text_parts(element: etree._Element) -> list[str]:
 _MAX_LINK_LENGTH = 70
 _MAX_WIDTH_AROUND = 80
 """Columns of text around the links; more of it is a story with a link that only looks like one of them."""
-_LINES = ("p", "li", "h1", "h2", "h3", "h4", "h5", "h6")
+_LINES = ("p", "li", *HEADINGS)
 _WORDS = re.compile(
     r"""
     unsubscribe | \bopt[ -]?out\b | in\ (your|a|the)\ (web\ ?)?browser

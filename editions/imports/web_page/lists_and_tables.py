@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 
 from lxml import etree
 
+from editions.imports.html.tree import HEADINGS
+
 _LAYOUT_ROLES = frozenset({"presentation", "none"})
-_LAYOUT_CONTENT = ("table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol")
+_LAYOUT_CONTENT = ("table", *HEADINGS, "blockquote", "ul", "ol")
 _MAX_CELL_LENGTH = 160
 
 

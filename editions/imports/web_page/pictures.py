@@ -14,7 +14,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from lxml import etree
 
 from editions.errors import DocumentError
-from editions.imports.html.tree import text_content
+from editions.imports.html.tree import HEADINGS, text_content
 from editions.imports.source_document import OmissionKind, OmissionLog, SourceImage, locate, quote
 from editions.imports.web_page.styles import Declarations, read_pixels
 from locales.phrase import Phrase, gettext_noop
@@ -141,7 +141,6 @@ def _read_side(element: etree._Element, said: Mapping[str, tuple[str, bool]], na
     return pixels if pixels is not None else read_pixels(element.get(name) or "")
 
 
-_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _MAX_TITLE_LENGTH = 120
 _LARGE = 115
 
@@ -164,7 +163,7 @@ def _is_picture(block: etree._Element) -> bool:
 
 def _is_title(block: etree._Element) -> bool:
     text = text_content(block).strip()
-    if block.tag in _HEADINGS:
+    if block.tag in HEADINGS:
         return bool(text)
     stands_out = block.get("data-bold") is not None or int(block.get("data-size") or 100) >= _LARGE
     return block.tag == "p" and stands_out and 0 < len(text) <= _MAX_TITLE_LENGTH
