@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from pydantic import ConfigDict, TypeAdapter
+
 from editions.errors import Problem, ProblemLevel
 from editions.source.document import AnyDocument, make_error
 from editions.source.folder import EDITION_FILE
@@ -22,6 +24,8 @@ class Check:
     more whole sentences. ``sources`` are web addresses. An ``essential`` check cannot be switched off.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     code: str
     level: ProblemLevel
     title: str
@@ -36,34 +40,11 @@ def load_checks(path: Path) -> Mapping[str, Check]:
     """Return the checks in the TOML file ``path`` by code, in its order.
 
     Raises:
-        TypeError: an entry lacks a key, or has one that checks do not have.
-        ValueError: a level is not known.
+        ValueError: an entry lacks a key, has one that checks do not have, or a level is not known.
     """
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    return MappingProxyType({code: _to_check(code, **entry) for code, entry in entries.items()})
-
-
-def _to_check(
-    code: str,
-    *,
-    level: str,
-    title: str,
-    why: str,
-    advice: str,
-    number: int | None = None,
-    sources: list[str] | None = None,
-    essential: bool = False,
-) -> Check:
-    return Check(
-        code=code,
-        level=ProblemLevel(level),
-        title=title,
-        why=why,
-        advice=advice,
-        number=number,
-        sources=tuple(sources or ()),
-        essential=essential,
-    )
+    checks = {code: {"code": code, **entry} for code, entry in entries.items()}
+    return MappingProxyType(TypeAdapter(dict[str, Check]).validate_python(checks))
 
 
 SOURCE_CHECKS = load_checks(Path(__file__).with_name("checks.toml"))

@@ -21,38 +21,24 @@ what to say of pictures and texts that AI has to do with."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrozenPage:
-    """A web edition, and the same as ``parts`` in JSON, which differ wherever two web editions do."""
-
-    web: WebEdition
-    parts: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _FrozenHead:
-    """A web edition without its sections as plain data, and as JSON together with them but their stories."""
+class _Frozen:
+    """A part of a web edition as plain data, and as JSON: writing all of it again would take half a
+    millisecond. The head comes without its sections; its JSON has them, but their stories."""
 
     plain: Mapping[str, Any]
     json: bytes
 
 
-@dataclass(frozen=True, kw_only=True)
-class _FrozenStory:
-    """A story as plain data, and that as JSON: writing all of it again would take half a millisecond."""
-
-    plain: Mapping[str, Any]
-    json: bytes
-
-
-_frozen_heads: LatestCache[_FrozenHead] = LatestCache(64)
-_frozen_stories: LatestCache[_FrozenStory] = LatestCache(2000)
+_frozen_heads: LatestCache[_Frozen] = LatestCache(64)
+_frozen_stories: LatestCache[_Frozen] = LatestCache(2000)
 
 # Only the email needs them: the plain text of its other part, and how its theme lays a story out.
 _ONLY_OF_THE_MAIL = frozenset({"body", "origin", "accent", "wraps", "lead_html", "url"})
 
 
-def freeze_page(page: Page) -> FrozenPage:
-    """Return the web edition of ``page``."""
+def freeze_page(page: Page) -> tuple[WebEdition, tuple[bytes, ...]]:
+    """Return the web edition of ``page``, and the same in parts of JSON, which differ wherever two web
+    editions do."""
     stories = [[_freeze_story(story) for story in section.stories] for section in page.sections]
     sections = [_freeze_section(section) for section in page.sections]
     head = _freeze_head(page, sections)
@@ -63,7 +49,7 @@ def freeze_page(page: Page) -> FrozenPage:
             for section, frozen in zip(sections, stories, strict=True)
         ],
     }
-    return FrozenPage(web=web, parts=(head.json, *(story.json for frozen in stories for story in frozen)))
+    return web, (head.json, *(story.json for frozen in stories for story in frozen))
 
 
 def restore_markup(value: Any) -> Any:
@@ -87,7 +73,7 @@ def list_stories(web: WebEdition) -> list[dict[str, Any]]:
     return [story for section in web["sections"] for story in section["stories"]]
 
 
-def _freeze_head(page: Page, sections: list[dict[str, Any]]) -> _FrozenHead:
+def _freeze_head(page: Page, sections: list[dict[str, Any]]) -> _Frozen:
     """Return what is around the stories of ``page``, which is the same while only they change."""
     counts = [len(section.stories) for section in page.sections]
     return _frozen_heads.get_or_create(
@@ -100,7 +86,7 @@ def _freeze_head(page: Page, sections: list[dict[str, Any]]) -> _FrozenHead:
     )
 
 
-def _make_plain_head(page: Page, sections: list[dict[str, Any]], counts: list[int]) -> _FrozenHead:
+def _make_plain_head(page: Page, sections: list[dict[str, Any]], counts: list[int]) -> _Frozen:
     plain = {
         "direction": page.direction,
         "title": page.title,
@@ -112,7 +98,7 @@ def _make_plain_head(page: Page, sections: list[dict[str, Any]], counts: list[in
         "follow": _to_plain(page.follow),
         "ai": _freeze_ai_phrases(page),
     }
-    return _FrozenHead(plain=plain, json=_encode([plain, sections, counts]))
+    return _Frozen(plain=plain, json=_encode([plain, sections, counts]))
 
 
 def _freeze_ai_phrases(page: Page) -> Mapping[str, Any]:
@@ -134,7 +120,7 @@ def _freeze_section(section: SectionView) -> dict[str, Any]:
     }
 
 
-def _freeze_story(story: StoryView) -> _FrozenStory:
+def _freeze_story(story: StoryView) -> _Frozen:
     """Return ``story`` as plain data, which nobody may change: most stories are the same as at the last
     compile."""
     return _frozen_stories.get_or_create(
@@ -142,13 +128,13 @@ def _freeze_story(story: StoryView) -> _FrozenStory:
     )
 
 
-def _make_plain_story(story: StoryView) -> _FrozenStory:
+def _make_plain_story(story: StoryView) -> _Frozen:
     plain = {
         entry.name: _to_plain(getattr(story, entry.name))
         for entry in fields(story)
         if entry.name not in _ONLY_OF_THE_MAIL
     }
-    return _FrozenStory(plain=plain, json=_encode(plain))
+    return _Frozen(plain=plain, json=_encode(plain))
 
 
 def _encode(plain: object) -> bytes:

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 
 from lxml import etree
 from markupsafe import Markup
+from pydantic import TypeAdapter
 
 import templates
 from locales.phrase import Phrase, gettext_noop, join_phrases
@@ -150,27 +151,18 @@ _COMPONENTS_FILE = templates.ROOT / "email" / "components.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """What is known about one component: where it is allowed, its attributes, whether it contains HTML."""
+    """What is known about one component: where it is allowed, and its attributes."""
 
     parents: tuple[str, ...]
     attributes: frozenset[str]
-    required: frozenset[str]
-    has_content: bool
+    required: frozenset[str] = frozenset()
 
 
 @cache
 def known_components() -> tuple[dict[str, Component], dict[str, str]]:
+    """Return the components that a template may use, and those that it may not with the reason."""
     data = tomllib.loads(_COMPONENTS_FILE.read_text(encoding="utf-8"))
-    known = {
-        name: Component(
-            parents=tuple(entry["parents"]),
-            attributes=frozenset(entry["attributes"]),
-            required=frozenset(entry.get("required", ())),
-            has_content=entry.get("content", False),
-        )
-        for name, entry in data["components"].items()
-    }
-    return known, data["refused"]
+    return TypeAdapter(dict[str, Component]).validate_python(data["components"]), data["refused"]
 
 
 def mark_origin(origin: str) -> Markup:

@@ -43,12 +43,10 @@ from mailer.rendering.template_context.page import (
     VideoView,
 )
 from mailer.rendering.template_context.page_layout import (
-    ColumnMeasures,
     arrange_gallery,
     find_parts,
     gallery_width,
     is_longer_than_picture,
-    measure_columns,
 )
 from mailer.rendering.themes.template_files import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
@@ -208,14 +206,12 @@ class PageBuilder:
             settings.web.base_url,
             tuple(settings.countries.items()),
             repr(settings.country_names),
-            self._columns,
+            # What decides whether a text is longer than its picture.
+            (self.theme.pictures.shown, self.theme.beside, self.theme.spacing.paragraph),
+            (self.theme.type.body, self.theme.type.caption),
         )
         slot = (self.edition.folder, self.language)
         return _story_contexts.get_or_create(slot, context, lambda: context)
-
-    @cached_property
-    def _columns(self) -> ColumnMeasures:
-        return measure_columns(self.theme)
 
     def _make_story_view(
         self,
@@ -268,7 +264,7 @@ class PageBuilder:
     def _wraps(self, text: StoryText, links: Sequence[LinkView], picture: PictureView) -> bool:
         """Return whether the text is so much longer than the picture that it goes on below it."""
         labels = [link.label for link in links]
-        return text.has_wide_table or is_longer_than_picture(text.text, labels, picture, self._columns)
+        return text.has_wide_table or is_longer_than_picture(text.text, labels, picture, self.theme)
 
     def _make_story_url(self, story: Story) -> str:
         web, version = self.settings.web, MergeTag.version.placeholder

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -18,41 +17,19 @@ _WIDE = re.compile(
 _SPARE_LINES = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class ColumnMeasures:
-    shown: int
-    beside: int
-    paragraph: int
-    body: TypeStep
-    caption: TypeStep
-
-
-def measure_columns(theme: Theme) -> ColumnMeasures:
-    """Return the figures of ``theme``."""
-    return ColumnMeasures(
-        shown=theme.pictures.shown,
-        beside=theme.beside,
-        paragraph=theme.spacing.paragraph,
-        body=theme.type.body,
-        caption=theme.type.caption,
-    )
-
-
-def is_longer_than_picture(
-    text: str, labels: Iterable[str], picture: PictureView, columns: ColumnMeasures
-) -> bool:
+def is_longer_than_picture(text: str, labels: Iterable[str], picture: PictureView, theme: Theme) -> bool:
     """Return whether ``text`` and the links below it, beside ``picture``, would end well below it."""
-    shown = min(columns.shown, picture.width)
+    column, body = theme.pictures.shown, theme.type.body
+    shown = min(column, picture.width)
     caption = " ".join(filter(None, (picture.caption, picture.credit)))
     picture_height = shown * picture.height / max(picture.width, 1) + _estimate_height(
-        caption, columns.shown, columns.caption
+        caption, column, theme.type.caption
     )
     paragraphs = [line for line in (*text.splitlines(), *labels) if line.strip()]
     text_height = sum(
-        _estimate_height(paragraph, columns.beside, columns.body) + columns.paragraph
-        for paragraph in paragraphs
+        _estimate_height(paragraph, theme.beside, body) + theme.spacing.paragraph for paragraph in paragraphs
     )
-    return text_height > picture_height + _SPARE_LINES * columns.body.line
+    return text_height > picture_height + _SPARE_LINES * body.line
 
 
 def _estimate_height(text: str, width: int, step: TypeStep) -> int:

@@ -4,10 +4,10 @@ import pytest
 from markupsafe import Markup
 
 from mailer.rendering.template_context.page import PictureView
-from mailer.rendering.template_context.page_layout import is_longer_than_picture, measure_columns
+from mailer.rendering.template_context.page_layout import is_longer_than_picture
 from mailer.rendering.themes.theme_files import load_theme
 
-COLUMNS = measure_columns(load_theme("periodical"))
+THEME = load_theme("periodical")
 
 
 def picture(*, width: int = 400, height: int = 300, caption: str = "") -> PictureView:
@@ -30,18 +30,18 @@ def picture(*, width: int = 400, height: int = 300, caption: str = "") -> Pictur
     ],
 )
 def test_a_text_that_ends_well_below_its_picture_goes_on_below_it(text: str, wraps: bool) -> None:
-    assert is_longer_than_picture(text, (), picture(), COLUMNS) is wraps
+    assert is_longer_than_picture(text, (), picture(), THEME) is wraps
 
 
 def test_the_links_count_as_text_and_the_caption_as_picture() -> None:
     text = "A line beside it. " * 15
-    assert not is_longer_than_picture(text, (), picture(), COLUMNS)
-    assert is_longer_than_picture(text, ("Read more: it",) * 3, picture(), COLUMNS)
+    assert not is_longer_than_picture(text, (), picture(), THEME)
+    assert is_longer_than_picture(text, ("Read more: it",) * 3, picture(), THEME)
     caption = "What can be seen, and where. " * 8
-    assert not is_longer_than_picture(text, ("Read more: it",) * 3, picture(caption=caption), COLUMNS)
+    assert not is_longer_than_picture(text, ("Read more: it",) * 3, picture(caption=caption), THEME)
 
 
 def test_a_high_picture_has_room_for_more_text() -> None:
     text = "Many lines beside it. " * 30
-    assert is_longer_than_picture(text, (), picture(), COLUMNS)
-    assert not is_longer_than_picture(text, (), picture(height=1200), COLUMNS)
+    assert is_longer_than_picture(text, (), picture(), THEME)
+    assert not is_longer_than_picture(text, (), picture(height=1200), THEME)
