@@ -62,13 +62,23 @@ class EditionError(Exception):
 
 
 class FaultError(EditionError):
-    """There is one fault: ``code`` and ``reason`` say what it is and what to do, ``name`` is what has it."""
+    """There is one fault: ``code`` and ``reason`` say what it is and what to do, ``name`` is what has it.
 
-    def __init__(self, name: str, code: str, reason: str, *, path: str | None = None, line: int = 1) -> None:
+    The reason is a ``message`` with its ``values``.
+    """
+
+    line = 1
+
+    def __init__(self, name: str, code: str, message: str, /, **values: object) -> None:
         self.name = name
         self.code = code
-        self.reason = reason
-        super().__init__([Problem.error(name if path is None else path, line, code, reason)])
+        self.reason: str = Phrase(message, **values) if values else message
+        super().__init__([Problem.error(self.path, self.line, code, self.reason)])
+
+    @property
+    def path(self) -> str:
+        """Where the problem is, relative to the edition."""
+        return self.name
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
@@ -77,8 +87,9 @@ class FaultError(EditionError):
 class ImageError(FaultError):
     """A picture cannot be used; ``name`` is its file."""
 
-    def __init__(self, name: str, code: str, reason: str) -> None:
-        super().__init__(name, code, reason, path=f"images/{name}")
+    @property
+    def path(self) -> str:
+        return f"images/{self.name}"
 
     def __str__(self) -> str:
         return str(self.problems[0])
@@ -97,7 +108,7 @@ class FrontMatterError(FaultError):
 
     def __init__(self, line: int, code: str, reason: str) -> None:
         self.line = line
-        super().__init__("", code, reason, line=line)
+        super().__init__("", code, reason)
 
     def __str__(self) -> str:
         return Phrase(_AT_LINE, line=self.line, reason=self.reason)
@@ -106,8 +117,9 @@ class FrontMatterError(FaultError):
 class StoryOrderError(FaultError):
     """The story with the slug ``name`` cannot be moved or added."""
 
-    def __init__(self, name: str, code: str, reason: str) -> None:
-        super().__init__(name, code, reason, path="stories")
+    @property
+    def path(self) -> str:
+        return "stories"
 
     def __str__(self) -> str:
         return self.reason

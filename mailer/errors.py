@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+from locales.phrase import Phrase
+
 
 class MailerError(Exception):
     """The mailer could not complete the operation."""
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+    def __init__(self, message: str | None = None, /, **values: object) -> None:
+        words = message or (self.__doc__ or "").strip().splitlines()[0]
+        super().__init__(Phrase(words, **values) if values else words)
 
 
 class ConfigurationError(Exception):

@@ -19,7 +19,7 @@ from editions.source.document import Document
 from editions.source.folder import IMAGES_FOLDER
 from editions.source.front_matter import FrontMatter
 from editions.source.yaml_parser import KeyPath
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 
 MIN_STORY_IMAGE_WIDTH = 592
 """The least width of a story's picture in pixels: that of the email without its margins."""
@@ -181,11 +181,9 @@ def add_image(folder: Path, name: str, content: bytes) -> str:
         raise ImageError(
             name,
             "image-too-large",
-            Phrase(
-                gettext_noop("%(name)s is larger than %(most)s MB. Save a smaller copy."),
-                name=name,
-                most=MAX_UPLOAD_BYTES // 1_000_000,
-            ),
+            gettext_noop("%(name)s is larger than %(most)s MB. Save a smaller copy."),
+            name=name,
+            most=MAX_UPLOAD_BYTES // 1_000_000,
         )
     data, ending = convert_image(name, content)
     decode_size(name, data)
@@ -200,7 +198,8 @@ def add_image(folder: Path, name: str, content: bytes) -> str:
     raise ImageError(
         name,
         "image-name",
-        Phrase(gettext_noop("%(name)s: too many pictures have this name. Rename the file."), name=name),
+        gettext_noop("%(name)s: too many pictures have this name. Rename the file."),
+        name=name,
     )
 
 

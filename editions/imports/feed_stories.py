@@ -256,10 +256,8 @@ def find_feed(address: str, fetch: Fetch) -> ParsedFeed:
     raise DocumentError(
         address,
         "not-a-document",
-        Phrase(
-            gettext_noop("it names %(named)s as its feed, but that is none. Tell the site’s office."),
-            named=named,
-        ),
+        gettext_noop("it names %(named)s as its feed, but that is none. Tell the site’s office."),
+        named=named,
     )
 
 

@@ -67,13 +67,11 @@ class OfficeArchive:
         except (*ZIP_ERRORS, OSError) as error:
             self.reject(
                 "broken-document",
-                Phrase(
-                    gettext_noop("its part %(part)s cannot be unpacked (%(error)s). %(save_again)s"),
-                    part=part,
-                    error=error,
-                    save_again=self.save_again,
-                ),
-                error,
+                gettext_noop("its part %(part)s cannot be unpacked (%(error)s). %(save_again)s"),
+                cause=error,
+                part=part,
+                error=error,
+                save_again=self.save_again,
             )
 
     def parse_part(self, part: str) -> etree._Element | None:
@@ -87,15 +85,13 @@ class OfficeArchive:
         if self.part_size(part) > _MAX_PART_BYTES:
             self.reject(
                 "document-too-large",
-                Phrase(
-                    gettext_noop(
-                        "its part %(part)s is %(size)s bytes unpacked, too large for a newsletter. Split "
-                        "the document, or save it again in %(program)s."
-                    ),
-                    part=part,
-                    size=f"{self.part_size(part):,}",
-                    program=self.program,
+                gettext_noop(
+                    "its part %(part)s is %(size)s bytes unpacked, too large for a newsletter. Split "
+                    "the document, or save it again in %(program)s."
                 ),
+                part=part,
+                size=f"{self.part_size(part):,}",
+                program=self.program,
             )
         parser = etree.XMLParser(
             resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
@@ -105,25 +101,21 @@ class OfficeArchive:
         except etree.XMLSyntaxError as error:
             self.reject(
                 "broken-document",
-                Phrase(
-                    gettext_noop("its part %(part)s is damaged (%(error)s). %(save_again)s"),
-                    part=part,
-                    error=error,
-                    save_again=self.save_again,
-                ),
-                error,
+                gettext_noop("its part %(part)s is damaged (%(error)s). %(save_again)s"),
+                cause=error,
+                part=part,
+                error=error,
+                save_again=self.save_again,
             )
         if str(getattr(root.getroottree().docinfo, "doctype", "")):
             self.reject(
                 "document-type",
-                Phrase(
-                    gettext_noop(
-                        "its part %(part)s declares a document type. %(program)s never writes one, but "
-                        "attackers do. Ask where the file comes from."
-                    ),
-                    part=part,
-                    program=self.program,
+                gettext_noop(
+                    "its part %(part)s declares a document type. %(program)s never writes one, but "
+                    "attackers do. Ask where the file comes from."
                 ),
+                part=part,
+                program=self.program,
             )
         return root
 
@@ -134,13 +126,15 @@ class OfficeArchive:
             gettext_noop("Open it in %(program)s, save it again and import it again."), program=self.program
         )
 
-    def reject(self, code: str, reason: str, cause: BaseException | None = None) -> NoReturn:
+    def reject(
+        self, code: str, message: str, /, *, cause: BaseException | None = None, **values: object
+    ) -> NoReturn:
         """Reject the document.
 
         Raises:
             DocumentError: always.
         """
-        raise DocumentError(self.name, code, reason) from cause
+        raise DocumentError(self.name, code, message, **values) from cause
 
 
 @contextmanager
@@ -155,14 +149,12 @@ def open_zip(path: Path, *, program: str) -> Iterator[zipfile.ZipFile]:
         raise DocumentError(
             path.name,
             "document-too-large",
-            Phrase(
-                gettext_noop(
-                    "the file is larger than %(size)s MB. Compress its pictures in %(program)s "
-                    "and import it again."
-                ),
-                size=_MAX_FILE_BYTES // 1_000_000,
-                program=program,
+            gettext_noop(
+                "the file is larger than %(size)s MB. Compress its pictures in %(program)s "
+                "and import it again."
             ),
+            size=_MAX_FILE_BYTES // 1_000_000,
+            program=program,
         )
     try:
         with zipfile.ZipFile(path) as archive:
@@ -170,28 +162,24 @@ def open_zip(path: Path, *, program: str) -> Iterator[zipfile.ZipFile]:
                 raise DocumentError(
                     path.name,
                     "document-too-large",
-                    Phrase(
-                        gettext_noop(
-                            "the file contains more than %(most)s parts, far more than %(program)s "
-                            "writes. Ask where it comes from."
-                        ),
-                        most=f"{_MAX_PARTS:,}",
-                        program=program,
+                    gettext_noop(
+                        "the file contains more than %(most)s parts, far more than %(program)s "
+                        "writes. Ask where it comes from."
                     ),
+                    most=f"{_MAX_PARTS:,}",
+                    program=program,
                 )
             yield archive
     except ZIP_ERRORS as error:
         raise DocumentError(
             path.name,
             "broken-document",
-            Phrase(
-                gettext_noop(
-                    "the file is damaged and cannot be unpacked (%(error)s). Open it in %(program)s, save "
-                    "it again and import it again."
-                ),
-                error=error,
-                program=program,
+            gettext_noop(
+                "the file is damaged and cannot be unpacked (%(error)s). Open it in %(program)s, save "
+                "it again and import it again."
             ),
+            error=error,
+            program=program,
         ) from error
 
 

@@ -234,13 +234,11 @@ def _read(name: str, data: bytes, folder: Path, language: str) -> list[ReturnedU
             raise DocumentError(
                 name,
                 "other-language",
-                Phrase(
-                    gettext_noop(
-                        "it is a translation into %(target)s, not into %(language)s. Choose its language."
-                    ),
-                    target=target,
-                    language=language,
+                gettext_noop(
+                    "it is a translation into %(target)s, not into %(language)s. Choose its language."
                 ),
+                target=target,
+                language=language,
             )
         return units
     raise DocumentError(

@@ -16,7 +16,7 @@ from editions.translation_exchange.units import (
     TranslationUnit,
     drop_invalid,
 )
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 
 NAMESPACE = "urn:oasis:names:tc:xliff:document:2.0"
 _NS = f"{{{NAMESPACE}}}"
@@ -177,12 +177,10 @@ def _parse(name: str, data: bytes) -> etree._Element:
         raise DocumentError(
             name,
             "not-xliff",
-            Phrase(
-                gettext_noop(
-                    "it is not XML, or is damaged (%(error)s). Export it from the translation program again."
-                ),
-                error=error.msg,
+            gettext_noop(
+                "it is not XML, or is damaged (%(error)s). Export it from the translation program again."
             ),
+            error=error.msg,
         ) from error
     if getattr(root.getroottree().docinfo, "doctype", ""):
         typed = gettext_noop("it has a document type, which XLIFF never has.")

@@ -8,7 +8,7 @@ from typing import Any
 from editions.cache import LatestCache
 from editions.images.prepared_images import PreparedImage
 from editions.model import Edition, EditionForm, arrange_sections
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 from mailer.errors import TemplateError
 from mailer.rendering.body.assembly import join_text
 from mailer.rendering.body.fragments import parse_fragments
@@ -75,7 +75,11 @@ def compile_excerpt(
     stories = tuple(found for found in edition.stories if found.slug == story)
     if story and not stories:
         missing = gettext_noop("%(edition)s: there is no story %(story)s.")
-        raise TemplateError(Phrase(missing, edition=edition.slug, story=story))
+        raise TemplateError(
+            missing,
+            edition=edition.slug,
+            story=story,
+        )
     excerpt = replace(edition, stories=stories)
     prepared = _prepare_page(excerpt, settings, language=language, overrides=overrides)
     shown = replace(prepared, page=replace(prepared.page, whole=not story, lists_contents=False))
@@ -147,14 +151,12 @@ def _prepare_page(
     wanted = language or edition.language
     if wanted not in edition.languages:
         raise TemplateError(
-            Phrase(
-                gettext_noop(
-                    "%(edition)s: the edition is not available in %(language)s. Its languages are: %(known)s."
-                ),
-                edition=edition.slug,
-                language=wanted,
-                known=", ".join(edition.languages),
-            )
+            gettext_noop(
+                "%(edition)s: the edition is not available in %(language)s. Its languages are: %(known)s."
+            ),
+            edition=edition.slug,
+            language=wanted,
+            known=", ".join(edition.languages),
         )
     # Building the page takes about as long as the worker needs to be ready.
     start_worker()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from editions.cache import BoundedCache
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import (
     FragmentKind,
@@ -139,16 +139,14 @@ def _refuse_lost_fragments(page: Page, rendered: RenderedPage, *, template: str)
         if lost:
             kind, key = min(lost)
             raise TemplateError(
-                Phrase(
-                    gettext_noop(
-                        "%(name)s: the %(kind)s %(key)s is not in a fragment of its own. Write "
-                        'begin("%(kind)s", %(kind)s.%(field)s) before it and end("%(kind)s") after it.'
-                    ),
-                    name=name,
-                    kind=kind,
-                    key=key,
-                    field="slug" if kind is FragmentKind.story else "key",
-                )
+                gettext_noop(
+                    "%(name)s: the %(kind)s %(key)s is not in a fragment of its own. Write "
+                    'begin("%(kind)s", %(kind)s.%(field)s) before it and end("%(kind)s") after it.'
+                ),
+                name=name,
+                kind=kind,
+                key=key,
+                field="slug" if kind is FragmentKind.story else "key",
             )
         _refuse_lost_links(page, parts, name)
 

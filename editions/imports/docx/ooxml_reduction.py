@@ -49,7 +49,7 @@ from editions.imports.source_document import (
     name_comment,
     quote,
 )
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 
 
 def read_comments(package: DocxPackage) -> dict[str, tuple[str, str]]:
@@ -145,19 +145,18 @@ class _Simplifier:
         if root is None:
             package.reject(
                 "broken-document",
-                Phrase(gettext_noop("%(part)s is missing. Open it in Word and save it again."), part=part),
+                gettext_noop("%(part)s is missing. Open it in Word and save it again."),
+                part=part,
             )
         if sum(1 for _ in root.iter(qualified_name("w:p"), qualified_name("w:r"))) > _MAX_ELEMENTS:
             package.reject(
                 "document-too-large",
-                Phrase(
-                    gettext_noop(
-                        "its part %(part)s has more than %(most)s paragraphs and runs of text, too "
-                        "many for a newsletter. Import a shorter document."
-                    ),
-                    part=part,
-                    most=f"{_MAX_ELEMENTS:,}",
+                gettext_noop(
+                    "its part %(part)s has more than %(most)s paragraphs and runs of text, too "
+                    "many for a newsletter. Import a shorter document."
                 ),
+                part=part,
+                most=f"{_MAX_ELEMENTS:,}",
             )
         self._root = root
         self._styles = styles

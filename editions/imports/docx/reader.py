@@ -89,14 +89,12 @@ def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree.
         raise DocumentError(
             name,
             "broken-document",
-            Phrase(
-                gettext_noop(
-                    "the document cannot be read completely (%(name)s: %(error)s). Open it in Word, save "
-                    "it again and import it again."
-                ),
-                name=type(error).__name__,
-                error=error,
+            gettext_noop(
+                "the document cannot be read completely (%(name)s: %(error)s). Open it in Word, save "
+                "it again and import it again."
             ),
+            name=type(error).__name__,
+            error=error,
         ) from error
     _apply_facts(tree)
     for message in converted.messages:

@@ -8,7 +8,7 @@ from pathlib import Path
 from lxml import etree
 
 from editions.imports.office_archive import OfficeArchive, XmlNames, open_zip
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 
 NAMESPACES = {
     "office": "urn:oasis:names:tc:opendocument:xmlns:office:1.0",
@@ -121,11 +121,9 @@ class OdtPackage(OfficeArchive):
         if root is None:
             self.reject(
                 "broken-document",
-                Phrase(
-                    gettext_noop("its part %(part)s is missing. %(save_again)s"),
-                    part=part,
-                    save_again=self.save_again,
-                ),
+                gettext_noop("its part %(part)s is missing. %(save_again)s"),
+                part=part,
+                save_again=self.save_again,
             )
         return root
 
@@ -150,13 +148,11 @@ class OdtPackage(OfficeArchive):
         if encrypted or (0 < size <= _MAX_MANIFEST_BYTES and b"encryption-data" in self.read_part(_MANIFEST)):
             self.reject(
                 "protected-document",
-                Phrase(
-                    gettext_noop(
-                        "it is protected by a password. Open it in %(program)s, save it without the "
-                        "password (File, Save As), and import it again."
-                    ),
-                    program=self.program,
+                gettext_noop(
+                    "it is protected by a password. Open it in %(program)s, save it without the "
+                    "password (File, Save As), and import it again."
                 ),
+                program=self.program,
             )
 
 

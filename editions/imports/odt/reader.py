@@ -29,7 +29,7 @@ from editions.imports.source_document import (
     SourceDocument,
     quote,
 )
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 
 # As for Word: a 300-page book has half as many.
 _MAX_ELEMENTS = 60_000
@@ -87,13 +87,11 @@ def _reject_too_long(package: OdtPackage, text: etree._Element) -> None:
     if sum(1 for _ in counted) > _MAX_ELEMENTS:
         package.reject(
             "document-too-large",
-            Phrase(
-                gettext_noop(
-                    "it has more than %(most)s paragraphs and runs of text, too many for a "
-                    "newsletter. Import a shorter document."
-                ),
-                most=f"{_MAX_ELEMENTS:,}",
+            gettext_noop(
+                "it has more than %(most)s paragraphs and runs of text, too many for a "
+                "newsletter. Import a shorter document."
             ),
+            most=f"{_MAX_ELEMENTS:,}",
         )
 
 

@@ -17,7 +17,7 @@ from editions.errors import DocumentError
 from editions.imports.html.tree import HEADINGS, text_content
 from editions.imports.source_document import OmissionKind, OmissionLog, SourceImage, locate, quote
 from editions.imports.web_page.styles import Declarations, read_pixels
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 
 _DATA = re.compile(r"data:(?P<kind>[\w/+.-]*)(?P<options>(?:;[^,;]*)*),(?P<data>.*)", re.DOTALL)
 _INVISIBLE = 2.0
@@ -127,11 +127,9 @@ def _read_file(path: Path, name: str) -> bytes:
         raise DocumentError(
             name,
             "broken-document",
-            Phrase(
-                gettext_noop("its picture %(name)s cannot be read (%(error)s)."),
-                name=path.name,
-                error=error.strerror,
-            ),
+            gettext_noop("its picture %(name)s cannot be read (%(error)s)."),
+            name=path.name,
+            error=error.strerror,
         ) from error
 
 

@@ -16,7 +16,7 @@ from editions.imports.web_page.converter import PageConverter
 from editions.imports.web_page.left_out import remove_mail_links
 from editions.imports.web_page.lists_and_tables import rebuild_word_lists
 from editions.imports.web_page.pictures import PictureFinder, move_pictures_below_titles
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 
 _DECLARED_CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w-]+)|<\?xml[^>]{0,100}encoding\s*=\s*["']([\w-]+)""",
@@ -85,14 +85,12 @@ def parse_page(text: str, *, name: str) -> etree._Element:
         raise DocumentError(
             name,
             "document-too-large",
-            Phrase(
-                gettext_noop(
-                    "the page has %(count)s elements, %(depth)s in each other, more than any newsletter. "
-                    "Copy its text into a document and import that."
-                ),
-                count=f"{count:,}",
-                depth=depth,
+            gettext_noop(
+                "the page has %(count)s elements, %(depth)s in each other, more than any newsletter. "
+                "Copy its text into a document and import that."
             ),
+            count=f"{count:,}",
+            depth=depth,
         )
     return root
 
@@ -131,13 +129,11 @@ def read_web_page(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument
         raise DocumentError(
             path.name,
             "document-too-large",
-            Phrase(
-                gettext_noop(
-                    "the page is larger than %(size)s MB. Save it as “Web page, complete”, so "
-                    "that its pictures are in a folder next to it."
-                ),
-                size=_MAX_PAGE_BYTES // 1_000_000,
+            gettext_noop(
+                "the page is larger than %(size)s MB. Save it as “Web page, complete”, so "
+                "that its pictures are in a folder next to it."
             ),
+            size=_MAX_PAGE_BYTES // 1_000_000,
         )
     root = parse_page(decode_page(path.read_bytes()), name=path.name)
     rebuild_word_lists(root)

@@ -12,6 +12,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from editions.images.prepared_images import PreparedImage
+from locales.phrase import Phrase
 from mailer.checks.mail.computed_style import Appearance, ComputedStyle, compute_styles
 from mailer.checks.mail.dom import Node, list_nodes, match_rules
 from mailer.checks.mail.stylesheet import StyleRule, StyleSheet, parse_sheet
@@ -50,14 +51,22 @@ class MailFinding:
 
 
 def finding(
-    code: str, message: str, *, key: str | None = None, weight: float = 0, place: Place | None = None
+    code: str,
+    message: str,
+    /,
+    *,
+    key: str | None = None,
+    weight: float = 0,
+    place: Place | None = None,
+    **values: object,
 ) -> MailFinding:
-    """Make a finding; give ``key`` and ``weight`` if the message contains a measurement that differs between
-    emails, and its ``place`` if the writer can find it by that."""
+    """Make a finding from a message and the ``values`` in it; give ``key`` and ``weight`` if one of them is a
+    measurement that differs between emails, and its ``place`` if the writer can find it by that."""
+    words = Phrase(message, **values)
     return MailFinding(
         code=code,
-        message=message,
-        key=message if key is None else key,
+        message=words,
+        key=words if key is None else key,
         weight=weight,
         places=() if place is None else (place,),
     )

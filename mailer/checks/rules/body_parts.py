@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 from mailer.checks.mail.computed_style import ComputedStyle
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, excerpt, finding
@@ -47,7 +47,10 @@ def check_text_part(mail: ParsedMail) -> Iterator[MailFinding]:
         if len(one) >= _FEWEST and len(missing) > _MOST_MISSING * len(one):
             yield finding(
                 "text-differs",
-                Phrase(message, missing=len(missing), number=len(one), example=min(missing)),
+                message,
+                missing=len(missing),
+                number=len(one),
+                example=min(missing),
                 key=what,
                 weight=len(missing),
             )
@@ -107,23 +110,17 @@ def check_unsubscribe_links(mail: ParsedMail) -> Iterator[MailFinding]:
         if not any(_is_visible(link, mail.light_styles[link]) for link in links):
             yield finding(
                 code,
-                Phrase(
-                    gettext_noop(
-                        "the HTML part has no visible link %(what)s (%(url)s). Add it to the footer."
-                    ),
-                    what=what,
-                    url=url,
-                ),
+                gettext_noop("the HTML part has no visible link %(what)s (%(url)s). Add it to the footer."),
+                what=what,
+                url=url,
                 key=f"HTML {what}",
             )
         if url not in mail.source.text and mail.source.text.strip():
             yield finding(
                 code,
-                Phrase(
-                    gettext_noop("the text part has no link %(what)s (%(url)s). Add it to the footer."),
-                    what=what,
-                    url=url,
-                ),
+                gettext_noop("the text part has no link %(what)s (%(url)s). Add it to the footer."),
+                what=what,
+                url=url,
                 key=f"text {what}",
             )
     yield from _check_identity(mail)

@@ -56,13 +56,11 @@ def check_support(mail: ParsedMail) -> Iterator[MailFinding]:
     for name in unlisted:
         yield finding(
             "unlisted-feature",
-            Phrase(
-                gettext_noop(
-                    "it is not known whether email programs support the %(name)s. Look it up at "
-                    "www.caniemail.com and add it to mailer/checks/support.toml, or do not use it."
-                ),
-                name=name,
+            gettext_noop(
+                "it is not known whether email programs support the %(name)s. Look it up at "
+                "www.caniemail.com and add it to mailer/checks/support.toml, or do not use it."
             ),
+            name=name,
         )
 
 
@@ -123,13 +121,11 @@ def check_backgrounds(mail: ParsedMail) -> Iterator[MailFinding]:
         ):
             yield finding(
                 "bare-background",
-                Phrase(
-                    gettext_noop(
-                        "the background picture %(picture)s has no background colour or no VML for Outlook, "
-                        "so text may be unreadable. Add bgcolor, and a v:fill in a comment for Outlook."
-                    ),
-                    picture=excerpt(picture, 60),
+                gettext_noop(
+                    "the background picture %(picture)s has no background colour or no VML for Outlook, "
+                    "so text may be unreadable. Add bgcolor, and a v:fill in a comment for Outlook."
                 ),
+                picture=excerpt(picture, 60),
                 key=picture,
             )
     for sheet in mail.sheets:
@@ -190,13 +186,11 @@ def check_resolution(mail: ParsedMail) -> Iterator[MailFinding]:
     if missing:
         yield finding(
             "outlook-resolution",
-            Phrase(
-                gettext_noop(
-                    "%(missing)s is missing, so Outlook scales pictures and tables differently. Add it "
-                    "to the head."
-                ),
-                missing=" and ".join(missing),
+            gettext_noop(
+                "%(missing)s is missing, so Outlook scales pictures and tables differently. Add it "
+                "to the head."
             ),
+            missing=" and ".join(missing),
         )
 
 
@@ -208,13 +202,11 @@ def check_conditionals(mail: ParsedMail) -> Iterator[MailFinding]:
         if marker[0].startswith(("<![if", "<!--[endif]", "<![endif]>")) or opens == is_open:
             yield finding(
                 "outlook-conditional",
-                Phrase(
-                    gettext_noop(
-                        "a comment for Outlook is not closed, not opened, or has the form <![if: "
-                        "“%(start)s”. Write <!--[if mso]>…<![endif]-->, and do not nest them."
-                    ),
-                    start=_around(mail, marker.start()),
+                gettext_noop(
+                    "a comment for Outlook is not closed, not opened, or has the form <![if: "
+                    "“%(start)s”. Write <!--[if mso]>…<![endif]-->, and do not nest them."
                 ),
+                start=_around(mail, marker.start()),
                 key="",
             )
             return
@@ -277,25 +269,21 @@ def check_buttons(mail: ParsedMail) -> Iterator[MailFinding]:
         ):
             yield finding(
                 "picture-button",
-                Phrase(
-                    gettext_noop(
-                        "the button “%(alt)s” is a picture, which disappears when pictures are blocked. Make "
-                        "it a text link in a coloured cell."
-                    ),
-                    alt=excerpt(pictures[0].get("alt") or ""),
+                gettext_noop(
+                    "the button “%(alt)s” is a picture, which disappears when pictures are blocked. Make "
+                    "it a text link in a coloured cell."
                 ),
+                alt=excerpt(pictures[0].get("alt") or ""),
                 place=mail.place_of(link),
             )
         if _is_cramped(mail, link):
             yield finding(
                 "cramped-button",
-                Phrase(
-                    gettext_noop(
-                        "the button “%(text)s” has a background but no padding, so it is hard to tap. Add "
-                        "padding to the link and to its cell."
-                    ),
-                    text=excerpt(link.text),
+                gettext_noop(
+                    "the button “%(text)s” has a background but no padding, so it is hard to tap. Add "
+                    "padding to the link and to its cell."
                 ),
+                text=excerpt(link.text),
                 place=mail.place_of(link),
             )
     for drawing in _VML.findall(mail.outlook_comments):

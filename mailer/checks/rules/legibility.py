@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 from mailer.checks.mail.computed_style import Appearance, ComputedStyle, is_light
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, Place, TextRun, excerpt, finding
@@ -42,15 +42,13 @@ def check_legibility(mail: ParsedMail) -> Iterator[MailFinding]:
         if 0 < size < _MIN_SIZE and run.text.strip():
             yield finding(
                 "small-text",
-                Phrase(
-                    gettext_noop(
-                        "“%(text)s” is set at %(size)s pixels, too small for many readers. Use at least "
-                        "%(least)s."
-                    ),
-                    text=excerpt(run.text),
-                    size=f"{size:g}",
-                    least=_MIN_SIZE,
+                gettext_noop(
+                    "“%(text)s” is set at %(size)s pixels, too small for many readers. Use at least "
+                    "%(least)s."
                 ),
+                text=excerpt(run.text),
+                size=f"{size:g}",
+                least=_MIN_SIZE,
                 place=mail.place_of(run.node, run.text),
             )
     yield from _check_links(mail)
@@ -60,35 +58,32 @@ def _check_paragraph(words: str, style: ComputedStyle, place: Place) -> Iterator
     if _MIN_SIZE <= style.font_size < _MIN_PARAGRAPH_SIZE:
         yield finding(
             "small-text",
-            Phrase(
-                gettext_noop(
-                    "the paragraph “%(text)s” is set at %(font_size)s pixels, and iOS enlarges such "
-                    "small text unpredictably. Use at least %(least)s."
-                ),
-                text=excerpt(words),
-                font_size=f"{style.font_size:g}",
-                least=_MIN_PARAGRAPH_SIZE,
+            gettext_noop(
+                "the paragraph “%(text)s” is set at %(font_size)s pixels, and iOS enlarges such "
+                "small text unpredictably. Use at least %(least)s."
             ),
+            text=excerpt(words),
+            font_size=f"{style.font_size:g}",
+            least=_MIN_PARAGRAPH_SIZE,
             place=place,
         )
     if style.line_height is not None and style.line_height < _MIN_LINE_HEIGHT:
         yield finding(
             "tight-lines",
-            Phrase(
-                gettext_noop(
-                    "the line height of “%(text)s” is %(line_height)s times the font size, too tight for "
-                    "many readers. Use at least %(least)s."
-                ),
-                text=excerpt(words),
-                line_height=f"{style.line_height:.2f}",
-                least=_MIN_LINE_HEIGHT,
+            gettext_noop(
+                "the line height of “%(text)s” is %(line_height)s times the font size, too tight for "
+                "many readers. Use at least %(least)s."
             ),
+            text=excerpt(words),
+            line_height=f"{style.line_height:.2f}",
+            least=_MIN_LINE_HEIGHT,
             place=place,
         )
     if style.text_align in _NOT_LEFT_ALIGNED:
         yield finding(
             "centred-text",
-            Phrase(_CENTRED if style.text_align == "center" else _JUSTIFIED, text=excerpt(words)),
+            _CENTRED if style.text_align == "center" else _JUSTIFIED,
+            text=excerpt(words),
             place=place,
         )
 
@@ -105,14 +100,12 @@ def _check_links(mail: ParsedMail) -> Iterator[MailFinding]:
     if plain:
         yield finding(
             "plain-link",
-            Phrase(
-                gettext_noop(
-                    "%(number)s links are not underlined, the first of them “%(text)s”, and not everyone "
-                    "can tell a link by its colour alone. Underline them."
-                ),
-                number=len(plain),
-                text=excerpt(plain[0].text),
+            gettext_noop(
+                "%(number)s links are not underlined, the first of them “%(text)s”, and not everyone "
+                "can tell a link by its colour alone. Underline them."
             ),
+            number=len(plain),
+            text=excerpt(plain[0].text),
             key="",
             weight=len(plain),
             place=mail.place_of(plain[0]),
@@ -192,14 +185,12 @@ def check_dark_backgrounds(mail: ParsedMail) -> Iterator[MailFinding]:
     for background, run in backgrounds.items():
         yield finding(
             "bright-ground",
-            Phrase(
-                gettext_noop(
-                    "“%(text)s” turns light in dark mode, but its background %(background)s does not "
-                    "turn dark. Give every background a rule for dark mode."
-                ),
-                text=excerpt(run.text),
-                background=background,
+            gettext_noop(
+                "“%(text)s” turns light in dark mode, but its background %(background)s does not "
+                "turn dark. Give every background a rule for dark mode."
             ),
+            text=excerpt(run.text),
+            background=background,
             key=background,
             place=mail.place_of(run.node, run.text),
         )

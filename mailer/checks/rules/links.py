@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from editions.checks.links import is_vague_link_text
 from editions.markdown.links import find_link_fault, uses_link_shortener
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, excerpt, finding
 
@@ -64,13 +64,11 @@ def check_targets(mail: ParsedMail) -> Iterator[MailFinding]:
         if not source.startswith(("https://", "http://", "data:", "@@")):
             yield finding(
                 "relative-picture",
-                Phrase(
-                    gettext_noop(
-                        "the picture %(source)s does not have a full web address, so readers would not see "
-                        "it. Start the address with https://."
-                    ),
-                    source=repr(source),
+                gettext_noop(
+                    "the picture %(source)s does not have a full web address, so readers would not see "
+                    "it. Start the address with https://."
                 ),
+                source=repr(source),
                 place=mail.place_of(picture),
             )
 
@@ -82,27 +80,22 @@ def _check_anchor(
     if name not in anchors:
         yield finding(
             "dead-anchor",
-            Phrase(
-                gettext_noop(
-                    "the link “%(words)s” points to #%(name)s, which is not in the email. Give the place "
-                    "that id."
-                ),
-                words=words,
-                name=name,
+            gettext_noop(
+                "the link “%(words)s” points to #%(name)s, which is not in the email. Give the place that id."
             ),
+            words=words,
+            name=name,
             place=mail.place_of(link),
         )
     elif name not in named and f'name="{name}"' not in mail.outlook_comments:
         yield finding(
             "anchor-without-name",
-            Phrase(
-                gettext_noop(
-                    "the link “%(words)s” points to #%(name)s, which Outlook can only find by name. Put "
-                    '<a name="%(name)s"></a> there.'
-                ),
-                words=words,
-                name=name,
+            gettext_noop(
+                "the link “%(words)s” points to #%(name)s, which Outlook can only find by name. Put "
+                '<a name="%(name)s"></a> there.'
             ),
+            words=words,
+            name=name,
         )
 
 
@@ -113,11 +106,9 @@ def _check_address(mail: ParsedMail, link: Node, target: str) -> Iterator[MailFi
     if fault := find_link_fault(target):
         yield finding(
             fault.code,
-            Phrase(
-                gettext_noop("under the words “%(words)s”: %(reason)s"),
-                words=words,
-                reason=fault.reason,
-            ),
+            gettext_noop("under the words “%(words)s”: %(reason)s"),
+            words=words,
+            reason=fault.reason,
             place=place,
         )
     elif uses_link_shortener(target):
@@ -148,26 +139,22 @@ def check_tracking_parameters(mail: ParsedMail) -> Iterator[MailFinding]:
         if "&amp;" in target:
             yield finding(
                 "escaped-twice",
-                Phrase(
-                    gettext_noop(
-                        "the link %(target)s contains &amp;, which has been escaped twice. Escape it once."
-                    ),
-                    target=excerpt(target, 70),
+                gettext_noop(
+                    "the link %(target)s contains &amp;, which has been escaped twice. Escape it once."
                 ),
+                target=excerpt(target, 70),
                 place=mail.place_of(link),
             )
         tags = _list_utm_parameters(target)
         if tags and (target.lower().startswith("mailto:") or _is_personal(mail, target)):
             yield finding(
                 "tagged-personal-link",
-                Phrase(
-                    gettext_noop(
-                        "the link “%(text)s” is personal to the reader and has %(parameter)s. Remove the "
-                        "tracking parameter."
-                    ),
-                    text=excerpt(link.text),
-                    parameter=tags[0].partition("=")[0],
+                gettext_noop(
+                    "the link “%(text)s” is personal to the reader and has %(parameter)s. Remove the "
+                    "tracking parameter."
                 ),
+                text=excerpt(link.text),
+                parameter=tags[0].partition("=")[0],
                 place=mail.place_of(link),
             )
         elif host := _host(target):

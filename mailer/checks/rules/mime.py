@@ -39,14 +39,12 @@ def check_headers(mail: ParsedMail) -> Iterator[MailFinding]:
     if longest > _MAX_LINE:
         yield finding(
             "long-line",
-            Phrase(
-                gettext_noop(
-                    "a line of the message has %(longest)s bytes, more than the %(most)s that SMTP "
-                    "allows, and servers break it. Encode the part as quoted-printable or base64."
-                ),
-                longest=f"{longest:,}",
-                most=_MAX_LINE,
+            gettext_noop(
+                "a line of the message has %(longest)s bytes, more than the %(most)s that SMTP "
+                "allows, and servers break it. Encode the part as quoted-printable or base64."
             ),
+            longest=f"{longest:,}",
+            most=_MAX_LINE,
             key="",
             weight=longest,
         )
@@ -120,14 +118,12 @@ def _check_identity(headers: dict[str, str], names: list[str]) -> Iterator[MailF
     if identity and sender and not _are_related(identity[1].lower(), sender):
         yield finding(
             "foreign-message-id",
-            Phrase(
-                gettext_noop(
-                    "the Message-ID belongs to %(domain)s and the sender to %(sender)s, as in forged "
-                    "email. Use the sender’s domain for both."
-                ),
-                domain=identity[1],
-                sender=sender,
+            gettext_noop(
+                "the Message-ID belongs to %(domain)s and the sender to %(sender)s, as in forged "
+                "email. Use the sender’s domain for both."
             ),
+            domain=identity[1],
+            sender=sender,
         )
 
 

@@ -61,14 +61,12 @@ def check_sizes(mail: ParsedMail) -> Iterator[MailFinding]:
         if not width.isdecimal() or not 0 < int(width) <= _MAX_WIDTH:
             yield finding(
                 "picture-width",
-                Phrase(
-                    gettext_noop(
-                        "the picture %(name)s has the width %(width)s, but Outlook needs whole pixels, no "
-                        "wider than the email. Set width in the template."
-                    ),
-                    name=name,
-                    width=repr(width),
+                gettext_noop(
+                    "the picture %(name)s has the width %(width)s, but Outlook needs whole pixels, no "
+                    "wider than the email. Set width in the template."
                 ),
+                name=name,
+                width=repr(width),
                 place=mail.place_of(picture),
             )
             continue
@@ -82,14 +80,12 @@ def _check_height(mail: ParsedMail, picture: Node, name: str, height: str | None
     if not height.isdecimal() or (_is_fluid(picture) and not _has_auto_height(picture)):
         yield finding(
             "picture-height",
-            Phrase(
-                gettext_noop(
-                    "the picture %(name)s has the height %(height)s and a flexible width, so phones "
-                    "distort it. Set height:auto in its style, or remove the attribute."
-                ),
-                name=name,
-                height=repr(height),
+            gettext_noop(
+                "the picture %(name)s has the height %(height)s and a flexible width, so phones "
+                "distort it. Set height:auto in its style, or remove the attribute."
             ),
+            name=name,
+            height=repr(height),
             place=mail.place_of(picture),
         )
 
@@ -161,11 +157,9 @@ def check_formats(mail: ParsedMail) -> Iterator[MailFinding]:
         if scheme == "data" or (ending not in _FORMATS and "." in _name(source)):
             yield finding(
                 "picture-format",
-                Phrase(
-                    gettext_noop("%(source)s: %(what)s. Use JPEG, PNG or GIF."),
-                    source=excerpt(source, 60),
-                    what=what,
-                ),
+                gettext_noop("%(source)s: %(what)s. Use JPEG, PNG or GIF."),
+                source=excerpt(source, 60),
+                what=what,
                 place=mail.place_of(picture),
             )
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, excerpt, finding
 from mailer.checks.mail.stylesheet import StyleRule
@@ -39,14 +39,12 @@ def check_title(mail: ParsedMail) -> Iterator[MailFinding]:
         if title and label != title:
             yield finding(
                 "title-differs",
-                Phrase(
-                    gettext_noop(
-                        "the title is “%(title)s” in the head and “%(label)s” in the label that screen "
-                        "readers announce. Set both with mj-title."
-                    ),
-                    title=excerpt(title),
-                    label=excerpt(label),
+                gettext_noop(
+                    "the title is “%(title)s” in the head and “%(label)s” in the label that screen "
+                    "readers announce. Set both with mj-title."
                 ),
+                title=excerpt(title),
+                label=excerpt(label),
             )
 
 
@@ -63,14 +61,12 @@ def check_tables(mail: ParsedMail) -> Iterator[MailFinding]:
         number = len(silent) + len(hidden)
         yield finding(
             "layout-table",
-            Phrase(
-                gettext_noop(
-                    "screen readers announce %(number)s layout tables as data tables, the first of them "
-                    '%(what)s. Give each role="presentation".'
-                ),
-                number=number,
-                what=what,
+            gettext_noop(
+                "screen readers announce %(number)s layout tables as data tables, the first of them "
+                '%(what)s. Give each role="presentation".'
             ),
+            number=number,
+            what=what,
             key="",
             weight=number,
             place=mail.place_of(silent[0]) if silent else None,
@@ -80,24 +76,18 @@ def check_tables(mail: ParsedMail) -> Iterator[MailFinding]:
         if heads and table.get("role") in _LAYOUT_ROLES:
             yield finding(
                 "data-table",
-                Phrase(
-                    gettext_noop(
-                        "the table “%(text)s” contains data but is marked as layout. Remove its role."
-                    ),
-                    text=excerpt(table.text),
-                ),
+                gettext_noop("the table “%(text)s” contains data but is marked as layout. Remove its role."),
+                text=excerpt(table.text),
                 place=mail.place_of(table),
             )
         elif any(head.get("scope") not in {"col", "row", "colgroup", "rowgroup"} for head in heads):
             yield finding(
                 "data-table",
-                Phrase(
-                    gettext_noop(
-                        'a header cell of the table “%(text)s” has no scope. Give each <th> scope="col" or '
-                        'scope="row".'
-                    ),
-                    text=excerpt(table.text),
+                gettext_noop(
+                    'a header cell of the table “%(text)s” has no scope. Give each <th> scope="col" or '
+                    'scope="row".'
                 ),
+                text=excerpt(table.text),
                 place=mail.place_of(table),
             )
 
@@ -120,13 +110,11 @@ def check_headings(mail: ParsedMail) -> Iterator[MailFinding]:
     if levels.count(1) != 1:
         yield finding(
             "one-heading",
-            Phrase(
-                gettext_noop(
-                    "the email has %(number)s level 1 headings, and people using screen readers start "
-                    "from a single one. Make the title of the email the only <h1>."
-                ),
-                number=levels.count(1),
+            gettext_noop(
+                "the email has %(number)s level 1 headings, and people using screen readers start "
+                "from a single one. Make the title of the email the only <h1>."
             ),
+            number=levels.count(1),
         )
     for before, after, heading in zip(levels, levels[1:], headings[1:], strict=False):
         if after > before + 1:
@@ -169,13 +157,11 @@ def check_doctype(mail: ParsedMail) -> Iterator[MailFinding]:
     if not mail.source.html.startswith(_DOCTYPE):
         yield finding(
             "no-doctype",
-            Phrase(
-                gettext_noop(
-                    "the HTML does not start with %(doctype)s, so email programs use outdated layout "
-                    "rules. Remove anything above it in the template."
-                ),
-                doctype=_DOCTYPE,
+            gettext_noop(
+                "the HTML does not start with %(doctype)s, so email programs use outdated layout "
+                "rules. Remove anything above it in the template."
             ),
+            doctype=_DOCTYPE,
         )
 
 
@@ -186,11 +172,9 @@ def check_meta_tags(mail: ParsedMail) -> Iterator[MailFinding]:
         if name not in metas:
             yield finding(
                 "missing-meta",
-                Phrase(
-                    gettext_noop('<meta name="%(name)s"> is missing: %(why)s. Add it to the head.'),
-                    name=name,
-                    why=why,
-                ),
+                gettext_noop('<meta name="%(name)s"> is missing: %(why)s. Add it to the head.'),
+                name=name,
+                why=why,
             )
     charsets = [node.get("charset") or node.get("content") or "" for node in mail.find_all("meta")]
     if not any("utf-8" in value.lower() for value in charsets):
@@ -221,14 +205,12 @@ def check_style_sizes(mail: ParsedMail) -> Iterator[MailFinding]:
         if size > _MAX_SHEET_BYTES:
             yield finding(
                 "large-sheet",
-                Phrase(
-                    gettext_noop(
-                        "a <style> block has %(size)s bytes, and Gmail drops any block above %(most)s. Split "
-                        "it in two."
-                    ),
-                    size=f"{size:,}",
-                    most=f"{_MAX_SHEET_BYTES:,}",
+                gettext_noop(
+                    "a <style> block has %(size)s bytes, and Gmail drops any block above %(most)s. Split "
+                    "it in two."
                 ),
+                size=f"{size:,}",
+                most=f"{_MAX_SHEET_BYTES:,}",
                 key="",
                 weight=size,
             )
@@ -249,13 +231,11 @@ def check_dark_rules(mail: ParsedMail) -> Iterator[MailFinding]:
     if weak:
         yield finding(
             "weak-dark-rule",
-            Phrase(
-                gettext_noop(
-                    "%(names)s in a rule for dark mode lacks !important, so the style on the element "
-                    "overrides it. Add !important."
-                ),
-                names=", ".join(weak),
+            gettext_noop(
+                "%(names)s in a rule for dark mode lacks !important, so the style on the element "
+                "overrides it. Add !important."
             ),
+            names=", ".join(weak),
         )
     misspelt = {
         part.written
@@ -269,12 +249,10 @@ def check_dark_rules(mail: ParsedMail) -> Iterator[MailFinding]:
     if misspelt:
         yield finding(
             "important-spelling",
-            Phrase(
-                gettext_noop(
-                    "“%(text)s” is ignored by some programs. Write a space, then !important in lower case."
-                ),
-                text=min(misspelt),
+            gettext_noop(
+                "“%(text)s” is ignored by some programs. Write a space, then !important in lower case."
             ),
+            text=min(misspelt),
         )
 
 

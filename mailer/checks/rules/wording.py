@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from editions.markdown.writing_systems import mark_languages_in_text
 from locales.languages import canonical_language, language_name
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 from mailer.checks.mail.parsed_mail import MailFinding, ParsedMail, TextRun, excerpt, finding
 from mailer.rendering.body.fragments import DELIMITER, TAG_PATTERN, MergeTag
 from mailer.rendering.themes.theme import Theme
@@ -29,49 +29,41 @@ def check_language(mail: ParsedMail) -> Iterator[MailFinding]:
         if not language:
             yield finding(
                 "no-language",
-                Phrase(
-                    gettext_noop(
-                        "<%(tag)s> has no lang, which screen readers need to choose their voice. Set lang on "
-                        "<mjml> in the template."
-                    ),
-                    tag=node.tag,
+                gettext_noop(
+                    "<%(tag)s> has no lang, which screen readers need to choose their voice. Set lang on "
+                    "<mjml> in the template."
                 ),
+                tag=node.tag,
             )
         elif canonical_language(language) is None:
             yield finding(
                 "bad-language",
-                Phrase(
-                    gettext_noop(
-                        '<%(tag)s lang="%(language)s"> has an unknown language tag. Use a tag such as en or '
-                        "zh-Hans."
-                    ),
-                    tag=node.tag,
-                    language=language,
+                gettext_noop(
+                    '<%(tag)s lang="%(language)s"> has an unknown language tag. Use a tag such as en or '
+                    "zh-Hans."
                 ),
+                tag=node.tag,
+                language=language,
             )
         if not direction:
             yield finding(
                 "no-direction",
-                Phrase(
-                    gettext_noop(
-                        "<%(tag)s> has no dir, so right-to-left text would start on the wrong side. Set dir "
-                        "on <mjml> in the template."
-                    ),
-                    tag=node.tag,
+                gettext_noop(
+                    "<%(tag)s> has no dir, so right-to-left text would start on the wrong side. Set dir "
+                    "on <mjml> in the template."
                 ),
+                tag=node.tag,
             )
         elif direction != mail.source.direction:
             yield finding(
                 "wrong-direction",
-                Phrase(
-                    gettext_noop(
-                        '<%(tag)s dir="%(direction)s"> does not match the language of the email, which runs '
-                        "%(wanted)s. Set dir to page.direction in the template."
-                    ),
-                    tag=node.tag,
-                    direction=direction,
-                    wanted=mail.source.direction,
+                gettext_noop(
+                    '<%(tag)s dir="%(direction)s"> does not match the language of the email, which runs '
+                    "%(wanted)s. Set dir to page.direction in the template."
                 ),
+                tag=node.tag,
+                direction=direction,
+                wanted=mail.source.direction,
             )
 
 
@@ -135,15 +127,13 @@ def check_fonts(mail: ParsedMail) -> Iterator[MailFinding]:
     for family, run in lacking.items():
         yield finding(
             "no-east-asian-font",
-            Phrase(
-                gettext_noop(
-                    "“%(text)s” is set in %(font)s, which does not contain these characters, so each "
-                    "email program substitutes another font. List one such as PingFang SC or Microsoft "
-                    "YaHei before the last."
-                ),
-                text=excerpt(run.text, 20),
-                font=family or gettext_noop("no font"),
+            gettext_noop(
+                "“%(text)s” is set in %(font)s, which does not contain these characters, so each "
+                "email program substitutes another font. List one such as PingFang SC or Microsoft "
+                "YaHei before the last."
             ),
+            text=excerpt(run.text, 20),
+            font=family or gettext_noop("no font"),
             place=mail.place_of(run.node, run.text),
         )
     yield from _check_web_fonts(mail)
@@ -158,13 +148,11 @@ def _check_web_fonts(mail: ParsedMail) -> Iterator[MailFinding]:
         if first in faces:
             yield finding(
                 "web-font-first",
-                Phrase(
-                    gettext_noop(
-                        "the font stack %(family)s starts with a web font, so Outlook on Windows uses Times "
-                        "instead of the whole list. Use the web font only inside @media."
-                    ),
-                    family=family,
+                gettext_noop(
+                    "the font stack %(family)s starts with a web font, so Outlook on Windows uses Times "
+                    "instead of the whole list. Use the web font only inside @media."
                 ),
+                family=family,
             )
 
 
@@ -231,14 +219,12 @@ def check_unprocessed_markup(mail: ParsedMail) -> Iterator[MailFinding]:
                     continue
                 yield finding(
                     code,
-                    Phrase(
-                        gettext_noop(
-                            "the %(part)s part contains %(what)s: “%(start)s”. Fix the template or the text."
-                        ),
-                        part=part,
-                        what=what,
-                        start=_around(content, left.start()),
+                    gettext_noop(
+                        "the %(part)s part contains %(what)s: “%(start)s”. Fix the template or the text."
                     ),
+                    part=part,
+                    what=what,
+                    start=_around(content, left.start()),
                     key=f"{part} {left[0]}",
                     place=mail.place_in(left[0], left.start(), markup=part == "HTML"),
                 )
@@ -254,14 +240,11 @@ def _check_merge_tags(part: str, content: str) -> Iterator[MailFinding]:
         where = _around(unfilled, unfilled.index(DELIMITER))
         yield finding(
             "unknown-hole",
-            Phrase(
-                gettext_noop(
-                    "the %(part)s part contains an unknown merge tag: “%(where)s”. Use a field of "
-                    "page.merge_tag."
-                ),
-                part=part,
-                where=where,
+            gettext_noop(
+                "the %(part)s part contains an unknown merge tag: “%(where)s”. Use a field of page.merge_tag."
             ),
+            part=part,
+            where=where,
             key=f"{part} {where}",
         )
 

@@ -310,7 +310,11 @@ class _FragmentParser:
         return group_fragments(self.parts[0])
 
     def _error(self, message: str) -> TemplateError:
-        return TemplateError(Phrase(AFTER_PLACE, place=self.what, words=message))
+        return TemplateError(
+            AFTER_PLACE,
+            place=self.what,
+            words=message,
+        )
 
 
 def group_fragments(parts: Sequence[str | MergeTag | StoryCount | Fragment[str]]) -> Parts[str]:

@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import templates
 from editions.cache import FileStamp, stamp_file
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import FragmentKind, mark_begin, mark_begin_text, mark_end, mark_end_text
 from mailer.rendering.pipeline.mjml import mark_origin
@@ -148,11 +148,9 @@ class _TemplateLoader(BaseLoader):
             source = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise TemplateError(
-                Phrase(
-                    gettext_noop("%(path)s: cannot be read: %(error)s. Save it as UTF-8 and try again."),
-                    path=path,
-                    error=error,
-                )
+                gettext_noop("%(path)s: cannot be read: %(error)s. Save it as UTF-8 and try again."),
+                path=path,
+                error=error,
             ) from error
         return source, path, lambda: _find_file(places) == found
 
@@ -246,15 +244,17 @@ def render_template(environment: ImmutableSandboxedEnvironment, name: str, **con
         raise TemplateError(f"{error.name}:{error.lineno}: {(error.message or '').rstrip('.')}.") from error
     except TemplateNotFound as error:
         missing = gettext_noop("%(missing)s: template not found. %(name)s needs it.")
-        raise TemplateError(Phrase(missing, missing=error.name, name=name)) from error
+        raise TemplateError(
+            missing,
+            missing=error.name,
+            name=name,
+        ) from error
     except SyntaxError as error:  # of the Python that Jinja generates: statements nest only twenty deep
         raise TemplateError(f"{error.filename or name}: {error.msg}.") from error
     except RecursionError as error:
         raise TemplateError(
-            Phrase(
-                gettext_noop("%(place)s: the template calls or includes itself, or is nested too deep."),
-                place=_locate(error, name),
-            )
+            gettext_noop("%(place)s: the template calls or includes itself, or is nested too deep."),
+            place=_locate(error, name),
         ) from error
     except (MemoryError, TemplateError):
         raise
@@ -262,14 +262,12 @@ def render_template(environment: ImmutableSandboxedEnvironment, name: str, **con
         raise TemplateError(f"{_locate(error, name)}: {str(error).rstrip('.')}.") from error
     if length > MAX_OUTPUT_BYTES:
         raise TemplateError(
-            Phrase(
-                gettext_noop(
-                    "%(name)s: the output is %(size)s bytes, and an email has about a hundred thousand. Look "
-                    "for a loop over too many items, or text that is repeated many times."
-                ),
-                name=name,
-                size=f"{length:,}",
-            )
+            gettext_noop(
+                "%(name)s: the output is %(size)s bytes, and an email has about a hundred thousand. Look "
+                "for a loop over too many items, or text that is repeated many times."
+            ),
+            name=name,
+            size=f"{length:,}",
         )
     return rendered
 

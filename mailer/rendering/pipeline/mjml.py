@@ -193,18 +193,20 @@ def convert_mjml(mjml: str, *, template: str, marks_head: bool = False) -> str:
         html: str = mjml2html(_mark_head(plain) if marks_head else plain, fonts={})
     except ValueError as error:
         rejected = gettext_noop("%(template)s: the renderer rejects this MJML: %(error)s.")
-        raise MjmlError(Phrase(rejected, template=template, error=error)) from error
+        raise MjmlError(
+            rejected,
+            template=template,
+            error=error,
+        ) from error
     left = re.search(r"<(mj-[\w-]+)", html)
     if left:
         raise MjmlError(
-            Phrase(
-                gettext_noop(
-                    "%(template)s: <%(name)s> was left in the HTML. email/components.toml lists the "
-                    "components you can use."
-                ),
-                template=template,
-                name=left[1],
-            )
+            gettext_noop(
+                "%(template)s: <%(name)s> was left in the HTML. email/components.toml lists the "
+                "components you can use."
+            ),
+            template=template,
+            name=left[1],
         )
     return _wrap_in_main(html)
 

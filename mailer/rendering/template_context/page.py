@@ -291,7 +291,11 @@ def refuse_reserved_marks(page: Page | tuple[SectionView, ...]) -> None:
                 words = Phrase(message, text=text[start : start + 60], sign=sign)
                 advice = Phrase(gettext_noop("Write it in another way."))
                 told = join_sentences([words, advice])
-                raise TemplateError(Phrase(AFTER_PLACE, place=place, words=told))
+                raise TemplateError(
+                    AFTER_PLACE,
+                    place=place,
+                    words=told,
+                )
 
 
 def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 from mailer.atomic_write import locked_folder, write_atomically
 from mailer.errors import TemplateError
 from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, ColourPair, Palette, Theme, measure_contrast
@@ -200,10 +200,8 @@ def find_theme_file(root: Path, theme: str) -> Path:
 def _check(root: Path, theme: str, sector: str, colours: ColourPair) -> None:
     if wrong := [colour for colour in colours if not _COLOUR.fullmatch(colour)]:
         raise ColourError(
-            Phrase(
-                gettext_noop("%(text)s is not a colour. Write # and six digits or letters, such as #0b6a8f."),
-                text=repr(wrong[0]),
-            )
+            gettext_noop("%(text)s is not a colour. Write # and six digits or letters, such as #0b6a8f."),
+            text=repr(wrong[0]),
         )
     folder = root / "templates"
     found = load_theme(theme, folder if folder.is_dir() else None)

@@ -68,17 +68,18 @@ def read_toml(name: str, overrides: Path | None) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     found = [path for folder in reversed(template_folders(overrides)) if (path := folder / name).is_file()]
     if not found:
-        raise TemplateError(Phrase(gettext_noop("%(name)s: not found among the templates."), name=name))
+        raise TemplateError(
+            gettext_noop("%(name)s: not found among the templates."),
+            name=name,
+        )
     for path in found:
         try:
             merged = _merge(merged, _parse_toml(path.read_text(encoding="utf-8")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise TemplateError(
-                Phrase(
-                    gettext_noop("%(path)s: not valid TOML: %(error)s. Fix the line and try again."),
-                    path=path,
-                    error=error,
-                )
+                gettext_noop("%(path)s: not valid TOML: %(error)s. Fix the line and try again."),
+                path=path,
+                error=error,
             ) from error
     return merged
 

@@ -185,28 +185,24 @@ def check_version(values: Mapping[str, Any], file: str) -> int:
     version = values.get(VERSION_KEY, _UNVERSIONED)
     if type(version) is not int or version < 1:
         raise TemplateError(
-            Phrase(
-                gettext_noop(
-                    "%(file)s: invalid value %(value)s. Write the number of the version that the theme was "
-                    "written for: %(key)s = %(version)s."
-                ),
-                file=f"{file}: {VERSION_KEY}",
-                value=repr(version),
-                key=VERSION_KEY,
-                version=TEMPLATE_VERSION,
-            )
+            gettext_noop(
+                "%(file)s: invalid value %(value)s. Write the number of the version that the theme was "
+                "written for: %(key)s = %(version)s."
+            ),
+            file=f"{file}: {VERSION_KEY}",
+            value=repr(version),
+            key=VERSION_KEY,
+            version=TEMPLATE_VERSION,
         )
     if version > TEMPLATE_VERSION:
         raise TemplateError(
-            Phrase(
-                gettext_noop(
-                    "%(file)s is of version %(version)s of the templates, and this program has version "
-                    "%(current)s. Update the program, or use the theme as it was before."
-                ),
-                file=file,
-                version=version,
-                current=TEMPLATE_VERSION,
-            )
+            gettext_noop(
+                "%(file)s is of version %(version)s of the templates, and this program has version "
+                "%(current)s. Update the program, or use the theme as it was before."
+            ),
+            file=file,
+            version=version,
+            current=TEMPLATE_VERSION,
         )
     return version
 
@@ -257,14 +253,12 @@ def check_digest_support(template: str, overrides: Path | None, phrases: Phrases
         )
     if not phrases.read_story:
         raise TemplateError(
-            Phrase(
-                gettext_noop(
-                    "templates/email/words/%(language)s.toml has no `read_story`, which a digest needs: the "
-                    "words of the link from a card to the story, in English “Read the story”. Add the line "
-                    '`read_story = "…"`.'
-                ),
-                language=phrases.language,
-            )
+            gettext_noop(
+                "templates/email/words/%(language)s.toml has no `read_story`, which a digest needs: the "
+                "words of the link from a card to the story, in English “Read the story”. Add the line "
+                '`read_story = "…"`.'
+            ),
+            language=phrases.language,
         )
 
 
@@ -306,11 +300,9 @@ def load_theme(name: str, overrides: Path | None = None) -> Theme:
     known = theme_names(overrides)
     if not _NAME.fullmatch(name) or name not in known:
         raise TemplateError(
-            Phrase(
-                gettext_noop("%(name)s: no such template. Set one of these in edition.md: %(known)s."),
-                name=name,
-                known=", ".join(known),
-            )
+            gettext_noop("%(name)s: no such template. Set one of these in edition.md: %(known)s."),
+            name=name,
+            known=", ".join(known),
         )
     file = f"email/{name}.toml"
     try:

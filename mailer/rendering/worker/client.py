@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import gettext_noop
 from mailer.errors import MailerError, MjmlError, TemplateError
 from mailer.rendering.template_context.page import RenderedPage
 from mailer.rendering.worker.process import (
@@ -134,15 +134,13 @@ class RenderWorker:
                 return self._request(pickled, readable)
             except NotStartedError as error:
                 raise MailerError(
-                    Phrase(
-                        gettext_noop(
-                            "%(program)s: the render process cannot be started: %(error)s. Check that the "
-                            "machine has free memory; if it has, parts of the program are missing: install "
-                            "it again."
-                        ),
-                        program=find_python(),
-                        error=error,
-                    )
+                    gettext_noop(
+                        "%(program)s: the render process cannot be started: %(error)s. Check that the "
+                        "machine has free memory; if it has, parts of the program are missing: install "
+                        "it again."
+                    ),
+                    program=find_python(),
+                    error=error,
                 ) from error
 
     def _request(self, pickled: bytes, readable: Path | None) -> RenderedPage:

@@ -125,15 +125,15 @@ class RenderProcess:
                 template = texts[0]
         except TimeoutError:
             raise TemplateError(
-                Phrase(
-                    AFTER_PLACE,
-                    place=template or _TEMPLATES,
-                    words=Phrase(_STOPPED, seconds=f"{limits.wall_seconds:g}"),
-                )
+                AFTER_PLACE,
+                place=template or _TEMPLATES,
+                words=Phrase(_STOPPED, seconds=f"{limits.wall_seconds:g}"),
             ) from None
         except ProtocolError as error:
             raise TemplateError(
-                Phrase(AFTER_PLACE, place=template or _TEMPLATES, words=Phrase(_INVALID_REPLY, error=error))
+                AFTER_PLACE,
+                place=template or _TEMPLATES,
+                words=Phrase(_INVALID_REPLY, error=error),
             ) from None
         except (ConnectionClosedError, OSError) as error:
             code = self._wait_for_exit()
@@ -207,14 +207,12 @@ def find_python() -> str:
     found = sys.executable or next((str(path) for path in candidates if path.is_file()), None)
     if found is None:
         raise MailerError(
-            Phrase(
-                gettext_noop(
-                    "There is no %(name)s in %(folder)s, and email is rendered in a separate Python process. "
-                    "Install Python there."
-                ),
-                name=name,
-                folder=sys.prefix,
-            )
+            gettext_noop(
+                "There is no %(name)s in %(folder)s, and email is rendered in a separate Python process. "
+                "Install Python there."
+            ),
+            name=name,
+            folder=sys.prefix,
         )
     return found
 
