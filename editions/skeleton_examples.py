@@ -156,13 +156,33 @@ def edition_example(slug: str, organisation: str, sectors: Sequence[str], today:
 def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator[Example]:
     shared: dict[str, Any] = {"sector": sectors[0]} if sectors else {}
     placed: dict[str, Any] = {"countries": list(countries[:2])} if countries else {}
+    yield _explained_story({**shared, **placed})
+    brief = {"title": "In brief", **shared, "kind": "list"}
     yield Example(
+        name=f"{STORIES_FOLDER}/020-in-brief.md",
+        schema=StoryHeader,
+        values=brief,
+        commented_out={},
+        body=LIST_BODY,
+    )
+    notice = {"title": "From the office", "kind": "notice", "everyone": "yes"}
+    yield Example(
+        name=f"{STORIES_FOLDER}/030-from-the-office.md",
+        schema=StoryHeader,
+        values=notice,
+        commented_out={},
+        body=NOTICE_BODY,
+    )
+
+
+def _explained_story(about: Mapping[str, Any]) -> Example:
+    """Return the example in which every key is explained, of a story ``about`` a sector and countries."""
+    return Example(
         name=f"{STORIES_FOLDER}/010-how-a-story-is-written.md",
         schema=StoryHeader,
         values={
             "title": "How a story is written",
-            **shared,
-            **placed,
+            **about,
             "kind": "story",
             "image": {
                 "file": IMAGE_NAME,
@@ -205,22 +225,6 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
         },
         body=STORY_BODY,
         translation=(StoryTranslation, STORY_VALUES_ZH, STORY_BODY_ZH),
-    )
-    brief = {"title": "In brief", **shared, "kind": "list"}
-    yield Example(
-        name=f"{STORIES_FOLDER}/020-in-brief.md",
-        schema=StoryHeader,
-        values=brief,
-        commented_out={},
-        body=LIST_BODY,
-    )
-    notice = {"title": "From the office", "kind": "notice", "everyone": "yes"}
-    yield Example(
-        name=f"{STORIES_FOLDER}/030-from-the-office.md",
-        schema=StoryHeader,
-        values=notice,
-        commented_out={},
-        body=NOTICE_BODY,
     )
 
 

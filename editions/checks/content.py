@@ -7,10 +7,11 @@ from functools import partial
 from editions.cache import BoundedCache
 from editions.checks.foreign_markup import check_foreign_markup, read_prose
 from editions.checks.inbox import check_inbox
-from editions.checks.links import TextLink, check_duplicate_link_texts, check_links, list_text_links
+from editions.checks.links import check_duplicate_link_texts, check_links, list_text_links
 from editions.checks.registry import check_disabled_reasons
 from editions.errors import Problem
 from editions.images.edition_images import image_paths
+from editions.markdown.renderer import TextLink
 from editions.source.document import AnyDocument, make_error, make_warning
 from editions.source.folder import STORIES_FOLDER
 from editions.source.yaml_parser import YamlValue

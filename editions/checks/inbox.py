@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from pathlib import Path
 
 from editions.errors import Problem
@@ -16,6 +17,7 @@ from locales.languages import canonical_language
 from locales.phrase import gettext_noop
 
 
+@lru_cache(maxsize=4096)
 def make_comparable(text: str) -> str:
     """Return ``text`` for comparison: without capitals and without punctuation around it."""
     return unicodedata.normalize("NFKC", text).casefold().strip(" .,:;!?…»›>→()[]。！？：、")

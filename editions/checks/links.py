@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from editions.checks.inbox import make_comparable
 from editions.errors import Problem
 from editions.markdown.links import find_link_fault, uses_link_shortener
-from editions.markdown.renderer import BodyLink
+from editions.markdown.renderer import TextLink
 from editions.source.document import AnyDocument, make_warning
 from locales.phrase import gettext_noop
 
@@ -27,16 +26,6 @@ _VAGUE_LINK_TEXTS = frozenset(
 _BARE_URL = re.compile(r"(https?://|www\.)\S+", re.IGNORECASE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextLink:
-    """A link in a screen reader's list of links: its text, and the same normalised for comparison."""
-
-    text: str
-    normalised: str
-    url: str
-    line: int
-
-
 def check_links(document: AnyDocument) -> Iterator[Problem]:
     yield from _check_link_texts(document)
     for url, line in _list_addresses(document):
@@ -44,11 +33,12 @@ def check_links(document: AnyDocument) -> Iterator[Problem]:
 
 
 def _check_link_texts(document: AnyDocument) -> Iterator[Problem]:
-    for text, _, line in _list_link_texts(document):
+    for link in list_text_links(document):
+        text = link.text
         if is_vague_link_text(text):
             yield make_warning(
                 document,
-                line,
+                link.line,
                 "vague-link",
                 gettext_noop(
                     "“%(text)s” does not say where the link goes, and screen readers list links on their "
@@ -59,7 +49,7 @@ def _check_link_texts(document: AnyDocument) -> Iterator[Problem]:
         elif _BARE_URL.fullmatch(text):
             yield make_warning(
                 document,
-                line,
+                link.line,
                 "bare-link",
                 gettext_noop(
                     "screen readers read the address %(text)s out letter by letter. Write [text](%(text)s), "
@@ -97,14 +87,6 @@ def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
         )
 
 
-def list_text_links(document: AnyDocument) -> tuple[TextLink, ...]:
-    return tuple(
-        TextLink(text=text, normalised=make_comparable(text), url=url, line=line)
-        for text, url, line in _list_link_texts(document)
-        if text and url
-    )
-
-
 def check_duplicate_link_texts(
     found: Iterable[tuple[AnyDocument, Sequence[TextLink]]],
 ) -> Iterator[Problem]:
@@ -112,7 +94,10 @@ def check_duplicate_link_texts(
     seen: dict[tuple[str, str], tuple[TextLink, str]] = {}
     for document, links in found:
         for link in links:
-            first, where = seen.setdefault((document.language, link.normalised), (link, document.name))
+            if not (link.text and link.url):
+                continue
+            key = (document.language, make_comparable(link.text))
+            first, where = seen.setdefault(key, (link, document.name))
             if first.url != link.url:
                 yield make_warning(
                     document,
@@ -126,14 +111,15 @@ def check_duplicate_link_texts(
                 )
 
 
-def _list_link_texts(document: AnyDocument) -> list[tuple[str, str, int]]:
-    """Text, address and line of every link of a file, in its body and below it."""
+def list_text_links(document: AnyDocument) -> tuple[TextLink, ...]:
+    """Return every link of a file that has words, in its body and below it."""
     front_matter = document.front_matter
-    links = [(link.text, link.url, link.line) for link in _list_body_links(document)]
+    links = [*_list_body_links(document)]
     for key_path in (*front_matter.item_paths("read_more"), ("button",), ("video",)):
         if what := front_matter.text(*key_path, "what"):
-            links.append((what, front_matter.text(*key_path, "url"), front_matter.line_of(*key_path, "what")))
-    return links
+            line = front_matter.line_of(*key_path, "what")
+            links.append(TextLink(text=what, url=front_matter.text(*key_path, "url"), line=line))
+    return tuple(links)
 
 
 def _list_addresses(document: AnyDocument) -> list[tuple[str, int]]:
@@ -147,7 +133,7 @@ def _list_addresses(document: AnyDocument) -> list[tuple[str, int]]:
     return addresses
 
 
-def _list_body_links(document: AnyDocument) -> Iterator[BodyLink]:
+def _list_body_links(document: AnyDocument) -> Iterator[TextLink]:
     for rendered in (document.body, *document.introductions.values()):
         yield from rendered.links
 

@@ -68,8 +68,8 @@ LETTER_HEADING_LEVEL = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class BodyLink:
-    """A link in a body: its text, its address, and its line in the file."""
+class TextLink:
+    """A link in a file: its text, its address, and its line."""
 
     text: str
     url: str
@@ -87,7 +87,7 @@ class RenderedMarkdown:
     html: str
     text: str
     word_count: int
-    links: tuple[BodyLink, ...]
+    links: tuple[TextLink, ...]
     problems: tuple[Problem, ...]
     has_wide_table: bool = False
 
@@ -152,7 +152,7 @@ class _TokenInspector:
 
     def __init__(self, path: str, line: int, heading: int) -> None:
         self.path, self.line, self.heading = path, line, heading
-        self.links: list[BodyLink] = []
+        self.links: list[TextLink] = []
         self.problems: list[Problem] = []
         self._level = 1
 
@@ -267,7 +267,7 @@ class _TokenInspector:
                     url=url,
                 ),
             )
-        self.links.append(BodyLink(text=text, url=url, line=line))
+        self.links.append(TextLink(text=text, url=url, line=line))
 
     def _refuse_html(self, line: int, html: str) -> None:
         if any(problem.code == "raw-html" and problem.line == line for problem in self.problems[-3:]):

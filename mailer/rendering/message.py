@@ -32,12 +32,10 @@ from mailer.rendering.headers import (
     write_campaign_fields,
     write_header,
 )
-from mailer.rendering.mail_merge import Reader, check_url, format_greeting, message_id
+from mailer.rendering.mail_merge import Reader, check_url, format_greeting
 from mailer.settings import FeedbackSettings, SenderSettings, Settings
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
-
-__all__ = ["MessageBuilder", "build_message", "message_id", "names_survive_folding"]
 
 _MAX_VARIANTS = 128
 """Variants kept at a time, each some 1.3 times the size of its email: 16 MB for emails of 100 KB."""

@@ -141,23 +141,7 @@ class _Simplifier:
         omissions: OmissionLog,
         images: list[SourceImage],
     ) -> None:
-        root = package.parse_part(part)
-        if root is None:
-            package.reject(
-                "broken-document",
-                gettext_noop("%(part)s is missing. Open it in Word and save it again."),
-                part=part,
-            )
-        if sum(1 for _ in root.iter(qualified_name("w:p"), qualified_name("w:r"))) > _MAX_ELEMENTS:
-            package.reject(
-                "document-too-large",
-                gettext_noop(
-                    "its part %(part)s has more than %(most)s paragraphs and runs of text, too "
-                    "many for a newsletter. Import a shorter document."
-                ),
-                part=part,
-                most=f"{_MAX_ELEMENTS:,}",
-            )
+        root = _parse_document(package, part)
         self._root = root
         self._styles = styles
         self._omissions = omissions
@@ -404,6 +388,27 @@ class _Simplifier:
     def _drawing(self, drawing: etree._Element) -> None:
         boxed = self._drawings.replace(drawing)
         self._walk_all(boxed)
+
+
+def _parse_document(package: DocxPackage, part: str) -> etree._Element:
+    root = package.parse_part(part)
+    if root is None:
+        package.reject(
+            "broken-document",
+            gettext_noop("%(part)s is missing. Open it in Word and save it again."),
+            part=part,
+        )
+    if sum(1 for _ in root.iter(qualified_name("w:p"), qualified_name("w:r"))) > _MAX_ELEMENTS:
+        package.reject(
+            "document-too-large",
+            gettext_noop(
+                "its part %(part)s has more than %(most)s paragraphs and runs of text, too "
+                "many for a newsletter. Import a shorter document."
+            ),
+            part=part,
+            most=f"{_MAX_ELEMENTS:,}",
+        )
+    return root
 
 
 def _paragraph_properties(style: ParagraphStyle, properties: etree._Element | None) -> etree._Element:

@@ -392,10 +392,10 @@ class PageConverter:
     def _image(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
         linked = bool(style.format.href)
         found = self._pictures.find(element, self._styles.declarations(element), linked=linked)
-        if found.number is not None:
-            flow.add_image(found.number, style)
+        if isinstance(found, int):
+            flow.add_image(found, style)
         elif linked:
-            self._text(found.text or style.format.href, style, flow)
+            self._text(found or style.format.href, style, flow)
 
     def _button(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
         if style.format.href:

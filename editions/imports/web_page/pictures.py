@@ -5,7 +5,6 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -27,14 +26,6 @@ _LAZY_SOURCES = ("data-src", "data-lazy-src", "data-original")
 _SUFFIXES = {"jpeg": ".jpg", "svg+xml": ".svg"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class PagePicture:
-    """What became of a picture: its number, or the text that stands for it; neither when it is left out."""
-
-    number: int | None = None
-    text: str = ""
-
-
 class PictureFinder:
     """Finds the pictures of a page. ``folder`` is where the page is, ``images`` what was found."""
 
@@ -45,8 +36,9 @@ class PictureFinder:
         self._omissions = omissions
         self._numbers: dict[str, int] = {}
 
-    def find(self, element: etree._Element, said: Declarations, *, linked: bool) -> PagePicture:
-        """Return the picture of an ``<img>``; ``linked`` is whether a click on it leads anywhere."""
+    def find(self, element: etree._Element, said: Declarations, *, linked: bool) -> int | str:
+        """Return the number of the picture of an ``<img>``, or the text that stands for it, which is empty
+        for one that is left out. ``linked`` is whether a click on it leads anywhere."""
         alt = " ".join((element.get("alt") or "").split())
         source = next(
             (value.strip() for name in ("src", *_LAZY_SOURCES) if (value := element.get(name) or "").strip()),
@@ -58,17 +50,17 @@ class PictureFinder:
         sides = [side for side in (width, height) if side is not None]
         if not source or (sides and min(sides) <= _INVISIBLE):
             self._omissions.count(OmissionKind.pixel, alt)
-            return PagePicture()
+            return ""
         if len(sides) == 2 and max(sides) <= _SMALL:
             if not linked:
                 self._omissions.add(quote(gettext_noop("a small picture"), alt))
-            return PagePicture(text=alt if linked else "")
+            return alt if linked else ""
         image = self._read(source, alt)
         if image is None:
             self._log_missing(source, alt)
-            return PagePicture(text=alt if linked else "")
+            return alt if linked else ""
         self.images.append(image)
-        return PagePicture(number=len(self.images) - 1)
+        return len(self.images) - 1
 
     def _log_missing(self, source: str, alt: str) -> None:
         address = "" if source.startswith(("cid:", "data:")) else source
