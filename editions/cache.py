@@ -121,7 +121,6 @@ def stamp_file(path: Path | str) -> FileStamp:
 
 
 def stamp_from_stat(found: os.stat_result) -> FileStamp:
-    """Return the stamp from the system's description of a file."""
     return FileStamp(
         found.st_mode, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
     )

@@ -144,7 +144,6 @@ def _apply_changes(before: Mapping[str, YamlValue], changes: FieldChanges) -> di
 
 
 def _change_value(old: YamlValue, path: list[str], value: YamlValue, whole: str) -> YamlValue:
-    """Return ``old`` with ``value`` at the ``path`` inside it."""
     if not path:
         return value
     first, *others = path

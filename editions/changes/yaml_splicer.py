@@ -72,7 +72,6 @@ class MappingNode:
     is_block: bool
 
     def find(self, key: str) -> MappingEntry | None:
-        """Return the first entry of ``key``."""
         return next((entry for entry in self.entries if entry.key == key), None)
 
 
@@ -80,7 +79,6 @@ YamlNode: TypeAlias = "ScalarNode | SequenceNode | MappingNode"
 
 
 def find_line_start(text: str, place: int) -> int:
-    """Return where the line with ``place`` begins."""
     return max(text.rfind("\n", 0, place), text.rfind("\r", 0, place)) + 1
 
 
@@ -91,7 +89,6 @@ def find_line_end(text: str, place: int) -> int:
 
 
 def find_next_line(text: str, place: int) -> int:
-    """Return where the line after that with ``place`` begins."""
     found = _LINE_END.search(text, place)
     return found.end() if found else len(text)
 

@@ -129,7 +129,6 @@ _NOTE = re.compile(r" {0,3}\[\^(?P<name>[^\]\s\\^]+)\]:")
 
 
 def check_notes(document: AnyDocument) -> Iterator[Problem]:
-    """Yield all problems of the footnotes of one file."""
     if "[^" not in document.text:
         return
     lines = dict(enumerate(read_prose(document), start=1))

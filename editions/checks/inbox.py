@@ -31,7 +31,6 @@ _ADVERTISING = re.compile(r"[!！]{2,}|100\s?% (guaranteed|free)|act now|risk[- 
 
 
 def check_inbox(document: AnyDocument) -> Iterator[Problem]:
-    """Check what an inbox shows: the subject and the preheader, by their width."""
     subject, preheader = document.front_matter.text("subject"), document.front_matter.text("preheader")
     line = document.front_matter.line_of("subject")
     if (columns := display_width(subject)) > MAX_SUBJECT_WIDTH:

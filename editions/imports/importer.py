@@ -282,7 +282,6 @@ class _EditionWriter:
         self._write(EDITION_FILE, written)
 
     def _write_stories(self, sectors: Collection[str]) -> None:
-        """Write a file for each story, in order."""
         step = _NUMBER_STEP if len(self._content.stories) * _NUMBER_STEP <= _MAX_STORIES else 1
         taken: set[str] = set()
         for number, story in enumerate(self._content.stories, start=1):

@@ -41,7 +41,6 @@ class OfficeArchive:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The names of all parts."""
         return tuple(self._parts)
 
     def part_size(self, part: str) -> int:

@@ -181,7 +181,6 @@ class OmissionLog:
         self._possible = {}
 
     def set_place(self, place: str) -> None:
-        """Log what follows under ``place``."""
         self.place = place
         self._places.setdefault(place, None)
 

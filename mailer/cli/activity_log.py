@@ -30,7 +30,6 @@ _NOTE = "mailer.cli.activity_log"
 
 
 def find_user() -> str:
-    """Return the login name of who runs the command."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name

@@ -46,7 +46,6 @@ def launch_and_send(
 
 
 def approve_plan(context: CliContext, plan: Plan, name: str, *, as_json: bool) -> None:
-    """Approve a plan under a ``name``, and print the approval."""
     from mailer.campaigns.approvals.settlement import approve
 
     with context.open_database() as engine:

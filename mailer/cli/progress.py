@@ -156,7 +156,6 @@ class TerminalDemoOutput:
         self._steps = 0
 
     def step(self, title: str) -> None:
-        """Print the heading of the next step."""
         self._steps += 1
         click.echo()
         click.secho(f"{self._steps}  {title}", fg="cyan", bold=True)
@@ -171,5 +170,4 @@ class TerminalDemoOutput:
             click.echo(f"   {line}")
 
     def progress(self, title: str) -> AbstractContextManager[Callable[[Counts], None]]:
-        """Show a progress bar while a campaign runs."""
         return show_progress(f"   {title}")

@@ -84,7 +84,6 @@ class Reader(NamedTuple):
         return f"{self.base_url}/c/{self.click_token}"
 
     def archive_url(self, edition: str, language: str, digest: str = "") -> str:
-        """Return the address of an edition in the archive."""
         return archive_url(self.base_url, edition, language, digest)
 
 

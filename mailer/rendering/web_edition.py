@@ -142,7 +142,6 @@ def _encode(plain: object) -> bytes:
 
 
 def _to_plain(value: Any) -> Any:
-    """Return ``value`` as JSON has it."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, tuple):

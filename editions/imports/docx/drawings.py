@@ -199,14 +199,12 @@ def _to_fraction(written: str) -> float:
 
 
 def _add_link(image: etree._Element, identifier: str) -> None:
-    """Link ``image``, in the form mammoth understands."""
     properties = image.find(".//wp:docPr", NAMESPACES)
     if properties is not None:
         properties.append(new_element("a:hlinkClick", r_id=identifier))
 
 
 def _link_element(identifier: str, words: str) -> etree._Element:
-    """Return a link with the text ``words``."""
     link, run, text = new_element("w:hyperlink", r_id=identifier), new_element("w:r"), new_element("w:t")
     text.text = words
     run.append(text)

@@ -216,7 +216,6 @@ class Typography:
 
 
 def add_facts(paragraph: etree._Element, facts: list[str]) -> None:
-    """Write ``facts`` into ``paragraph``, after its properties."""
     for fact in facts:
         paragraph.insert(1, new_element("w:bookmarkStart", w_name=f"{FACT_BOOKMARK}{fact}"))
 

@@ -226,7 +226,6 @@ def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage
 
 
 def _take_images(block: etree._Element) -> list[int]:
-    """Remove the pictures of ``block``, and return their numbers."""
     numbers = []
     for image in list(block.iter("img")):
         numbers.append(int(image.get("src", "0")))

@@ -92,7 +92,6 @@ class _Head:
 
 
 def used_levels(blocks: Sequence[etree._Element]) -> Mapping[int, int]:
-    """Return how often each level of headings is used."""
     return Counter(int(str(block.tag)[1]) for block in blocks if _is_heading(block))
 
 

@@ -56,7 +56,6 @@ class TextFormat:
 
 
 def append_text(into: etree._Element, text: str, format: TextFormat) -> None:
-    """Add ``text`` in this format at the end of ``into``."""
     if not text:
         return
     tags = [
@@ -111,8 +110,6 @@ _MAX_TITLE_LENGTH = 120
 
 
 class TypeMeasure:
-    """Measures the text of one paragraph."""
-
     def __init__(self) -> None:
         self._sizes: Counter[float] = Counter()
         self._is_bold = True
@@ -122,7 +119,6 @@ class TypeMeasure:
         self._is_bold = self._is_bold and bold
 
     def write(self, block: etree._Element) -> None:
-        """Write what was measured into ``block``."""
         if self._sizes:
             block.set(_MEASURED, f"{self._sizes.most_common(1)[0][0]:.2f}:{self._sizes.total()}")
             if self._is_bold:

@@ -87,7 +87,6 @@ class FrameReader:
         return ""
 
     def log_drawing(self, shape: etree._Element) -> None:
-        """Log a shape without text."""
         self._omissions.add(quote(DRAWING, _read_alt(shape)))
 
     def _read_equation(self, root: etree._Element) -> str:

@@ -122,7 +122,6 @@ def rebuild_word_lists(root: etree._Element) -> None:
 
 
 def _take_mark(paragraph: etree._Element) -> str:
-    """Remove the mark of a list paragraph, and return it."""
     for part in paragraph.iter("span"):
         if _IGNORED.search(part.get("style") or ""):
             mark = "".join(map(str, part.itertext())).strip()

@@ -91,7 +91,6 @@ def print_test(context: CliContext, plan: Plan, test: ContentTest | None) -> Non
 
 
 def print_approval(workspace: Workspace, plan: Plan, approval: Approval | None) -> None:
-    """Print who approved ``plan``, and how to approve it if that is required."""
     from mailer.campaigns.approvals.approval import approve_command
 
     if approval is not None:

@@ -40,7 +40,6 @@ _DETAILS = (
 
 
 def detail_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for each detail of a subscriber."""
     for option in reversed(_DETAILS):
         command = option(command)
     return command

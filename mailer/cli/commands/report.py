@@ -194,7 +194,6 @@ def report(context: CliContext, asked: ReportOptions) -> None:
 
 
 def _check_options(asked: ReportOptions) -> None:
-    """Refuse options that do not go together."""
     has_file, is_over_time = asked.output is not None, asked.over_time
     if asked.port is not None and not asked.page:
         raise click.UsageError("--port only works together with --page.")

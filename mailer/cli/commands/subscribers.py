@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 
 def segment_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the option ``--segment``."""
     return click.option(
         "--segment",
         "query",

@@ -146,8 +146,6 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class Fragment(Generic[T]):
-    """One fragment: its ``parts`` in order."""
-
     kind: FragmentKind
     key: str
     parts: "Parts[T]"

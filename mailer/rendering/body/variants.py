@@ -42,7 +42,6 @@ class StoryFacts:
         return self.everyone or not (self.sector or self.countries)
 
     def concerns(self, interests: Interests) -> bool:
-        """Return whether its sector or one of its countries is followed."""
         return self.sector in interests.sectors or not interests.countries.isdisjoint(self.countries)
 
 
