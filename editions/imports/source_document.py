@@ -42,7 +42,6 @@ class SourceDocument:
 
     ``language`` is what its program set, such as ``en-GB``, which is often the language the program was
     installed in; ``east_asian_language`` is what it set for Chinese, Japanese and Korean text.
-    ``heading_advice`` says how to mark a heading with the program that made it.
     """
 
     name: str
@@ -51,7 +50,6 @@ class SourceDocument:
     title: str = ""
     language: str = ""
     east_asian_language: str = ""
-    heading_advice: str = "Give the title of each story the style Heading 1"
 
 
 BEFORE_HEADING = gettext_noop("before the first heading")

@@ -52,18 +52,10 @@ class Document(Generic[H_co]):
 AnyDocument: TypeAlias = Document[Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _ParsedDocument:
-    """A parsed document and its problems; shared between readings of the same text, so never changed."""
-
-    document: Document[Any]
-    problems: tuple[Problem, ...]
-
-
 # Writers save one story at a time, and parsing all the others again would take a second. A parsed document
-# takes about three times the length of its text.
-_parsed_documents: BoundedCache[_ParsedDocument] = BoundedCache(
-    16_000_000, measure=lambda found: len(found.document.text) + 2000
+# takes about three times the length of its text. Readings of the same text share it, so it is never changed.
+_parsed_documents: BoundedCache[tuple[Document[Any], tuple[Problem, ...]]] = BoundedCache(
+    16_000_000, measure=lambda found: len(found[0].text) + 2000
 )
 
 
@@ -91,16 +83,16 @@ def read_document(
     if source is None:
         return None, problems
     known = tuple(sectors)
-    found = _parsed_documents.get_or_create(
+    document, faults = _parsed_documents.get_or_create(
         (source, schema, known, language, heading),
         lambda: _parse(source, schema, known, language, heading),
     )
-    return found.document, [*problems, *found.problems]
+    return document, [*problems, *faults]
 
 
 def _parse(
     source: TextFile, schema: type[BaseModel], sectors: tuple[str, ...], language: str | None, heading: int
-) -> _ParsedDocument:
+) -> tuple[Document[Any], tuple[Problem, ...]]:
     front_matter, problems = read_front_matter(source)
     header, errors = validate_front_matter(schema, front_matter, path=source.name, sectors=sectors)
     language = language or canonical_language(front_matter.text("language")) or _DEFAULT_LANGUAGE
@@ -123,10 +115,7 @@ def _parse(
         body=body,
         introductions=introductions,
     )
-    return _ParsedDocument(
-        document=document,
-        problems=(*problems, *errors, *(problem for body in rendered for problem in body.problems)),
-    )
+    return document, (*problems, *errors, *(problem for body in rendered for problem in body.problems))
 
 
 def _anchor(name: str) -> str:

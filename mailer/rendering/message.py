@@ -61,20 +61,14 @@ _NO_RECIPIENT = "undisclosed-recipients:;"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Bodies:
-    """The two parts of an edition in one language, encoded; ``are_quoted_printable`` says that both are."""
+class _SharedParts:
+    """What all messages of an edition in one language share: its two parts, encoded, and whether both are
+    quoted-printable; the headers before To, between To and Date, between Message-ID and List-Unsubscribe, and
+    after it; what follows the campaign in Feedback-ID; the bytes before each part and at the end."""
 
     text: EncodedBody
     html: EncodedBody
     are_quoted_printable: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class _SharedParts:
-    """What all messages of an edition in one language share: the headers before To, between To and Date,
-    between Message-ID and List-Unsubscribe, and after it; what follows the campaign in Feedback-ID; the bytes
-    before each part and at the end."""
-
     before_to: str
     before_date: str
     before_unsubscribe: str
@@ -90,7 +84,6 @@ class _MessageTemplate:
     """The message of one variant, without what differs between its readers."""
 
     mail: CompiledEdition
-    bodies: _Bodies
     shared: _SharedParts
     text: BodyTemplate
     html: BodyTemplate
@@ -111,10 +104,10 @@ class MessageBuilder:
         self._token_headers = split_token_headers(settings.feedback)
         self._counts_clicks = bool(links)
         try:
-            self._bodies = {mail.language: _encode_bodies(mail, links) for mail in mails}
             self._shared_parts = {
-                (mail.language, label): _make_shared_parts(mail, self._bodies[mail.language], settings, label)
+                (mail.language, label): _make_shared_parts(mail, html, settings, label)
                 for mail in mails
+                for html in (_encode_html(mail, links),)
                 for label in {"", *self._labels.values()}
             }
         except (ValueError, UnicodeError) as error:
@@ -151,7 +144,7 @@ class MessageBuilder:
         form = self._get_template(variant)
         # In base64, each value shifts what follows it, and sixty links took 30 times as long as none. Many
         # readers have the same links, so they are joined once for all of them.
-        if self._counts_clicks and not form.bodies.are_quoted_printable:
+        if self._counts_clicks and not form.shared.are_quoted_printable:
             form = self._get_counted_template(variant, links[2])
         frame, mail = form.shared, form.mail
         if label := self._labels.get(reader.country):
@@ -159,7 +152,7 @@ class MessageBuilder:
         try:
             head = self._write_head(frame, reader, links[0], name, now)
             greeting, code = format_greeting(mail, name), reader.verification_code
-            text, html = _encode_values(form.bodies, greeting, (code, *links), are_plain=are_plain)
+            text, html = _encode_values(frame, greeting, (code, *links), are_plain=are_plain)
             return b"".join(
                 (
                     head,
@@ -190,7 +183,7 @@ class MessageBuilder:
         ).encode()
 
     def _make_template(self, variant: Variant) -> _MessageTemplate:
-        mail, bodies = self._mails[variant.language], self._bodies[variant.language]
+        mail, shared = self._mails[variant.language], self._shared_parts[variant.language, ""]
         selection = mail.select(variant)
         base_url = self._settings.web.base_url
         fixed = {
@@ -201,15 +194,14 @@ class MessageBuilder:
         }
         return _MessageTemplate(
             mail=mail,
-            bodies=bodies,
-            shared=self._shared_parts[variant.language, ""],
-            text=bodies.text.make_template(selection, fixed, _READER_TAGS),
-            html=bodies.html.make_template(selection, fixed, _READER_TAGS),
+            shared=shared,
+            text=shared.text.make_template(selection, fixed, _READER_TAGS),
+            html=shared.html.make_template(selection, fixed, _READER_TAGS),
         )
 
     def _make_counted_template(self, variant: Variant, click_url: str) -> _MessageTemplate:
         form = self._get_template(variant)
-        value = form.bodies.html.encode_value(click_url)
+        value = form.shared.html.encode_value(click_url)
         return replace(form, html=form.html.fix(_READER_TAGS.index(LinkTag.click_url), value))
 
 
@@ -223,15 +215,9 @@ def build_message(compiled: CompiledEdition, reader: Reader, settings: Settings,
     return MessageBuilder([compiled], settings).build(reader, now=now)
 
 
-def _encode_bodies(mail: CompiledEdition, links: Mapping[LinkKey, int]) -> _Bodies:
+def _encode_html(mail: CompiledEdition, links: Mapping[LinkKey, int]) -> EncodedBody:
     # Replacing addresses can change which encoding is the smaller one.
-    html = EncodedBody(replace_links(mail.html_parts, links), markup=True) if links else mail.html_body
-    text = mail.text_body
-    return _Bodies(
-        text=text,
-        html=html,
-        are_quoted_printable=text.encoding == html.encoding == "quoted-printable",
-    )
+    return EncodedBody(replace_links(mail.html_parts, links), markup=True) if links else mail.html_body
 
 
 def _require_click_url(reader: Reader) -> str:
@@ -251,17 +237,17 @@ def _check_links(links: Sequence[str], reader: Reader) -> bool:
 
 
 def _encode_values(
-    bodies: _Bodies, greeting: str, plain: Sequence[str], *, are_plain: bool
+    shared: _SharedParts, greeting: str, plain: Sequence[str], *, are_plain: bool
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
     """Return the values in the order of ``_READER_TAGS``, for the text part and for the HTML part. ``plain``
     are the code, which has letters, digits and hyphens, and the links."""
-    if not (are_plain and bodies.are_quoted_printable):
+    if not (are_plain and shared.are_quoted_printable):
         values = (greeting, *plain)
-        write_text, write_html = bodies.text.encode_value, bodies.html.encode_value
+        write_text, write_html = shared.text.encode_value, shared.html.encode_value
         return tuple(map(write_text, values)), tuple(map(write_html, values))
     encoded = [value.encode() + SOFT_BREAK for value in plain]
-    in_text = bodies.text.encode_value(greeting)
-    in_html = in_text if _HTML_SPECIAL.isdisjoint(greeting) else bodies.html.encode_value(greeting)
+    in_text = shared.text.encode_value(greeting)
+    in_html = in_text if _HTML_SPECIAL.isdisjoint(greeting) else shared.html.encode_value(greeting)
     return (in_text, *encoded), (in_html, *encoded)
 
 
@@ -271,12 +257,15 @@ def _format_date(now: datetime) -> str:
 
 
 def _make_shared_parts(
-    mail: CompiledEdition, bodies: _Bodies, settings: Settings, label: str
+    mail: CompiledEdition, html: EncodedBody, settings: Settings, label: str
 ) -> _SharedParts:
     sender, own_address = settings.sender, sender_address(settings.sender.address)
     # "=_" occurs neither in quoted-printable nor in base64, so no body can contain the boundary.
-    boundary = f"=_{mail.digest[:32]}"
+    boundary, text = f"=_{mail.digest[:32]}", mail.text_body
     return _SharedParts(
+        text=text,
+        html=html,
+        are_quoted_printable=text.encoding == html.encoding == "quoted-printable",
         before_to=_write_headers([("From", format_mailbox(mail.sender_name, own_address))]),
         before_date=_write_headers(
             [
@@ -299,8 +288,8 @@ def _make_shared_parts(
             ]
         ),
         after_campaign=write_campaign_fields(mail.slug, mail.language, own_address.rpartition("@")[2]),
-        before_text=f"\r\n--{boundary}\r\n{_write_part_headers('plain', bodies.text)}".encode(),
-        before_html=f"\r\n--{boundary}\r\n{_write_part_headers('html', bodies.html)}".encode(),
+        before_text=f"\r\n--{boundary}\r\n{_write_part_headers('plain', text)}".encode(),
+        before_html=f"\r\n--{boundary}\r\n{_write_part_headers('html', html)}".encode(),
         end=f"\r\n--{boundary}--\r\n".encode(),
     )
 

@@ -123,7 +123,6 @@ def read_docx(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
             title=_read_property(package, "dc:title"),
             language=styles.default_language(),
             east_asian_language=styles.default_language("w:eastAsia"),
-            heading_advice="In Word, give the title of each story the style Heading 1",
         )
 
 

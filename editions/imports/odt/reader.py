@@ -78,7 +78,6 @@ def read_odt(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
             title=_read_title(package),
             language=styles.default_language(),
             east_asian_language=styles.default_language("-asian"),
-            heading_advice="In LibreOffice, give the title of each story the style Heading 1",
         )
 
 

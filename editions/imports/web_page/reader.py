@@ -152,7 +152,6 @@ def read_web_page(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument
         title=_MERGE_TAG.sub("", root.findtext(".//title") or ""),
         language=root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or "",
         east_asian_language=root.get("lang") or "",
-        heading_advice="In the program it was written with, give the title of each story a heading",
     )
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 from locales.phrase import Phrase, gettext_noop
@@ -18,30 +17,20 @@ _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|url\([^)]*\)")
 _PREFIXES = ("mso-", "-webkit-", "-ms-", "-moz-")
 
 
-@dataclass(frozen=True)
-class _Usage:
-    """A feature in use; ``is_carrier`` if it is on the element itself and nothing replaces it."""
-
-    kind: str
-    name: str
-    is_carrier: bool
-
-
 def check_support(mail: ParsedMail) -> Iterator[MailFinding]:
     """27: nothing that email programs remove, and no feature whose support is unknown."""
-    usages = dict.fromkeys(_list_usages(mail))
     unlisted: dict[str, None] = {}
-    for usage in usages:
-        feature = known_features().get((usage.kind, usage.name))
+    for kind, name, is_carrier in dict.fromkeys(_list_usages(mail)):
+        feature = known_features().get((kind, name))
         if feature is None:
-            unlisted[f"{usage.kind} {excerpt(usage.name)}"] = None
+            unlisted[f"{kind} {excerpt(name)}"] = None
         elif feature.use is Use.never:
-            code = "dead-element" if usage.kind == "element" else "unsupported-style"
+            code = "dead-element" if kind == "element" else "unsupported-style"
             yield finding(
                 code,
                 f"{_display_name(feature)} must not be used in email. {feature.note} {feature.page}".rstrip(),
             )
-        elif feature.use is Use.enhancement and usage.is_carrier:
+        elif feature.use is Use.enhancement and is_carrier:
             yield finding(
                 "fragile-feature",
                 Phrase(
@@ -53,14 +42,14 @@ def check_support(mail: ParsedMail) -> Iterator[MailFinding]:
                     page=feature.page,
                 ).rstrip(),
             )
-    for name in unlisted:
+    for unknown in unlisted:
         yield finding(
             "unlisted-feature",
             gettext_noop(
                 "it is not known whether email programs support the %(name)s. Look it up at "
                 "www.caniemail.com and add it to mailer/checks/support.toml, or do not use it."
             ),
-            name=name,
+            name=unknown,
         )
 
 
@@ -68,23 +57,25 @@ def _display_name(feature: Feature) -> str:
     return f"<{feature.name}>" if feature.kind == "element" else feature.name
 
 
-def _list_usages(mail: ParsedMail) -> Iterator[_Usage]:
+def _list_usages(mail: ParsedMail) -> Iterator[tuple[str, str, bool]]:
+    """Yield kind and name of each feature in use, and whether it is on an element itself, where nothing
+    replaces it."""
     for tag in mail.by_tag:
         # Names with a colon come from comments for Outlook that the parser has treated as elements.
         if ":" not in tag:
-            yield _Usage("element", tag, is_carrier=True)
+            yield "element", tag, True
     for style in {node.style for node in mail.nodes if node.style}:
         for kind, name in _list_style_features(style):
-            yield _Usage(kind, name, is_carrier=True)
+            yield kind, name, True
     for sheet in mail.sheets:
-        yield from (_Usage("at-rule", name, is_carrier=False) for name in sorted(sheet.at_rules))
-        yield from (_Usage("pseudo", name, is_carrier=False) for name in sorted(sheet.pseudos))
+        yield from (("at-rule", name, False) for name in sorted(sheet.at_rules))
+        yield from (("pseudo", name, False) for name in sorted(sheet.pseudos))
         for rule in sheet.rules:
             # Inside @media or @supports a feature is never the only style, so it is only checked whether it
             # is listed.
             for kind, name in _list_features(rule.declarations):
                 if not (rule.conditions and _is_refused(kind, name)):
-                    yield _Usage(kind, name, is_carrier=False)
+                    yield kind, name, False
 
 
 def _is_refused(kind: str, name: str) -> bool:

@@ -182,6 +182,6 @@ def test_a_link_in_a_title_is_read_more_and_its_note_stands_below() -> None:
     story = content.stories[0]
     assert story.title == "Forum and us"
     assert story.read_more is not None
-    assert story.read_more.address == "https://example.org/a#b"
+    assert story.read_more.url == "https://example.org/a#b"
     assert story.plain_text().endswith("us Held in May.")
     assert len(left) == 2
