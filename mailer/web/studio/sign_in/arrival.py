@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from enum import StrEnum
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sqlmodel import Session
@@ -24,6 +24,7 @@ from mailer.team.sessions import (
     make_secret,
     open_team_session,
 )
+from mailer.team.sign_in_mails import queue_link
 from mailer.web.studio.page import Visit
 from mailer.web.studio.state import StudioState
 
@@ -32,11 +33,9 @@ _SESSION_COOKIE_LIFETIME = timedelta(days=400)
 _BROWSER_LIFETIME = timedelta(days=8)
 
 
-class _Suffix(StrEnum):
-    """What follows the name of the session's cookie in the names of the others."""
-
-    browser = "browser"
-    """The secret by which a browser is recognised that asked for a link."""
+# What follows the name of the session's cookie in that of the secret by which a browser is recognised that
+# asked for a link. Tickets have their purposes there.
+_BROWSER = "browser"
 
 
 def set_session_cookie(response: Response, state: StudioState, secret: str) -> None:
@@ -51,19 +50,19 @@ def delete_session_cookie(response: Response, state: StudioState) -> None:
 
 def find_browser_digest(visit: Visit) -> str:
     """The digest of the browser's own secret; "" if it has none yet."""
-    secret = visit.request.cookies.get(_name(visit.state, _Suffix.browser), "")
+    secret = visit.request.cookies.get(_name(visit.state, _BROWSER), "")
     return digest_secret(secret) if secret else ""
 
 
 def keep_browser_secret(visit: Visit) -> tuple[str, str]:
     """The browser's own secret and its digest; a new one if it has none. The caller sets the cookie."""
-    secret = visit.request.cookies.get(_name(visit.state, _Suffix.browser), "") or make_secret()
+    secret = visit.request.cookies.get(_name(visit.state, _BROWSER), "") or make_secret()
     return secret, digest_secret(secret)
 
 
 def set_browser_cookie(response: Response, state: StudioState, secret: str) -> None:
     """Keep the browser's own secret."""
-    _set(response, state, _name(state, _Suffix.browser), secret, _BROWSER_LIFETIME)
+    _set(response, state, _name(state, _BROWSER), secret, _BROWSER_LIFETIME)
 
 
 def set_ticket_cookie(
@@ -79,16 +78,6 @@ def read_ticket_cookie(visit: Visit, purpose: TicketPurpose) -> Ticket | None:
     """Read the browser's ticket for ``purpose``; None if it has none that is valid."""
     text = visit.request.cookies.get(_name(visit.state, purpose), "")
     return _signer(visit.state).read(purpose, text, now=visit.state.clock())
-
-
-def delete_ticket_cookie(response: Response, state: StudioState, purpose: TicketPurpose) -> None:
-    """Let the browser forget a ticket."""
-    _set(response, state, _name(state, purpose), "", timedelta(0))
-
-
-def hash_address(state: StudioState, email: str) -> str:
-    """The keyed hash by which a browser's ticket knows an address."""
-    return _signer(state).hash_address(email)
 
 
 def _signer(state: StudioState) -> TicketSigner:
@@ -148,20 +137,52 @@ def open_member_session(visit: Visit, session: Session, member: Member, method: 
     )
 
 
-def welcome_member(visit: Visit, member: Member, secret: str, next_path: str) -> Response:
-    """Go on to the page that the member wanted, with the cookies of the session."""
+def sign_in(visit: Visit, session: Session, member: Member, method: SignInMethod, next_path: str) -> Response:
+    """Sign a member in, as :func:`open_member_session` does, and go on to the page that they wanted, with the
+    cookies of the session. The caller commits before it gives the answer."""
+    secret = open_member_session(visit, session, member, method)
     response = visit.redirect(check_next_path(next_path) or "/")
     set_session_cookie(response, visit.state, secret)
-    values = {_HASH: hash_address(visit.state, member.email)}
+    values = {_HASH: _signer(visit.state).hash_address(member.email)}
     set_ticket_cookie(response, visit, TicketPurpose.known, values, lifetime=_KNOWN_LIFETIME)
+    return response
+
+
+def ask_link(visit: Visit, email: str, next_path: str, *, counts_network: bool) -> Response:
+    """Have a link mailed, if there is a member with the address and not too many were asked for, and go on
+    to the page that says so.
+
+    Raises:
+        TooManyAttemptsError: with ``counts_network``, the network has used its attempts up.
+    """
+    secret, browser_digest = keep_browser_secret(visit)
+    with visit.state.write_session() as session:
+        limiter = make_limiter(visit, session, email)
+        try:
+            if counts_network:
+                limiter.count_network()
+            if limiter.may_mail_link(email):
+                queue_link(
+                    session,
+                    email,
+                    browser_digest=browser_digest,
+                    next_path=next_path,
+                    language=visit.translator.tag,
+                    now=visit.state.clock(),
+                )
+        finally:
+            session.commit()
+    visit.state.sign_in_mailer.wake()
+    response = visit.redirect("/sign-in/sent")
+    set_browser_cookie(response, visit.state, secret)
     return response
 
 
 def make_limiter(visit: Visit, session: Session, email: str = "") -> AttemptLimiter:
     """Make the limiter of a visitor's attempts to sign in, with ``email`` if they have named one."""
     known = read_ticket_cookie(visit, TicketPurpose.known)
-    is_known = known is not None and bool(email) and known.values[_HASH] == hash_address(visit.state, email)
-    client = visit.request.client
+    signer, client = _signer(visit.state), visit.request.client
+    is_known = known is not None and bool(email) and known.values[_HASH] == signer.hash_address(email)
     return AttemptLimiter(
         connection=session.connection(),
         key=visit.state.workspace.keys.suppression,
@@ -176,36 +197,34 @@ _TOO_MANY = gettext_noop("There were too many attempts. Wait %(minutes)s minutes
 
 
 def render_sign_in(
-    visit: Visit, template: str = "sign_in.html", *, status: int = 200, **values: object
+    visit: Visit,
+    *errors: tuple[str, str],
+    template: str = "sign_in.html",
+    status: int = 422,
+    **values: object,
 ) -> Response:
     """Render a page of signing in, with the ways there are."""
+    oidc = visit.settings.studio.oidc
     usual = {
         "email": "",
         "next_path": "",
-        "errors": [],
+        "errors": errors,
         "is_empty": False,
         "is_mail_stuck": bool(visit.state.sign_in_mailer.problem),
-        "organisation_name": _name_organisation(visit),
+        "organisation_name": "" if oidc is None else oidc.name or visit.settings.sender.organisation,
     }
-    return visit.render(template, status=status, **{**usual, **values})
+    return visit.render(template, status=status if errors else 200, **{**usual, **values})
 
 
-def _name_organisation(visit: Visit) -> str:
-    """What the button of the organisation's sign-in calls it; "" if there is none."""
-    oidc = visit.settings.studio.oidc
-    return "" if oidc is None else oidc.name or visit.settings.sender.organisation
-
-
-def refuse_address(visit: Visit, template: str, **values: object) -> Response:
+def refuse_address(visit: Visit, **values: Any) -> Response:
     """Say that what was typed is no address."""
-    errors = [("email", visit.translator.translate(_BAD_ADDRESS))]
-    return render_sign_in(visit, template, status=422, errors=errors, **values)
+    return render_sign_in(visit, ("email", visit.translate(_BAD_ADDRESS)), **values)
 
 
-def refuse_too_many(visit: Visit, template: str, error: TooManyAttemptsError, **values: object) -> Response:
+def refuse_too_many(visit: Visit, error: TooManyAttemptsError, **values: Any) -> Response:
     """Say that there were too many attempts, and until when that counts."""
     words, minutes = describe_wait(visit, error)
-    response = render_sign_in(visit, template, status=429, errors=[("", words)], **values)
+    response = render_sign_in(visit, ("", words), status=429, **values)
     response.headers["retry-after"] = str(minutes * 60)
     return response
 
@@ -214,4 +233,4 @@ def describe_wait(visit: Visit, error: TooManyAttemptsError) -> tuple[str, int]:
     """Say how long to wait after too many attempts: in words, and in minutes."""
     wait = max(error.until - visit.state.clock(), timedelta(0))
     minutes = 1 + int(wait.total_seconds()) // 60
-    return visit.translator.translate(_TOO_MANY, minutes=minutes), minutes
+    return visit.translate(_TOO_MANY, minutes=minutes), minutes

@@ -9,7 +9,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from mailer.database.engine import open_session
 from mailer.database.team_models import SignInMethod
 from mailer.i18n import gettext_noop
 from mailer.team.attempt_limits import TooManyAttemptsError
@@ -17,21 +16,17 @@ from mailer.team.members import Permission
 from mailer.team.passkeys import PasskeyError, list_passkeys
 from mailer.team.passwords import find_password
 from mailer.team.sessions import TicketPurpose, end_team_session
-from mailer.team.sign_in_mails import queue_link
 from mailer.web.forms import OwnFormDep, parse_form
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, Visit, VisitDep
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.arrival import (
+    ask_link,
     check_next_path,
     delete_session_cookie,
     describe_wait,
-    keep_browser_secret,
-    make_limiter,
-    open_member_session,
     read_ticket_cookie,
-    set_browser_cookie,
-    welcome_member,
+    sign_in,
 )
 from mailer.web.studio.sign_in.ways import PASSKEY_REFUSED, check_passkey, try_password
 from mailer.web.studio.state import PATH, get_state
@@ -42,7 +37,6 @@ ROUTES = Routes()
 CONFIRMED_FOR = timedelta(minutes=10)
 """How long a proof of who one is counts for such acts."""
 
-_TEMPLATE = "confirm.html"
 _WRONG_PASSWORD = gettext_noop("This is not your password. Try again, or have a link mailed.")
 
 
@@ -68,21 +62,18 @@ def show_confirmation(page: PageDep) -> Response:
 
 @ROUTES.post_route("/confirm", Permission.read)
 def confirm_with_password(page: PageDep, form: OwnFormDep) -> Response:
-    """Prove it with the password."""
     next_path = check_next_path(form.get("next"))
     try:
         member = try_password(page, page.member.email, form.get("password"))
     except TooManyAttemptsError as error:
         words, minutes = describe_wait(page, error)
-        response = _render(page, next_path, status=429, errors=[("", words)])
+        response = _render(page, next_path, ("", words), status=429)
         response.headers["retry-after"] = str(minutes * 60)
         return response
     if member is None:
-        words = page.translator.translate(_WRONG_PASSWORD)
-        return _render(page, next_path, status=422, errors=[("password", words)])
-    with page.state.write_session() as session:
-        secret = open_member_session(page, session, page.member, SignInMethod.password)
-    return welcome_member(page, page.member, secret, next_path)
+        return _render(page, next_path, ("password", page.translate(_WRONG_PASSWORD)))
+    with page.writing() as session:
+        return sign_in(page, session, page.member, SignInMethod.password, next_path)
 
 
 @ROUTES.post_route("/confirm/passkey", Permission.read)
@@ -90,51 +81,29 @@ def confirm_with_passkey(page: PageDep, form: OwnFormDep) -> Response:
     """Prove it with a passkey of the same member."""
     next_path = check_next_path(form.get("next"))
     try:
-        with page.state.write_session() as session:
+        with page.writing() as session:
             member = check_passkey(page, session, form.get("credential"))
             if member.id != page.member.id:
                 raise PasskeyError
-            secret = open_member_session(page, session, member, SignInMethod.passkey)
+            return sign_in(page, session, member, SignInMethod.passkey, next_path)
     except PasskeyError:
-        words = page.translator.translate(PASSKEY_REFUSED)
-        return _render(page, next_path, status=422, errors=[("", words)])
-    return welcome_member(page, page.member, secret, next_path)
+        return _render(page, next_path, ("", page.translate(PASSKEY_REFUSED)))
 
 
 @ROUTES.post_route("/confirm/link", Permission.read)
 def mail_confirmation_link(page: PageDep, form: OwnFormDep) -> Response:
     """Mail the member a link: it signs them in anew."""
-    secret, browser_digest = keep_browser_secret(page)
-    with open_session(page.state.engine) as session:
-        if make_limiter(page, session, page.member.email).may_mail_link(page.member.email):
-            queue_link(
-                session,
-                page.member.email,
-                browser_digest=browser_digest,
-                next_path=check_next_path(form.get("next")),
-                language=page.translator.tag,
-                now=page.state.clock(),
-            )
-        session.commit()
-    page.state.sign_in_mailer.wake()
-    response = page.redirect("/sign-in/sent")
-    set_browser_cookie(response, page.state, secret)
-    return response
+    return ask_link(page, page.member.email, check_next_path(form.get("next")), counts_network=False)
 
 
-def _render(
-    page: StudioPage, next_path: str, *, status: int = 200, errors: list[tuple[str, str]] | None = None
-) -> Response:
-    with page.state.read_session() as session:
-        has_password = find_password(session, page.member.id) is not None
-        has_passkey = bool(list_passkeys(session, page.member.id))
+def _render(page: StudioPage, next_path: str, *errors: tuple[str, str], status: int = 422) -> Response:
     return page.render(
-        _TEMPLATE,
-        status=status,
-        errors=errors or [],
+        "confirm.html",
+        status=status if errors else 200,
+        errors=errors,
         next_path=next_path,
-        has_password=has_password,
-        has_passkey=has_passkey,
+        has_password=find_password(page.session, page.member.id) is not None,
+        has_passkey=bool(list_passkeys(page.session, page.member.id)),
     )
 
 

@@ -1,11 +1,15 @@
-"""The ways of signing in: by a link, at the organisation, by a passkey, by a password; the first account."""
+"""The ways of signing in: by a link, at the organisation, by a passkey, by a password; the first account.
+
+The page answers the same, in the same way, to any address: whether it belongs to a member is found out later,
+by who mails the link. Opening a link changes nothing, because mail programs and scanners do; its button does.
+"""
 
 import hmac
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlmodel import Session
-from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from mailer.activity.acts import Act
@@ -16,9 +20,7 @@ from mailer.i18n import gettext_noop
 from mailer.team.attempt_limits import TooManyAttemptsError
 from mailer.team.members import Member, find_member_by_address, list_members
 from mailer.team.openid_provider import (
-    Identity,
     IdentityRefusedError,
-    OpenIdProvider,
     OtherIdentityError,
     ProviderDownError,
     UnknownIdentityError,
@@ -32,39 +34,30 @@ from mailer.team.passkeys import (
     find_passkey_member,
 )
 from mailer.team.passwords import find_password, is_outdated, store_password
-from mailer.team.sessions import Ticket, TicketPurpose
-from mailer.team.sign_in_links import (
-    LinkLookup,
-    LinkState,
-    RedeemableLink,
-    create_first_member,
-    find_link,
-    use_link,
-)
-from mailer.team.sign_in_mails import queue_link
+from mailer.team.sessions import TicketPurpose
+from mailer.team.sign_in_links import LinkLookup, LinkState, create_first_member, find_link, use_link
 from mailer.web.forms import OwnFormDep
-from mailer.web.studio.page import Visit, VisitDep
+from mailer.web.studio.page import Visit, VisitDep, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.arrival import (
+    ask_link,
     check_next_path,
     find_browser_digest,
     keep_browser_secret,
     make_limiter,
-    open_member_session,
     read_ticket_cookie,
     refuse_address,
     refuse_too_many,
     render_sign_in,
     set_browser_cookie,
     set_ticket_cookie,
-    welcome_member,
+    sign_in,
 )
 from mailer.web.studio.state import StudioState
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 
 ROUTES = Routes()
-
 _ASKED_LIFETIME = timedelta(minutes=15)
 _EMAIL = "email"
 
@@ -86,33 +79,13 @@ def ask_for_link(visit: VisitDep, form: OwnFormDep) -> Response:
     typed, next_path = form.get("email").strip(), check_next_path(form.get("next"))
     try:
         email = normalise_address(typed).email
+        response = ask_link(visit, email, next_path, counts_network=True)
     except AddressError:
-        return refuse_address(visit, "sign_in.html", email=typed, next_path=next_path)
-    secret, browser_digest = keep_browser_secret(visit)
-    try:
-        with visit.state.write_session() as session:
-            limiter = make_limiter(visit, session, email)
-            try:
-                limiter.count_network()
-                if limiter.may_mail_link(email):
-                    queue_link(
-                        session,
-                        email,
-                        browser_digest=browser_digest,
-                        next_path=next_path,
-                        language=visit.translator.tag,
-                        now=visit.state.clock(),
-                    )
-            finally:
-                session.commit()
+        return refuse_address(visit, email=typed, next_path=next_path)
     except TooManyAttemptsError as error:
-        return refuse_too_many(visit, "sign_in.html", error, email=typed, next_path=next_path)
-    visit.state.sign_in_mailer.wake()
-    response = visit.redirect("/sign-in/sent")
-    set_browser_cookie(response, visit.state, secret)
-    set_ticket_cookie(
-        response, visit, TicketPurpose.asked, {_EMAIL: email, "next": next_path}, lifetime=_ASKED_LIFETIME
-    )
+        return refuse_too_many(visit, error, email=typed, next_path=next_path)
+    values = {_EMAIL: email, "next": next_path}
+    set_ticket_cookie(response, visit, TicketPurpose.asked, values, lifetime=_ASKED_LIFETIME)
     return response
 
 
@@ -132,9 +105,7 @@ def show_sent(visit: VisitDep) -> Response:
 @ROUTES.get_route("/link/{token}", None)
 def show_link(visit: VisitDep, token: str) -> Response:
     """Show what a link is for, with the button that uses it."""
-    digest = find_browser_digest(visit)
-    with visit.state.read_session() as session:
-        lookup = find_link(session, token, browser_digest=digest, now=visit.state.clock())
+    lookup = _look_up(visit, token)
     if lookup.found is None or lookup.found.member is None:
         return _show_dead_link(visit, lookup)
     secret, _ = keep_browser_secret(visit)
@@ -147,15 +118,17 @@ def show_link(visit: VisitDep, token: str) -> Response:
 def follow_link(visit: VisitDep, token: str) -> Response:
     """Sign in with a link, and use it up."""
     digest, now = find_browser_digest(visit), visit.state.clock()
-    found: RedeemableLink | None = None
     with visit.state.write_session() as session:
-        if digest:
-            found = use_link(session, token, browser_digest=digest, now=now)
+        found = use_link(session, token, browser_digest=digest, now=now) if digest else None
         if found is not None and found.member is not None:
-            opened = open_member_session(visit, session, found.member, SignInMethod.link)
-            return welcome_member(visit, found.member, opened, found.next_path)
+            return sign_in(visit, session, found.member, SignInMethod.link, found.next_path)
         lookup = find_link(session, token, browser_digest=digest, now=now)
     return _show_dead_link(visit, lookup)
+
+
+def _look_up(visit: Visit, token: str) -> LinkLookup:
+    with visit.state.read_session() as session:
+        return find_link(session, token, browser_digest=find_browser_digest(visit), now=visit.state.clock())
 
 
 def _show_dead_link(visit: Visit, lookup: LinkLookup) -> Response:
@@ -187,9 +160,9 @@ _OTHER = gettext_noop(
 
 @ROUTES.get_route("/sign-in/organisation", None)
 def go_to_organisation(visit: VisitDep) -> Response:
-    """Send the browser to the organisation's sign-in. A link and no form: the policy of our pages lets forms
-    lead to our own site only, redirects included."""
-    provider = _find_provider(visit)
+    """Send the browser to the organisation's sign-in (OpenID Connect). A link and no form: the policy of our
+    pages lets forms lead to our own site only, redirects included."""
+    provider = or_404(visit.state.openid_provider)
     next_path = check_next_path(visit.request.query_params.get("next", ""))
     try:
         asked = provider.begin(_make_redirect_uri(visit))
@@ -203,16 +176,22 @@ def go_to_organisation(visit: VisitDep) -> Response:
 
 @ROUTES.get_route("/sign-in/organisation/back", None)
 def come_back(visit: VisitDep) -> Response:
-    """Sign in who comes back from the organisation."""
-    provider, query = _find_provider(visit), visit.request.query_params
+    """Sign in who comes back from the organisation.
+
+    This is a GET that signs in, the only one: the protocol knows no other. It needs the ticket in the cookie
+    of the browser that went out, and each works once, so nobody else's visit to the address does anything.
+    """
+    provider, query = or_404(visit.state.openid_provider), visit.request.query_params
     ticket = read_ticket_cookie(visit, TicketPurpose.organisation)
     if ticket is None or not hmac.compare_digest(
         query.get("state", "").encode(), ticket.values["state"].encode()
     ):
         return _refuse(visit, _REFUSED)
-    next_path = ticket.values["next"]
+    next_path, oidc = ticket.values["next"], visit.settings.studio.oidc
     try:
-        if not _use(visit, ticket) or not query.get("code"):
+        with visit.state.write_session() as session:
+            is_unused = make_limiter(visit, session).use_ticket(ticket.ticket_id)
+        if not is_unused or not query.get("code"):
             return _refuse(visit, _REFUSED, next_path=next_path)
         identity = provider.redeem(
             query["code"],
@@ -221,7 +200,10 @@ def come_back(visit: VisitDep) -> Response:
             nonce=ticket.values["nonce"],
             now=visit.state.clock(),
         )
-        return _sign_in(visit, identity, next_path)
+        with visit.state.write_session() as session:
+            domains = oidc.domains if oidc is not None else ()
+            member = find_identity_member(session, identity, domains=domains, now=visit.state.clock())
+            return sign_in(visit, session, member, SignInMethod.organisation, next_path)
     except ProviderDownError:
         return _refuse(visit, _DOWN, status=503, next_path=next_path)
     except IdentityRefusedError:
@@ -232,42 +214,22 @@ def come_back(visit: VisitDep) -> Response:
         return _refuse(visit, _OTHER, status=403, next_path=next_path)
 
 
-def _sign_in(visit: Visit, identity: Identity, next_path: str) -> Response:
-    settings = visit.settings.studio.oidc
-    domains = settings.domains if settings is not None else ()
-    with visit.state.write_session() as session:
-        member = find_identity_member(session, identity, domains=domains, now=visit.state.clock())
-        secret = open_member_session(visit, session, member, SignInMethod.organisation)
-    return welcome_member(visit, member, secret, next_path)
-
-
-def _use(visit: Visit, ticket: Ticket) -> bool:
-    with visit.state.write_session() as session:
-        return make_limiter(visit, session).use_ticket(ticket.ticket_id)
-
-
-def _find_provider(visit: Visit) -> OpenIdProvider:
-    if visit.state.openid_provider is None:
-        raise HTTPException(404)
-    return visit.state.openid_provider
-
-
 def _make_redirect_uri(visit: Visit) -> str:
     return f"{visit.state.address}/sign-in/organisation/back"
 
 
 def _refuse(visit: Visit, words: str, *, status: int = 422, next_path: str = "") -> Response:
-    errors = [("", visit.translator.translate(words))]
-    return render_sign_in(visit, status=status, errors=errors, next_path=next_path)
+    return render_sign_in(visit, ("", visit.translate(words)), status=status, next_path=next_path)
 
 
 # The question is there while the page is open, for browsers that offer passkeys in the address field.
 _PASSKEY_LIFETIME = timedelta(hours=1)
 _CHALLENGE = "challenge"
+PASSKEY_REFUSED = gettext_noop("This passkey was not accepted. Try again, or have a link mailed.")
 
 
 def find_relying_party(state: StudioState) -> RelyingParty:
-    """Who asks: the host that people open Studio at."""
+    """Return who asks: the host that people open Studio at."""
     parts = urlsplit(state.address)
     return RelyingParty(
         host=parts.hostname or "",
@@ -279,12 +241,13 @@ def find_relying_party(state: StudioState) -> RelyingParty:
 def answer_options(visit: Visit, purpose: TicketPurpose, asked: PasskeyRequest) -> Response:
     """Give the script what it asks the browser, and the browser a ticket with the challenge."""
     response = Response(asked.options, media_type="application/json")
-    set_ticket_cookie(response, visit, purpose, {_CHALLENGE: asked.challenge}, lifetime=_PASSKEY_LIFETIME)
+    values = {_CHALLENGE: asked.challenge}
+    set_ticket_cookie(response, visit, purpose, values, lifetime=_PASSKEY_LIFETIME)
     return response
 
 
 def take_challenge(visit: Visit, session: Session, purpose: TicketPurpose) -> str:
-    """The challenge that the browser's answer is for; it is used up. The caller commits.
+    """Return the challenge that the browser's answer is for; it is used up. The caller commits.
 
     Raises:
         PasskeyError: there is none, or it was answered before.
@@ -301,19 +264,10 @@ def check_passkey(visit: Visit, session: Session, credential: str) -> Member:
     Raises:
         PasskeyError: nobody's.
     """
+    state = visit.state
     challenge = take_challenge(visit, session, TicketPurpose.passkey)
-    return find_passkey_member(
-        session,
-        credential,
-        challenge,
-        find_relying_party(visit.state),
-        visit.state.workspace.keys.suppression,
-        now=visit.state.clock(),
-    )
-
-
-PASSKEY_REFUSED = gettext_noop("This passkey was not accepted. Try again, or have a link mailed.")
-"""What is said of a passkey that was not accepted."""
+    party, key = find_relying_party(state), state.workspace.keys.suppression
+    return find_passkey_member(session, credential, challenge, party, key, now=state.clock())
 
 
 @ROUTES.post_route("/sign-in/passkey/options", None)
@@ -324,16 +278,19 @@ def give_passkey_options(visit: VisitDep) -> Response:
 
 @ROUTES.post_route("/sign-in/passkey", None)
 def sign_in_with_passkey(visit: VisitDep, form: OwnFormDep) -> Response:
-    """Sign in with a passkey."""
     next_path = check_next_path(form.get("next"))
     try:
         with visit.state.write_session() as session:
             member = check_passkey(visit, session, form.get("credential"))
-            secret = open_member_session(visit, session, member, SignInMethod.passkey)
+            return sign_in(visit, session, member, SignInMethod.passkey, next_path)
     except PasskeyError:
-        errors = [("", visit.translator.translate(PASSKEY_REFUSED))]
-        return render_sign_in(visit, status=422, errors=errors, next_path=next_path)
-    return welcome_member(visit, member, secret, next_path)
+        return _refuse(visit, PASSKEY_REFUSED, next_path=next_path)
+
+
+_BY_PASSWORD = "sign_in_password.html"  # noqa: S105 - a template
+_WRONG = gettext_noop(
+    "The address or the password is not right. If you have no password, or not any more, have a link mailed."
+)
 
 
 def try_password(visit: Visit, email: str, password: str) -> Member | None:
@@ -365,38 +322,27 @@ def try_password(visit: Visit, email: str, password: str) -> Member | None:
     return member
 
 
-_BY_PASSWORD = "sign_in_password.html"  # noqa: S105 - a template
-_WRONG = gettext_noop(
-    "The address or the password is not right. If you have no password, or not any more, have a link mailed."
-)
-
-
 @ROUTES.get_route("/sign-in/password", None)
 def show_password_form(visit: VisitDep) -> Response:
     """Ask for the address and the password."""
     next_path = check_next_path(visit.request.query_params.get("next", ""))
-    return render_sign_in(visit, _BY_PASSWORD, next_path=next_path)
+    return render_sign_in(visit, template=_BY_PASSWORD, next_path=next_path)
 
 
 @ROUTES.post_route("/sign-in/password", None)
 def sign_in_with_password(visit: VisitDep, form: OwnFormDep) -> Response:
-    """Sign in with a password."""
     typed, next_path = form.get("email").strip(), check_next_path(form.get("next"))
+    shown: dict[str, Any] = {"template": _BY_PASSWORD, "email": typed, "next_path": next_path}
     try:
-        email = normalise_address(typed).email
-        member = try_password(visit, email, form.get("password"))
+        member = try_password(visit, normalise_address(typed).email, form.get("password"))
     except AddressError:
-        return refuse_address(visit, _BY_PASSWORD, email=typed, next_path=next_path)
+        return refuse_address(visit, **shown)
     except TooManyAttemptsError as error:
-        return refuse_too_many(visit, _BY_PASSWORD, error, email=typed, next_path=next_path)
+        return refuse_too_many(visit, error, **shown)
     if member is None:
-        errors = [("password", visit.translator.translate(_WRONG))]
-        return render_sign_in(
-            visit, _BY_PASSWORD, status=422, errors=errors, email=typed, next_path=next_path
-        )
+        return render_sign_in(visit, ("password", visit.translate(_WRONG)), **shown)
     with visit.state.write_session() as session:
-        secret = open_member_session(visit, session, member, SignInMethod.password)
-    return welcome_member(visit, member, secret, next_path)
+        return sign_in(visit, session, member, SignInMethod.password, next_path)
 
 
 _FIRST_TEMPLATE = "first_account.html"
@@ -405,9 +351,8 @@ _NAME_MISSING = gettext_noop("Write your name, as your colleagues know it.")
 
 @ROUTES.get_route("/first/{token}", None)
 def show_first_account(visit: VisitDep, token: str) -> Response:
-    """Ask for the name and the address of the first manager."""
-    with visit.state.read_session() as session:
-        lookup = find_link(session, token, browser_digest=find_browser_digest(visit), now=visit.state.clock())
+    """Ask for the name and the address of the first manager. The link in the terminal leads here."""
+    lookup = _look_up(visit, token)
     if lookup.found is not None and lookup.found.member is not None:
         return visit.redirect(f"/link/{token}")
     if lookup.state is not LinkState.valid:
@@ -425,9 +370,10 @@ def make_first_account(visit: VisitDep, form: OwnFormDep, token: str) -> Respons
     try:
         email = normalise_address(typed).email
     except AddressError:
-        return refuse_address(visit, _FIRST_TEMPLATE, name=name, email=typed)
+        return refuse_address(visit, template=_FIRST_TEMPLATE, name=name, email=typed)
     if not name:
-        return _ask_for_name(visit, typed)
+        errors = [("name", visit.translate(_NAME_MISSING))]
+        return visit.render(_FIRST_TEMPLATE, status=422, name="", email=typed, errors=errors)
     digest, now = find_browser_digest(visit), visit.state.clock()
     with visit.state.write_session() as session:
         link = use_link(session, token, browser_digest=digest, now=now) if digest else None
@@ -435,11 +381,5 @@ def make_first_account(visit: VisitDep, form: OwnFormDep, token: str) -> Respons
             member = create_first_member(session, link, email=email, name=name, now=now)
             if link.member is None:
                 record_activity(session, Actor.from_member(member), Act.joined_team, now=now)
-            opened = open_member_session(visit, session, member, SignInMethod.link)
-            return welcome_member(visit, member, opened, "/")
+            return sign_in(visit, session, member, SignInMethod.link, "/")
     return visit.render("first_account_closed.html", status=410)
-
-
-def _ask_for_name(visit: Visit, email: str) -> Response:
-    errors = [("name", visit.translator.translate(_NAME_MISSING))]
-    return visit.render(_FIRST_TEMPLATE, status=422, name="", email=email, errors=errors)
