@@ -3,7 +3,6 @@
 from io import BytesIO
 from pathlib import Path
 
-from fastapi import Request
 from sqlalchemy import Connection
 from sqlmodel import Session
 from starlette.responses import Response
@@ -22,12 +21,11 @@ from mailer.database.models import CampaignState
 from mailer.dispatch.postfix_log import PostfixLogError
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
-from mailer.web.dependencies import BodyDep
 from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.routing import Routes
-from mailer.web.upload import read_uploaded_form
+from mailer.web.upload import SentFormDep
 
 ROUTES = Routes()
 _PAGE = 50
@@ -99,11 +97,10 @@ def _make_record(page: CampaignPage, how: str) -> RecordResolution:
 
 
 @ROUTES.post_route("/campaigns/{campaign}/doubts/log", Permission.launch)
-def settle_by_log(page: CampaignPageDep, request: Request, body: BodyDep) -> Response:
+def settle_by_log(page: CampaignPageDep, form: SentFormDep) -> Response:
     """Settle what a log of the relay proves."""
-    form, state = read_uploaded_form(body, request.headers.get("content-type", "")), page.state
-    content = form.values.get("log", b"") if form is not None else b""
-    if form is None or not content:
+    content, state = form.values.get("log", b""), page.state
+    if not content:
         return _render(page, ("log", page.translate(_NO_LOG)))
     try:
         done = resolve_by_log(
