@@ -51,21 +51,19 @@ def searched_text(length: int) -> String:
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
-class Status(StrEnum):
+class Status(WordedEnum):
     """A subscriber's status. Only :mod:`subscribers.consent.status_changes` changes it."""
 
-    pending = "pending"
-    active = "active"
-    paused = "paused"
-    unsubscribed = "unsubscribed"
-    bounced = "bounced"
-    """The address does not exist any more."""
-
-    complained = "complained"
-    erased = "erased"
+    pending = ("pending", gettext_noop("Has not confirmed yet"))
+    active = ("active", gettext_noop("Gets mail"), "right")
+    paused = ("paused", gettext_noop("Paused"), "careful")
+    unsubscribed = ("unsubscribed", gettext_noop("Unsubscribed"), "wrong")
+    bounced = ("bounced", gettext_noop("Address does not work"), "wrong")
+    complained = ("complained", gettext_noop("Reported our mail as spam"), "wrong")
+    erased = ("erased", gettext_noop("Erased"))
     """Asked to be erased; the row keeps no personal data."""
 
-    merged = "merged"
+    merged = ("merged", gettext_noop("Merged with another partner"))
     """Is the same person as another subscriber, who is kept; the row keeps its address alone."""
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from locales.phrase import WordedEnum, gettext_noop
 from mailer.database import models as models
 from mailer.reasons.reason import Reason
 from subscribers.models import text_enum
@@ -19,95 +20,79 @@ ARRIVED_ACTIONS: Final = frozenset({"delivered", "relayed", "expanded"})
 """The actions of a report of success."""
 
 
-class FeedbackKind(StrEnum):
+class FeedbackKind(WordedEnum):
     """What an incoming message is."""
 
-    bounce = "bounce"
+    bounce = ("bounce", gettext_noop("Bounce"))
     """A mail server says that a message was not delivered, or is late."""
 
-    complaint = "complaint"
-
-    auto_reply = "auto-reply"
+    complaint = ("complaint", gettext_noop("Complaint about spam"))
+    auto_reply = ("auto-reply", gettext_noop("Automatic reply"))
     """A program answered: out of office, vacation, a receipt, a new address."""
 
-    reply = "reply"
-
-    leave = "leave"
+    reply = ("reply", gettext_noop("Reply"))
+    leave = ("leave", gettext_noop("Leaving by email"))
     """A mail to the leaving address: its token leaves the list."""
 
-    other = "other"
+    other = ("other", gettext_noop("Not understood"))
     """Anything else: kept in the quarantine for a person to look at."""
 
-    dmarc = "dmarc"
+    dmarc = ("dmarc", gettext_noop("Report on senders (DMARC)"))
     """A receiver reports who sends in our name (an aggregate report of DMARC)."""
 
 
-class FeedbackState(StrEnum):
+class FeedbackState(WordedEnum):
     """What has become of an incoming message."""
 
-    recorded = "recorded"
+    recorded = ("recorded", gettext_noop("Done"))
     """What follows from it was done."""
 
-    held = "held"
+    held = ("held", gettext_noop("Waits for a judgement"), "careful")
     """In the quarantine: a person must judge it."""
 
-    forwarding = "forwarding"
+    forwarding = ("forwarding", gettext_noop("Goes on to the team soon"), "careful")
     """A reply that has yet to go on to the address for replies."""
 
-    forwarded = "forwarded"
-    """A reply that went on to the address for replies."""
-
-    judged = "judged"
+    forwarded = ("forwarded", gettext_noop("Went on to the team"), "right")
+    judged = ("judged", gettext_noop("Judged"), "right")
     """A person judged it, and what follows from that was done."""
 
 
-class Evidence(StrEnum):
+class Evidence(WordedEnum):
     """How the subscriber of an event was found, strongest first."""
 
-    token = "token"  # noqa: S105
-    """By our signed token: in the address it came to, in the ENVID, or in the message that it returns."""
+    token = ("token", gettext_noop("found by our signed token"))
+    """In the address it came to, in the ENVID, or in the message that it returns."""
 
-    message_id = "message_id"
+    message_id = ("message_id", gettext_noop("found by the number of our message"))
     """By our Message-ID, which only we can compute."""
 
-    address = "address"
-    """By the address alone, which anyone can write: it counts only if a message was sent there lately."""
+    address = ("address", gettext_noop("found by the address alone"))
+    """Anyone can write that: it counts only if a message was sent there lately."""
 
-    person = "person"
+    person = ("person", gettext_noop("named by a person"))
+    refusal = ("refusal", gettext_noop("refused while it was being sent"))
+    """By the ledger."""
 
-    refusal = "refusal"
-    """By the ledger: their mail server refused our message while it was being sent."""
-
-    nothing = "nothing"
+    nothing = ("nothing", gettext_noop("nobody was found"))
 
 
-class Consequence(StrEnum):
+class Consequence(WordedEnum):
     """What was done because of an event."""
 
-    recorded = "recorded"
-    """Nothing but this record."""
+    recorded = ("recorded", gettext_noop("Nothing was changed"))
+    bounced = ("bounced", gettext_noop("Marked as bounced: gets no more mail"))
+    complained = ("complained", gettext_noop("Marked as having complained: gets no more mail"))
+    unsubscribed = ("unsubscribed", gettext_noop("Has left the list"))
+    alarm = ("alarm", gettext_noop("It is about you, the sender: nobody was removed"))
+    """It is shown to the team."""
 
-    bounced = "bounced"
-    """The subscriber is marked as bounced, and the address gets no more mail."""
+    held = ("held", gettext_noop("Not believed without a person"))
+    """Too many addresses of one campaign came back as dead."""
 
-    complained = "complained"
-
-    unsubscribed = "unsubscribed"
-
-    alarm = "alarm"
-    """Nobody was removed: it is about the sender, and shown to the team."""
-
-    held = "held"
-    """Not believed without a person: too many addresses of one campaign came back as dead."""
-
-    unproven = "unproven"
-    """Nobody was removed: nothing was sent to this person that this could be about."""
-
-    outdated = "outdated"
-    """Nobody was removed: the subscriber has done something since the message was sent."""
-
-    gone = "gone"
-    """The subscriber had left already."""
+    unproven = ("unproven", gettext_noop("Nothing was sent that this could be about: nobody was removed"))
+    outdated = ("outdated", gettext_noop("The partner has done something since: nobody was removed"))
+    gone = ("gone", gettext_noop("Had left before"))
 
 
 class SuccessorState(StrEnum):
@@ -165,6 +150,11 @@ class FeedbackMessage(SQLModel, table=True):
     judgement: str = Field(default="", max_length=32)
     judged_by: str = Field(default="", max_length=200)
     judged_at: datetime | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only its beginning is kept."""
+        return self.raw is not None and len(self.raw) < self.size
 
 
 class FeedbackEvent(SQLModel, table=True):

@@ -1,18 +1,16 @@
 """The messages that came back, page by page and one by one."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from editions.unsafe_characters import remove_unsafe_characters
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, FeedbackState
 from mailer.feedback.mime_headers import decode_words, parse_parameters
 from mailer.feedback.mime_part import MimePart, parse_message
-from mailer.feedback.overview import ReportedEvent, list_message_events
 from subscribers.models import Subscriber
 
 PAGE_ROWS: Final = 50
@@ -23,92 +21,43 @@ _MAX_LOOKED_AT: Final = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class MessageFilter:
-    kind: FeedbackKind | None = None
-    campaign_id: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class MessageEntry:
-    """A message in the list. ``subscribers`` are the addresses of those whom it is about."""
-
-    number: int
-    received_at: datetime
-    kind: FeedbackKind
-    state: FeedbackState
-    sender: str
-    subject: str
-    judged_by: str
-    subscribers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class MessagePage:
-    """A page of messages, newest first; ``older`` is the number before which the next one begins, None if
-    there is none. A page may be empty although there are older ones."""
+    """A page of messages, newest first; ``subscribers`` are the addresses of those whom they are about.
 
-    entries: tuple[MessageEntry, ...]
+    ``older`` is the number before which the next page begins, None if there is none. A page may be empty
+    although there are older ones.
+    """
+
+    rows: Sequence[FeedbackMessage]
+    subscribers: Mapping[int, Sequence[str]]
     older: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeptMessage:
-    """One message with what it says of whom. ``raw`` are its bytes, or the first of its ``size`` bytes, as
-    long as it waits for a person or has yet to go on; else None. ``judgement`` is the word for how
-    ``judged_by`` judged it."""
-
-    number: int
-    received_at: datetime
-    source: str
-    kind: FeedbackKind
-    state: FeedbackState
-    sender: str
-    subject: str
-    size: int
-    raw: bytes | None
-    note: str
-    judgement: str
-    judged_by: str
-    judged_at: datetime | None
-    events: tuple[ReportedEvent, ...]
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether only its beginning is kept."""
-        return self.raw is not None and len(self.raw) < self.size
-
-
-def list_messages(session: Session, wanted: MessageFilter, *, before: int | None = None) -> MessagePage:
-    """List a page of messages, the newest first: those before the number ``before``."""
+def list_messages(
+    session: Session,
+    *,
+    kind: FeedbackKind | None = None,
+    campaign_id: int | None = None,
+    before: int | None = None,
+) -> MessagePage:
+    """List a page of messages, the newest first: those of a kind, about a campaign, and before a number."""
     end = (
         before if before is not None else (session.exec(select(func.max(FeedbackMessage.id))).one() or 0) + 1
     )
     start = max(end - _MAX_LOOKED_AT, 0)
-    rows = session.exec(
-        select(FeedbackMessage)
-        .where(*_list_conditions(wanted), col(FeedbackMessage.id) < end, col(FeedbackMessage.id) >= start)
-        .order_by(col(FeedbackMessage.id).desc())
-        .limit(PAGE_ROWS + 1)
-    ).all()
+    wanted = select(FeedbackMessage).where(col(FeedbackMessage.id) < end, col(FeedbackMessage.id) >= start)
+    if kind is not None:
+        wanted = wanted.where(FeedbackMessage.kind == kind)
+    if campaign_id is not None:
+        about = select(FeedbackEvent.message_id).where(FeedbackEvent.campaign_id == campaign_id)
+        wanted = wanted.where(col(FeedbackMessage.id).in_(about))
+    rows = session.exec(wanted.order_by(col(FeedbackMessage.id).desc()).limit(PAGE_ROWS + 1)).all()
     shown = rows[:PAGE_ROWS]
     # A window that has not filled the page leads on to the one before it.
     earlier = start if start > 1 else None
     older = shown[-1].id if len(rows) > PAGE_ROWS else earlier
-    people = _list_subscribers(session, [row.id or 0 for row in shown])
-    return MessagePage(entries=tuple(_make_entry(row, people) for row in shown), older=older)
-
-
-def find_message(session: Session, number: int) -> KeptMessage | None:
-    """Return the message ``number`` with what it says of whom; None if there is none."""
-    row = session.get(FeedbackMessage, number)
-    if row is None:
-        return None
-    events = tuple(list_message_events(session, number))
-    names = (
-        *("received_at", "source", "kind", "state", "sender", "subject", "size", "raw"),
-        *("note", "judgement", "judged_by", "judged_at"),
-    )
-    return KeptMessage(number=number, events=events, **{name: getattr(row, name) for name in names})
+    subscribers = _list_subscribers(session, [row.id or 0 for row in shown])
+    return MessagePage(rows=shown, subscribers=subscribers, older=older)
 
 
 def find_next_held(session: Session, number: int) -> int | None:
@@ -123,40 +72,17 @@ def find_next_held(session: Session, number: int) -> int | None:
     return later if later is not None else session.exec(waits).first()
 
 
-def _list_conditions(wanted: MessageFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.kind is not None:
-        conditions.append(col(FeedbackMessage.kind) == wanted.kind)
-    if wanted.campaign_id is not None:
-        about = select(FeedbackEvent.message_id).where(col(FeedbackEvent.campaign_id) == wanted.campaign_id)
-        conditions.append(col(FeedbackMessage.id).in_(about))
-    return conditions
-
-
-def _list_subscribers(session: Session, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
+def _list_subscribers(session: Session, numbers: Sequence[int]) -> Mapping[int, Sequence[str]]:
     statement = (
         select(FeedbackEvent.message_id, Subscriber.email)
         .join(Subscriber, col(Subscriber.id) == col(FeedbackEvent.subscriber_id))
         .where(col(FeedbackEvent.message_id).in_(numbers))
         .order_by(col(FeedbackEvent.position))
     )
-    found: dict[int, tuple[str, ...]] = {}
+    found: dict[int, list[str]] = defaultdict(list)
     for number, email in session.exec(statement):
-        found[number] = (*found.get(number, ()), email)
+        found[number].append(email)
     return found
-
-
-def _make_entry(row: FeedbackMessage, people: dict[int, tuple[str, ...]]) -> MessageEntry:
-    return MessageEntry(
-        number=row.id or 0,
-        received_at=row.received_at,
-        kind=row.kind,
-        state=row.state,
-        sender=row.sender,
-        subject=row.subject,
-        judged_by=row.judged_by,
-        subscribers=people.get(row.id or 0, ()),
-    )
 
 
 SHOWN_HEADERS: Final = ("From", "To", "Date", "Subject", "Reply-To", "Return-Path", "Auto-Submitted")

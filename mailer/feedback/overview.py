@@ -12,6 +12,7 @@ from sqlmodel import Session, col, func, select
 
 from mailer.database.feedback_models import (
     Consequence,
+    Evidence,
     FeedbackEvent,
     FeedbackKind,
     FeedbackMessage,
@@ -76,7 +77,7 @@ class ReportedEvent:
 
     number: int
     at: datetime
-    kind: str
+    kind: FeedbackKind
     reason: str
     address: str
     subscriber: str
@@ -84,9 +85,9 @@ class ReportedEvent:
     code: str
     status: str
     words: str
-    found_by: str
-    consequence: str
-    state: str
+    found_by: Evidence
+    consequence: Consequence
+    state: FeedbackState
     subscriber_id: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -101,7 +102,7 @@ class HeldMessage:
 
     number: int
     received_at: datetime
-    kind: str
+    kind: FeedbackKind
     sender: str
     subject: str
     size: int
@@ -144,11 +145,11 @@ def group_feedback(session: Session, wanted: FeedbackFilter) -> list[FeedbackGro
     return sorted(groups, key=lambda group: (kinds.index(group.kind), -group.number, group.reason))
 
 
-def _name_consequence(state: FeedbackState, consequence: Consequence) -> str:
+def _name_consequence(state: FeedbackState, consequence: Consequence) -> Consequence:
     """Return what was done, as people see it: what waits for them is held, whatever was recorded of it."""
     if state is FeedbackState.held and consequence is Consequence.recorded:
-        return Consequence.held.value
-    return consequence.value
+        return Consequence.held
+    return consequence
 
 
 def _count_people(session: Session, wanted: FeedbackFilter) -> dict[tuple[FeedbackKind, str], int]:
@@ -227,7 +228,7 @@ def list_held(
         yield HeldMessage(
             number=message.id or 0,
             received_at=message.received_at,
-            kind=message.kind.value,
+            kind=message.kind,
             sender=message.sender,
             subject=message.subject,
             size=message.size,
@@ -261,7 +262,7 @@ def _read_events(
         yield ReportedEvent(
             number=event.message_id,
             at=event.at,
-            kind=kind.value,
+            kind=kind,
             reason=event.reason.value if event.reason else "",
             address=event.address,
             subscriber=email or "",
@@ -269,8 +270,8 @@ def _read_events(
             code=event.code,
             status=event.status,
             words=event.words,
-            found_by=event.evidence.value,
+            found_by=event.evidence,
             consequence=_name_consequence(state, event.consequence),
-            state=state.value,
+            state=state,
             subscriber_id=event.subscriber_id,
         )

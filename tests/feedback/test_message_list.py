@@ -11,8 +11,6 @@ from mailer.database.feedback_models import FeedbackKind, FeedbackMessage, Feedb
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.message_list import (
     PAGE_ROWS,
-    MessageFilter,
-    find_message,
     find_next_held,
     list_messages,
     view_message,
@@ -36,23 +34,21 @@ def test_a_rare_message_is_found_behind_many_others_in_pages_that_each_look_at_a
 ) -> None:
     add_messages(context, FeedbackKind.reply, 1, now, FeedbackState.forwarded)
     add_messages(context, FeedbackKind.bounce, _LOOKED_AT + PAGE_ROWS, now, FeedbackState.recorded)
-    wanted = MessageFilter(kind=FeedbackKind.reply)
     with Session(context.engine) as session:
-        first = list_messages(session, wanted)
-        assert first.entries == ()
+        first = list_messages(session, kind=FeedbackKind.reply)
+        assert first.rows == []
         assert first.older is not None
-        second = list_messages(session, wanted, before=first.older)
-        assert [one.kind for one in second.entries] == [FeedbackKind.reply]
+        second = list_messages(session, kind=FeedbackKind.reply, before=first.older)
+        assert [one.kind for one in second.rows] == [FeedbackKind.reply]
         assert second.older is None
-        everything = list_messages(session, MessageFilter())
-        assert len(everything.entries) == PAGE_ROWS
-        assert everything.older == everything.entries[-1].number
+        everything = list_messages(session)
+        assert len(everything.rows) == PAGE_ROWS
+        assert everything.older == everything.rows[-1].id
 
 
 def test_of_nothing_there_is_an_empty_page(context: FeedbackContext) -> None:
     with Session(context.engine) as session:
-        assert list_messages(session, MessageFilter(campaign_id=7)).older is None
-        assert find_message(session, 1) is None
+        assert list_messages(session, campaign_id=7).older is None
         assert find_next_held(session, 1) is None
 
 

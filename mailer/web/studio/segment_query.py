@@ -15,8 +15,8 @@ from mailer.counts.counters import read_cross_table, request_cross_table
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop
 from mailer.web.forms import MAIL_LANGUAGES, list_sectors, own_country_names, own_language_name
 from mailer.web.studio.page import StudioPage, Visit
-from mailer.web.studio.status_words import STATUS_WORDS
 from subscribers.errors import CountryError, SegmentError, SubscriberError
+from subscribers.models import Status
 from subscribers.queries import list_import_files, list_tags
 from subscribers.segments.description import Vocabulary, describe_segment
 from subscribers.segments.segment import (
@@ -137,7 +137,10 @@ def make_filter_form(page: StudioPage, query: SegmentQuery) -> Mapping[str, Any]
     if filters is None:
         return None
     boxes: dict[str, Iterable[tuple[str, str]]] = {
-        "statuses": [(status.value, page.translate(words)) for status, (words, _) in STATUS_WORDS.items()],
+        "statuses": [
+            (status.value, page.translate(status.words))
+            for status in dict.fromkeys((Status.active, Status.paused, *Status))
+        ],
         "countries": [(code, page.name_country(code)) for code in _list_countries(page, filters.countries)],
         "sectors": list_sectors(page.translator, page.settings),
         "languages": [(tag, own_language_name(tag)) for tag in MAIL_LANGUAGES],

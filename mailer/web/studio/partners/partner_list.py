@@ -18,7 +18,6 @@ from mailer.web.studio.segment_query import (
     read_query,
     read_query_form,
 )
-from mailer.web.studio.status_words import DELIVERY_WORDS, STATUS_WORDS
 from subscribers.directory import (
     LOOKED_AT,
     MAX_COUNTED,
@@ -76,7 +75,6 @@ def show_list(page: PageDep) -> Response:
         errors=errors,
         problems=dict(written.errors),
         found=found,
-        status_words=STATUS_WORDS,
         is_empty=not errors and not found.rows and page.session.exec(anybody).first() is None,
         looked_at=LOOKED_AT,
         previous=page.make_path("/partners", None, **kept, before=str(found.previous)),
@@ -138,10 +136,8 @@ def show_organisation(page: PageDep, organisation: str) -> Response:
         organisation=found,
         most=MAX_COUNTED,
         people=shown,
-        status_words=STATUS_WORDS,
         sectors=read_sectors(session, shown),
         latest={one.subscriber_id: one for one in reversed(sent)},
-        delivery_words=DELIVERY_WORDS,
         spellings=list_other_spellings(session, organisation),
         is_later=after is not None,
         next=f"0-{shown[-1].id}" if len(people) > PAGE_LENGTH else "",

@@ -29,7 +29,6 @@ from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.row_number import depend_on_number
 from mailer.web.studio.sign_in.confirmation import require_confirmed
-from mailer.web.studio.status_words import DELIVERY_WORDS, STATUS_WORDS
 from subscribers.consent.preferences import read_countries
 from subscribers.consent.status_changes import ConsentContext, suppress
 from subscribers.consent.suppression import read_suppression
@@ -166,7 +165,7 @@ class PartnerPage(StudioPage):
         return self.partner.status not in {Status.erased, Status.merged}
 
     def render(self, template: str, *, status: int = 200, **values: object) -> Response:
-        shared = {"section": "partners", "partner": self.partner, "status_words": STATUS_WORDS}
+        shared = {"section": "partners", "partner": self.partner}
         return super().render(template, status=status, **{**shared, **values})
 
     def go_back(self, notice: Notice) -> Response:
@@ -221,7 +220,6 @@ def _render(page: PartnerPage, form: Form | None = None, field: str = "", words:
         suppression=read_suppression(session, page.state.workspace.keys.suppression, partner.email),
         suppression_words=SUPPRESSION_WORDS,
         deliveries=list_sent_campaigns(session, numbers, limit=_MOST),
-        delivery_words=DELIVERY_WORDS,
         tests=list_sent_tests(session, [one.email for one in people], limit=_MOST),
         returned=list_returned_messages(session, numbers, limit=_MOST),
         kind_words=_KIND_WORDS,

@@ -13,7 +13,8 @@ from mailer.database.feedback_models import FeedbackMessage, FeedbackState, Prop
 from mailer.database.team_models import ActivityRecord, Role
 from mailer.feedback.review import JUDGEMENTS
 from mailer.web.dependencies import utc_now
-from mailer.web.studio.feedback import OTHER_BOUNCE, REASON_WORDS, JudgementForm
+from mailer.web.forms import Form
+from mailer.web.studio.feedback import OTHER_BOUNCE, REASON_WORDS, read_judgement
 from subscribers.models import ConsentRecord, Status, Subscriber
 from tests.factories.small_edition import SLUG
 from tests.web.report_pages.test_campaign_page import read_words
@@ -177,8 +178,9 @@ def test_the_reason_of_a_bounce_says_that_it_is_one(house: House, returns: Retur
 
 
 def test_each_judgement_of_the_command_can_be_made_in_studio() -> None:
-    chosen = {JudgementForm(choice=word).word for word in JUDGEMENTS}
-    chosen |= {JudgementForm(choice=OTHER_BOUNCE, reason=reason.value).word for reason in REASON_WORDS}
+    chosen = {read_judgement(Form([("judgement", word)])) for word in JUDGEMENTS}
+    bounces = [Form([("judgement", OTHER_BOUNCE), ("reason", reason)]) for reason in REASON_WORDS]
+    chosen |= set(map(read_judgement, bounces))
     # A dead address is a choice of its own, and so needs no reason.
     assert chosen - {""} == set(JUDGEMENTS) - {"no_such_user"}
 
