@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import quote
 
 from sqlmodel import Session, col, select, update
@@ -17,25 +17,11 @@ from mailer.team.members import Member, find_member
 from subscribers.address import normalise_address
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextPart:
+class TextPart(NamedTuple):
     """A piece of a comment's text; ``is_mention`` is whether it is an ``@`` with a member's name."""
 
     text: str
     is_mention: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenMention:
-    """A comment that speaks to a member and waits for them. ``story`` is "" for the letter."""
-
-    mention_id: int
-    thread_id: int
-    edition: str
-    story: str
-    author: str
-    text: str
-    written_at: datetime
 
 
 def find_mentioned(text: str, members: Sequence[Member]) -> set[int]:
@@ -83,37 +69,23 @@ def set_mentions(session: Session, comment: Comment, mentioned: set[int]) -> lis
     return added
 
 
-def list_mentions(session: Session, member: Member, *, limit: int = 50) -> list[OpenMention]:
-    """List the comments that speak to ``member`` and wait for them, the latest first.
+def list_mentions(
+    session: Session, member: Member, *, limit: int = 50
+) -> Sequence[tuple[CommentThread, Comment, str]]:
+    """List the comments that speak to ``member`` and wait for them, the latest first: each with its thread
+    and the name of who wrote it.
 
     One waits until its thread is resolved, they reply, or they say that they have read it.
     """
-    found = session.exec(
-        select(CommentMention, Comment, CommentThread, TeamMember)
-        .where(
-            CommentMention.member_id == member.id,
-            col(CommentMention.read_at).is_(None),
-            CommentMention.comment_id == Comment.id,
-            Comment.thread_id == CommentThread.id,
-            Comment.member_id == TeamMember.id,
-            col(Comment.deleted_at).is_(None),
-            col(CommentThread.resolved_at).is_(None),
-        )
+    return session.exec(
+        select(CommentThread, Comment, TeamMember.name)
+        .where(CommentThread.id == Comment.thread_id, col(CommentThread.resolved_at).is_(None))
+        .where(CommentMention.comment_id == Comment.id, col(CommentMention.read_at).is_(None))
+        .where(CommentMention.member_id == member.id, col(Comment.deleted_at).is_(None))
+        .where(TeamMember.id == Comment.member_id)
         .order_by(col(Comment.id).desc())
         .limit(limit)
     ).all()
-    return [
-        OpenMention(
-            mention_id=mention.id or 0,
-            thread_id=thread.id or 0,
-            edition=thread.edition,
-            story=thread.story,
-            author=author.name,
-            text=comment.text,
-            written_at=comment.created_at,
-        )
-        for mention, comment, thread, author in found
-    ]
 
 
 def mark_read(session: Session, thread_id: int, member_id: int, *, now: datetime) -> None:

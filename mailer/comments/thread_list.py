@@ -1,9 +1,9 @@
 """Reading comments: the threads of a story, the passages they are about, and how many are open."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from sqlmodel import Session, col, func, select
 
@@ -90,39 +90,31 @@ def _digest(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShownComment:
-    """A comment as a page shows it. ``parts`` is its text, with mentions apart; empty if it was deleted."""
-
-    id: int
-    member_id: int
-    author: str
-    text: str
-    parts: tuple[TextPart, ...]
-    written_at: datetime
-    edited_at: datetime | None
-    is_deleted: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class ShownThread:
-    """A thread as a page shows it. ``anchor`` is the passage it is about, None for the whole story;
-    ``resolved_by`` is a name. ``waits_for`` are the numbers of members whom it mentions and who have not
-    read that."""
+    """A thread with its comments in order. ``names`` are those of all who are or were members;
+    ``waits_for`` are the members whom it mentions and who have not read that."""
 
-    id: int
-    edition: str
-    story: str
-    title: str
-    language: str
-    anchor: Anchor | None
-    comments: tuple[ShownComment, ...]
-    resolved_at: datetime | None
-    resolved_by: str
-    waits_for: frozenset[int]
+    row: CommentThread
+    comments: Sequence[Comment]
+    names: Mapping[int, str]
+    waits_for: Collection[int]
+
+    @property
+    def id(self) -> int:
+        return self.row.id or 0
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """The passage that it is about; None for the whole story."""
+        row = self.row
+        return Anchor(quote=row.quote, block_digest=row.block_digest, block=row.block) if row.quote else None
+
+    def divide(self, comment: Comment) -> list[TextPart]:
+        """Return the text of a comment in pieces, mentions apart."""
+        return divide_text(comment.text, self.names.values())
 
 
-@dataclass(frozen=True, kw_only=True)
-class CommentedStory:
+class CommentedStory(NamedTuple):
     """A story that has comments: ``open`` counts its open threads. ``title`` is what it was called when the
     last thread began."""
 
@@ -142,7 +134,7 @@ def list_threads(session: Session, edition: str, story: str) -> list[ShownThread
     numbers = [row.id for row in rows]
     if not numbers:
         return []
-    names = dict(session.exec(select(TeamMember.id, TeamMember.name)).all())
+    names = {number or 0: name for number, name in session.exec(select(TeamMember.id, TeamMember.name))}
     by_thread: dict[int, list[Comment]] = {}
     for comment in session.exec(
         select(Comment).where(col(Comment.thread_id).in_(numbers)).order_by(col(Comment.id))
@@ -151,16 +143,10 @@ def list_threads(session: Session, edition: str, story: str) -> list[ShownThread
     waiting = _find_waiting(session, edition, story)
     return [
         ShownThread(
-            id=row.id or 0,
-            edition=row.edition,
-            story=row.story,
-            title=row.title,
-            language=row.language,
-            anchor=_find_anchor(row),
-            comments=tuple(_show(comment, names) for comment in by_thread.get(row.id or 0, [])),
-            resolved_at=row.resolved_at,
-            resolved_by=names.get(row.resolved_by, "") if row.resolved_by else "",
-            waits_for=frozenset(waiting.get(row.id or 0, ())),
+            row=row,
+            comments=by_thread.get(row.id or 0, []),
+            names=names,
+            waits_for=waiting.get(row.id or 0, set()),
         )
         for row in rows
     ]
@@ -214,20 +200,3 @@ def _find_waiting(session: Session, edition: str, story: str) -> dict[int, set[i
     for thread_id, member_id in found:
         waiting.setdefault(thread_id, set()).add(member_id)
     return waiting
-
-
-def _find_anchor(row: CommentThread) -> Anchor | None:
-    return Anchor(quote=row.quote, block_digest=row.block_digest, block=row.block) if row.quote else None
-
-
-def _show(comment: Comment, names: dict[int | None, str]) -> ShownComment:
-    return ShownComment(
-        id=comment.id or 0,
-        member_id=comment.member_id,
-        author=names.get(comment.member_id, ""),
-        text=comment.text,
-        parts=tuple(divide_text(comment.text, names.values())),
-        written_at=comment.created_at,
-        edited_at=comment.edited_at,
-        is_deleted=comment.deleted_at is not None,
-    )

@@ -34,8 +34,8 @@ def test_a_thread_shows_who_said_what_about_which_passage(office: Office) -> Non
     thread = office.comment(office.ann, "  Is it sixty?\r\nSure?  ", anchor=ANCHOR)
     office.reply(office.bo, thread, "I counted.")
     [shown] = office.threads()
-    assert (shown.id, shown.anchor, shown.title) == (thread, ANCHOR, "Water for all")
-    assert [(one.author, one.text) for one in shown.comments] == [
+    assert (shown.id, shown.anchor, shown.row.title) == (thread, ANCHOR, "Water for all")
+    assert [(shown.names[one.member_id], one.text) for one in shown.comments] == [
         ("Ann Author", "Is it sixty?\nSure?"),
         ("Bo", "I counted."),
     ]
@@ -117,7 +117,7 @@ def test_a_deleted_comment_keeps_its_place_only_where_others_have_replied(office
     first, second = office.threads()[0].comments
     delete_comment(office.session, office.ann, first.id, now=office.now)
     shown = office.threads()[0].comments
-    assert [(one.text, one.is_deleted) for one in shown] == [("", True), ("Second.", False)]
+    assert [(one.text, one.deleted_at) for one in shown] == [("", office.now), ("Second.", None)]
     assert office.session.get_one(Comment, first.id).text == ""
     delete_comment(office.session, office.ann, first.id, now=office.now)
     delete_comment(office.session, office.bo, second.id, now=office.now)
@@ -133,12 +133,14 @@ def test_a_thread_is_resolved_and_reopened_by_hand_and_by_a_reply(office: Office
     thread = office.comment(office.ann, "Check this.")
     resolve_thread(office.session, office.mei, thread, now=office.now)
     resolve_thread(office.session, office.bo, thread, now=office.now)
-    assert (office.threads()[0].resolved_by, office.threads()[0].resolved_at) == ("Mei Lin 林", office.now)
+    [shown] = office.threads()
+    assert (shown.row.resolved_by, shown.row.resolved_at) == (office.mei.id, office.now)
+    assert shown.names[office.mei.id] == "Mei Lin 林"
     reopen_thread(office.session, office.bo, thread, now=office.now)
-    assert office.threads()[0].resolved_at is None
+    assert office.threads()[0].row.resolved_at is None
     resolve_thread(office.session, office.mei, thread, now=office.now)
     office.reply(office.bo, thread, "Not yet.")
-    assert office.threads()[0].resolved_at is None
+    assert office.threads()[0].row.resolved_at is None
 
 
 def test_open_threads_are_counted_by_story_and_those_of_removed_stories_stay(office: Office) -> None:
@@ -191,7 +193,7 @@ def test_a_text_is_divided_at_its_mentions_and_nothing_is_lost() -> None:
 
 def waiting_for(office: Office, member: Member) -> list[str]:
     office.session.flush()
-    return [mention.text for mention in list_mentions(office.session, member)]
+    return [comment.text for _, comment, _ in list_mentions(office.session, member)]
 
 
 def test_a_mention_waits_until_it_is_read_answered_or_resolved(office: Office) -> None:

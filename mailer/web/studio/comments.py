@@ -3,7 +3,9 @@
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
+from fastapi import Depends
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -38,76 +40,83 @@ from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError, FilePlace, find_file_name, read_edition_file
 from mailer.team.members import Permission, list_members
 from mailer.web.forms import Form, OwnFormDep
-from mailer.web.routing import GET, POST
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.routing import StudioRoute
-from mailer.web.studio.row_number import read_row_number
-from mailer.web.studio.story_place import find_edition_folder
+from mailer.web.studio.page import StudioPage, or_404
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.row_number import depend_on_number, read_row_number
+from mailer.web.studio.story_place import EditionPage, EditionPageDep
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
+ROUTES = Routes()
 _STORY_TITLES = (("title",), ("lead",))
 _LETTER_TITLES = (("letter", "title"), ("title",))
+_MAX_QUOTED = 120
+_MAX_MENTIONS = 20
+_NOT_A_PASSAGE = gettext_noop(
+    "These words are not in the story. Copy the passage as it stands there, or leave this empty to comment "
+    "on the whole story."
+)
+_LONG_PASSAGE = gettext_noop("A passage may have up to 1,000 characters. Choose a shorter one.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommentedText:
-    """A story with its threads. ``passages`` is its text in the language of ``place``, block by block, or
-    None if the story was removed or cannot be read."""
+class CommentsPage(EditionPage):
+    """A request about the comments on a story, or on the letter ("") or a translation. ``passages`` is its
+    text, block by block, or None if the story was removed or cannot be read."""
 
-    place: DiscussedStory
+    story: str
+    language: str
+    title: str
     threads: Sequence[ShownThread]
     passages: Sequence[str] | None
 
+    @property
+    def path(self) -> str:
+        return make_comments_path(self.edition, self.story)
 
-def find_story(page: StudioPage, edition: str, story: str, language: str = "") -> CommentedText:
-    """Find a story, "" for the letter. One that was removed is found as long as it has comments.
+    @property
+    def story_path(self) -> str:
+        return self.path.removesuffix("/comments")
 
-    Raises:
-        HTTPException: 404, there is no such edition or story.
-    """
-    find_edition_folder(page, edition)
-    with page.state.read_session() as session:
-        threads = list_threads(session, edition, story)
-    read = _read_text(page, edition, story, language)
-    if read is None and language:
-        raise HTTPException(404)
-    if read is None and not threads:
-        raise HTTPException(404)
-    title, passages = read if read is not None else (threads[-1].title or story or edition, None)
-    return CommentedText(
-        place=DiscussedStory(edition=edition, story=story, title=title, language=language),
+
+def _open_comments(page: EditionPage, story: str, language: str = "") -> CommentsPage:
+    """Find a story, "" for the letter, or answer 404. One that was removed is found as long as it has
+    comments."""
+    threads = list_threads(page.session, page.edition, story)
+    read = _read_text(page, story, language)
+    or_404(read is not None or (bool(threads) and not language))
+    title, passages = read or (threads[-1].row.title or story or page.edition, None)
+    return page.about(
+        CommentsPage,
+        edition=page.edition,
+        folder=page.folder,
+        story=story,
+        language=language,
+        title=title,
         threads=threads,
         passages=passages,
     )
 
 
-def read_passages(page: StudioPage, edition: str, story: str, language: str) -> Sequence[str]:
-    """The text of a story in one of its languages, block by block; nothing if it is not there."""
-    read = _read_text(page, edition, story, language)
-    return read[1] if read is not None else ()
-
-
-def _read_text(page: StudioPage, edition: str, story: str, language: str) -> tuple[str, Sequence[str]] | None:
-    """The title and the passages of a text; None if it is not there or cannot be read."""
-    folder = find_edition_folder(page, edition)
+def _read_text(page: EditionPage, story: str, language: str) -> tuple[str, Sequence[str]] | None:
+    """Return the title and the passages of a text; None if it is not there or cannot be read."""
     try:
-        name = find_file_name(folder, FilePlace(story=story, language=language))
-        file = read_edition_file(folder, name) if name is not None else None
+        name = find_file_name(page.folder, FilePlace(story=story, language=language))
+        file = read_edition_file(page.folder, name) if name is not None else None
     except (EditionFileError, OSError, ValueError):
         return None
     if file is None:
         return None
     front, _ = read_front_matter(TextFile(name=file.name, text=file.text))
     titles = [text for path in (_STORY_TITLES if story else _LETTER_TITLES) if (text := front.text(*path))]
-    return (titles[0] if titles else story or edition), list_passages(titles, front.body)
+    return (titles[0] if titles else story or page.edition), list_passages(titles, front.body)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CommentForm:
     """What was sent, or what a form begins with. ``name`` tells the forms of a page apart: ``new``,
-    ``reply-12`` or ``edit-5``. ``mentioned`` are the numbers of members who were picked. ``errors`` are pairs
-    of a field's id and words."""
+    ``reply-12`` or ``edit-5``. ``mentioned`` are the numbers of members who were picked. ``request`` is a
+    random number by which a second click is known. ``errors`` are pairs of a field's id and words."""
 
     name: str = ""
     text: str = ""
@@ -117,344 +126,239 @@ class CommentForm:
     errors: tuple[tuple[str, str], ...] = ()
 
 
-def read_comment_form(form: Form, name: str) -> CommentForm:
-    """Read the form called ``name``."""
-    picked = (value for key, value in form.fields if key == "mention")
+def _read_form(form: Form, name: str) -> CommentForm:
+    picked = (read_row_number(value) for key, value in form.fields if key == "mention")
     return CommentForm(
         name=name,
         text=form.get("text"),
         quote=form.get("quote"),
-        mentioned=frozenset(number for value in picked if (number := read_row_number(value)) is not None),
-        request=form.get("request")[:64],
+        mentioned=frozenset(number for number in picked if number is not None),
+        request=form.get("request")[:64] or _new_request(),
     )
 
 
-def new_request() -> str:
-    """A random number for a form, by which a second click is known."""
+def _new_request() -> str:
     return secrets.token_urlsafe(16)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ThreadView:
-    """A thread as the panel shows it. ``is_found`` is whether the passage it is about is still in the text;
-    ``waits_for_me`` whether it mentions who looks at it."""
-
-    thread: ShownThread
-    is_found: bool
-    language: str
-    waits_for_me: bool
-
-
-def show_story_comments(edition: str, story: str, page: PageDep) -> Response:
-    """Show the comments on a story."""
-    return _show(page, edition, story)
-
-
-def show_letter_comments(edition: str, page: PageDep) -> Response:
-    """Show the comments on the letter."""
-    return _show(page, edition, "")
-
-
-def show_edition_comments(edition: str, page: PageDep) -> Response:
+@ROUTES.get_route("/editions/{edition}/comments", Permission.read)
+def show_edition_comments(page: EditionPageDep) -> Response:
     """Show which stories of an edition have comments, also those that were removed."""
-    find_edition_folder(page, edition)
-    with page.state.read_session() as session:
-        stories = list_commented_stories(session, edition)
-    listed = [(one, page.make_path(make_comments_path(edition, one.story))) for one in stories]
-    return page.render("edition_comments.html", section="editions", edition=edition, stories=listed)
+    stories = list_commented_stories(page.session, page.edition)
+    return page.render("edition_comments.html", stories=stories, make_comments_path=make_comments_path)
 
 
-def _show(page: StudioPage, edition: str, story: str) -> Response:
-    language = page.request.query_params.get("language", "")
-    text = find_story(page, edition, story, language)
-    return render_comments(page, text, _begin_form(page, text))
+@ROUTES.get_route("/editions/{edition}/letter/comments", Permission.read)
+@ROUTES.get_route("/editions/{edition}/stories/{story}/comments", Permission.read)
+def show_comments(page: EditionPageDep) -> Response:
+    """Show the comments on a story or the letter, and the form to change a comment of one's own, if
+    ``?edit=`` names one."""
+    query = page.request.query_params
+    opened = _open_comments(page, page.request.path_params.get("story", ""), query.get("language", ""))
+    wanted = read_row_number(query.get("edit", ""))
+    form = CommentForm()
+    for comment in (one for thread in opened.threads for one in thread.comments):
+        if comment.id == wanted and comment.member_id == page.member.id and comment.deleted_at is None:
+            form = CommentForm(name=f"edit-{comment.id}", text=comment.text, request=_new_request())
+    return _render(opened, form)
 
 
-def _begin_form(page: StudioPage, text: CommentedText) -> CommentForm:
-    """The form to change a comment of one's own, if ``?edit=`` names one."""
-    wanted = read_row_number(page.request.query_params.get("edit", ""))
-    for thread in text.threads:
-        for comment in thread.comments:
-            is_own = comment.member_id == page.member.id and not comment.is_deleted
-            if comment.id == wanted and is_own:
-                return CommentForm(name=f"edit-{comment.id}", text=comment.text)
-    return CommentForm()
-
-
-def render_comments(
-    page: StudioPage, text: CommentedText, form: CommentForm, *, status: int = 200
-) -> Response:
-    """Render the comments on a story, with what is being written in ``form``."""
-    with page.state.read_session() as session:
-        members = [member for member in list_members(session) if member.id != page.member.id]
-    views = _view_threads(page, text)
-    place = text.place
+def _render(page: CommentsPage, form: CommentForm, *, status: int = 200) -> Response:
+    passages = {page.language: page.passages or ()}
+    found = set()
+    for thread in page.threads:
+        language = thread.row.language
+        if language not in passages:
+            read = _read_text(page, page.story, language)
+            passages[language] = read[1] if read is not None else ()
+        if thread.anchor is None or find_passage(passages[language], thread.anchor) is not None:
+            found.add(thread.id)
     return page.render(
         "comments_panel.html" if page.is_fragment else "comments.html",
         status=status,
-        section="editions",
-        is_fragment=page.is_fragment,
-        place=place,
-        is_removed=text.passages is None,
-        open_threads=[view for view in views if view.thread.resolved_at is None],
-        resolved_threads=[view for view in views if view.thread.resolved_at is not None],
-        members=members,
-        form=form if form.request else replace(form, request=new_request()),
-        here=page.make_path(make_comments_path(place.edition, place.story)),
-        story_path=page.make_path(make_comments_path(place.edition, place.story).removesuffix("/comments")),
-        acts=page.make_path(f"/editions/{place.edition}/comments"),
-        new_request=new_request,
+        found=found,
+        members=[member for member in list_members(page.session) if member.id != page.member.id],
+        form=form,
+        new_request=_new_request,
+        language_name=language_name,
     )
 
 
-def _view_threads(page: StudioPage, text: CommentedText) -> Sequence[ThreadView]:
-    passages = {text.place.language: text.passages or ()}
-    views = []
-    for thread in text.threads:
-        if thread.language not in passages:
-            passages[thread.language] = read_passages(
-                page, text.place.edition, text.place.story, thread.language
-            )
-        anchor = thread.anchor
-        views.append(
-            ThreadView(
-                thread=thread,
-                is_found=anchor is None or find_passage(passages[thread.language], anchor) is not None,
-                language=language_name(thread.language) if thread.language else "",
-                waits_for_me=page.member.id in thread.waits_for,
-            )
-        )
-    return views
-
-
-_NOT_A_PASSAGE = gettext_noop(
-    "These words are not in the story. Copy the passage as it stands there, or leave this empty to comment "
-    "on the whole story."
-)
-_LONG_PASSAGE = gettext_noop("A passage may have up to 1,000 characters. Choose a shorter one.")
-
-
-def post_story_comment(edition: str, story: str, page: PageDep, form: OwnFormDep) -> Response:
-    """Comment on a story."""
-    return _begin(page, edition, story, form)
-
-
-def post_letter_comment(edition: str, page: PageDep, form: OwnFormDep) -> Response:
-    """Comment on the letter."""
-    return _begin(page, edition, "", form)
-
-
-def _begin(page: StudioPage, edition: str, story: str, form: Form) -> Response:
-    text = find_story(page, edition, story, form.get("language"))
-    if text.passages is None:
-        raise HTTPException(404)
-    sent = read_comment_form(form, "new")
-    anchor, problem = _find_anchor(text, sent.quote)
+@ROUTES.post_route("/editions/{edition}/letter/comments", Permission.comment)
+@ROUTES.post_route("/editions/{edition}/stories/{story}/comments", Permission.comment)
+def post_comment(page: EditionPageDep, form: OwnFormDep) -> Response:
+    """Comment on a story or the letter."""
+    opened = _open_comments(page, page.request.path_params.get("story", ""), form.get("language"))
+    sent = _read_form(form, "new")
+    anchor, problem = _find_anchor(or_404(opened.passages), sent.quote)
     if problem:
-        return _refuse(page, text, sent, "new-quote", problem)
+        return _refuse(opened, sent, "new-quote", problem)
+    place = DiscussedStory(
+        edition=page.edition, story=opened.story, title=opened.title, language=opened.language
+    )
     try:
-        with page.state.write_session() as session:
+        with page.writing() as session:
             thread = begin_thread(
                 session,
                 page.member,
                 sent.text,
-                place=text.place,
+                place=place,
                 anchor=anchor,
                 mentioned=sent.mentioned,
-                request=sent.request or new_request(),
+                request=sent.request,
                 now=page.state.clock(),
             )
     except CommentError as error:
-        return _refuse(page, text, sent, "new-text", str(error))
+        return _refuse(opened, sent, "new-text", str(error))
     page.state.sign_in_mailer.wake()
-    return _go_back(page, edition, story, f"thread-{thread}", Notice.commented)
+    return _go_back(page, opened.story, f"thread-{thread}", Notice.commented)
 
 
-def post_reply(edition: str, thread: str, page: PageDep, form: OwnFormDep) -> Response:
-    """Reply to a comment. If it was deleted meanwhile, what was written becomes a new one."""
-    number, place = _find_thread(page, edition, thread, form)
-    sent = read_comment_form(form, f"reply-{number}")
-
-    def write(session: Session) -> None:
-        reply(
-            session,
-            page.member,
-            number,
-            sent.text,
-            mentioned=sent.mentioned,
-            request=sent.request or new_request(),
-            now=page.state.clock(),
-        )
-
-    failed = _write(page, edition, place, sent, write)
-    return failed or _go_back(page, edition, place, f"thread-{number}", Notice.commented)
-
-
-def post_edit(edition: str, thread: str, comment: str, page: PageDep, form: OwnFormDep) -> Response:
-    """Change a comment of one's own."""
-    number, place = _find_thread(page, edition, thread, form)
-    sent = read_comment_form(form, f"edit-{_read_number(comment)}")
-
-    def write(session: Session) -> None:
-        edit_comment(
-            session,
-            page.member,
-            _read_number(comment),
-            sent.text,
-            mentioned=sent.mentioned,
-            now=page.state.clock(),
-        )
-
-    failed = _write(page, edition, place, sent, write)
-    return failed or _go_back(page, edition, place, f"thread-{number}", Notice.comment_changed)
-
-
-def _write(
-    page: StudioPage, edition: str, place: str, sent: CommentForm, write: Callable[[Session], None]
-) -> Response | None:
-    """Write what was sent into a thread, and wake the worker that mails; the answer if that cannot be."""
-    try:
-        with page.state.write_session() as session:
-            write(session)
-    except CommentGoneError as error:
-        return _keep_text(page, edition, place, sent, error)
-    except CommentError as error:
-        return _refuse(page, find_story(page, edition, place), sent, f"{sent.name}-text", str(error))
-    page.state.sign_in_mailer.wake()
-    return None
-
-
-def post_delete(edition: str, thread: str, comment: str, page: PageDep, form: OwnFormDep) -> Response:
-    """Delete a comment of one's own."""
-    _, place = _find_thread(page, edition, thread, form)
-    try:
-        with page.state.write_session() as session:
-            delete_comment(session, page.member, _read_number(comment), now=page.state.clock())
-    except CommentError as error:
-        raise HTTPException(403) from error
-    return _go_back(page, edition, place, "comments", Notice.comment_deleted)
-
-
-def post_resolve(edition: str, thread: str, page: PageDep, form: OwnFormDep) -> Response:
-    """Say that what a thread is about is done."""
-
-    def resolve(session: Session, number: int) -> None:
-        resolve_thread(session, page.member, number, now=page.state.clock())
-
-    return _change(page, edition, thread, form, resolve, Notice.comment_resolved)
-
-
-def post_reopen(edition: str, thread: str, page: PageDep, form: OwnFormDep) -> Response:
-    """Say that what a thread is about is not done after all."""
-
-    def reopen(session: Session, number: int) -> None:
-        reopen_thread(session, page.member, number, now=page.state.clock())
-
-    return _change(page, edition, thread, form, reopen, Notice.comment_reopened)
-
-
-def post_read(edition: str, thread: str, page: PageDep, form: OwnFormDep) -> Response:
-    """Say that one has read what a thread says to one."""
-
-    def note(session: Session, number: int) -> None:
-        mark_read(session, number, page.member.id, now=page.state.clock())
-
-    return _change(page, edition, thread, form, note, None)
-
-
-def _change(
-    page: StudioPage,
-    edition: str,
-    thread: str,
-    form: Form,
-    act: Callable[[Session, int], None],
-    notice: Notice | None,
-) -> Response:
-    number, place = _find_thread(page, edition, thread, form)
-    try:
-        with page.state.write_session() as session:
-            act(session, number)
-    except CommentGoneError:
-        notice = Notice.comment_gone
-    return _go_back(page, edition, place, f"thread-{number}", notice)
-
-
-def _find_thread(page: StudioPage, edition: str, thread: str, form: Form) -> tuple[int, str]:
-    """The number of the thread that a path names, and its story; of one that was deleted, the story that the
-    form names.
-
-    Raises:
-        HTTPException: 404, there is neither.
-    """
-    find_edition_folder(page, edition)
-    number = _read_number(thread)
-    with page.state.read_session() as session:
-        place = find_thread_place(session, edition, number)
-    if place is None:
-        story = dict(form.fields).get("story")
-        if story is None:
-            raise HTTPException(404)
-        place = find_story(page, edition, story).place.story
-    return number, place
-
-
-def _read_number(text: str) -> int:
-    number = read_row_number(text)
-    if number is None:
-        raise HTTPException(404)
-    return number
-
-
-def _find_anchor(text: CommentedText, quote: str) -> tuple[Anchor | None, str]:
-    """The passage that ``quote`` is, and what is wrong with it."""
+def _find_anchor(passages: Sequence[str], quote: str) -> tuple[Anchor | None, str]:
+    """Return the passage that ``quote`` is, and what is wrong with it."""
     if not quote.strip():
         return None, ""
     if len(quote) > MAX_QUOTE_LENGTH:
         return None, _LONG_PASSAGE
-    passages = text.passages or ()
     # What is copied from the Markdown has signs that readers do not see.
     anchor = anchor_passage(passages, quote) or anchor_passage(passages, " ".join(list_passages((), quote)))
     return anchor, "" if anchor is not None else _NOT_A_PASSAGE
 
 
-def _refuse(
-    page: StudioPage, text: CommentedText, sent: CommentForm, field: str, problem: str, *, status: int = 422
-) -> Response:
-    errors = ((field, page.translator.translate(problem)),)
-    return render_comments(page, text, replace(sent, errors=errors), status=status)
+@dataclass(frozen=True, kw_only=True)
+class ThreadPage(EditionPage):
+    """A request about a thread of comments on a story, which may be deleted."""
+
+    thread: int
+    story: str
 
 
-def _keep_text(
-    page: StudioPage, edition: str, story: str, sent: CommentForm, error: CommentGoneError
-) -> Response:
-    """Show what was written in the form of a new comment."""
-    text = find_story(page, edition, story)
-    return _refuse(page, text, replace(sent, name="new", request=""), "new-text", str(error), status=409)
+def _open_thread(
+    page: EditionPageDep, thread: Annotated[int, depend_on_number("thread")], form: OwnFormDep
+) -> ThreadPage:
+    with page.state.read_session() as session:
+        story = find_thread_place(session, page.edition, thread)
+    if story is None:
+        # Of a thread that was deleted, the form names the story.
+        story = or_404(dict(form.fields).get("story"))
+        try:
+            _open_comments(page, story)
+        finally:
+            page.end_reading()
+    return page.about(ThreadPage, edition=page.edition, folder=page.folder, thread=thread, story=story)
 
 
-def _go_back(page: StudioPage, edition: str, story: str, place: str, notice: Notice | None) -> Response:
-    path = page.make_path(make_comments_path(edition, story), notice)
-    return RedirectResponse(f"{path}#{place}", status_code=303)
-
-
+ThreadPageDep = Annotated[ThreadPage, Depends(_open_thread)]
+CommentNumber = Annotated[int, depend_on_number("comment")]
 _THREAD = "/editions/{edition}/comments/{thread}"
 
-_MAX_QUOTED = 120
-_MAX_MENTIONS = 20
+
+@ROUTES.post_route(f"{_THREAD}/reply", Permission.comment)
+def post_reply(page: ThreadPageDep, form: OwnFormDep) -> Response:
+    """Reply to a comment. If it was deleted meanwhile, what was written becomes a new one."""
+    sent = _read_form(form, f"reply-{page.thread}")
+
+    def write(session: Session) -> None:
+        reply(
+            session,
+            page.member,
+            page.thread,
+            sent.text,
+            mentioned=sent.mentioned,
+            request=sent.request,
+            now=page.state.clock(),
+        )
+
+    return _write(page, sent, write, Notice.commented)
+
+
+@ROUTES.post_route(f"{_THREAD}/{{comment}}/edit", Permission.comment)
+def post_edit(page: ThreadPageDep, comment: CommentNumber, form: OwnFormDep) -> Response:
+    """Change a comment of one's own."""
+    sent = _read_form(form, f"edit-{comment}")
+
+    def write(session: Session) -> None:
+        now = page.state.clock()
+        edit_comment(session, page.member, comment, sent.text, mentioned=sent.mentioned, now=now)
+
+    return _write(page, sent, write, Notice.comment_changed)
+
+
+def _write(page: ThreadPage, sent: CommentForm, write: Callable[[Session], None], notice: Notice) -> Response:
+    """Write what was sent into a thread, and wake the worker that mails."""
+    try:
+        with page.writing() as session:
+            write(session)
+    except CommentGoneError as error:
+        # What was written is shown in the form of a new comment.
+        kept = replace(sent, name="new", request=_new_request())
+        return _refuse(_open_comments(page, page.story), kept, "new-text", str(error), status=409)
+    except CommentError as error:
+        return _refuse(_open_comments(page, page.story), sent, f"{sent.name}-text", str(error))
+    page.state.sign_in_mailer.wake()
+    return _go_back(page, page.story, f"thread-{page.thread}", notice)
+
+
+@ROUTES.post_route(f"{_THREAD}/{{comment}}/delete", Permission.comment)
+def post_delete(page: ThreadPageDep, comment: CommentNumber) -> Response:
+    """Delete a comment of one's own."""
+    try:
+        with page.writing() as session:
+            delete_comment(session, page.member, comment, now=page.state.clock())
+    except CommentError as error:
+        raise HTTPException(403) from error
+    return _go_back(page, page.story, "comments", Notice.comment_deleted)
+
+
+@ROUTES.post_route(f"{_THREAD}/resolve", Permission.comment)
+def post_resolve(page: ThreadPageDep) -> Response:
+    """Say that what a thread is about is done."""
+    return _settle(page, resolve_thread, Notice.comment_resolved)
+
+
+@ROUTES.post_route(f"{_THREAD}/reopen", Permission.comment)
+def post_reopen(page: ThreadPageDep) -> Response:
+    """Say that what a thread is about is not done after all."""
+    return _settle(page, reopen_thread, Notice.comment_reopened)
+
+
+def _settle(page: ThreadPage, act: Callable[..., None], notice: Notice) -> Response:
+    try:
+        with page.writing() as session:
+            act(session, page.member, page.thread, now=page.state.clock())
+    except CommentGoneError:
+        notice = Notice.comment_gone
+    return _go_back(page, page.story, f"thread-{page.thread}", notice)
+
+
+@ROUTES.post_route(f"{_THREAD}/read", Permission.comment)
+def post_read(page: ThreadPageDep) -> Response:
+    """Say that one has read what a thread says to one."""
+    with page.writing() as session:
+        mark_read(session, page.thread, page.member.id, now=page.state.clock())
+    return _go_back(page, page.story, f"thread-{page.thread}")
+
+
+def _refuse(
+    page: CommentsPage, sent: CommentForm, field: str, problem: str, *, status: int = 422
+) -> Response:
+    return _render(page, replace(sent, errors=((field, page.translate(problem)),)), status=status)
+
+
+def _go_back(page: EditionPage, story: str, place: str, notice: Notice | None = None) -> Response:
+    path = page.make_path(make_comments_path(page.edition, story), notice)
+    return RedirectResponse(f"{path}#{place}", status_code=303)
 
 
 def _list_mentions(page: StudioPage) -> Iterator[WaitingItem]:
     """Comments that speak to them, which they have neither answered nor marked as read."""
-    with page.state.read_session() as session:
-        mentions = list_mentions(session, page.member, limit=_MAX_MENTIONS)
-    translate = page.translator.translate
-    for one in mentions:
+    for thread, comment, author in list_mentions(page.session, page.member, limit=_MAX_MENTIONS):
         yield WaitingItem(
-            title=_shorten(one.text),
-            words=translate(gettext_noop("%(name)s wrote to you"), name=one.author),
-            act=translate(gettext_noop("Answer the comment")),
-            path=f"{make_comments_path(one.edition, one.story)}#thread-{one.thread_id}",
-            detail=f"{one.edition} · {one.story}" if one.story else one.edition,
+            title=_shorten(comment.text),
+            words=page.translate(gettext_noop("%(name)s wrote to you"), name=author),
+            act=page.translate(gettext_noop("Answer the comment")),
+            path=f"{make_comments_path(thread.edition, thread.story)}#thread-{thread.id}",
+            detail=f"{thread.edition} · {thread.story}" if thread.story else thread.edition,
         )
 
 
@@ -465,19 +369,4 @@ def _shorten(text: str) -> str:
 
 WAITING_MENTIONS = WaitingSource(
     name=gettext_noop("Comments"), permission=Permission.read, list_items=_list_mentions
-)
-
-
-ROUTES = (
-    StudioRoute("/editions/{edition}/comments", show_edition_comments, GET, Permission.read),
-    StudioRoute("/editions/{edition}/stories/{story}/comments", show_story_comments, GET, Permission.read),
-    StudioRoute("/editions/{edition}/letter/comments", show_letter_comments, GET, Permission.read),
-    StudioRoute("/editions/{edition}/stories/{story}/comments", post_story_comment, POST, Permission.comment),
-    StudioRoute("/editions/{edition}/letter/comments", post_letter_comment, POST, Permission.comment),
-    StudioRoute(f"{_THREAD}/reply", post_reply, POST, Permission.comment),
-    StudioRoute(f"{_THREAD}/resolve", post_resolve, POST, Permission.comment),
-    StudioRoute(f"{_THREAD}/reopen", post_reopen, POST, Permission.comment),
-    StudioRoute(f"{_THREAD}/read", post_read, POST, Permission.comment),
-    StudioRoute(f"{_THREAD}/{{comment}}/edit", post_edit, POST, Permission.comment),
-    StudioRoute(f"{_THREAD}/{{comment}}/delete", post_delete, POST, Permission.comment),
 )
