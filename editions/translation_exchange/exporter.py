@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from editions.changes.translation_text import NEW_FILE, read_front
 from editions.errors import EditionError
 from editions.rich_text.nodes import Text
 from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
@@ -39,7 +40,7 @@ class TranslatedFile:
 
     def read_translation(self) -> FrontMatter:
         """Return the translation's front matter and body; empty if there is none."""
-        return read_front_matter(TextFile(name=self.name, text=self.text or "---\n---\n"))[0]
+        return read_front(self.text or NEW_FILE)
 
 
 def list_translated_files(folder: Path, language: str) -> Iterator[TranslatedFile]:

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from editions.changes.front_matter_change import change_front_matter
+from editions.changes.translation_text import NEW_FILE, change_texts
 from editions.errors import DocumentError, EditionError, FrontMatterError
 from editions.rich_text.nodes import DocumentSchemaError, Mark, UnwritableError
 from editions.source.front_matter import FrontMatter
-from editions.source.schema import EditionTranslation, StoryTranslation
 from editions.source.text_file import text_digest
-from editions.source.yaml_parser import KeyPath
+from editions.translatable_texts import TextForm, list_translatable_texts, read_text
 from editions.translation_exchange.exporter import (
     TranslatedFile,
     export_texts,
@@ -22,15 +21,12 @@ from editions.translation_exchange.units import (
     ReturnedUnit,
     Texts,
     TranslationUnit,
-    apply_fields,
     fill_body,
-    list_fields,
+    list_places,
     normalise,
     plain_text,
 )
 from locales.phrase import Phrase, gettext_noop, read_error
-
-_NEW_FILE = "---\n---\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,34 +146,24 @@ class _Import:
 
 
 def _write_translation(file: TranslatedFile, known: FileUnits, units: Mapping[str, ReturnedUnit]) -> str:
-    now = file.read_translation()
-    text = file.text if file.text is not None else _NEW_FILE
-    written = list_fields(file.front_matter, is_story=file.is_story)
-    paths: dict[str, KeyPath] = {".".join(map(str, path)): path for path, _ in written}
-    fields = {
-        path: " ".join(plain_text(units[name].target).split())
-        for name, path in paths.items()
-        if name in units
-    }
-    bodies = {name: _clean(unit.target) for name, unit in units.items() if name not in paths}
-    if bodies or (file.text is None and file.front_matter.body.strip()):
-        body = fill_body(file.front_matter.body, now.body, bodies)
-        text = _replace_body(text, now, body)
-    changes = dict(apply_fields(now.values or {}, fields, file.front_matter))
-    if file.text is None:
-        changes = {**_required_fields(file), **changes}
-    if _is_complete(known, units):
-        changes["translated_from"] = text_digest(file.original.text)
-    schema = StoryTranslation if file.is_story else EditionTranslation
-    return change_front_matter(text, changes, schema=schema) if changes else text
-
-
-def _required_fields(file: TranslatedFile) -> dict[str, str]:
-    """Return what a new translation must have to be read, in the original's words until they are
-    translated."""
-    schema = StoryTranslation if file.is_story else EditionTranslation
-    needed = [name for name, field in schema.model_fields.items() if field.is_required()]
-    return {name: file.front_matter.text(name) for name in needed if file.front_matter.text(name)}
+    now, original = file.read_translation(), file.front_matter
+    text = file.text if file.text is not None else NEW_FILE
+    values, names = {}, set()
+    for one in list_translatable_texts(original, is_story=file.is_story):
+        current = read_text(now, one.path, one.form)
+        lines = current.split("\n") if one.form is TextForm.lines else [current]
+        places = [".".join(map(str, path)) for path in list_places(original, one)]
+        for number, name in enumerate(places):
+            if name in units:
+                lines += [""] * (number + 1 - len(lines))
+                lines[number] = " ".join(plain_text(units[name].target).split())
+        values[one.key] = "\n".join(lines)
+        names.update(places)
+    bodies = {name: _clean(unit.target) for name, unit in units.items() if name not in names}
+    if bodies or (file.text is None and original.body.strip()):
+        text = _replace_body(text, now, fill_body(original.body, now.body, bodies))
+    translated_from = text_digest(file.original.text) if _is_complete(known, units) else ""
+    return change_texts(text, values, original, is_story=file.is_story, translated_from=translated_from)
 
 
 def _is_complete(known: FileUnits, units: Mapping[str, ReturnedUnit]) -> bool:

@@ -4,14 +4,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from editions.rich_text.block_reader import MarkdownSource, read_blocks
 from editions.rich_text.document import write_document
 from editions.rich_text.node_json import encode_document
 from editions.rich_text.nodes import TEXT_KINDS, Block, BlockKind, Text
 from editions.source.front_matter import FrontMatter
-from editions.source.yaml_parser import KeyPath, YamlValue
+from editions.source.yaml_parser import KeyPath
 from editions.translatable_texts import TextForm, TranslatableText, list_translatable_texts
 
 Texts = tuple[Text, ...]
@@ -224,7 +223,7 @@ def list_fields(front_matter: FrontMatter, *, is_story: bool) -> Iterator[Field]
     for text in list_translatable_texts(front_matter, is_story=is_story):
         if text.path[-1] != "url":
             note = _describe(text.path, is_story=is_story)
-            yield from ((path, note) for path in _list_places(front_matter, text))
+            yield from ((path, note) for path in list_places(front_matter, text))
 
 
 def _describe(path: KeyPath, *, is_story: bool) -> str:
@@ -239,7 +238,7 @@ def _describe(path: KeyPath, *, is_story: bool) -> str:
     return _FIELD_NOTES[".".join(keys)]
 
 
-def _list_places(front_matter: FrontMatter, text: TranslatableText) -> Iterator[KeyPath]:
+def list_places(front_matter: FrontMatter, text: TranslatableText) -> Iterator[KeyPath]:
     """Yield where a text is: a single item may stand without a list, and of several lines, each is a text."""
     path = text.path
     if text.form is TextForm.lines:
@@ -249,43 +248,3 @@ def _list_places(front_matter: FrontMatter, text: TranslatableText) -> Iterator[
         yield (path[0], *path[2:])
     else:
         yield path
-
-
-def apply_fields(
-    values: Mapping[str, YamlValue], fields: Mapping[KeyPath, str], original: FrontMatter
-) -> dict[str, YamlValue]:
-    """Return the top-level keys of a translation's front matter that ``fields`` change, with new values.
-
-    ``values`` are those of the translation now. Lists get as many items as the ``original`` has: an item
-    says in which place it is by its place alone.
-    """
-    changed: dict[str, Any] = {}
-    for path, text in fields.items():
-        key = str(path[0])
-        if len(path) == 1:
-            changed[key] = text
-            continue
-        if key not in changed:
-            changed[key] = _copy(values.get(key))
-        changed[key] = _put(changed[key], path[1:], text, original.value(key))
-    return changed
-
-
-def _copy(value: "YamlValue | None") -> Any:
-    if isinstance(value, dict):
-        return {key: _copy(inner) for key, inner in value.items()}
-    return [_copy(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _put(value: Any, path: Sequence[str | int], text: str, original: YamlValue) -> Any:
-    first, rest = path[0], path[1:]
-    if isinstance(first, int):
-        items = value if isinstance(value, list) else [value] if value else []
-        wanted = len(original) if isinstance(original, list) else first + 1
-        items += [{} if rest else "" for _ in range(wanted - len(items))]
-        inner = original[first] if isinstance(original, list) and first < len(original) else ""
-        items[first] = _put(items[first], rest, text, inner) if rest else text
-        return items
-    found = value if isinstance(value, dict) else {}
-    inner = original.get(first, "") if isinstance(original, dict) else ""
-    return {**found, first: _put(found.get(first), rest, text, inner) if rest else text}

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from editions.changes.front_matter_change import read_fields
 from editions.errors import DocumentError
 from editions.reader import inspect_edition
 from editions.rich_text.nodes import Mark, MarkKind, Text
@@ -129,6 +130,21 @@ def test_one_changed_text_changes_nothing_else_in_the_file(draft: Draft) -> None
     heading = next(unit for unit in returned if unit.target == (Text("What came of it"),))
     result = import_translations(draft.folder, "ja", [replace(heading, target=(Text("结果"),))])
     assert result.changes == {name: odd.replace("## What came of it", "## 结果")}
+
+
+def test_a_link_that_alone_is_translated_stays_in_its_place(draft: Draft) -> None:
+    links = ["one", "two", "three"]
+    written = "".join(f"  - what: {what}\n    url: https://example.org/{what}\n" for what in links)
+    draft.write("stories/020-links.md", f"---\ntitle: Links\nread_more:\n{written}---\n\nWords.\n")
+    name, returned = "stories/020-links.ja.md", {"read_more.1.what": "二", "title": "リンク"}
+    units = [
+        ReturnedUnit(file_id="stories.links", id=unit, source=None, target=(Text(words),), place="a row")
+        for unit, words in returned.items()
+    ]
+    text = import_translations(draft.folder, "ja", units).changes[name]
+    assert read_fields(text)["title"] == "リンク"
+    # Known by its place alone: what stands before it, and is not translated yet, is there as it was.
+    assert read_fields(text)["read_more"] == [{"what": "one"}, {"what": "二"}, {"what": "three"}]
 
 
 def test_a_text_whose_original_has_changed_is_not_taken_and_named(draft: Draft) -> None:
