@@ -3,19 +3,31 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
+from editions.changes.translation_text import ORIGINAL_KEY, read_front
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL
 from editions.source.document import AnyDocument, read_document
 from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
+from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from editions.source.text_file import read_unsaved_text, text_digest
 from editions.translatable_texts import OpenText, find_open_texts
-from mailer.database.edition_models import RevisionFile, RevisionText, TranslationBase
-from mailer.revisions.edition_file import FilePlace
+from locales.phrase import WordedEnum, gettext_noop
+from mailer.database.edition_models import RevisionFile, RevisionKind, RevisionText, TranslationBase
+from mailer.revisions.edition_file import (
+    EditionFileError,
+    FilePlace,
+    TextSave,
+    find_file_name,
+    read_edition_file,
+)
+from mailer.revisions.edition_save import Conflict, save_edition_file
+from mailer.team.members import Member
 from mailer.workspace import Workspace
 
 _MAX_EARLIER = 200
@@ -96,28 +108,25 @@ def _find_row(session: Session, edition: str, place: FilePlace) -> TranslationBa
     return session.exec(found).one_or_none()
 
 
-ORIGINAL_KEY = "translated_from"
-"""The key of a translation's front matter with the digest of its original."""
-
 _DEFAULT_LANGUAGE = "en"
 
 
-class TranslationState(StrEnum):
+class TranslationState(WordedEnum):
     """How far a translation is."""
 
-    missing = "missing"
+    missing = ("missing", gettext_noop("Not begun"), "quiet")
     """There is no file."""
 
-    unreadable = "unreadable"
+    unreadable = ("unreadable", gettext_noop("Cannot be read"), "wrong")
     """Its front matter, or that of the original, cannot be read."""
 
-    draft = "draft"
+    draft = ("draft", gettext_noop("In progress"), "careful")
     """Some of its texts are missing, or still those of the original."""
 
-    outdated = "outdated"
+    outdated = ("outdated", gettext_noop("Original changed"), "careful")
     """The original has changed since."""
 
-    complete = "complete"
+    complete = ("complete", gettext_noop("Translated"), "right")
     """Every text is translated, and the original is as it was, as far as anybody knows."""
 
 
@@ -130,6 +139,14 @@ class TranslationStatus:
     state: TranslationState
     open_texts: Sequence[OpenText] = field(default=())
     is_confirmed: bool = False
+
+    @property
+    def may_be_confirmed(self) -> bool:
+        """Whether somebody may say that it is up to date."""
+        if self.state is TranslationState.complete:
+            return not self.is_confirmed
+        is_begun = not all(text.is_missing for text in self.open_texts)
+        return self.state is TranslationState.outdated or (self.state is TranslationState.draft and is_begun)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,14 +212,33 @@ def assess_translation(
     digests of texts that are meant to be as in the original."""
     if original is None or translation is None:
         return TranslationStatus(place=place, state=TranslationState.unreadable)
-    written, translated = original.front_matter, translation.front_matter
-    if written.values is None or translated.values is None:
+    digest = text_digest(original.text)
+    return _assess(place, original.front_matter, translation.front_matter, digest, same_texts)
+
+
+def assess_texts(
+    place: FilePlace, original: str, translation: str, same_texts: Collection[str] = ()
+) -> TranslationStatus:
+    """Tell how far a translation is by its text and that of its original."""
+    written, translated = (read_unsaved_text("", text)[0] for text in (original, translation))
+    fronts = read_front_matter(written)[0], read_front_matter(translated)[0]
+    return _assess(place, *fronts, text_digest(written.text), same_texts)
+
+
+def _assess(
+    place: FilePlace,
+    original: FrontMatter,
+    translation: FrontMatter,
+    digest: str,
+    same_texts: Collection[str],
+) -> TranslationStatus:
+    if original.values is None or translation.values is None:
         return TranslationStatus(place=place, state=TranslationState.unreadable)
-    found = find_open_texts(written, translated, is_story=bool(place.story))
+    found = find_open_texts(original, translation, is_story=bool(place.story))
     texts = tuple(text for text in found if text.is_missing or text.digest not in same_texts)
-    recorded = translated.text(ORIGINAL_KEY)
+    recorded = translation.text(ORIGINAL_KEY)
     state = TranslationState.draft if texts else TranslationState.complete
-    if recorded and recorded != text_digest(original.text):
+    if recorded and recorded != digest:
         state = TranslationState.outdated
     return TranslationStatus(place=place, state=state, open_texts=texts, is_confirmed=bool(recorded))
 
@@ -235,3 +271,56 @@ class _FileReader:
             stamp=self.contents.stamps.get(name),
         )
         return document
+
+
+class ReturnedText(NamedTuple):
+    """The new text of a file, as a translator's file makes it; ``base`` is the digest of what the file was
+    then, "" if it is new."""
+
+    name: str
+    base: str
+    text: str
+
+
+def save_returned_texts(
+    workspace: Workspace,
+    session: Session,
+    edition: str,
+    texts: Sequence[ReturnedText],
+    *,
+    member: Member,
+    sitting: str,
+    now: datetime,
+) -> list[tuple[str, int]]:
+    """Write each file that is what it was, and commit it; return the names of the others, each with the
+    number under which its new text is kept."""
+    kept = []
+    for name, base, text in texts:
+        save = TextSave(
+            edition=edition,
+            name=name,
+            text=text,
+            base=base,
+            member=member,
+            sitting=sitting,
+            sequence=1,
+            now=now,
+            kind=RevisionKind.imported,
+        )
+        outcome = save_edition_file(workspace, session, save)
+        if isinstance(outcome, Conflict):
+            kept.append((name, outcome.number))
+        elif (original := _find_original(workspace.edition_folder(edition), save)) is not None:
+            record_base(session, edition, save.place, original, now=now)
+        session.commit()
+    return kept
+
+
+def _find_original(folder: Path, save: TextSave) -> str | None:
+    """Return the text of the original, if that is what the translation says it was made from."""
+    try:
+        name = find_file_name(folder, FilePlace(story=save.place.story))
+        text = read_edition_file(folder, name).text if name is not None else ""
+    except EditionFileError:
+        return None
+    return text if read_front(save.text).text(ORIGINAL_KEY) == digest_original(text) else None

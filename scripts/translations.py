@@ -49,6 +49,7 @@ def extract_messages() -> Catalog:
                 ("approval_mails.py", "python"),
                 ("fields.py", "python"),
                 ("remote_fetcher.py", "python"),
+                ("translations.py", "python"),
                 *((f"{room}/**.py", "python") for room in _ROOMS),
             ],
         ),

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
+from locales.phrase import WordedEnum, gettext_noop
+
 
 class MarkKind(StrEnum):
     """What text is marked as, from the outermost mark to the innermost."""
@@ -82,32 +84,32 @@ class BlockKind(StrEnum):
     """Markdown as it is written, because the editor has no such block."""
 
 
-class RawReason(StrEnum):
-    """Why a block is raw."""
+class RawReason(WordedEnum):
+    """Why a block is raw: what it is."""
 
-    table = "table"
-    code = "code"
-    html = "html"
-    picture = "picture"
+    table = ("table", gettext_noop("a table"))
+    code = ("code", gettext_noop("a block of code"))
+    html = ("html", gettext_noop("HTML"))
+    picture = ("picture", gettext_noop("a picture"))
     """It has a picture, which belongs in the front matter."""
 
-    footnote = "footnote"
+    footnote = ("footnote", gettext_noop("a footnote"))
     """A footnote, or text that refers to one."""
 
-    definition = "definition"
+    definition = ("definition", gettext_noop("the address of a link"))
     """The address of a link that is written elsewhere, ``[name]: https://…``."""
 
-    heading = "heading"
+    heading = ("heading", gettext_noop("a heading of another level"))
     """A heading of another level than the two that a story has."""
 
-    lettered_list = "lettered-list"
-    link = "link"
+    lettered_list = ("lettered-list", gettext_noop("a list with letters"))
+    link = ("link", gettext_noop("a link that must not be opened"))
     """It has a link that must not be opened, such as ``javascript:``."""
 
-    nested_too_deep = "nested-too-deep"
+    nested_too_deep = ("nested-too-deep", gettext_noop("lists deep within lists"))
     """Lists and quotations within each other, deeper than the mail shows them."""
 
-    too_long = "too-long"
+    too_long = ("too-long", gettext_noop("all of it, because it is too long"))
     """The whole body, because it is longer than one may be."""
 
 

@@ -7,37 +7,38 @@ from typing import ClassVar
 from sqlalchemy import Column, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from locales.phrase import WordedEnum, gettext_noop
 from mailer.database.models import CompressedText
 from subscribers.models import text_enum
 
 
-class RevisionKind(StrEnum):
+class RevisionKind(WordedEnum):
     """What happened to the files of an edition."""
 
-    found = "found"
+    found = ("found", gettext_noop("As Studio found it"))
     """They were there before Studio first saved them."""
 
-    written = "written"
+    written = ("written", gettext_noop("Written"))
     """A member wrote in Studio, in one sitting."""
 
-    outside = "outside"
+    outside = ("outside", gettext_noop("Changed outside Studio"))
     """They were changed outside Studio: in an editor, by Git, by a command."""
 
-    merged = "merged"
+    merged = ("merged", gettext_noop("Put together from two texts"))
     """A member settled a conflict between two texts."""
 
-    set_aside = "set-aside"
+    set_aside = ("set-aside", gettext_noop("Set aside: never in the edition"))
     """What a member had written and then left out when the conflict was settled; it was never the file."""
 
-    restored = "restored"
+    restored = ("restored", gettext_noop("Restored"))
 
-    added = "added"
+    added = ("added", gettext_noop("Added"))
 
-    removed = "removed"
+    removed = ("removed", gettext_noop("Removed"))
 
-    moved = "moved"
+    moved = ("moved", gettext_noop("Moved to another place"))
 
-    imported = "imported"
+    imported = ("imported", gettext_noop("Came back from a translator"))
     """Translations came back in one file from a translator."""
 
 

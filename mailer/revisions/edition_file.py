@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER, leads_outside
 from editions.source.text_file import MAX_BYTES, normalise_line_ends
+from locales.phrase import Phrase
 from mailer.activity.acts import Act
 from mailer.atomic_write import atomic_file, remove_left_behind, sync_folder
 from mailer.database.edition_models import RevisionKind
@@ -43,7 +44,7 @@ class EditionFileError(MailerError):
     def __init__(self, message: str, **values: object) -> None:
         self.message = message
         self.values = values
-        super().__init__(message % values if values else message)
+        super().__init__(Phrase(message, **values))
 
 
 class FileNameError(EditionFileError):
@@ -149,6 +150,13 @@ def list_story_names(folder: Path, story: str) -> list[str]:
     """Return the names of the files of ``story``, that of the original first, then its translations."""
     theirs = [name for name in _list_stories(folder) if parse_file_name(name).story == story]
     return sorted(theirs, key=lambda name: (parse_file_name(name).language, name))
+
+
+def list_translations(folder: Path, story: str) -> list[str]:
+    """Return the languages of the translations of ``story``, or of edition.md if that is empty."""
+    names = list_story_names(folder, story) if story else [path.name for path in folder.glob("edition.*.md")]
+    found = [_EDITION.fullmatch(name) or _STORY.fullmatch(name) for name in sorted(names)]
+    return [name["language"] for name in found if name is not None and name["language"]]
 
 
 def list_story_slugs(folder: Path) -> list[str]:

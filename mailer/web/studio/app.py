@@ -64,7 +64,7 @@ from mailer.web.studio.campaigns import (
 from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.web.studio.editions import details_page, edition_page, new_edition, story_pages
 from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
-from mailer.web.studio.history import routes as history
+from mailer.web.studio.history import conflict_page, history_pages
 from mailer.web.studio.imports import export_page, file_page, import_page, upload_page
 from mailer.web.studio.imports.upload_page import MAX_BODY_BYTES
 from mailer.web.studio.page import NotAllowedError, SignInRequiredError, require
@@ -75,14 +75,14 @@ from mailer.web.studio.settings import approval_steps, countries, credentials, r
 from mailer.web.studio.sign_in import confirmation, ways
 from mailer.web.studio.sign_in.confirmation import ConfirmationRequiredError, ask_to_confirm, ask_to_sign_in
 from mailer.web.studio.state import PATH, StudioState
-from mailer.web.studio.stories import routes as stories
+from mailer.web.studio.stories import preview, story_page
 from mailer.web.studio.story_place import (
     StoryMissingError,
     StoryUnreadableError,
     show_missing_story,
     show_unreadable_story,
 )
-from mailer.web.studio.translations import routes as translations
+from mailer.web.studio.translations import exchange, translation_page
 from mailer.workspace import Workspace
 
 _log = logging.getLogger(__name__)
@@ -98,7 +98,8 @@ ROUTES: tuple[StudioRoute, ...] = (
     *edition_page.ROUTES,
     *details_page.ROUTES,
     *story_pages.ROUTES,
-    *history.ROUTES,
+    *history_pages.ROUTES,
+    *conflict_page.ROUTES,
     *campaign_list.ROUTES,
     *campaign_page.ROUTES,
     *decisions.ROUTES,
@@ -124,8 +125,10 @@ ROUTES: tuple[StudioRoute, ...] = (
     *import_page.ROUTES,
     *file_page.ROUTES,
     *export_page.ROUTES,
-    *stories.ROUTES,
-    *translations.ROUTES,
+    *story_page.ROUTES,
+    *preview.ROUTES,
+    *exchange.ROUTES,
+    *translation_page.ROUTES,
     *team.ROUTES,
     *partner_list.ROUTES,
     *partner_form.ROUTES,

@@ -76,12 +76,17 @@ class EditionPage(StudioPage):
         """The page of what the request is about, below /studio."""
         return self.edition_path
 
+    @property
+    def title(self) -> str:
+        """What the edition is called, without its number."""
+        return self.state.summaries.read(self.edition).title or self.edition
+
     def name_section(self, key: str) -> str:
         """Return the name of a section of the edition in the language of the page."""
         fixed = "" if key in self.settings.sectors else FIXED_SECTION_NAMES.get(key, "")
         return self.translate(fixed) if fixed else self.name_sector(key)
 
-    def render(self, template: str, *, status: int = 200, **values: object) -> Response:
+    def render(self, template: str, *, status: int = 0, **values: object) -> Response:
         shared = {"section": "editions", "edition": self.edition, "place": self}
         return super().render(template, status=status, **{**shared, **values})
 
@@ -182,9 +187,10 @@ StoryPageDep = Annotated[StoryPage, Depends(_open_named_story)]
 """A request about the story, or the letter, that its path names."""
 
 
-def make_story_path(edition: str, story: str) -> str:
-    """The page of a story below /studio, or of the letter if ``story`` is empty."""
-    return f"/editions/{edition}/stories/{story}" if story else f"/editions/{edition}/letter"
+def make_story_path(edition: str, story: str, language: str = "") -> str:
+    """The page of a story below /studio, or of the letter if ``story`` is empty; or of its translation."""
+    text = f"stories/{story}" if story else "letter"
+    return f"/editions/{edition}/{text}{f'/translations/{language}' if language else ''}"
 
 
 def find_place(page: StudioPage, edition: str, story: str) -> StoryPlace:

@@ -1,13 +1,16 @@
 """The page on which two texts that conflict are put together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Annotated, Any
 
+from fastapi import Depends
 from starlette.responses import Response
 
-from editions.text_diff.merge import MergeChoice, MergeKind, MergePart, list_conflicts, settle_merge
-from editions.text_diff.words import WordChange, compare_words
+from editions.text_diff.merge import MergeChoice, MergeKind, list_conflicts, settle_merge
+from editions.text_diff.words import compare_words
+from locales.phrase import read_error
 from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.revisions.conflict_settlement import (
@@ -19,189 +22,147 @@ from mailer.revisions.conflict_settlement import (
 )
 from mailer.revisions.edition_file import EditionFileError
 from mailer.revisions.edition_save import Conflict
-from mailer.web.forms import Form, OwnFormDep, read_number
-from mailer.web.studio.history.history_pages import find_text_place, make_text_path
+from mailer.team.members import Permission
+from mailer.web.forms import OwnFormDep, read_number
+from mailer.web.studio.history.history_pages import TextPage, open_text
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage, or_404
-from mailer.web.studio.story_place import find_edition_folder
+from mailer.web.studio.page import or_404
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.story_place import EditionPage, EditionPageDep
 
+ROUTES = Routes()
 _CHOICE = "choice-"
+_CHOOSE = gettext_noop("Choose a text for each place that both have changed.")
+_CHANGED_AGAIN = gettext_noop("The text has changed again. This is how it is now; choose once more.")
+_NOT_WRITTEN = gettext_noop("The text could not be written (%(why)s). It is still kept here.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShownPart:
-    """A part of both texts. ``number`` is its place; ``mine`` and ``theirs`` are its words as they differ
-    from what both began from. ``choice`` is what has been chosen of a conflict, "" for nothing yet."""
+class ConflictPage(EditionPage):
+    """A request about a text that could not be saved."""
 
-    number: int
-    kind: MergeKind
-    key: str
-    mine: tuple[WordChange, ...]
-    theirs: tuple[WordChange, ...]
-    has_mine: bool
-    has_theirs: bool
-    choice: str
+    conflict: OpenConflict
+
+    def find_text(self) -> TextPage:
+        """Return this request as one about the text, whether it is there or not."""
+        return open_text(self, self.conflict.place)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PartGroup:
-    """Parts that follow each other and are the same in both texts, or differ."""
-
-    is_same: bool
-    parts: tuple[ShownPart, ...]
+def _open_conflict(page: EditionPageDep, number: str) -> ConflictPage:
+    row = or_404(read_number(number))
+    conflict = or_404(find_conflict(page.state.workspace, page.session, page.edition, row))
+    return page.about(ConflictPage, edition=page.edition, folder=page.folder, conflict=conflict)
 
 
-def read_choices(form: Form, parts: Sequence[MergePart]) -> dict[int, MergeChoice]:
+ConflictPageDep = Annotated[ConflictPage, Depends(_open_conflict)]
+"""A request about the unsaved text whose number is in its path."""
+
+
+@ROUTES.get_route("/editions/{edition}/conflicts/{number}", Permission.write)
+def show_conflict(page: ConflictPageDep) -> Response:
+    """Show both texts; with choices in the address, show what they make, too."""
+    return _render(page, _read_choices(page, page.request.query_params.multi_items()))
+
+
+@ROUTES.post_route("/editions/{edition}/conflicts/{number}", Permission.write)
+def settle_conflict(page: ConflictPageDep, form: OwnFormDep) -> Response:
+    """Keep the merged text, put a removed text back, or set the unsaved one aside."""
+    conflict, workspace, now = page.conflict, page.state.workspace, page.state.clock()
+    if form.get("act") == "aside":
+        with page.writing() as session:
+            set_aside(session, conflict.unsaved, now=now)
+        return _leave(page, Notice.text_set_aside)
+    if conflict.theirs is None:
+        try:
+            with page.writing() as session:
+                kept = put_back(workspace, session, conflict, member=page.member, now=now)
+        except EditionFileError as error:
+            return _render(page, error=page.translator.say_again(read_error(error)), status=409)
+        return _leave(page, Notice.text_restored) if kept is None else _refuse(page, kept)
+    choices = _read_choices(page, form.fields)
+    if form.get("theirs") != conflict.theirs.digest:
+        return _render(page, error=page.translate(_CHANGED_AGAIN), status=409)
+    missing = [place for place in list_conflicts(conflict.parts) if place not in choices]
+    if missing:
+        field = f"{_CHOICE}{missing[0]}-mine"
+        return _render(page, choices, error=page.translate(_CHOOSE), field=field, status=422)
+    with page.writing() as session:
+        done = keep_merged(workspace, session, conflict, choices, member=page.member, now=now)
+    return _refuse(page, done) if isinstance(done, Conflict) else _leave(page, Notice.conflict_settled)
+
+
+def _read_choices(page: ConflictPage, sent: Iterable[tuple[str, str]]) -> dict[int, MergeChoice]:
     """Read which text was chosen for each conflict; what is no choice is left out."""
+    asked = list_conflicts(page.conflict.parts)
     choices = {}
-    for name, value in form.fields:
+    for name, value in sent:
         number = read_number(name.removeprefix(_CHOICE)) if name.startswith(_CHOICE) else None
-        if number is None or value not in list(MergeChoice):
-            continue
-        if number < len(parts) and parts[number].kind is MergeKind.conflict:
+        if number is not None and number in asked and value in list(MergeChoice):
             choices[number] = MergeChoice(value)
     return choices
 
 
-def show_parts(
-    parts: Sequence[MergePart], choices: Mapping[int, MergeChoice], *, is_base_known: bool
-) -> list[PartGroup]:
-    """The parts for the page, those that are the same in both texts in groups that can be folded."""
-    shown = [_show(number, part, choices, is_base_known=is_base_known) for number, part in enumerate(parts)]
-    grouped = groupby(shown, key=lambda part: part.kind is MergeKind.same)
-    return [PartGroup(is_same=is_same, parts=tuple(group)) for is_same, group in grouped]
-
-
-def _show(
-    number: int, part: MergePart, choices: Mapping[int, MergeChoice], *, is_base_known: bool
-) -> ShownPart:
-    base, mine, theirs = part.base_text.strip(), part.my_text.strip(), part.their_text.strip()
-    choice = choices.get(number)
-    return ShownPart(
-        number=number,
-        kind=part.kind,
-        key=part.key,
-        # Where nothing is known of what both began from, all words would be new ones.
-        mine=compare_words(base if is_base_known else mine, mine),
-        theirs=compare_words(base if is_base_known else theirs, theirs),
-        has_mine=bool(mine),
-        has_theirs=bool(theirs),
-        choice=choice.value if choice is not None else "",
-    )
-
-
-CHOOSE = gettext_noop("Choose a text for each place that both have changed.")
-CHANGED_AGAIN = gettext_noop("The text has changed again. This is how it is now; choose once more.")
-NOT_WRITTEN = gettext_noop("The text could not be written (%(why)s). It is still kept here.")
-
-
-def show_conflict(page: PageDep, edition: str, number: str) -> Response:
-    """Show both texts; with choices in the address, show what they make, too."""
-    conflict = _find_conflict(page, edition, number)
-    form = Form(list(page.request.query_params.multi_items()))
-    return _render(page, conflict, read_choices(form, conflict.parts))
-
-
-def settle_conflict(page: PageDep, edition: str, number: str, form: OwnFormDep) -> Response:
-    """Keep the merged text, put a removed text back, or set the unsaved one aside."""
-    conflict = _find_conflict(page, edition, number)
-    act = form.get("act")
-    if act == "aside":
-        with page.writing() as session:
-            set_aside(session, conflict.unsaved, now=page.state.clock())
-        return _leave(page, conflict, Notice.text_set_aside)
-    if conflict.theirs is None:
-        return _put_back(page, conflict)
-    choices = read_choices(form, conflict.parts)
-    if form.get("theirs") != conflict.theirs.digest:
-        return _render(page, conflict, {}, status=409, error=CHANGED_AGAIN)
-    missing = [place for place in list_conflicts(conflict.parts) if place not in choices]
-    if missing:
-        return _render(page, conflict, choices, status=422, error=CHOOSE, field=f"choice-{missing[0]}-mine")
-    with page.writing() as session:
-        done = keep_merged(
-            page.state.workspace, session, conflict, choices, member=page.member, now=page.state.clock()
-        )
-    if isinstance(done, Conflict):
-        return _refuse(page, edition, number, done)
-    return _leave(page, conflict, Notice.conflict_settled)
-
-
-def _put_back(page: StudioPage, conflict: OpenConflict) -> Response:
-    """Make a file of a text whose file, or whose story, was removed."""
-    unsaved = conflict.unsaved
-    try:
-        with page.writing() as session:
-            done = put_back(
-                page.state.workspace, session, conflict, member=page.member, now=page.state.clock()
-            )
-    except EditionFileError as error:
-        words = page.translator.translations.gettext(error.message)
-        return _render(page, conflict, {}, status=409, error=words % error.values if error.values else words)
-    if done is not None:
-        return _refuse(page, unsaved.edition, str(unsaved.id), done)
-    return _leave(page, conflict, Notice.text_restored)
-
-
-def _refuse(page: StudioPage, edition: str, number: str, done: Conflict) -> Response:
+def _refuse(page: ConflictPage, done: Conflict) -> Response:
     """Show the page again, with what has become of the file meanwhile."""
-    conflict = _find_conflict(page, edition, number)
-    translate = page.translator.translations.gettext
-    words = translate(CHANGED_AGAIN)
+    words = page.translate(_CHANGED_AGAIN)
     if done.reason is UnsavedReason.not_written:
-        words = translate(NOT_WRITTEN) % {"why": done.detail}
-    return _render(page, conflict, {}, status=409, error=words)
+        words = page.translate(_NOT_WRITTEN, why=done.detail)
+    return _render(_open_conflict(page, str(page.conflict.unsaved.id)), error=words, status=409)
 
 
-def _leave(page: StudioPage, conflict: OpenConflict, notice: Notice) -> Response:
-    text = find_text_place(page, conflict.unsaved.edition, conflict.place)
-    path = text.path if text.file is not None else f"{text.edition_path}/history"
-    return page.redirect(path, notice)
-
-
-def _find_conflict(page: StudioPage, edition: str, number: str) -> OpenConflict:
-    find_edition_folder(page, edition)
-    row = or_404(read_number(number))
-    return or_404(find_conflict(page.state.workspace, page.session, edition, row))
+def _leave(page: ConflictPage, notice: Notice) -> Response:
+    text = page.find_text()
+    return page.redirect(text.path if text.file is not None else f"{page.edition_path}/history", notice)
 
 
 def _render(
-    page: StudioPage,
-    conflict: OpenConflict,
-    choices: Mapping[int, MergeChoice],
+    page: ConflictPage,
+    choices: Mapping[int, MergeChoice] | None = None,
     *,
-    status: int = 200,
     error: str = "",
     field: str = "",
+    status: int = 200,
 ) -> Response:
-    unsaved, parts = conflict.unsaved, conflict.parts
-    asked = list_conflicts(parts)
-    is_settled = all(number in choices for number in asked)
+    conflict, text, chosen = page.conflict, page.find_text(), choices or {}
+    asked, is_there = list_conflicts(conflict.parts), conflict.theirs is not None
+    is_settled = is_there and all(number in chosen for number in asked)
+    problem = conflict.problem
     return page.render(
         "conflict.html",
         status=status,
-        section="editions",
         conflict=conflict,
-        unsaved=unsaved,
-        title=find_text_place(page, unsaved.edition, conflict.place).title,
-        is_own=unsaved.member_id == page.member.id,
-        groups=show_parts(parts, choices, is_base_known=unsaved.base is not None)
-        if conflict.theirs is not None
-        else [],
+        unsaved=conflict.unsaved,
+        title=text.title,
+        path=text.path,
+        is_own=conflict.unsaved.member_id == page.member.id,
+        groups=_group_parts(conflict, chosen) if is_there else [],
         asked=len(asked),
-        merged=settle_merge(parts, choices) if conflict.theirs is not None and is_settled else None,
-        path=make_text_path(unsaved.edition, conflict.place),
-        problem=_describe_problem(page, conflict),
-        errors=_list_errors(page, error, field),
+        merged=settle_merge(conflict.parts, chosen) if is_settled else None,
+        problem=page.translator.say_again(read_error(problem)) if problem is not None else "",
+        errors=[(field, error)] if error else [],
     )
 
 
-def _describe_problem(page: StudioPage, conflict: OpenConflict) -> str:
-    if conflict.problem is None:
-        return ""
-    words = page.translator.translations.gettext(conflict.problem.message)
-    return words % conflict.problem.values if conflict.problem.values else words
-
-
-def _list_errors(page: StudioPage, error: str, field: str) -> Sequence[tuple[str, str]]:
-    return [(field, page.translator.translations.gettext(error))] if error else []
+def _group_parts(
+    conflict: OpenConflict, choices: Mapping[int, MergeChoice]
+) -> list[tuple[bool, list[dict[str, Any]]]]:
+    """Return the parts with their words as they differ from what both began from, those that are the same in
+    both texts in groups that can be folded."""
+    # Where nothing is known of what both began from, all words would be new ones.
+    is_known = conflict.unsaved.base is not None
+    shown: list[dict[str, Any]] = []
+    for number, part in enumerate(conflict.parts):
+        base, mine, theirs = part.base_text.strip(), part.my_text.strip(), part.their_text.strip()
+        shown.append(
+            {
+                "number": number,
+                "kind": part.kind,
+                "key": part.key,
+                "mine": compare_words(base if is_known else mine, mine),
+                "theirs": compare_words(base if is_known else theirs, theirs),
+                "has_mine": bool(mine),
+                "has_theirs": bool(theirs),
+                "choice": choices.get(number, ""),
+            }
+        )
+    return [(same, [*group]) for same, group in groupby(shown, lambda part: part["kind"] is MergeKind.same)]

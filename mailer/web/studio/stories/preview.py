@@ -1,157 +1,251 @@
-"""The email beside the text: of what is saved, or of what a form says; of the story alone, or all of it."""
+"""The email beside the text, of what is saved or of what a form says; and what the checks find in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import groupby
 from pathlib import PurePosixPath
-from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import PlainTextResponse, Response
 
-from editions.errors import FrontMatterError
+from editions.changes.story_text import FieldLocation, compose_text, locate_lines
+from editions.errors import Problem, ProblemLevel
 from editions.model import EditionForm
-from editions.rich_text.nodes import DocumentSchemaError, UnwritableError
-from locales.phrase import read_error
-from mailer.rendering.body.variants import Variant
+from editions.source.document import read_document
+from editions.source.schema import EditionHeader, StoryHeader
+from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
+from mailer.revisions.edition_file import EditionFile, EditionFileError, list_translations, parse_file_name
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
-from mailer.web.mail_preview.compiler import UnsavedMail
-from mailer.web.mail_preview.query import PreviewQuery, Recipient, RecipientFinder, ShownForm, ShownWindows
-from mailer.web.mail_preview.shown_mail import dress_html, find_variant, mark_story, personalise_mail
+from mailer.web.mail_preview.query import (
+    PreviewQuery,
+    Recipient,
+    RecipientFinder,
+    ShownForm,
+    ShownWindows,
+    parse_query,
+)
+from mailer.web.mail_preview.shown_mail import (
+    dress_html,
+    find_variant,
+    list_versions,
+    mark_story,
+    personalise_mail,
+)
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.studio.mail_frame import show_mail, show_text, show_words
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.stories.composition import read_draft
-from mailer.web.studio.stories.page_context import (
-    ShownPart,
-    StoryView,
-    list_translations,
-    parse_view,
-    read_edition_title,
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.stories.text_form import REFUSALS, find_base, read_story_draft, say_refusal
+from mailer.web.studio.story_place import (
+    EditionPage,
+    EditionPageDep,
+    StoryPage,
+    StoryPageDep,
+    make_story_path,
+    open_story,
 )
-from mailer.web.studio.stories.story_save import compose_draft
-from mailer.web.studio.story_place import PlaceDep, StoryPlace, find_edition_folder, find_place
 
-_NOTHING_UNSAVED: Mapping[str, str] = MappingProxyType({})
-
-
-def show_preview(page: PageDep, place: PlaceDep) -> Response:
-    """Show the preview as a page of its own, for a narrow window and without script."""
-    return _show_page(page, place, parse_view(page.request.query_params))
+ROUTES = Routes()
+_PRIVATE = "private, max-age=86400, immutable"
+"""Pictures are named by their content; nobody in between keeps those of an edition that is not sent yet."""
 
 
-def show_edition_preview(edition: str, page: PageDep) -> Response:
-    """Show the preview of a whole edition."""
-    place = find_place(page, edition, "")
-    return _show_page(page, place, parse_view(page.request.query_params, usual=ShownPart.edition))
+class ShownPart(StrEnum):
+    """How much of the edition is shown."""
+
+    story = "story"
+    """The story alone, or the letter."""
+
+    edition = "edition"
+    """The whole edition."""
 
 
-def _show_page(page: StudioPage, place: StoryPlace, view: StoryView) -> Response:
-    return page.render(
-        "story_preview.html",
-        status=200,
-        section="editions",
-        place=place,
-        edition_title=read_edition_title(place),
-        **describe_view(page, place, view),
+@dataclass(frozen=True, kw_only=True)
+class StoryView:
+    """What to show: ``part`` of the edition, in the way of ``query``. ``version`` is the tag of a version of
+    the edition, and comes before the reader of ``query``."""
+
+    part: ShownPart = ShownPart.story
+    version: str = ""
+    query: PreviewQuery = field(default_factory=lambda: PreviewQuery(show=ShownWindows.desktop))
+
+    @property
+    def is_whole(self) -> bool:
+        return self.part is ShownPart.edition
+
+    def encode(self) -> str:
+        """The query that :func:`parse_view` reads as this view."""
+        own = {"part": self.part.value, "version": self.version}
+        return "&".join(filter(None, (urlencode({k: v for k, v in own.items() if v}), self.query.encode())))
+
+
+def parse_view(parameters: Mapping[str, str], *, usual: ShownPart = ShownPart.story) -> StoryView:
+    """Parse the query of a preview; an unknown value becomes the usual one."""
+    query = parse_query(parameters)
+    if query.show is ShownWindows.both:
+        query = replace(query, show=ShownWindows.desktop)
+    part, version = parameters.get("part", ""), parameters.get("version", "")
+    return StoryView(
+        part=ShownPart(part) if part in ShownPart.__members__ else usual,
+        version=version if version.isalnum() and len(version) <= 40 else "",
+        query=query,
     )
 
 
-def describe_view(page: StudioPage, place: StoryPlace, view: StoryView) -> dict[str, object]:
-    """What the controls of the preview show."""
-    recipient = find_recipient(page, view.query)
+@ROUTES.get_route("/editions/{edition}/letter/preview", Permission.read)
+@ROUTES.get_route("/editions/{edition}/stories/{story}/preview", Permission.read)
+def show_preview(page: StoryPageDep) -> Response:
+    """Show the preview as a page of its own, for a narrow window and without script."""
+    return page.render("story_preview.html", **describe_view(page, parse_view(page.request.query_params)))
+
+
+@ROUTES.get_route("/editions/{edition}/preview", Permission.read)
+def show_edition_preview(page: EditionPageDep) -> Response:
+    letter = open_story(page, "")
+    view = parse_view(page.request.query_params, usual=ShownPart.edition)
+    return letter.render("story_preview.html", **describe_view(letter, view))
+
+
+def describe_view(page: StoryPage, view: StoryView) -> dict[str, Any]:
+    """Return what the controls of the preview show."""
     return {
         "view": view,
         "query": view.query,
-        "recipient": recipient,
-        "preview_languages": list_translations(place),
-        "frame_path": page.make_path(f"{place.path}/preview/frame"),
+        "recipient": find_recipient(page, view.query),
+        "translations": list_translations(page.folder, page.story),
+        "frame_path": page.make_path(f"{page.path}/preview/frame"),
     }
 
 
-def find_recipient(page: StudioPage, query: PreviewQuery) -> Recipient:
-    """Whose email to show. Who may only read sees nobody's name and address."""
-    state = page.state
-    finder = RecipientFinder(state.workspace, state.engine)
-    if not page.may(Permission.write):
-        return finder.anonymous
-    return finder.find_recipient(query, state.clock().date())
+def find_recipient(page: StoryPage, query: PreviewQuery) -> Recipient:
+    """Return whose email to show. Who may only read sees nobody's name and address."""
+    finder = RecipientFinder(page.state.workspace, page.state.engine)
+    may = page.may(Permission.write)
+    return finder.find_recipient(query, page.state.clock().date()) if may else finder.anonymous
 
 
-def show_frame(page: PageDep, place: PlaceDep) -> Response:
+@ROUTES.get_route("/editions/{edition}/letter/preview/frame", Permission.read)
+@ROUTES.get_route("/editions/{edition}/stories/{story}/preview/frame", Permission.read)
+def show_frame(page: StoryPageDep) -> Response:
     """Show the email of what is saved."""
-    return _show_mail(page, place, parse_view(page.request.query_params), _NOTHING_UNSAVED)
+    return _show_mail(page, {})
 
 
-def show_unsaved_frame(page: PageDep, place: PlaceDep, form: OwnFormDep) -> Response:
+@ROUTES.post_route("/editions/{edition}/letter/preview/frame", Permission.write)
+@ROUTES.post_route("/editions/{edition}/stories/{story}/preview/frame", Permission.write)
+def show_unsaved_frame(page: StoryPageDep, form: OwnFormDep) -> Response:
     """Show the email of what the form of a story says, which is not saved by this."""
-    draft = read_draft(form, place.story)
+    draft = read_story_draft(form, page.story)
     try:
-        composed = compose_draft(page, place, draft)
-    except (UnwritableError, DocumentSchemaError, FrontMatterError) as error:
-        return PlainTextResponse(page.translator.say_again(read_error(error)), status_code=422)
+        composed = compose_text(find_base(page, page.file, draft.base), draft, page.story)
+    except REFUSALS as error:
+        return PlainTextResponse(say_refusal(page, error), status_code=422)
+    return _show_mail(page, {page.file.name: composed.text})
+
+
+def _show_mail(page: StoryPage, unsaved: Mapping[str, str]) -> Response:
     view = parse_view(page.request.query_params)
-    return _show_mail(page, place, view, {place.file.name: composed.text})
-
-
-def _show_mail(
-    page: StudioPage,
-    place: StoryPlace,
-    view: StoryView,
-    unsaved: Mapping[str, str],
-) -> Response:
-    query, translate = view.query, page.translator.translate
-    title = translate("Preview")
-    reader = find_recipient(page, query).reader
-    variant = _find_variant(page, place, view)
-    language = variant.language if variant else query.language or reader.language
-    made = _compile(page, place, view, unsaved, language=language)
-    shown = personalise_mail(made.mail, reader, variant)
+    query, compiler = view.query, page.state.previews.compiler(page.edition)
+    reader, variant = find_recipient(page, query).reader, None
+    if view.version and view.is_whole:
+        mails = tuple(compiler.compile().mails.values())
+        variant = find_variant(mails, page.state.audience.list_cohorts(), view.version)
+    made = compiler.compile_unsaved(
+        unsaved,
+        story=None if view.is_whole else page.story,
+        language=variant.language if variant else query.language or reader.language,
+        form=None if query.form is ShownForm.own else EditionForm(query.form.value),
+    )
+    shown, title = personalise_mail(made.mail, reader, variant), page.translate("Preview")
     if made.mail is None or shown is None:
         words = page.translator.say_again(made.words)
-        words = words or translate("There is nothing to show yet. The checks say why.")
+        words = words or page.translate("There is nothing to show yet. The checks say why.")
         return show_words(words, query, title=title, language=page.translator.tag)
     if query.show is ShownWindows.text:
         return show_text(shown.text, query, title=title, language=made.mail.language)
-    settings, prefix = page.settings, page.make_path(place.edition_path)
     html = shown.html
-    if view.is_whole and place.story:
-        html = mark_story(html, made.mail, reader, variant, place.story)
-    html = dress_html(html, query, base_url=settings.web.base_url, prefix=prefix)
-    return show_mail(html)
+    if view.is_whole and page.story:
+        html = mark_story(html, made.mail, reader, variant, page.story)
+    prefix = page.make_path(page.edition_path)
+    return show_mail(dress_html(html, query, base_url=page.settings.web.base_url, prefix=prefix))
 
 
-def _compile(
-    page: StudioPage,
-    place: StoryPlace,
-    view: StoryView,
-    unsaved: Mapping[str, str],
-    *,
-    language: str,
-) -> UnsavedMail:
-    wanted = view.query.form
-    return page.state.previews.compiler(place.edition).compile_unsaved(
-        unsaved,
-        story=None if view.is_whole else place.story,
-        language=language,
-        form=None if wanted is ShownForm.own else EditionForm(wanted.value),
-    )
-
-
-def _find_variant(page: StudioPage, place: StoryPlace, view: StoryView) -> Variant | None:
-    if not (view.version and view.is_whole):
-        return None
-    compiled = page.state.previews.compiler(place.edition).compile()
-    return find_variant(tuple(compiled.mails.values()), page.state.audience.list_cohorts(), view.version)
-
-
-def show_image(edition: str, name: str, page: PageDep) -> Response:
+@ROUTES.get_route("/editions/{edition}/media/{name}", Permission.read)
+def show_image(page: EditionPageDep, name: str) -> Response:
     """Show a picture of the edition as it is mailed, from memory."""
-    find_edition_folder(page, edition)
-    image = page.state.previews.compiler(edition).find_image(name)
+    image = page.state.previews.compiler(page.edition).find_image(name)
     media_type = IMAGE_TYPES.get(PurePosixPath(name).suffix)
     if image is None or media_type is None:
         return page.state.renderer.render_error(404, page.translator)
     return Response(image.data, media_type=media_type, headers={**IMAGE_HEADERS, "cache-control": _PRIVATE})
 
 
-_PRIVATE = "private, max-age=86400, immutable"
-"""Pictures are named by their content; nobody in between keeps those of an edition that is not sent yet."""
+@ROUTES.get_route("/editions/{edition}/letter/checks", Permission.read)
+@ROUTES.get_route("/editions/{edition}/stories/{story}/checks", Permission.read)
+def show_checks(page: StoryPageDep) -> Response:
+    """Show the problems of a story, and of its edition."""
+    compiled = page.state.previews.compiler(page.edition).compile()
+    own, others = sort_problems(compiled.problems, page.file, page.story)
+    return page.render(
+        "story_checks_list.html" if page.is_fragment else "story_checks.html",
+        compiled=compiled,
+        own=own,
+        others=[(path, _find_page(page, path), problems) for path, problems in others],
+    )
+
+
+def sort_problems(
+    problems: Sequence[Problem], file: EditionFile, story: str
+) -> tuple[list[tuple[Problem, FieldLocation]], list[tuple[str, list[Problem]]]]:
+    """Return the problems of ``file``, each with its place in the form, and those of other files by path: the
+    most serious first."""
+    ranked = sorted(problems, key=lambda problem: (problem.path, not _is_error(problem), problem.line))
+    by_file = {path: list(found) for path, found in groupby(ranked, key=lambda problem: problem.path)}
+    own = by_file.pop(file.name, [])
+    places = locate_lines(file.text, story, {problem.line for problem in own})
+    others = sorted(by_file.items(), key=lambda group: not _is_error(group[1][0]))
+    return [(problem, places[problem.line]) for problem in own], others
+
+
+def _is_error(problem: Problem) -> bool:
+    return problem.level is ProblemLevel.error
+
+
+def _find_page(page: EditionPage, path: str) -> str:
+    """Return the page on which the file ``path`` of the edition is written."""
+    try:
+        place = parse_file_name(path)
+    except EditionFileError:
+        return page.edition_path
+    is_edition = not (place.story or place.language)
+    return page.edition_path if is_edition else make_story_path(page.edition, place.story, place.language)
+
+
+def count_own_errors(page: StoryPage, name: str) -> int:
+    """Return how many errors the file ``name`` has by itself, as it was just saved; for this nothing is
+    compiled."""
+    header = StoryHeader if page.story else EditionHeader
+    _, problems = read_document(
+        page.folder, name, header, sectors=tuple(page.settings.sectors), language=None
+    )
+    return sum(map(_is_error, problems))
+
+
+@ROUTES.get_route("/editions/{edition}/versions", Permission.read)
+def show_versions(page: EditionPageDep) -> Response:
+    """Show which versions of an edition today's readers get, and how large each is."""
+    compiled = page.state.previews.compiler(page.edition).compile()
+    reader = RecipientFinder(page.state.workspace, page.state.engine).anonymous.reader
+    cohorts = page.state.audience.list_cohorts()
+    versions, further = list_versions(tuple(compiled.mails.values()), cohorts, reader)
+    return page.render(
+        "edition_versions_list.html" if page.is_fragment else "edition_versions.html",
+        versions=versions,
+        further=further,
+        has_errors=bool(compiled.errors),
+        large=WARN_HTML_BYTES,
+        largest=MAX_HTML_BYTES,
+        chosen=page.request.query_params.get("version", ""),
+    )

@@ -1,188 +1,159 @@
 """The page on which a story, or the letter, is written, and saving it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from editions.errors import FrontMatterError
-from editions.rich_text.nodes import DocumentSchemaError, UnwritableError
-from locales.countries import country_name, find_countries, suggest_countries
-from locales.phrase import read_error
+from editions.changes.story_text import TextDraft, compose_text, join_words, list_fields, read_values
+from editions.source.folder import STORIES_FOLDER
+from editions.source.front_matter import read_front_matter
+from editions.source.text_file import TextFile
+from locales.countries import country_name, find_countries, is_country, suggest_countries
 from mailer.campaigns.correction_plan import has_been_sent
 from mailer.i18n import gettext_noop
-from mailer.revisions.edition_file import EditionFileError
-from mailer.revisions.edition_save import Conflict
+from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.team.members import Permission
-from mailer.web.forms import Form, OwnFormDep
+from mailer.web.forms import OwnFormDep, list_countries, list_sectors, own_country_names
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.stories.checks import count_own_errors
-from mailer.web.studio.stories.composition import StoryDraft, join_words, read_draft
-from mailer.web.studio.stories.page_context import (
-    Choice,
-    TextOnPage,
-    list_choices,
-    list_translations,
-    parse_view,
-    read_edition_names,
-    read_text,
-    restore_draft,
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.stories.preview import StoryView, count_own_errors, describe_view
+from mailer.web.studio.stories.text_form import (
+    MARKDOWN,
+    REFUSALS,
+    fill_form,
+    find_base,
+    is_script,
+    make_save,
+    read_story_draft,
+    say_refusal,
+    show_both,
+    tell_refusal,
+    tell_saved,
 )
-from mailer.web.studio.stories.preview import describe_view
-from mailer.web.studio.stories.story_save import SavedStory, save_draft
-from mailer.web.studio.story_place import PlaceDep, StoryPlace
+from mailer.web.studio.story_place import KIND_WORDS, StoryPage, StoryPageDep
 
-_MARKDOWN = "markdown"
+ROUTES = Routes()
 _OTHER_COUNTRY = "another_country"
+_SITTING = re.compile(r"[\w-]{1,64}")
+_BEGINNING = 3000
+_COUNTRIES = re.compile(r"^countries:[^\n]*(?:\n[ \t]*-[^\n]*)*", re.MULTILINE)
+_CODE = re.compile(r"\b[A-Z]{2}\b")
+_UNKNOWN_COUNTRY = gettext_noop("%(name)s is not the name of a country.")
+_LIKELY_COUNTRY = gettext_noop("%(name)s is not the name of a country. Did you mean %(likely)s?")
 
-UNKNOWN_COUNTRY = gettext_noop("%(name)s is not the name of a country.")
-LIKELY_COUNTRY = gettext_noop("%(name)s is not the name of a country. Did you mean %(likely)s?")
-DOCUMENT_REFUSED = gettext_noop(
-    "What the editor sent could not be read, so it was not saved. Reload the page and try again."
-)
 
-
-def show_text(page: PageDep, place: PlaceDep) -> Response:
-    """Show the page of a story, or of the letter."""
+@ROUTES.get_route("/editions/{edition}/letter", Permission.read)
+@ROUTES.get_route("/editions/{edition}/stories/{story}", Permission.read)
+def show_text(page: StoryPageDep) -> Response:
     sitting = page.request.query_params.get("sitting", "")
-    kept = sitting if sitting.replace("-", "").replace("_", "").isalnum() and len(sitting) <= 64 else ""
-    as_markdown = page.request.query_params.get("as") == _MARKDOWN
-    return _render(page, place, read_text(place, sitting=kept), as_markdown=as_markdown)
+    as_markdown = page.request.query_params.get("as") == MARKDOWN
+    return _render(page, sitting=sitting if _SITTING.fullmatch(sitting) else "", as_markdown=as_markdown)
 
 
-def save_text(page: PageDep, place: PlaceDep, form: OwnFormDep) -> Response:
+@ROUTES.post_route("/editions/{edition}/letter", Permission.write)
+@ROUTES.post_route("/editions/{edition}/stories/{story}", Permission.write)
+def save_text(page: StoryPageDep, form: OwnFormDep) -> Response:
     """Save what the form says. A script that saves as one writes is answered in JSON."""
-    draft, errors = _add_country(page, read_draft(form, place.story), form)
-    answers_script = "application/json" in page.request.headers.get("accept", "")
-    if errors and not answers_script:
-        return _refuse(page, place, draft, form, errors)
+    other = join_words(form.get(_OTHER_COUNTRY))
+    draft, errors = _add_country(page, read_story_draft(form, page.story), other)
+    if errors and not is_script(page):
+        return _render(page, draft, errors, another_country=other)
     try:
-        saved = save_draft(page, place, draft)
-    except (UnwritableError, FrontMatterError, DocumentSchemaError, EditionFileError) as error:
-        words = _describe_refusal(page, error)
-        if answers_script:
-            block = error.block if isinstance(error, UnwritableError) else None
-            return JSONResponse({"error": words, "block": block}, status_code=422)
-        return _refuse(page, place, draft, form, [("body", words)])
-    answer = _answer_script if answers_script else _answer_form
-    return answer(page, place, draft, form, saved)
-
-
-def _answer_script(
-    page: StudioPage, place: StoryPlace, draft: StoryDraft, form: Form, saved: SavedStory
-) -> Response:
-    outcome = saved.outcome
+        composed = compose_text(find_base(page, page.file, draft.base), draft, page.story)
+        with page.writing() as session:
+            save = make_save(page, page.file.name, draft, composed)
+            outcome = save_edition_file(page.state.workspace, session, save)
+    except REFUSALS as error:
+        words = say_refusal(page, error)
+        if is_script(page):
+            return tell_refusal(words, error)
+        return _render(page, draft, [("body", words)], another_country=other)
     if isinstance(outcome, Conflict):
-        return JSONResponse({"conflict": _find_conflict_page(page, place, outcome)}, status_code=409)
-    _, errors = _add_country(page, draft, form)
-    return JSONResponse(
-        {
-            "digest": outcome.digest,
-            "saved_at": page.state.clock().isoformat(),
-            "problems": count_own_errors(page, place, outcome.name),
-            "errors": [{"field": name, "words": words} for name, words in errors],
-            "adjusted": saved.adjusted,
-        }
-    )
-
-
-def _answer_form(
-    page: StudioPage, place: StoryPlace, draft: StoryDraft, form: Form, saved: SavedStory
-) -> Response:
-    if isinstance(saved.outcome, Conflict):
-        return page.go_to(_find_conflict_page(page, place, saved.outcome))
+        return show_both(page, outcome)
+    if is_script(page):
+        problems = count_own_errors(page, outcome.name)
+        said = [{"field": name, "words": words} for name, words in errors]
+        return tell_saved(page, outcome, composed, problems=problems, errors=said)
     wanted = form.get("then")
     if wanted == "preview":
-        return page.redirect(f"{place.path}/preview", Notice.saved)
-    query = {"sitting": draft.sitting}
-    if wanted == _MARKDOWN or (wanted != "editor" and draft.body is not None):
-        query["as"] = _MARKDOWN
-    notice = Notice.saved_adjusted if saved.adjusted else Notice.saved
-    return page.redirect(place.path, notice, **query)
-
-
-def _find_conflict_page(page: StudioPage, place: StoryPlace, conflict: Conflict) -> str:
-    return page.make_path(f"{place.edition_path}/conflicts/{conflict.number}")
-
-
-def _refuse(
-    page: StudioPage, place: StoryPlace, draft: StoryDraft, form: Form, errors: Sequence[Choice]
-) -> Response:
-    """Show the page again with what was sent, and why it was not saved."""
-    try:
-        text = restore_draft(place, draft, errors)
-    except DocumentSchemaError:
-        text = restore_draft(place, replace(draft, document=None), errors)
-    return _render(
-        page,
-        place,
-        text,
-        as_markdown=draft.body is not None,
-        status=422,
-        another_country=form.get(_OTHER_COUNTRY),
-    )
+        return page.redirect(f"{page.path}/preview", Notice.saved)
+    stays = wanted != "editor" and draft.body is not None
+    shown = {"as": MARKDOWN} if wanted == MARKDOWN or stays else {}
+    notice = Notice.saved_adjusted if composed.adjusted else Notice.saved
+    return page.go_back(notice, sitting=draft.sitting, **shown)
 
 
 def _render(
-    page: StudioPage,
-    place: StoryPlace,
-    text: TextOnPage,
+    page: StoryPage,
+    sent: TextDraft | None = None,
+    errors: list[tuple[str, str]] | None = None,
     *,
-    as_markdown: bool,
-    status: int = 200,
+    sitting: str = "",
     another_country: str = "",
+    as_markdown: bool = False,
 ) -> Response:
-    names = read_edition_names(place)
+    file = page.file
+    front, problems = read_front_matter(TextFile(name=file.name, text=file.text))
+    text = fill_form(
+        page,
+        file.text,
+        file.digest,
+        sent,
+        read_values(front.values or {}, list_fields(page.story)),
+        errors or (),
+        fault="" if front.values is not None else problems[0].message,
+        sitting=sitting,
+    )
+    fields = text["fields"]
+    chosen = [code for code in fields.get("countries", ()) if isinstance(code, str)]
+    # What the file has and nobody offers is offered too, so that saving loses nothing.
+    codes = dict.fromkeys((*page.settings.countries, *_find_countries(page.folder), *chosen))
     return page.render(
         "story.html",
-        status=status,
-        section="editions",
-        place=place,
+        status=422 if errors else 200,
         text=text,
-        as_markdown=as_markdown,
-        language=names.language,
-        edition_title=names.title,
-        translations=list_translations(place),
+        title=fields.get("title") or fields.get("letter.title"),
+        as_markdown=as_markdown or (sent is not None and sent.body is not None),
+        language=page.state.summaries.read(page.edition).language or "en",
         another_country=another_country,
         can_write=page.may(Permission.write),
-        may_correct=_may_correct(page, place),
-        **list_choices(page, place, text.values),
-        **describe_view(page, place, parse_view({})),
+        may_correct=page.story
+        and page.may(Permission.prepare)
+        and has_been_sent(page.session.connection(), page.edition),
+        sectors=list_sectors(page.translator, page.settings),
+        countries=list_countries(page.translator, own_country_names(page.settings), codes)
+        + [(code, code) for code in chosen if not is_country(code)],
+        kinds=[(kind.value, page.translate(words)) for kind, (words, _) in KIND_WORDS.items()],
+        **describe_view(page, StoryView()),
     )
 
 
-def _may_correct(page: StudioPage, place: StoryPlace) -> bool:
-    """Whether readers have the story, so that mending it takes more than its file."""
-    if not (place.story and page.may(Permission.prepare)):
-        return False
-    with page.state.read_session() as session:
-        return has_been_sent(session.connection(), place.edition)
+def _find_countries(folder: Path) -> Iterator[str]:
+    """Yield the countries of all stories of an edition: those it is about are the likeliest."""
+    for path in sorted((folder / STORIES_FOLDER).glob("[0-9]*.md")):
+        try:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                beginning = file.read(_BEGINNING)
+        except OSError:
+            continue
+        # Only a proposal: reading the front matter of all stories takes longer than all else on the page.
+        if written := _COUNTRIES.search(beginning):
+            yield from filter(is_country, _CODE.findall(written[0]))
 
 
-def _describe_refusal(page: StudioPage, error: Exception) -> str:
-    translate = page.translator.translate
-    if isinstance(error, DocumentSchemaError):
-        return translate(DOCUMENT_REFUSED)
-    if isinstance(error, EditionFileError):
-        return translate(error.message, **error.values)
-    return page.translator.say_again(read_error(error))
-
-
-def _add_country(page: StudioPage, draft: StoryDraft, form: Form) -> tuple[StoryDraft, list[Choice]]:
+def _add_country(page: StoryPage, draft: TextDraft, typed: str) -> tuple[TextDraft, list[tuple[str, str]]]:
     """Add the country whose name was typed to those that are ticked, or say why it cannot be."""
-    typed = join_words(form.get(_OTHER_COUNTRY))
-    if not typed:
-        return draft, []
-    codes = find_countries(typed)
-    if len(codes) == 1:
-        ticked = [code for code in draft.values.get("countries", ()) if isinstance(code, str)]
-        return replace(
-            draft, values={**draft.values, "countries": tuple(dict.fromkeys((*ticked, *codes)))}
-        ), []
+    codes = find_countries(typed) if typed else ()
+    if len(codes) == 1 or not typed:
+        ticked = draft.values.get("countries", ())
+        added = {"countries": tuple(dict.fromkeys((*ticked, *codes)))} if codes else {}
+        return replace(draft, values={**draft.values, **added}), []
     likely = " / ".join(
         country_name(code, page.translator.tag, page.settings.countries)
         for code in codes or suggest_countries(typed, names=1)
     )
-    words = LIKELY_COUNTRY if likely else UNKNOWN_COUNTRY
-    return draft, [(_OTHER_COUNTRY, page.translator.translate(words, name=typed, likely=likely))]
+    words = _LIKELY_COUNTRY if likely else _UNKNOWN_COUNTRY
+    return draft, [(_OTHER_COUNTRY, page.translate(words, name=typed, likely=likely))]

@@ -1,273 +1,204 @@
-"""Texts as a file for translators, and back."""
+"""The translations of an edition: how far each is, and all texts as a file for translators, and back."""
 
 import base64
 import json
 import secrets
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from editions.changes.translation_text import read_front
 from editions.errors import DocumentError, EditionError
-from editions.text_diff.comparison import BlockChange, BlockChangeKind, compare_texts
+from editions.text_diff.comparison import BlockChangeKind, compare_texts
 from editions.translation_exchange.importer import read_translations
 from editions.translation_exchange.units import Exchange
 from locales.languages import canonical_language
-from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
-from mailer.database.edition_models import RevisionKind
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     EditionFileError,
     FileMissingError,
     FilePlace,
-    TextSave,
     find_file_name,
     parse_file_name,
     read_edition_file,
 )
-from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.team.members import Permission
 from mailer.translations import (
-    ORIGINAL_KEY,
+    EditionTranslations,
+    ReturnedText,
     TranslationState,
-    digest_original,
     list_translation_states,
-    record_base,
+    save_returned_texts,
 )
 from mailer.web.dependencies import BodyDep
-from mailer.web.forms import OwnFormDep, own_language_name
+from mailer.web.forms import MAIL_LANGUAGES, OwnFormDep, own_language_name
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.story_place import find_edition_folder
-from mailer.web.studio.text_save import make_line
-from mailer.web.studio.translations.translation import STATE_WORDS, read_front
+from mailer.web.studio.page import or_404
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.story_place import EditionPage, EditionPageDep
+from mailer.web.studio.text_save import announced_session, make_line
 from mailer.web.upload import read_uploaded_form
 
-
-@dataclass(frozen=True, kw_only=True)
-class FileChange:
-    """A file that an import changes: the digest of what it was (``base``, "" if it is new) and its new
-    text."""
-
-    name: str
-    base: str
-    text: str
-
-
-def save_changes(
-    page: StudioPage,
-    folder: Path,
-    edition: str,
-    changes: Sequence[FileChange],
-    *,
-    sitting: str,
-    file_name: str,
-) -> list[tuple[str, int]]:
-    """Write each file that is what it was; return the names of the others, each with the number under which
-    its new text is kept."""
-    line = make_line(
-        page,
-        Act.imported_translations,
-        edition=edition,
-        subject=file_name,
-        detail=", ".join(change.name for change in changes),
-    )
-    with announce_acts(page.state.workspace, [line], [folder / change.name for change in changes]):
-        kept = _save_each(page, folder, edition, changes, sitting=sitting)
-        with page.state.write_session() as session:
-            record_line(session, line)
-    return kept
-
-
-def _save_each(
-    page: StudioPage, folder: Path, edition: str, changes: Sequence[FileChange], *, sitting: str
-) -> list[tuple[str, int]]:
-    kept = []
-    for change in changes:
-        with page.state.write_session() as session:
-            outcome = save_edition_file(
-                page.state.workspace,
-                session,
-                TextSave(
-                    edition=edition,
-                    name=change.name,
-                    text=change.text,
-                    base=change.base,
-                    member=page.member,
-                    sitting=sitting,
-                    sequence=1,
-                    now=page.state.clock(),
-                    kind=RevisionKind.imported,
-                ),
-            )
-            if isinstance(outcome, Conflict):
-                kept.append((change.name, outcome.number))
-            elif (original := _find_original(folder, change)) is not None:
-                place = parse_file_name(change.name)
-                record_base(session, edition, place, original, now=page.state.clock())
-    return kept
-
-
-def _find_original(folder: Path, change: FileChange) -> str | None:
-    """The text of the original, if that is what the translation says it was made from."""
-    name = find_file_name(folder, FilePlace(story=parse_file_name(change.name).story))
-    if name is None:
-        return None
-    try:
-        text = read_edition_file(folder, name).text
-    except EditionFileError:
-        return None
-    return text if read_front(change.text).text(ORIGINAL_KEY) == digest_original(text) else None
-
-
+ROUTES = Routes()
 _MAX_PAYLOAD = 20_000_000
 _WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _XLIFF = "application/xliff+xml"
-
-NO_FILE = gettext_noop("Choose the file that the translator sent back.")
-NOT_READ = gettext_noop("%(name)s was not read: %(why)s")
-PREVIEW_LOST = gettext_noop("What the preview sent could not be read. Choose the file again.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChangedFile:
-    """A file as an import changes it: its ``title``, and its blocks before and after."""
-
-    name: str
-    title: str
-    is_new: bool
-    changes: Sequence[BlockChange]
+_UNKNOWN_LANGUAGE = gettext_noop(
+    "This is not the tag of a language. Write mn, ko, fr or zh-Hans, for example."
+)
+_OWN_LANGUAGE = gettext_noop("The edition itself is written in this language. Choose another.")
+_NO_FILE = gettext_noop("Choose the file that the translator sent back.")
+_NOT_READ = gettext_noop("%(name)s was not read: %(why)s")
+_PREVIEW_LOST = gettext_noop("What the preview sent could not be read. Choose the file again.")
 
 
-def show_exchange(edition: str, language: str, page: PageDep) -> Response:
+@ROUTES.get_route("/editions/{edition}/translations", Permission.read)
+def show_translations(page: EditionPageDep) -> Response:
+    """Show how far the translations of an edition are; ``?add=`` names a language that it does not have."""
+    found = list_translation_states(page.session, page.state.workspace, page.edition)
+    wanted = page.request.query_params.get("add", "").strip()
+    tag, fault = canonical_language(wanted) if wanted else "", ""
+    if tag is None or tag == found.language:
+        tag, fault = "", _UNKNOWN_LANGUAGE if tag is None else _OWN_LANGUAGE
+    columns = list(dict.fromkeys(filter(None, (*found.languages, tag))))
+    return page.render(
+        "translations.html",
+        translations=found,
+        columns=[(column, found.count(column, TranslationState.complete)) for column in columns],
+        rows=[("", ""), *found.stories],
+        wanted=wanted,
+        offered=[
+            (offered, own_language_name(offered))
+            for offered in MAIL_LANGUAGES
+            if offered not in {found.language, *columns}
+        ],
+        errors=[("add", page.translate(fault))] if fault else [],
+    )
+
+
+@ROUTES.get_route("/editions/{edition}/translations/{language}", Permission.read)
+def show_exchange(page: EditionPageDep, language: str) -> Response:
     """Show how far an edition is in one language, and how its texts are had translated elsewhere."""
-    _find_folder(page, edition, language)
-    return _render(page, edition, language)
+    _check_language(page, language)
+    return _render(page, language)
 
 
-def download_word(edition: str, language: str, page: PageDep) -> Response:
-    """Send all texts as a Word document."""
-    from editions.translation_exchange.word_format import write_docx
-
-    return _download(page, edition, language, write_docx, "docx", _WORD)
-
-
-def download_xliff(edition: str, language: str, page: PageDep) -> Response:
-    """Send all texts as XLIFF, for translators' programs."""
-    from editions.translation_exchange.xliff import write_xliff
-
-    return _download(page, edition, language, write_xliff, "xlf", _XLIFF)
-
-
-def preview_import(edition: str, language: str, page: PageDep, request: Request, body: BodyDep) -> Response:
+@ROUTES.post_route("/editions/{edition}/translations/{language}", Permission.write)
+def preview_import(page: EditionPageDep, language: str, request: Request, body: BodyDep) -> Response:
     """Show what a returned file would change. Nothing is written."""
-    folder = _find_folder(page, edition, language)
+    _check_language(page, language)
     form = read_uploaded_form(body, request.headers.get("content-type", ""))
     if form is None:
         raise HTTPException(415)
     data, name = form.values.get("file", b""), form.file_names.get("file", "")
     if not data:
-        return _render(page, edition, language, error=page.translator.translate(NO_FILE))
+        return _render(page, language, page.translate(_NO_FILE))
     try:
-        found = read_translations(name or "The file", data, folder, language)
+        found = read_translations(name or "The file", data, page.folder, language)
     except DocumentError as error:
-        words = page.translator.translate(
-            NOT_READ, name=error.name, why=page.translator.say_again(error.reason)
-        )
-        return _render(page, edition, language, error=words)
+        why = page.translator.say_again(error.reason)
+        return _render(page, language, page.translate(_NOT_READ, name=error.name, why=why))
     except EditionError as error:
-        return _render(page, edition, language, error=page.translator.say_again(str(error)))
-    changes = [_begin_change(folder, name, text) for name, text in sorted(found.changes.items())]
+        return _render(page, language, page.translator.say_again(str(error)))
+    files, texts = [], []
+    for changed, text in sorted(found.changes.items()):
+        try:
+            file = read_edition_file(page.folder, changed)
+            before, digest = file.text, file.digest
+        except FileMissingError:
+            before, digest = "", ""
+        changes = [one for one in compare_texts(before, text) if one.kind is not BlockChangeKind.same]
+        files.append((_read_original_title(page.folder, changed), not digest, changes))
+        texts.append(ReturnedText(changed, digest, text))
     return page.render(
         "translation_import.html",
-        section="editions",
-        edition=edition,
-        edition_title=_read_title(page, edition),
         language=language,
-        language_name=own_language_name(language),
         file_name=name,
-        files=[_compare(folder, change) for change in changes],
-        problems=found.problems,
-        translated=found.translated,
-        unchanged=found.unchanged,
-        payload=_pack(changes),
+        files=files,
+        found=found,
+        payload=_pack(texts),
         sitting=secrets.token_urlsafe(12),
     )
 
 
-def apply_import(edition: str, language: str, page: PageDep, form: OwnFormDep) -> Response:
+@ROUTES.post_route("/editions/{edition}/translations/{language}/apply", Permission.write)
+def apply_import(page: EditionPageDep, language: str, form: OwnFormDep) -> Response:
     """Write what the preview showed, each file only if it is what it was then."""
-    folder = _find_folder(page, edition, language)
-    changes = _unpack(form.get("changes"), language)
-    if not changes:
-        return _render(page, edition, language, error=page.translator.translate(PREVIEW_LOST))
-    kept = save_changes(
-        page, folder, edition, changes, sitting=form.get("sitting")[:64], file_name=form.get("file")[:200]
+    _check_language(page, language)
+    texts = _unpack(form.get("changes"), language)
+    if not texts:
+        return _render(page, language, page.translate(_PREVIEW_LOST))
+    names = [one.name for one in texts]
+    line = make_line(
+        page,
+        Act.imported_translations,
+        edition=page.edition,
+        subject=form.get("file")[:200],
+        detail=", ".join(names),
     )
+    with announced_session(page, [line], *(page.folder / name for name in names)) as session:
+        kept = save_returned_texts(
+            page.state.workspace,
+            session,
+            page.edition,
+            texts,
+            member=page.member,
+            sitting=form.get("sitting")[:64],
+            now=line.at,
+        )
+        record_line(session, line)
     if kept:
-        return _render(page, edition, language, kept=kept, saved=len(changes) - len(kept), status=409)
-    return page.redirect(f"/editions/{edition}/translations/{language}", Notice.translations_imported)
+        return _render(page, language, kept=kept, saved=len(texts) - len(kept))
+    path = f"/editions/{page.edition}/translations/{language}"
+    return page.redirect(path, Notice.translations_imported)
 
 
-def _find_folder(page: StudioPage, edition: str, language: str) -> Path:
-    folder = find_edition_folder(page, edition)
-    own = page.state.summaries.read(edition).language
-    if canonical_language(language) != language or language == own:
-        raise HTTPException(404)
-    return folder
+@ROUTES.get_route("/editions/{edition}/translations/{language}/texts.docx", Permission.read)
+def download_word(page: EditionPageDep, language: str) -> Response:
+    """Send all texts as a Word document."""
+    from editions.translation_exchange.word_format import write_docx
+
+    return _download(page, language, write_docx, "docx", _WORD)
+
+
+@ROUTES.get_route("/editions/{edition}/translations/{language}/texts.xlf", Permission.read)
+def download_xliff(page: EditionPageDep, language: str) -> Response:
+    """Send all texts as XLIFF, for translators' programs."""
+    from editions.translation_exchange.xliff import write_xliff
+
+    return _download(page, language, write_xliff, "xlf", _XLIFF)
 
 
 def _download(
-    page: StudioPage,
-    edition: str,
-    language: str,
-    write: Callable[[Exchange], bytes],
-    ending: str,
-    media_type: str,
+    page: EditionPage, language: str, write: Callable[[Exchange], bytes], ending: str, media_type: str
 ) -> Response:
     from editions.translation_exchange.exporter import export_texts
 
-    folder = _find_folder(page, edition, language)
+    _check_language(page, language)
     try:
-        data = write(export_texts(folder, language))
+        data = write(export_texts(page.folder, language))
     except EditionError as error:
-        return _render(page, edition, language, error=page.translator.say_again(str(error)))
+        return _render(page, language, page.translator.say_again(str(error)))
     headers = {
-        "content-disposition": f'attachment; filename="{edition}.{language}.{ending}"',
+        "content-disposition": f'attachment; filename="{page.edition}.{language}.{ending}"',
         "cache-control": "no-store",
     }
     return Response(data, media_type=media_type, headers=headers)
 
 
-def _begin_change(folder: Path, name: str, text: str) -> FileChange:
-    try:
-        return FileChange(name=name, base=read_edition_file(folder, name).digest, text=text)
-    except FileMissingError:
-        return FileChange(name=name, base="", text=text)
-
-
-def _compare(folder: Path, change: FileChange) -> ChangedFile:
-    try:
-        before = read_edition_file(folder, change.name).text
-    except FileMissingError:
-        before = ""
-    blocks = compare_texts(before, change.text)
-    return ChangedFile(
-        name=change.name,
-        title=_read_original_title(folder, change.name),
-        is_new=not change.base,
-        changes=[block for block in blocks if block.kind is not BlockChangeKind.same],
-    )
+def _check_language(page: EditionPage, language: str) -> None:
+    own = page.state.summaries.read(page.edition).language
+    or_404(canonical_language(language) == language != own)
 
 
 def _read_original_title(folder: Path, name: str) -> str:
-    """The title of the story that the translation ``name`` is of; "" for edition.md."""
+    """Return the title of the story that the translation ``name`` is of; "" for edition.md."""
     story = parse_file_name(name).story
     original = find_file_name(folder, FilePlace(story=story)) if story else None
     if original is None:
@@ -275,64 +206,45 @@ def _read_original_title(folder: Path, name: str) -> str:
     return read_front(read_edition_file(folder, original).text).text("title") or story
 
 
-def _pack(changes: Sequence[FileChange]) -> str:
-    """The changes for a hidden field: what is applied is exactly what was shown, whatever became of the
+def _pack(texts: Sequence[ReturnedText]) -> str:
+    """Return the texts for a hidden field: what is applied is exactly what was shown, whatever became of the
     server in between."""
-    plain = json.dumps([[change.name, change.base, change.text] for change in changes])
-    return base64.b64encode(zlib.compress(plain.encode())).decode()
+    return base64.b64encode(zlib.compress(json.dumps(texts).encode())).decode()
 
 
-def _unpack(payload: str, language: str) -> list[FileChange]:
-    """What :func:`_pack` packed, for translations into ``language``; nothing if it cannot be read."""
+def _unpack(payload: str, language: str) -> list[ReturnedText]:
+    """Return what :func:`_pack` packed, of translations into ``language``; nothing if it cannot be read."""
     try:
         unpacker = zlib.decompressobj()
         plain = unpacker.decompress(base64.b64decode(payload, validate=True), _MAX_PAYLOAD)
         if not unpacker.eof:
             return []
-        changes = [FileChange(name=name, base=base, text=text) for name, base, text in json.loads(plain)]
-        tags = {canonical_language(parse_file_name(change.name).language) for change in changes}
+        texts = [ReturnedText(name, base, text) for name, base, text in json.loads(plain)]
+        tags = {canonical_language(parse_file_name(one.name).language) for one in texts}
     except (ValueError, TypeError, zlib.error, EditionFileError, RecursionError):
         return []
-    is_text = all(isinstance(part, str) for change in changes for part in (change.base, change.text))
-    return changes if is_text and tags <= {language} else []
-
-
-def _read_title(page: StudioPage, edition: str) -> str:
-    return page.state.summaries.read(edition).title or edition
+    is_text = all(isinstance(part, str) for one in texts for part in one)
+    return texts if is_text and tags <= {language} else []
 
 
 def _render(
-    page: StudioPage,
-    edition: str,
+    page: EditionPage,
     language: str,
-    *,
     error: str = "",
+    *,
     kept: Sequence[tuple[str, int]] = (),
     saved: int = 0,
-    status: int | None = None,
 ) -> Response:
-    with page.state.read_session() as session:
-        found = list_translation_states(session, page.state.workspace, edition)
+    found: EditionTranslations = list_translation_states(page.session, page.state.workspace, page.edition)
+    counts = [(state, found.count(language, state)) for state in TranslationState]
     return page.render(
         "translation_exchange.html",
-        status=status or (422 if error else 200),
-        section="editions",
-        edition=edition,
-        edition_title=_read_title(page, edition),
+        status=409 if kept else 422 if error else 200,
         translations=found,
         language=language,
-        language_name=own_language_name(language),
-        own_name=own_language_name(found.language),
-        counts=_count(found.count, language),
-        total=len(found.stories) + 1,
+        counts=[(state, number) for state, number in counts if number],
         errors=[("file", error)] if error else [],
         kept=kept,
         saved=saved,
         can_write=page.may(Permission.write),
     )
-
-
-def _count(count: Callable[[str, TranslationState], int], language: str) -> Sequence[tuple[int, str, str]]:
-    """How many texts are in each state, with its words and its tone."""
-    numbers = ((count(language, state), *words) for state, words in STATE_WORDS.items())
-    return [found for found in numbers if found[0]]

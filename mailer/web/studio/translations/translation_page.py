@@ -1,186 +1,290 @@
-"""The page on which a text is translated."""
+"""The page on which a text is translated beside its original, and saving it."""
 
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import nh3
+from fastapi import Depends
 from markupsafe import Markup
-from starlette.responses import JSONResponse, Response
+from sqlmodel import Session
+from starlette.responses import Response
 
 from editions.changes.front_matter_change import read_fields
+from editions.changes.story_text import TextDraft, split_text
+from editions.changes.translation_text import (
+    NEW_FILE,
+    ORIGINAL_KEY,
+    compose_translation,
+    fill_from_original,
+    has_text,
+    list_texts,
+    read_front,
+)
 from editions.errors import FrontMatterError
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, render_markdown
-from editions.rich_text.document import read_document
-from editions.rich_text.node_json import decode_document
-from editions.rich_text.nodes import DocumentSchemaError, UnwritableError
-from editions.source.front_matter import FrontMatter
+from editions.source.folder import scan_folder
+from editions.source.yaml_parser import KeyPath
 from editions.text_diff.comparison import BlockChangeKind, compare_texts
 from editions.text_diff.words import WordChange, WordChangeKind, compare_words
-from editions.translatable_texts import OpenText, TextForm, read_text
-from locales.phrase import read_error
-from mailer.i18n import Translator, gettext_noop
-from mailer.revisions.edition_file import EditionFileError
-from mailer.revisions.edition_save import Conflict
-from mailer.team.members import Permission
-from mailer.translations import TranslationState, digest_original
-from mailer.web.forms import OwnFormDep, own_language_name
-from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.stories.composition import parse_document, split_text
-from mailer.web.studio.stories.page_context import list_raw, read_edition_title
-from mailer.web.studio.translations.translation import (
-    NEW_FILE,
-    STATE_WORDS,
-    TranslationDep,
-    TranslationDraft,
-    TranslationPlace,
-    fill_from_original,
-    find_group,
-    find_translation,
-    list_texts,
-    name_field,
-    name_group,
-    read_front,
-    read_translation_draft,
+from editions.translatable_texts import read_text
+from locales.languages import canonical_language
+from mailer.activity.acts import Act
+from mailer.i18n import gettext_noop
+from mailer.revisions.edition_file import (
+    EditionFile,
+    EditionFileError,
+    FileMissingError,
+    FilePlace,
+    parse_file_name,
+    read_edition_file,
 )
-from mailer.web.studio.translations.translation_save import SavedTranslation, read_state, save_draft
+from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.team.members import Permission
+from mailer.translations import (
+    TranslationState,
+    TranslationStatus,
+    assess_texts,
+    digest_original,
+    find_base_text,
+    list_same_texts,
+    record_base,
+)
+from mailer.web.forms import OwnFormDep
+from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import or_404
+from mailer.web.studio.routing import Routes
+from mailer.web.studio.stories.text_form import (
+    MARKDOWN,
+    REFUSALS,
+    fill_form,
+    find_base,
+    is_script,
+    make_save,
+    read_translation_draft,
+    say_refusal,
+    show_both,
+    tell_refusal,
+    tell_saved,
+)
+from mailer.web.studio.story_place import (
+    StoryPage,
+    StoryPageDep,
+    StoryUnreadableError,
+    make_story_path,
+)
 
+ROUTES = Routes()
+_COPY = "copy"
+_DONE = "done"
+_NOTHING_WRITTEN = gettext_noop("Nothing is translated yet, so there is nothing to save.")
 _SAFE_TAGS = {
     *("p", "h3", "h4", "h5", "ul", "ol", "li", "blockquote", "pre", "hr", "br", "em", "strong", "s", "a"),
     *("code", "span", "sup", "table", "thead", "tbody", "tr", "th", "td"),
 }
+_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "title": gettext_noop("Title"),
+        "date": gettext_noop("Day, as readers see it"),
+        "lead": gettext_noop("Summary in a digest"),
+        "subject": gettext_noop("Subject of the email"),
+        "preheader": gettext_noop("What inboxes show after the subject"),
+        "period": gettext_noop("Period"),
+        "letter.title": gettext_noop("Heading of the letter"),
+        "letter.name": gettext_noop("Who signs it, if written otherwise"),
+        "letter.titles": gettext_noop("Lines below the name"),
+    }
+)
+_PARTS: Mapping[str, str] = MappingProxyType(
+    {
+        "alt": gettext_noop("What it shows, for readers who cannot see it"),
+        "caption": gettext_noop("Caption"),
+        "credit": gettext_noop("Credit"),
+        "what": gettext_noop("Its words"),
+        "url": gettext_noop("Its address, if it is another page"),
+    }
+)
+_GROUPS: Mapping[str, str] = MappingProxyType(
+    {
+        "image": gettext_noop("Picture"),
+        "images": gettext_noop("Further picture %(number)s"),
+        "read_more": gettext_noop("Link %(number)s"),
+        "button": gettext_noop("Button"),
+        "video": gettext_noop("Video"),
+        "letter": gettext_noop("Who signs the letter"),
+        "letter.portrait": gettext_noop("Portrait"),
+        "introductions": gettext_noop("Introductions of sections"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FieldRow:
-    """A text of the front matter. ``original`` are its words, with those added and deleted since; ``value``
-    is its translation. ``is_open`` is whether that is missing, or is the original's."""
+class TranslationPage(StoryPage):
+    """A request about the translation of a story, or of edition.md with its letter, into ``language``.
+    ``name`` is its file, whether it is there (``translation``) or not (None); ``own_language`` is that of the
+    original."""
 
-    key: str
-    label: str
-    form: TextForm
-    original: Sequence[WordChange]
-    value: str
-    is_open: bool
+    language: str
+    own_language: str
+    name: str
+    translation: EditionFile | None
 
     @property
-    def is_changed(self) -> bool:
-        return any(word.kind is not WordChangeKind.same for word in self.original)
+    def original_path(self) -> str:
+        return make_story_path(self.edition, self.story)
+
+    @property
+    def path(self) -> str:
+        return make_story_path(self.edition, self.story, self.language)
+
+    @property
+    def file_place(self) -> FilePlace:
+        return FilePlace(story=self.story, language=self.language)
+
+    def assess(self, text: str, session: Session) -> TranslationStatus:
+        """Tell how far the translation is if its file has ``text``."""
+        same = list_same_texts(session, self.edition).get(self.file_place, frozenset())
+        return assess_texts(self.file_place, self.file.text, text, same)
 
 
-@dataclass(frozen=True, kw_only=True)
-class FieldGroup:
-    """Some texts under a heading; "" for the first ones."""
-
-    heading: str
-    rows: Sequence[FieldRow]
-
-
-@dataclass(frozen=True, kw_only=True)
-class OriginalPart:
-    """A part of the original's body: ``html`` if it is as it was, or else the ``words`` of its Markdown."""
-
-    html: str = ""
-    words: Sequence[WordChange] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class TranslationOnPage:
-    """A translation as its form shows it. ``source`` is the whole file where its front matter cannot be read;
-    ``fault`` then says why. ``original_digest`` is that of the original that is shown."""
-
-    digest: str
-    sitting: str
-    sequence: int
-    original_digest: str
-    groups: Sequence[FieldGroup]
-    parts: Sequence[OriginalPart]
-    body: str
-    document: Mapping[str, Any]
-    raw: Sequence[str] = ()
-    source: str | None = None
-    fault: str = ""
-    errors: Sequence[tuple[str, str]] = field(default=())
-
-    @cached_property
-    def changes(self) -> int:
-        """How many texts and parts of the original have changed."""
-        rows = [row for group in self.groups for row in group.rows]
-        return sum(row.is_changed for row in rows) + sum(bool(part.words) for part in self.parts)
-
-
-def show_original(place: TranslationPlace, base: str | None) -> Sequence[OriginalPart]:
-    """The body of the original, with what has changed since it said ``base``; None if that is not known."""
-    body = split_text(place.original.file.text).body
-    language = place.own_language
-    if base is None:
-        return [OriginalPart(html=_render_markdown(body, language))] if body.strip() else []
-    parts: list[OriginalPart] = []
-    same = ""
-    for change in compare_texts(split_text(base).body, body):
-        if change.kind is BlockChangeKind.same:
-            same += change.new
-            continue
-        parts += [OriginalPart(html=_render_markdown(same, language))] if same.strip() else []
-        parts.append(OriginalPart(words=compare_words(change.old.strip(), change.new.strip())))
-        same = ""
-    return [*parts, *([OriginalPart(html=_render_markdown(same, language))] if same.strip() else [])]
-
-
-def make_page(
-    place: TranslationPlace,
-    translator: Translator,
-    *,
-    base: str | None,
-    open_texts: Sequence[OpenText],
-    draft: TranslationDraft | None = None,
-    sitting: str = "",
-    errors: Sequence[tuple[str, str]] = (),
-) -> TranslationOnPage:
-    """Make what the page shows: the file as it is, or what ``draft`` sent. ``base`` is what the original said
-    when it was translated, None if it says the same or that is not known.
-
-    Raises:
-        DocumentSchemaError: the draft's document is none of the editor's.
-    """
-    text = place.file.text if place.file is not None else NEW_FILE
-    front, original = read_front(text), read_front(place.original.file.text)
-    sent = draft.story if draft is not None else None
-    body = split_text(text).body
-    document = read_document(body)
-    if sent is not None and sent.document is not None:
-        document = parse_document(sent.document)
-        decode_document(document)
-    fault = _find_fault(text)
-    opened = {text.key for text in open_texts}
-    return TranslationOnPage(
-        digest=sent.base if sent is not None else (place.file.digest if place.file is not None else ""),
-        sitting=(sent.sitting if sent is not None else sitting) or secrets.token_urlsafe(12),
-        sequence=sent.sequence if sent is not None else 0,
-        original_digest=digest_original(place.original.file.text),
-        groups=_list_groups(
-            place, translator, original, front, base, opened, draft.values if draft is not None else {}
-        ),
-        parts=show_original(place, base),
-        body=body if sent is None or sent.body is None else sent.body,
-        document=document,
-        raw=list_raw(document),
-        source=(sent.source if sent is not None else None) or (text if fault else None),
-        fault=fault,
-        errors=errors,
+def _open_translation(page: StoryPageDep, language: str) -> TranslationPage:
+    own_language = page.state.summaries.read(page.edition).language or "en"
+    or_404(canonical_language(language) == language != own_language)
+    name = _find_name(page, language)
+    try:
+        parse_file_name(name)
+        file = read_edition_file(page.folder, name)
+    except FileMissingError:
+        file = None
+    except EditionFileError as error:
+        raise StoryUnreadableError(page.edition, error) from error
+    return page.about(
+        TranslationPage,
+        edition=page.edition,
+        folder=page.folder,
+        story=page.story,
+        file=page.file,
+        language=language,
+        own_language=own_language,
+        name=name,
+        translation=file,
     )
 
 
-def may_confirm(state: TranslationState, *, is_confirmed: bool, open_texts: Sequence[OpenText]) -> bool:
-    """Whether somebody may say that a translation is up to date."""
-    if state is TranslationState.outdated:
-        return True
-    if state is TranslationState.complete:
-        return not is_confirmed
-    return state is TranslationState.draft and not all(text.is_missing for text in open_texts)
+def _find_name(page: StoryPage, language: str) -> str:
+    """Return the translation's file. An existing one may have another spelling of the language in its
+    name."""
+    contents = scan_folder(page.folder)
+    files = next((files for files in contents.stories if files.original == page.file.name), None)
+    known = contents.translations if not page.story else files.translations if files is not None else {}
+    return known.get(language) or f"{page.file.name.removesuffix('.md')}.{language}.md"
+
+
+TranslationPageDep = Annotated[TranslationPage, Depends(_open_translation)]
+"""A request about the translation that its path names."""
+
+
+@ROUTES.get_route("/editions/{edition}/letter/translations/{language}", Permission.read)
+@ROUTES.get_route("/editions/{edition}/stories/{story}/translations/{language}", Permission.read)
+def show_translation(page: TranslationPageDep) -> Response:
+    return _render(page, as_markdown=page.request.query_params.get("as") == MARKDOWN)
+
+
+@ROUTES.post_route("/editions/{edition}/letter/translations/{language}", Permission.write)
+@ROUTES.post_route("/editions/{edition}/stories/{story}/translations/{language}", Permission.write)
+def save_translation(page: TranslationPageDep, form: OwnFormDep) -> Response:
+    """Save what the form says. A script that saves as one writes is answered in JSON."""
+    draft, wanted, is_story = read_translation_draft(form), form.get("then"), bool(page.story)
+    original, current = read_front(page.file.text), digest_original(page.file.text)
+    if wanted == _COPY:
+        draft = fill_from_original(draft, original, is_story=is_story)
+    if page.translation is None and not has_text(draft):
+        words = page.translate(_NOTHING_WRITTEN)
+        return tell_refusal(words) if is_script(page) else _render(page, draft, words)
+    # What nobody has seen cannot be what was translated.
+    is_confirmed = wanted == _DONE and draft.original == current
+    translated_from = current if is_confirmed else ""
+    if not draft.base:
+        translated_from = draft.original or current
+    before = NEW_FILE
+    if draft.base and page.translation is not None:
+        before = find_base(page, page.translation, draft.base)
+    try:
+        composed = compose_translation(before, draft, original, page.story, translated_from=translated_from)
+        save = make_save(
+            page, page.name, draft, composed, *([Act.confirmed_translation] if is_confirmed else [])
+        )
+        with page.writing() as session:
+            outcome = save_edition_file(page.state.workspace, session, save)
+            if isinstance(outcome, Saved):
+                _record_base(page, session, composed.text, is_confirmed=is_confirmed)
+    except REFUSALS as error:
+        words = say_refusal(page, error)
+        return tell_refusal(words, error) if is_script(page) else _render(page, draft, words)
+    if isinstance(outcome, Conflict):
+        return show_both(page, outcome)
+    if is_script(page):
+        return tell_saved(page, outcome, composed)
+    notice = Notice.translation_adjusted if composed.adjusted else Notice.translation_saved
+    if wanted == _DONE and not is_confirmed:
+        notice = Notice.original_changed
+    elif is_confirmed:
+        # What is not translated at all says nothing, whatever the original says.
+        is_open = page.assess(composed.text, page.session).open_texts
+        notice = Notice.translation_saved if is_open else Notice.translation_confirmed
+    stays = wanted not in {"editor", _COPY} and draft.body is not None
+    return page.go_back(notice, **({"as": MARKDOWN} if wanted == MARKDOWN or stays else {}))
+
+
+def _record_base(page: TranslationPage, session: Session, text: str, *, is_confirmed: bool) -> None:
+    """Keep what the original says, if the translation was made from that. What is still as in the original is
+    meant to be so if the translation ``is_confirmed``."""
+    original = page.file.text
+    if read_front(text).text(ORIGINAL_KEY) != digest_original(original):
+        return
+    found = assess_texts(page.file_place, original, text).open_texts
+    same = {one.digest for one in found if not one.is_missing} if is_confirmed else None
+    now = page.state.clock()
+    record_base(session, page.edition, page.file_place, original, now=now, same_texts=same)
+
+
+def _render(
+    page: TranslationPage, sent: TextDraft | None = None, error: str = "", *, as_markdown: bool = False
+) -> Response:
+    file = page.translation
+    text = file.text if file is not None else NEW_FILE
+    status = TranslationStatus(place=page.file_place, state=TranslationState.missing)
+    base = None
+    if file is not None:
+        status = page.assess(text, page.session)
+    if status.state is TranslationState.outdated:
+        recorded = read_front(text).text(ORIGINAL_KEY)
+        base = find_base_text(page.session, page.edition, page.file_place, recorded)
+    groups, parts = _list_groups(page, text, base, status, sent), _show_original(page, base)
+    rows = [row for rows in groups.values() for row in rows]
+    return page.render(
+        "translation.html",
+        status=422 if error else 200,
+        text=fill_form(
+            page,
+            text,
+            file.digest if file is not None else "",
+            sent,
+            {},
+            [("body", error)] if error else (),
+            fault=_find_fault(text),
+        ),
+        groups=groups,
+        parts=parts,
+        changes=sum(row["is_changed"] for row in rows) + sum(isinstance(part, tuple) for part in parts),
+        original_digest=digest_original(page.file.text),
+        progress=status,
+        knows_changes=base is not None,
+        as_markdown=as_markdown or (sent is not None and sent.body is not None),
+        can_write=page.may(Permission.write),
+        original_title=read_front(page.file.text).text("title"),
+    )
 
 
 def _find_fault(text: str) -> str:
@@ -192,29 +296,68 @@ def _find_fault(text: str) -> str:
 
 
 def _list_groups(
-    place: TranslationPlace,
-    translator: Translator,
-    original: FrontMatter,
-    front: FrontMatter,
+    page: TranslationPage,
+    text: str,
     base: str | None,
-    opened: set[str],
-    sent: Mapping[str, str],
-) -> Sequence[FieldGroup]:
-    before = read_front(base) if base is not None else None
-    groups: dict[tuple[str | int, ...], list[FieldRow]] = {(): []}
-    for text in list_texts(original, front, is_story=bool(place.story)):
-        was = read_text(before, text.path, text.form) if before is not None else text.value
-        groups.setdefault(find_group(text.path), []).append(
-            FieldRow(
-                key=text.key,
-                label=name_field(text.path, translator),
-                form=text.form,
-                original=compare_words(was, text.value),
-                value=sent.get(text.key, read_text(front, text.path, text.form)),
-                is_open=place.file is not None and text.key in opened,
-            )
+    status: TranslationStatus,
+    sent: TextDraft | None,
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """Return the texts of the front matter by the headings above them, "" for the first ones: the words of
+    each original, with those added and deleted since, and its translation."""
+    original, front, before = read_front(page.file.text), read_front(text), None
+    if base is not None:
+        before = read_front(base)
+    values = sent.values if sent is not None else {}
+    opened = {one.key for one in status.open_texts}
+    groups: dict[str, list[Mapping[str, Any]]] = {"": []}
+    for one in list_texts(original, front, is_story=bool(page.story)):
+        was = read_text(before, one.path, one.form) if before is not None else one.value
+        words = compare_words(was, one.value)
+        groups.setdefault(_name_group(page, one.path), []).append(
+            {
+                "key": one.key,
+                "label": _name_text(page, one.path),
+                "form": one.form,
+                "original": words,
+                "is_changed": any(word.kind is not WordChangeKind.same for word in words),
+                "value": values.get(one.key, read_text(front, one.path, one.form)),
+                "is_open": one.key in opened,
+            }
         )
-    return [FieldGroup(heading=name_group(group, translator), rows=rows) for group, rows in groups.items()]
+    return groups
+
+
+def _name_text(page: TranslationPage, path: KeyPath) -> str:
+    if path[0] == "introductions":
+        return str(path[1])
+    return page.translate(_KEYS.get(".".join(map(str, path))) or _PARTS[str(path[-1])])
+
+
+def _name_group(page: TranslationPage, path: KeyPath) -> str:
+    """Return the heading of the part of a page that a text belongs to; empty for the first."""
+    if len(path) == 1 or path == ("letter", "title"):
+        return ""
+    if isinstance(path[1], int):
+        return page.translate(_GROUPS[str(path[0])], number=path[1] + 1)
+    return page.translate(_GROUPS.get(f"{path[0]}.{path[1]}") or _GROUPS[str(path[0])])
+
+
+def _show_original(page: TranslationPage, base: str | None) -> list[Markup | tuple[WordChange, ...]]:
+    """Return the body of the original, with what has changed since it said ``base``: parts of HTML, and the
+    words of the Markdown of those that have changed."""
+    body = split_text(page.file.text).body
+    if base is None:
+        return [_render_markdown(body, page.own_language)] if body.strip() else []
+    parts: list[Markup | tuple[WordChange, ...]] = []
+    same = ""
+    for change in compare_texts(split_text(base).body, body):
+        if change.kind is BlockChangeKind.same:
+            same += change.new
+            continue
+        parts += [_render_markdown(same, page.own_language)] if same.strip() else []
+        parts.append(compare_words(change.old.strip(), change.new.strip()))
+        same = ""
+    return [*parts, *([_render_markdown(same, page.own_language)] if same.strip() else [])]
 
 
 def _render_markdown(body: str, language: str) -> Markup:
@@ -222,129 +365,3 @@ def _render_markdown(body: str, language: str) -> Markup:
     # Emails need styles; Studio's policy has none.
     safe = nh3.clean(html, tags=_SAFE_TAGS, attributes={"a": {"href"}, "ol": {"start"}, "span": {"lang"}})
     return Markup(safe)  # noqa: S704 - cleaned
-
-
-_MARKDOWN = "markdown"
-_COPY = "copy"
-_DONE = "done"
-
-NOTHING_WRITTEN = gettext_noop("Nothing is translated yet, so there is nothing to save.")
-DOCUMENT_REFUSED = gettext_noop(
-    "What the editor sent could not be read, so it was not saved. Reload the page and try again."
-)
-
-
-def show_translation(page: PageDep, place: TranslationDep) -> Response:
-    """Show a translation beside its original."""
-    return _render(page, place, as_markdown=page.request.query_params.get("as") == _MARKDOWN)
-
-
-def save_translation(page: PageDep, place: TranslationDep, form: OwnFormDep) -> Response:
-    """Save what the form says. A script that saves as one writes is answered in JSON."""
-    draft, wanted = read_translation_draft(form, place.story), form.get("then")
-    if wanted == _COPY:
-        original = read_front(place.original.file.text)
-        draft = fill_from_original(draft, original, is_story=bool(place.story))
-    answers_script = "application/json" in page.request.headers.get("accept", "")
-    try:
-        if place.file is None and not draft.has_text:
-            return _refuse(page, place, draft, page.translator.translate(NOTHING_WRITTEN), answers_script)
-        saved = save_draft(page, place, draft, is_done=wanted == _DONE)
-    except (UnwritableError, FrontMatterError, DocumentSchemaError, EditionFileError) as error:
-        block = error.block if isinstance(error, UnwritableError) else None
-        return _refuse(page, place, draft, _describe_refusal(page, error), answers_script, block)
-    if isinstance(saved.outcome, Conflict):
-        conflict = page.make_path(f"{place.original.edition_path}/conflicts/{saved.outcome.number}")
-        return (
-            JSONResponse({"conflict": conflict}, status_code=409) if answers_script else page.go_to(conflict)
-        )
-    if answers_script:
-        told = {
-            "digest": saved.outcome.digest,
-            "saved_at": page.state.clock().isoformat(),
-            "problems": 0,
-            "adjusted": saved.adjusted,
-        }
-        return JSONResponse(told)
-    return page.redirect(place.path, _find_notice(page, place, saved, wanted), **_make_query(draft, wanted))
-
-
-def _make_query(draft: TranslationDraft, wanted: str) -> dict[str, str]:
-    stays = wanted not in {"editor", _COPY} and draft.story.body is not None
-    return {"as": _MARKDOWN} if wanted == _MARKDOWN or stays else {}
-
-
-def _find_notice(page: StudioPage, place: TranslationPlace, saved: SavedTranslation, wanted: str) -> Notice:
-    if wanted == _DONE and not saved.is_confirmed:
-        return Notice.original_changed
-    if wanted == _DONE:
-        status, _ = read_state(page, find_translation(page, place.edition, place.story, place.language))
-        # What is not translated at all says nothing, whatever the original says.
-        return Notice.translation_saved if status.open_texts else Notice.translation_confirmed
-    return Notice.translation_adjusted if saved.adjusted else Notice.translation_saved
-
-
-def _refuse(
-    page: StudioPage,
-    place: TranslationPlace,
-    draft: TranslationDraft,
-    words: str,
-    answers_script: bool,
-    block: int | None = None,
-) -> Response:
-    if answers_script:
-        return JSONResponse({"error": words, "block": block}, status_code=422)
-    as_markdown = draft.story.body is not None
-    return _render(page, place, draft=draft, errors=[("body", words)], as_markdown=as_markdown)
-
-
-def _describe_refusal(page: StudioPage, error: Exception) -> str:
-    translate = page.translator.translations.gettext
-    if isinstance(error, DocumentSchemaError):
-        return translate(DOCUMENT_REFUSED)
-    if isinstance(error, EditionFileError):
-        words = translate(error.message)
-        return words % error.values if error.values else words
-    return page.translator.say_again(read_error(error))
-
-
-def _render(
-    page: StudioPage,
-    place: TranslationPlace,
-    *,
-    as_markdown: bool,
-    draft: TranslationDraft | None = None,
-    errors: Sequence[tuple[str, str]] = (),
-) -> Response:
-    status, base = read_state(page, place)
-    try:
-        text = make_page(
-            place, page.translator, base=base, open_texts=status.open_texts, draft=draft, errors=errors
-        )
-    except DocumentSchemaError:
-        assert draft is not None  # noqa: S101 - what the file has is always the editor's
-        refused = replace(draft, story=replace(draft.story, document=None))
-        text = make_page(
-            place, page.translator, base=base, open_texts=status.open_texts, draft=refused, errors=errors
-        )
-    words, tone = STATE_WORDS[status.state]
-    return page.render(
-        "translation.html",
-        status=422 if errors else 200,
-        section="editions",
-        place=place,
-        text=text,
-        status_=status,
-        state_words=words,
-        state_tone=tone,
-        knows_changes=base is not None,
-        is_outdated=status.state is TranslationState.outdated,
-        may_confirm=may_confirm(status.state, is_confirmed=status.is_confirmed, open_texts=status.open_texts),
-        as_markdown=as_markdown,
-        can_write=page.may(Permission.write),
-        original_title=read_front(place.original.file.text).text("title"),
-        edition_title=read_edition_title(place.original),
-        language_name=own_language_name(place.language),
-        own_language_name=own_language_name(place.own_language),
-        has_history=place.file is not None,
-    )

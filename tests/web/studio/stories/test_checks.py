@@ -3,19 +3,19 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
+from editions.changes.story_text import FieldLocation
+from editions.errors import Problem, ProblemLevel
 from mailer.revisions.edition_file import read_edition_file
 from mailer.web.mail_preview.compiler import PreviewCompiler
-from mailer.web.studio.stories.checks import ListedProblem, list_checks
-from mailer.web.studio.story_place import StoryPlace
+from mailer.web.studio.stories.preview import sort_problems
 from tests.web.studio.stories.conftest import FILE, LETTER_PATH, STORY_PATH, Desk
 
 CHECKS = f"{STORY_PATH}/checks"
 
 
-def list_own(desk: Desk, name: str = FILE, story: str = "youth-forum") -> list[ListedProblem]:
-    folder = desk.draft.folder
-    place = StoryPlace(edition="2021-2", story=story, folder=folder, file=read_edition_file(folder, name))
-    return list(list_checks(place, PreviewCompiler(desk.studio.workspace, "2021-2").compile()).own)
+def list_own(desk: Desk, name: str = FILE, story: str = "youth-forum") -> list[tuple[Problem, FieldLocation]]:
+    problems = PreviewCompiler(desk.studio.workspace, "2021-2").compile().problems
+    return sort_problems(problems, read_edition_file(desk.draft.folder, name), story)[0]
 
 
 @pytest.mark.parametrize(
@@ -31,24 +31,24 @@ def list_own(desk: Desk, name: str = FILE, story: str = "youth-forum") -> list[L
 )
 def test_a_problem_leads_to_its_field(desk: Desk, old: str, new: str, code: str, field: str) -> None:
     desk.draft.change(FILE, old, new)
-    found = [problem for problem in list_own(desk) if problem.is_error]
+    found = [(problem, place) for problem, place in list_own(desk) if problem.level is ProblemLevel.error]
     assert found, "no error was found"
-    leads = {problem.field or problem.href.rpartition("/")[2] for problem in found}
-    assert field in leads, [(problem.code, problem.field, problem.href) for problem in found]
+    assert field in {place.field for _, place in found}, found
 
 
 def test_a_problem_of_the_text_leads_to_its_block_and_line(desk: Desk) -> None:
     desk.draft.change(
         FILE, "The forum met in October.", "One.\n\n* a\n* b\n\nThree [here](https://example.org).\n"
     )
-    (problem,) = [found for found in list_own(desk) if found.field == "body"]
-    assert (problem.block, problem.line) == (2, 6)
+    (place,) = [place for _, place in list_own(desk) if place.field == "body"]
+    assert (place.block, place.line) == (2, 6)
 
 
 def test_a_problem_of_the_letter_leads_to_its_field(desk: Desk) -> None:
     desk.draft.change("edition.md", "  name: Shahbaz Khan\n", "")
     found = list_own(desk, "edition.md", "")
-    assert {problem.field.partition(".")[0] for problem in found if problem.is_error} == {"letter"}
+    errors = [place for problem, place in found if problem.level is ProblemLevel.error]
+    assert {place.field.partition(".")[0] for place in errors} == {"letter"}
 
 
 def test_its_own_problems_come_first_then_those_of_other_files(desk: Desk) -> None:

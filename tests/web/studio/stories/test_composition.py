@@ -8,18 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from editions.changes.front_matter_change import read_fields
+from editions.changes.story_text import FieldValue, compose_text, list_fields, read_values, split_text
 from editions.errors import FrontMatterError
 from editions.rich_text.document import read_document
 from editions.rich_text.nodes import DocumentSchemaError
 from mailer.web.forms import Form
-from mailer.web.studio.stories.composition import (
-    FieldValue,
-    compose_text,
-    list_fields,
-    read_draft,
-    read_front_matter_values,
-    split_text,
-)
+from mailer.web.studio.stories.text_form import read_story_draft
 
 STORY = """\
 ---
@@ -74,12 +68,12 @@ def list_form_fields(values: dict[str, FieldValue]) -> list[tuple[str, str]]:
 
 def make_form(text: str, story: str, **changes: FieldValue) -> list[tuple[str, str]]:
     """The form of a page that shows ``text``, with some fields changed; the body is not in it."""
-    shown = {**read_front_matter_values(read_fields(text), list_fields(story)), **changes}
+    shown = {**read_values(read_fields(text), list_fields(story)), **changes}
     return [("base", "0" * 64), ("sitting", "a-sitting"), *list_form_fields(shown)]
 
 
 def compose(text: str, sent: list[tuple[str, str]], story: str = "youth-forum") -> str:
-    return compose_text(text, read_draft(Form(sent), story), story).text
+    return compose_text(text, read_story_draft(Form(sent), story), story).text
 
 
 def send_document(text: str, old: str = "", new: str = "") -> tuple[str, str]:
@@ -180,7 +174,9 @@ def test_front_matter_that_cannot_be_read_is_never_guessed() -> None:
 @given(st.text(alphabet="ab-\n \t#\u4e2d", max_size=80))
 def test_a_split_file_joins_again_whatever_it_is(text: str) -> None:
     assert "".join(split_text(text)) == text
-    assert compose_text(text, read_draft(Form([("body", split_text(text).body)]), "a"), "a").text == text
+    assert (
+        compose_text(text, read_story_draft(Form([("body", split_text(text).body)]), "a"), "a").text == text
+    )
 
 
 @given(st.text(max_size=200))
@@ -190,5 +186,5 @@ def test_what_was_typed_as_markdown_is_in_the_file(words: str) -> None:
 
 
 def test_strange_values_for_the_hidden_fields_are_no_base_of_anything() -> None:
-    draft = read_draft(Form([("base", "../x"), ("sitting", "a b"), ("sequence", "²")]), "a")
+    draft = read_story_draft(Form([("base", "../x"), ("sitting", "a b"), ("sequence", "²")]), "a")
     assert (draft.base, draft.sitting, draft.sequence) == ("0", "", 0)

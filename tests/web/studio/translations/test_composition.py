@@ -4,16 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from editions.changes.front_matter_change import change_front_matter
+from editions.changes.story_text import TextDraft
+from editions.changes.translation_text import NEW_FILE, compose_translation, list_texts, read_front
 from editions.source.schema import StoryTranslation
 from editions.translatable_texts import read_text
-from mailer.web.studio.stories.composition import StoryDraft
-from mailer.web.studio.translations.translation import (
-    NEW_FILE,
-    TranslationDraft,
-    compose_translation,
-    list_texts,
-    read_front,
-)
 
 ORIGINAL = """\
 ---
@@ -40,8 +34,7 @@ TYPED = st.fixed_dictionaries(dict.fromkeys(KEYS, WORDS))
 
 
 def compose(before: str, values: dict[str, str]) -> str:
-    sent = StoryDraft(base="", sitting="a-random-page", sequence=1, values={})
-    draft = TranslationDraft(story=sent, values=values, original="")
+    draft = TextDraft(base="", sitting="a-random-page", sequence=1, values=values)
     return compose_translation(before, draft, read_front(ORIGINAL), "forum").text
 
 
