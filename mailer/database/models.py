@@ -44,6 +44,7 @@ class CampaignState(WordedEnum):
     """The state of a campaign, changed by :mod:`mailer.campaigns.lifecycle`."""
 
     draft = ("draft", gettext_noop("Being prepared"))
+    """Created, but not yet tested or approved."""
 
     tested = ("tested", gettext_noop("Tested"))
     """A test of exactly this content was sent to colleagues."""
@@ -52,6 +53,7 @@ class CampaignState(WordedEnum):
     """A person approved exactly this content, these variants and this segment."""
 
     scheduled = ("scheduled", gettext_noop("Scheduled"), "right")
+    """Waiting for its start time."""
 
     sending = ("sending", gettext_noop("Being sent"), "careful")
     """The deliveries exist, and dispatchers may claim them."""
@@ -80,6 +82,7 @@ class DeliveryState(WordedEnum):
     """The state of one message to one subscriber, changed by :mod:`mailer.dispatch.ledger`."""
 
     queued = ("queued", gettext_noop("Still to be sent"))
+    """Waiting for a dispatcher."""
 
     claimed = ("claimed", gettext_noop("About to be sent"))
     """A dispatcher has claimed it; nothing has been transmitted yet."""
@@ -88,6 +91,7 @@ class DeliveryState(WordedEnum):
     """The message may have reached the server in full, but no reply is recorded."""
 
     sent = ("sent", gettext_noop("Sent: their server has taken it"), "right")
+    """The server accepted the message (250 after the final dot)."""
 
     deferred = ("deferred", gettext_noop("Put off by their server; it is tried again"), "careful")
     """The server refused it for now; it is tried again at ``not_before``."""
