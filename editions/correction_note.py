@@ -151,10 +151,8 @@ def _explain_language(found: Path) -> Problem:
         1,
         "unknown-language",
         Phrase(
-            gettext_noop(
-                "the part of the name before .md is not a known language tag. Call a translation into French "
-                "%(name)s.fr.md, for example."
-            ),
+            "the part of the name before .md is not a known language tag. Call a translation into French "
+            "%(name)s.fr.md, for example.",
             name=found.name.split(".")[0],
         ),
     )

@@ -28,7 +28,7 @@ class Phrase(str):
     """A phrase in English that keeps the ``message`` and the ``parameters`` which it was made of.
 
     It is a string, so that logs, files and the command line need not know of it. A parameter may be a phrase
-    itself. ``message`` has to be marked by :func:`gettext_noop` where it is written.
+    itself. A ``message`` that is written elsewhere has to be marked by :func:`gettext_noop` there.
     """
 
     message: str

@@ -63,7 +63,7 @@ class RemoteFetcher:
         if self._files > self._max_files:
             raise FetchError(
                 Phrase(
-                    gettext_noop("no more than %(most)s files are fetched in one import."),
+                    "no more than %(most)s files are fetched in one import.",
                     most=self._max_files,
                 )
             )
@@ -82,10 +82,8 @@ class RemoteFetcher:
         except ForbiddenAddressError as error:
             raise FetchError(
                 Phrase(
-                    gettext_noop(
-                        "%(address)s is not a public address, and only public ones are fetched. Save what is "
-                        "there with a browser and import that file."
-                    ),
+                    "%(address)s is not a public address, and only public ones are fetched. Save what is "
+                    "there with a browser and import that file.",
                     address=error,
                 )
             ) from error
@@ -104,7 +102,7 @@ class RemoteFetcher:
         if response.status_code >= 400:
             raise FetchError(
                 Phrase(
-                    gettext_noop("it answers with the error %(status)s. Open it in a browser."),
+                    "it answers with the error %(status)s. Open it in a browser.",
                     status=response.status_code,
                 )
             )
@@ -115,14 +113,12 @@ class RemoteFetcher:
             self._bytes += len(piece)
             if len(data) > max_bytes:
                 raise FetchError(
-                    Phrase(
-                        gettext_noop("it is larger than %(most)s MB."), most=f"{max_bytes / 1_000_000:.0f}"
-                    )
+                    Phrase("it is larger than %(most)s MB.", most=f"{max_bytes / 1_000_000:.0f}")
                 )
             if self._bytes > _MAX_BYTES:
                 raise FetchError(
                     Phrase(
-                        gettext_noop("no more than %(most)s MB are fetched in one import."),
+                        "no more than %(most)s MB are fetched in one import.",
                         most=_MAX_BYTES // 1_000_000,
                     )
                 )

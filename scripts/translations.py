@@ -35,7 +35,7 @@ _TABLES = {
 """Tables with sentences, and the keys of those."""
 _COMPONENTS = "templates/email/components.toml"
 """Says why a component must not be used."""
-_KEYWORDS = {"gettext_noop": None, "_": None, "gettext": None, "ngettext": (1, 2)}
+_KEYWORDS = {"gettext_noop": None, "Phrase": None, "_": None, "gettext": None, "ngettext": (1, 2)}
 
 
 def extract_messages() -> Catalog:

@@ -67,25 +67,25 @@ def normalise_address(text: str) -> Address:
 
 def _reject_unsafe(text: str, stripped: str) -> None:
     if not stripped:
-        raise AddressError(text, Phrase(gettext_noop("it is empty")))
+        raise AddressError(text, Phrase("it is empty"))
     for char in stripped:
         if category(char) in _INVISIBLE:
             words = gettext_noop("it contains an invisible character (%(code)s); retype it")
             raise AddressError(text, Phrase(words, code=f"U+{ord(char):04X}"))
     if stripped.startswith("-"):
         # A mail program that passes the address to a command would read it as an option (CVE-2026-45068).
-        raise AddressError(text, Phrase(gettext_noop("it begins with a hyphen")))
+        raise AddressError(text, Phrase("it begins with a hyphen"))
 
 
 def _describe_error(stripped: str, error: EmailNotValidError) -> str:
     from email_validator import EmailSyntaxError
 
     if "<" in stripped or ">" in stripped:
-        return Phrase(gettext_noop("write the address alone, without a name or < and >"))
+        return Phrase("write the address alone, without a name or < and >")
     if any(char.isspace() for char in stripped) and stripped.count("@") == 1:
-        return Phrase(gettext_noop("it contains a space"))
+        return Phrase("it contains a space")
     if stripped.count("@") > 1:
-        return Phrase(gettext_noop("it contains more than one @; put one address in each cell"))
+        return Phrase("it contains more than one @; put one address in each cell")
     words = str(error).strip().rstrip(".")
     if not isinstance(error, EmailSyntaxError) or not words:
         return Phrase(NO_ADDRESS)

@@ -43,7 +43,7 @@ class DetailError(SubscriberError):
     def __init__(self, field: str, reason: str) -> None:
         self.field = field
         self.reason = reason
-        super().__init__(Phrase(gettext_noop("%(field)s: %(reason)s"), field=field, reason=reason))
+        super().__init__(Phrase("%(field)s: %(reason)s", field=field, reason=reason))
 
 
 class SegmentError(SubscriberError):

@@ -144,10 +144,7 @@ def _choose_entries(
     if len(entries) > MAX_ENTRIES:
         omissions.add(
             Phrase(
-                gettext_noop(
-                    "%(number)s more entries; an edition is made of %(most)s at most. Choose fewer with "
-                    "--since"
-                ),
+                "%(number)s more entries; an edition is made of %(most)s at most. Choose fewer with --since",
                 number=len(entries) - MAX_ENTRIES,
                 most=MAX_ENTRIES,
             )
@@ -158,7 +155,7 @@ def _choose_entries(
 def _explain_none(dates: Sequence[date], since: date | None) -> str:
     if since is None:
         return gettext_noop("it has no entries.")
-    none = Phrase(gettext_noop("it has no entry since %(day)s."), day=since.isoformat())
+    none = Phrase("it has no entry since %(day)s.", day=since.isoformat())
     newest = gettext_noop("The newest is of %(day)s.")
     return join_sentences([none, Phrase(newest, day=max(dates).isoformat()) if dates else ""])
 

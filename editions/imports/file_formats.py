@@ -19,7 +19,7 @@ _MAX_OLE_BYTES = 16_000_000
 _OTHER_SIGNATURES = (
     (
         b"{\\rtf",
-        Phrase(SENTENCES, first=Phrase(gettext_noop("this is an RTF document.")), next=Phrase(_AS_DOCX)),
+        Phrase(SENTENCES, first=Phrase("this is an RTF document."), next=Phrase(_AS_DOCX)),
     ),
     (
         b"%PDF",
@@ -43,9 +43,7 @@ _OTHER_PARTS = (
         "xl/workbook.xml",
         Phrase(
             SENTENCES,
-            first=Phrase(
-                gettext_noop("this is a zip file without a Word document, but with an Excel workbook.")
-            ),
+            first=Phrase("this is a zip file without a Word document, but with an Excel workbook."),
             next=Phrase(_AS_DOCX),
         ),
     ),
@@ -83,7 +81,7 @@ _OTHER_TEXTS = (
         re.compile(_BEFORE + r"<(w:wordDocument|pkg:package)\b", re.DOTALL),
         Phrase(
             SENTENCES,
-            first=Phrase(gettext_noop("this is a Word document saved as XML.")),
+            first=Phrase("this is a Word document saved as XML."),
             next=Phrase(_AS_DOCX),
         ),
     ),
@@ -160,7 +158,7 @@ def _detect_text_format(path: Path, start: str) -> FileFormat:
             path,
             Phrase(
                 SENTENCES,
-                first=Phrase(gettext_noop("this is XML, and not a web page.")),
+                first=Phrase("this is XML, and not a web page."),
                 next=Phrase(_AS_DOCX),
             ),
         )
@@ -204,9 +202,7 @@ def _reject_ole(path: Path, data: bytes) -> None:
         )
     _reject(
         path,
-        Phrase(
-            SENTENCES, first=Phrase(gettext_noop("this is an old .doc, not a .docx.")), next=Phrase(_AS_DOCX)
-        ),
+        Phrase(SENTENCES, first=Phrase("this is an old .doc, not a .docx."), next=Phrase(_AS_DOCX)),
     )
 
 

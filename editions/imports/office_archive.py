@@ -121,9 +121,7 @@ class OfficeArchive:
     @property
     def save_again(self) -> str:
         """What to do with a damaged document."""
-        return Phrase(
-            gettext_noop("Open it in %(program)s, save it again and import it again."), program=self.program
-        )
+        return Phrase("Open it in %(program)s, save it again and import it again.", program=self.program)
 
     def reject(
         self, code: str, message: str, /, *, cause: BaseException | None = None, **values: object

@@ -205,7 +205,7 @@ def name_comment(author: str) -> str:
     """Return the words for a comment, whose author may not be known."""
     if not author:
         return gettext_noop("a comment")
-    return Phrase(gettext_noop("a comment by %(author)s"), author=author)
+    return Phrase("a comment by %(author)s", author=author)
 
 
 def quote(what: str, words: str, message: str = QUOTED) -> str:

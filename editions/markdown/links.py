@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase
 
 _MAILBOX = re.compile(r"[^@\s<>()]+@[^@\s<>()]+\.[^@\s<>()]+")
 _NOT_IN_URL = re.compile(r"[\s\\<>\"{}|^`]")
@@ -36,10 +36,8 @@ def find_link_fault(url: str) -> LinkFault | None:
         return LinkFault(
             code="relative-link",
             reason=Phrase(
-                gettext_noop(
-                    "the link %(url)s is relative, and relative links do not work in an email. Write the "
-                    "whole address, beginning with https://."
-                ),
+                "the link %(url)s is relative, and relative links do not work in an email. Write the "
+                "whole address, beginning with https://.",
                 url=repr(url),
             ),
         )
@@ -47,10 +45,7 @@ def find_link_fault(url: str) -> LinkFault | None:
         return LinkFault(
             code="link-scheme",
             reason=Phrase(
-                gettext_noop(
-                    "email programs block links that begin with %(scheme)s:. Use https://, http:// or "
-                    "mailto:."
-                ),
+                "email programs block links that begin with %(scheme)s:. Use https://, http:// or mailto:.",
                 scheme=scheme,
             ),
         )
@@ -74,9 +69,7 @@ def _find_mailto_fault(rest: str) -> LinkFault | None:
     return LinkFault(
         code="broken-link",
         reason=Phrase(
-            gettext_noop(
-                "'mailto:%(rest)s' has no valid email address. Write it as mailto:name@example.org."
-            ),
+            "'mailto:%(rest)s' has no valid email address. Write it as mailto:name@example.org.",
             rest=rest,
         ),
     )
@@ -92,10 +85,8 @@ def _find_url_fault(url: str) -> LinkFault | None:
         return LinkFault(
             code="broken-link",
             reason=Phrase(
-                gettext_noop(
-                    "the link %(url)s is not a valid web address. Copy it from the browser again; it begins "
-                    "with https://."
-                ),
+                "the link %(url)s is not a valid web address. Copy it from the browser again; it begins "
+                "with https://.",
                 url=repr(url),
             ),
         )
@@ -103,10 +94,8 @@ def _find_url_fault(url: str) -> LinkFault | None:
         return LinkFault(
             code="broken-link",
             reason=Phrase(
-                gettext_noop(
-                    "the link %(url)s has a name before an @, which phishing emails use to hide the real "
-                    "site. Remove the name."
-                ),
+                "the link %(url)s has a name before an @, which phishing emails use to hide the real "
+                "site. Remove the name.",
                 url=repr(url),
             ),
         )
@@ -114,10 +103,7 @@ def _find_url_fault(url: str) -> LinkFault | None:
         return LinkFault(
             code="numeric-link",
             reason=Phrase(
-                gettext_noop(
-                    "the link goes to the IP address %(host)s, which spam filters reject. Use the site's "
-                    "name."
-                ),
+                "the link goes to the IP address %(host)s, which spam filters reject. Use the site's name.",
                 host=host,
             ),
         )
@@ -125,10 +111,8 @@ def _find_url_fault(url: str) -> LinkFault | None:
         return LinkFault(
             code="private-link",
             reason=Phrase(
-                gettext_noop(
-                    "the link goes to %(host)s, which readers outside your network cannot reach. Use the "
-                    "public address."
-                ),
+                "the link goes to %(host)s, which readers outside your network cannot reach. Use the "
+                "public address.",
                 host=host,
             ),
         )

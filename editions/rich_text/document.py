@@ -89,10 +89,8 @@ class Assembly:
         if len(markdown) > MAX_CHARACTERS:
             raise UnwritableError(
                 Phrase(
-                    gettext_noop(
-                        "The text has more than %(most)s characters, and an email must stay below 100 kB. "
-                        "Shorten it."
-                    ),
+                    "The text has more than %(most)s characters, and an email must stay below 100 kB. "
+                    "Shorten it.",
                     most=f"{MAX_CHARACTERS:,}",
                 )
             )

@@ -100,10 +100,8 @@ class _Import:
             self._report(
                 returned,
                 Phrase(
-                    gettext_noop(
-                        "its original is not what the edition says now, so it was not taken: it has changed "
-                        "since, or was changed in the file. The edition says “%(text)s”."
-                    ),
+                    "its original is not what the edition says now, so it was not taken: it has changed "
+                    "since, or was changed in the file. The edition says “%(text)s”.",
                     text=_shorten(normalise(known.source)),
                 ),
             )

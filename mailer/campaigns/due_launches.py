@@ -66,10 +66,8 @@ class _OtherCountError(MailerError):
         self.found = found
         super().__init__(
             Phrase(
-                gettext_noop(
-                    "%(typed)s readers would have got it when the number was typed, and %(found)s when it "
-                    "was to start, so it was not sent. Type the new number to launch it."
-                ),
+                "%(typed)s readers would have got it when the number was typed, and %(found)s when it "
+                "was to start, so it was not sent. Type the new number to launch it.",
                 typed=f"{typed:,}",
                 found=f"{found:,}",
             )
@@ -223,7 +221,7 @@ def _launch_now(
     running = find_unfinished_campaign(connection, plan)
     if running is not None:
         raise LaunchRefusedError(
-            Phrase(gettext_noop("Campaign %(id)s already sends this edition to this segment."), id=running.id)
+            Phrase("Campaign %(id)s already sends this edition to this segment.", id=running.id)
         )
     campaign_id = launch_plan(connection, workspace, plan, now=now, options=options)
     audience = connection.execute(

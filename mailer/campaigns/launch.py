@@ -110,20 +110,16 @@ def _continue(connection: Connection, found: UnfinishedCampaign, options: Launch
     if found.state is CampaignState.scheduled:
         raise LaunchRefusedError(
             Phrase(
-                gettext_noop(
-                    "Campaign %(number)s is scheduled to send this edition to this segment at %(when)s. "
-                    "Choose another time with --at, or cancel it with `mailer campaigns cancel %(number)s` "
-                    "and send again."
-                ),
+                "Campaign %(number)s is scheduled to send this edition to this segment at %(when)s. "
+                "Choose another time with --at, or cancel it with `mailer campaigns cancel %(number)s` "
+                "and send again.",
                 number=found.id,
                 when=format_utc(found.scheduled_at),
             )
             if found.scheduled_at
             else Phrase(
-                gettext_noop(
-                    "Campaign %(number)s is scheduled to send this edition to this segment. Choose another "
-                    "time with --at, or cancel it with `mailer campaigns cancel %(number)s` and send again."
-                ),
+                "Campaign %(number)s is scheduled to send this edition to this segment. Choose another "
+                "time with --at, or cancel it with `mailer campaigns cancel %(number)s` and send again.",
                 number=found.id,
             )
         )
@@ -131,17 +127,15 @@ def _continue(connection: Connection, found: UnfinishedCampaign, options: Launch
     if found.state is CampaignState.paused and found.canary is not None:
         raise LaunchRefusedError(
             Phrase(
-                gettext_noop(
-                    "Campaign %(id)s is paused after its canary: %(reason)s To send to the rest, run `mailer "
-                    "campaigns resume %(id)s`."
-                ),
+                "Campaign %(id)s is paused after its canary: %(reason)s To send to the rest, run `mailer "
+                "campaigns resume %(id)s`.",
                 id=found.id,
                 reason=found.reason,
             )
         )
     if found.state is CampaignState.paused and is_held(found.reason):
         raise LaunchRefusedError(
-            Phrase(gettext_noop("Campaign %(id)s is paused. %(reason)s"), id=found.id, reason=found.reason)
+            Phrase("Campaign %(id)s is paused. %(reason)s", id=found.id, reason=found.reason)
         )
     changes: dict[str, Any] = {}
     if options.rate is not None:
@@ -200,7 +194,7 @@ def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now:
     if fault := find_trial_fault(
         connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again
     ):
-        unsent = Phrase(gettext_noop("%(edition)s was not sent."), edition=plan.edition)
+        unsent = Phrase("%(edition)s was not sent.", edition=plan.edition)
         raise LaunchRefusedError(join_sentences([unsent, fault]))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase
 from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import find_missing_identity
@@ -29,10 +29,8 @@ def check_launchable(settings: Settings, plan: Plan) -> None:
     if not settings.web.supports_one_click:
         raise LaunchRefusedError(
             Phrase(
-                gettext_noop(
-                    "[web] base_url is %(base_url)s, but one-click unsubscribe requires https (RFC 8058 "
-                    "§3.1). Set it to the public https address of `mailer serve`."
-                ),
+                "[web] base_url is %(base_url)s, but one-click unsubscribe requires https (RFC 8058 "
+                "§3.1). Set it to the public https address of `mailer serve`.",
                 base_url=settings.web.base_url,
             )
         )
@@ -42,7 +40,7 @@ def check_launchable(settings: Settings, plan: Plan) -> None:
         complaints = "\n".join(str(problem) for problem in plan.launch_problems)
         raise LaunchRefusedError(
             Phrase(
-                gettext_noop("%(edition)s cannot be sent yet, and was not.\n%(complaints)s"),
+                "%(edition)s cannot be sent yet, and was not.\n%(complaints)s",
                 edition=plan.edition,
                 complaints=complaints,
             )
@@ -51,10 +49,8 @@ def check_launchable(settings: Settings, plan: Plan) -> None:
         complaints = "\n".join(str(problem) for problem in plan.errors)
         raise LaunchRefusedError(
             Phrase(
-                gettext_noop(
-                    "%(edition)s has errors, so it was not sent. Fix them; `mailer check %(edition)s` lists "
-                    "them all.\n%(complaints)s"
-                ),
+                "%(edition)s has errors, so it was not sent. Fix them; `mailer check %(edition)s` lists "
+                "them all.\n%(complaints)s",
                 edition=plan.edition,
                 complaints=complaints,
             )

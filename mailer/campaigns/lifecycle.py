@@ -65,7 +65,7 @@ def pause_campaign(session: Session, campaign_id: int, *, now: datetime) -> None
         CampaignStateError: it is not sending.
     """
     campaign = find_campaign(session, campaign_id)
-    words = Phrase(gettext_noop("Paused by hand, %(time)s."), time=format_utc(now))
+    words = Phrase("Paused by hand, %(time)s.", time=format_utc(now))
     if campaign.state is not CampaignState.paused:
         _change_state(session, campaign, CampaignState.paused, "paused", reason=words, canary_until=None)
     elif campaign.canary_until is not None:
@@ -130,7 +130,7 @@ def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> Non
     """
     campaign = find_campaign(session, campaign_id)
     if campaign.state is not CampaignState.cancelled:
-        words = Phrase(gettext_noop("Cancelled by hand, %(time)s."), time=format_utc(now))
+        words = Phrase("Cancelled by hand, %(time)s.", time=format_utc(now))
         _change_state(session, campaign, CampaignState.cancelled, "cancelled", reason=words, finished_at=now)
 
 

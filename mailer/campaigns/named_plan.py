@@ -116,10 +116,8 @@ class NoSegmentError(MailerError):
         self.campaign_id = campaign_id
         super().__init__(
             Phrase(
-                gettext_noop(
-                    "Nobody has chosen yet who gets campaign %(campaign_id)s. Choose its segment in Studio, "
-                    "or give --segment."
-                ),
+                "Nobody has chosen yet who gets campaign %(campaign_id)s. Choose its segment in Studio, "
+                "or give --segment.",
                 campaign_id=campaign_id,
             )
         )

@@ -201,10 +201,8 @@ def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterat
                 level=ProblemLevel.warning,
                 code="untranslated-sector",
                 message=Phrase(
-                    gettext_noop(
-                        "%(language)s: %(sectors)s has no name in %(wanted)s, so readers get the one in "
-                        "%(shown)s. Add it to mailer.toml: %(lines)s"
-                    ),
+                    "%(language)s: %(sectors)s has no name in %(wanted)s, so readers get the one in "
+                    "%(shown)s. Add it to mailer.toml: %(lines)s",
                     language=language,
                     sectors=named,
                     wanted=language_name(language, "en"),
@@ -322,7 +320,7 @@ def _name_variant(variant: Variant, *, full: bool) -> str:
     if not number:
         return gettext_noop("the version with 0 stories")
     if number == 1:
-        return Phrase(gettext_noop("the version with 1 story from %(first)s on"), first=variant.stories[0])
+        return Phrase("the version with 1 story from %(first)s on", first=variant.stories[0])
     several = gettext_noop("the version with %(number)s stories from %(first)s on")
     return Phrase(several, number=number, first=variant.stories[0])
 

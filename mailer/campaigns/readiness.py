@@ -139,7 +139,7 @@ def _find_plan_faults(workspace: Workspace, plan: Plan) -> Iterator[LaunchFault]
         yield LaunchFault(
             kind=kind.address,
             words=Phrase(
-                gettext_noop("[web] base_url is %(base_url)s, and one-click unsubscribe requires https."),
+                "[web] base_url is %(base_url)s, and one-click unsubscribe requires https.",
                 base_url=settings.web.base_url,
             ),
         )

@@ -132,7 +132,7 @@ class HeldBack:
     @property
     def reason(self) -> str:
         """The reason, in the words of the plan."""
-        return Phrase(gettext_noop("in %(country)s without consent on record"), country=self.country)
+        return Phrase("in %(country)s without consent on record", country=self.country)
 
     def __str__(self) -> str:
         law = f" ({self.rule.law})" if self.rule else ""
@@ -208,10 +208,8 @@ def find_missing_identity(settings: Settings) -> str:
     if not empty:
         return ""
     return Phrase(
-        gettext_noop(
-            "[sender] %(names)s missing: the law of most countries requires the sender's name and "
-            "postal address in every mail. Add what is missing to mailer.toml."
-        ),
+        "[sender] %(names)s missing: the law of most countries requires the sender's name and "
+        "postal address in every mail. Add what is missing to mailer.toml.",
         names=join_phrases(empty, AND),
     )
 

@@ -269,7 +269,7 @@ def _insert_audience(
         return stop(
             CampaignState.cancelled,
             Phrase(
-                gettext_noop("The segment was not valid when the campaign was due: %(error)s"),
+                "The segment was not valid when the campaign was due: %(error)s",
                 error=str(error),
             ),
         )
@@ -294,18 +294,16 @@ def _find_obstacle(workspace: Workspace, campaign_id: int) -> str:
     """Return why a campaign whose time has come must wait for a person; "" if it need not."""
     if not workspace.settings.web.supports_one_click:
         words = Phrase(
-            gettext_noop("[web] base_url is %(base_url)s, but one-click unsubscribe requires https."),
+            "[web] base_url is %(base_url)s, but one-click unsubscribe requires https.",
             base_url=workspace.settings.web.base_url,
         )
         return Phrase(
-            gettext_noop("%(words)s Fix it, then run `mailer campaigns resume %(campaign_id)s`."),
+            "%(words)s Fix it, then run `mailer campaigns resume %(campaign_id)s`.",
             words=words,
             campaign_id=campaign_id,
         )
     if fault := find_missing_identity(workspace.settings) or find_example_sender(workspace.settings):
-        again = Phrase(
-            gettext_noop("Then run `mailer campaigns resume %(campaign_id)s`."), campaign_id=campaign_id
-        )
+        again = Phrase("Then run `mailer campaigns resume %(campaign_id)s`.", campaign_id=campaign_id)
         return f"{fault} {again}"
     return ""
 
@@ -325,20 +323,16 @@ def _find_void_approval(
     approve = f"`{approve_edition_command(row.edition, row.segment, **options)}`"
     if row.approved_digest and row.approved_digest != row.digest:
         return Phrase(
-            gettext_noop(
-                "What was approved is not what was scheduled. Approve it with %(approve)s, then schedule "
-                "it again."
-            ),
+            "What was approved is not what was scheduled. Approve it with %(approve)s, then schedule "
+            "it again.",
             approve=approve,
         )
     if row.approved_digest:
         changes = "; ".join(list_voiding_settings(row, workspace))
         return changes and (
             Phrase(
-                gettext_noop(
-                    "This has changed since it was approved: %(changes)s. Approve it with %(approve)s, then "
-                    "schedule it again."
-                ),
+                "This has changed since it was approved: %(changes)s. Approve it with %(approve)s, then "
+                "schedule it again.",
                 changes=changes,
                 approve=approve,
             )
@@ -346,14 +340,12 @@ def _find_void_approval(
     if workspace.settings.campaigns.approval == "required":
         if waiting := describe_round(connection, row.edition, row.digest, is_starting=True):
             return Phrase(
-                gettext_noop("An approval was required when the campaign was due. %(waiting)s"),
+                "An approval was required when the campaign was due. %(waiting)s",
                 waiting=waiting,
             )
         return Phrase(
-            gettext_noop(
-                "An approval was required when the campaign was due, but there was none. Approve it with "
-                "%(approve)s, then schedule it again."
-            ),
+            "An approval was required when the campaign was due, but there was none. Approve it with "
+            "%(approve)s, then schedule it again.",
             approve=approve,
         )
     return ""

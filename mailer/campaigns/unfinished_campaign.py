@@ -69,20 +69,16 @@ def _explain_earlier_version(number: int, state: CampaignState, edition: str) ->
     cancel = f"`mailer campaigns cancel {number}`"
     if state is CampaignState.scheduled:
         return Phrase(
-            gettext_noop(
-                "Campaign %(number)s has already scheduled an earlier version of %(edition)s for this "
-                "segment. Cancel it with %(cancel)s, then schedule the new version."
-            ),
+            "Campaign %(number)s has already scheduled an earlier version of %(edition)s for this "
+            "segment. Cancel it with %(cancel)s, then schedule the new version.",
             number=number,
             edition=edition,
             cancel=cancel,
         )
     return Phrase(
-        gettext_noop(
-            "Campaign %(number)s is sending an earlier version of %(edition)s to this segment and is "
-            "not finished. Finish it with `mailer campaigns resume %(number)s`, or cancel it with "
-            "%(cancel)s."
-        ),
+        "Campaign %(number)s is sending an earlier version of %(edition)s to this segment and is "
+        "not finished. Finish it with `mailer campaigns resume %(number)s`, or cancel it with "
+        "%(cancel)s.",
         number=number,
         edition=edition,
         cancel=cancel,
@@ -94,20 +90,16 @@ def _explain_other_links(number: int, state: CampaignState, *, counts_clicks: bo
     cancel = f"`mailer campaigns cancel {number}`"
     if state is CampaignState.scheduled:
         return Phrase(
-            gettext_noop(
-                "Campaign %(number)s has scheduled this edition for this segment and %(does)s. Cancel it "
-                "with %(cancel)s, then schedule it again."
-            ),
+            "Campaign %(number)s has scheduled this edition for this segment and %(does)s. Cancel it "
+            "with %(cancel)s, then schedule it again.",
             number=number,
             does=does,
             cancel=cancel,
         )
     option = "--count-clicks" if counts_clicks else "--no-count-clicks"
     return Phrase(
-        gettext_noop(
-            "Campaign %(number)s is sending this edition to this segment and %(does)s, which cannot "
-            "change once it has started. Continue it with %(option)s, or cancel it with %(cancel)s."
-        ),
+        "Campaign %(number)s is sending this edition to this segment and %(does)s, which cannot "
+        "change once it has started. Continue it with %(option)s, or cancel it with %(cancel)s.",
         number=number,
         does=does,
         option=option,
@@ -118,9 +110,7 @@ def _explain_other_links(number: int, state: CampaignState, *, counts_clicks: bo
 def explain_gone(campaign_id: int) -> str:
     """Return why a campaign is not launched that was approved when we looked, and is not now."""
     return Phrase(
-        gettext_noop(
-            "Campaign %(campaign_id)s was cancelled or launched at the same moment. `mailer "
-            "campaigns show %(campaign_id)s` says which."
-        ),
+        "Campaign %(campaign_id)s was cancelled or launched at the same moment. `mailer "
+        "campaigns show %(campaign_id)s` says which.",
         campaign_id=campaign_id,
     )

@@ -122,18 +122,14 @@ def _describe_mismatch(revision: str | None) -> str:
         )
     if (MIGRATIONS / "versions" / f"{revision}.py").is_file():
         return Phrase(
-            gettext_noop(
-                "The database has version %(revision)s, but this program needs %(head)s. Run `mailer db "
-                "upgrade`."
-            ),
+            "The database has version %(revision)s, but this program needs %(head)s. Run `mailer db "
+            "upgrade`.",
             revision=revision,
             head=HEAD,
         )
     return Phrase(
-        gettext_noop(
-            "The database has version %(revision)s, which is from a newer version of this program. "
-            "Update the program; the database cannot be downgraded."
-        ),
+        "The database has version %(revision)s, which is from a newer version of this program. "
+        "Update the program; the database cannot be downgraded.",
         revision=revision,
     )
 

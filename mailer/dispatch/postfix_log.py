@@ -145,9 +145,7 @@ def read_postfix_log(
             for part in sorted(parts, key=lambda part: part.start):
                 reader.read(part.lines())
         except (OSError, EOFError) as error:
-            raise PostfixLogError(
-                Phrase(gettext_noop("The log cannot be read: %(error)s."), error=error)
-            ) from error
+            raise PostfixLogError(Phrase("The log cannot be read: %(error)s.", error=error)) from error
     if not reader.has_seen_postfix:
         raise PostfixLogError(
             gettext_noop(
@@ -191,9 +189,7 @@ def _read_head(path: Path, file: BinaryIO, calendar: "_TimestampParser") -> _Log
         if len(head) >= _MAX_HEAD_LINES:
             raise PostfixLogError(
                 Phrase(
-                    gettext_noop(
-                        "%(path)s is not a mail log: none of its first %(number)s lines looks like one."
-                    ),
+                    "%(path)s is not a mail log: none of its first %(number)s lines looks like one.",
                     path=path,
                     number=_MAX_HEAD_LINES,
                 )

@@ -102,9 +102,7 @@ def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(
             Phrase(
-                gettext_noop(
-                    "[[smtp.relays]]: two relays are named %(doubled)s. Give each relay its own name."
-                ),
+                "[[smtp.relays]]: two relays are named %(doubled)s. Give each relay its own name.",
                 doubled=f"{doubled[0]!r}",
             )
         )
@@ -112,10 +110,8 @@ def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
         if urlsplit(relay.url).scheme == "maildir":
             raise ConfigurationError(
                 Phrase(
-                    gettext_noop(
-                        "[[smtp.relays]] %(relay)s: a folder cannot be one of several relays, because "
-                        "nothing delivers its messages. Set it alone, in [smtp] url."
-                    ),
+                    "[[smtp.relays]] %(relay)s: a folder cannot be one of several relays, because "
+                    "nothing delivers its messages. Set it alone, in [smtp] url.",
                     relay=relay.name,
                 )
             )
@@ -153,10 +149,8 @@ def make_transport(settings: SmtpSettings, root: Path, *, name: str = MAIN_RELAY
     shown = f"{url.scheme}://…@{settings.url.rpartition('@')[2]}" if "@" in settings.url else settings.url
     raise ConfigurationError(
         Phrase(
-            gettext_noop(
-                "[smtp] url = %(shown)s is not a relay address. Use smtp://host:587, smtps://host:465 or "
-                "maildir:PATH."
-            ),
+            "[smtp] url = %(shown)s is not a relay address. Use smtp://host:587, smtps://host:465 or "
+            "maildir:PATH.",
             shown=f"{shown!r}",
         )
     )
@@ -240,10 +234,7 @@ def _read_secret(path: Path, key: str, what: str) -> str:
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             Phrase(
-                gettext_noop(
-                    "[smtp] %(key)s: %(path)s cannot be read or is empty. Its first line must be the "
-                    "%(what)s."
-                ),
+                "[smtp] %(key)s: %(path)s cannot be read or is empty. Its first line must be the %(what)s.",
                 key=key,
                 path=path,
                 what=what,
@@ -299,20 +290,16 @@ def _check_selectors(selectors: dict[str, str]) -> None:
         if not selector:
             raise ConfigurationError(
                 Phrase(
-                    gettext_noop(
-                        "[dkim] %(setting)s is missing, but its key is set. Set the selector to the part "
-                        "of the DNS record's name before ._domainkey, such as news1."
-                    ),
+                    "[dkim] %(setting)s is missing, but its key is set. Set the selector to the part "
+                    "of the DNS record's name before ._domainkey, such as news1.",
                     setting=setting,
                 )
             )
         if not _SELECTOR.fullmatch(selector):
             raise ConfigurationError(
                 Phrase(
-                    gettext_noop(
-                        "[dkim] %(setting)s = %(selector)s cannot be part of a DNS name. Use letters, "
-                        "digits and hyphens, such as news1."
-                    ),
+                    "[dkim] %(setting)s = %(selector)s cannot be part of a DNS name. Use letters, "
+                    "digits and hyphens, such as news1.",
                     setting=setting,
                     selector=f"{selector!r}",
                 )
@@ -334,10 +321,7 @@ def _find_domain(settings: Settings) -> str:
     except AddressError as error:
         raise ConfigurationError(
             Phrase(
-                gettext_noop(
-                    "[dkim] domain = %(domain)s is invalid: %(reason)s. Use the domain of the sender's "
-                    "address."
-                ),
+                "[dkim] domain = %(domain)s is invalid: %(reason)s. Use the domain of the sender's address.",
                 domain=f"{domain!r}",
                 reason=error.reason,
             )

@@ -59,9 +59,7 @@ def check_published_key(
             else gettext_noop("Publish the record that your relay’s provider shows.")
         )
         message = Phrase(
-            gettext_noop(
-                "there is no key at %(name)s, so receivers cannot check your signatures. %(advice)s"
-            ),
+            "there is no key at %(name)s, so receivers cannot check your signatures. %(advice)s",
             name=name,
             advice=advice,
         )
@@ -69,10 +67,8 @@ def check_published_key(
         return
     if len(records) > 1:
         message = Phrase(
-            gettext_noop(
-                "there are %(records)s TXT records at %(name)s, and receivers do not know which key to "
-                "take. Remove all but one."
-            ),
+            "there are %(records)s TXT records at %(name)s, and receivers do not know which key to "
+            "take. Remove all but one.",
             records=len(records),
             name=name,
         )
@@ -84,10 +80,7 @@ def check_published_key(
         return
     if "y" in _read_tags(records[0]).get("t", "").split(":"):
         message = Phrase(
-            gettext_noop(
-                "the key at %(name)s says t=y, “only a test”: receivers may ignore your signatures. "
-                "Remove t=y."
-            ),
+            "the key at %(name)s says t=y, “only a test”: receivers may ignore your signatures. Remove t=y.",
             name=name,
         )
         yield find_doubtful(_SUBJECT, "dkim-test-mode", message, record=zone_line)
@@ -109,10 +102,7 @@ def _judge_record(name: str, record: str, expected: str, zone_line: str) -> Diag
     )
     if "p" in tags and not tags["p"]:
         message = Phrase(
-            gettext_noop(
-                "the key at %(name)s is revoked (p= is empty), so every signature counts as forged. "
-                "%(advice)s"
-            ),
+            "the key at %(name)s is revoked (p= is empty), so every signature counts as forged. %(advice)s",
             name=name,
             advice=advice,
         )
@@ -126,9 +116,7 @@ def _judge_record(name: str, record: str, expected: str, zone_line: str) -> Diag
         or not {"*", "email"} & set(tags.get("s", "*").split(":"))
     ):
         message = Phrase(
-            gettext_noop(
-                "the record at %(name)s is not a key that receivers can use: %(record)s. %(advice)s"
-            ),
+            "the record at %(name)s is not a key that receivers can use: %(record)s. %(advice)s",
             name=name,
             record=record[:80],
             advice=advice,
@@ -137,7 +125,7 @@ def _judge_record(name: str, record: str, expected: str, zone_line: str) -> Diag
     bits = _count_rsa_bits(key) if tags.get("k", "rsa") == "rsa" else _GOOD_RSA_BITS
     if bits == 0:
         message = Phrase(
-            gettext_noop("the record at %(name)s holds no RSA key: %(record)s. %(advice)s"),
+            "the record at %(name)s holds no RSA key: %(record)s. %(advice)s",
             name=name,
             record=record[:80],
             advice=advice,
@@ -146,10 +134,8 @@ def _judge_record(name: str, record: str, expected: str, zone_line: str) -> Diag
     if bits < _GOOD_RSA_BITS:
         report = find_bad if bits < _LEAST_RSA_BITS else find_doubtful
         message = Phrase(
-            gettext_noop(
-                "the key at %(name)s has only %(bits)s bits, and large receivers no longer trust less "
-                "than %(good_rsa_bits)s. Replace it by a longer one."
-            ),
+            "the key at %(name)s has only %(bits)s bits, and large receivers no longer trust less "
+            "than %(good_rsa_bits)s. Replace it by a longer one.",
             name=name,
             bits=bits,
             good_rsa_bits=_GOOD_RSA_BITS,
@@ -157,10 +143,8 @@ def _judge_record(name: str, record: str, expected: str, zone_line: str) -> Diag
         return report(_SUBJECT, "dkim-key-short", message, record=zone_line)
     if expected and _decode(_read_tags(expected)["p"]) != key:
         message = Phrase(
-            gettext_noop(
-                "the key at %(name)s is not the one you sign with, so every signature counts as "
-                "forged. %(advice)s"
-            ),
+            "the key at %(name)s is not the one you sign with, so every signature counts as "
+            "forged. %(advice)s",
             name=name,
             advice=advice,
         )
@@ -205,7 +189,7 @@ def check_signing_keys(workspace: Workspace) -> Iterator[Diagnosis]:
     if signer is None:
         words = (
             Phrase(
-                gettext_noop("no DKIM key is set, so the relay signs with %(selector)s"),
+                "no DKIM key is set, so the relay signs with %(selector)s",
                 selector=dkim.selector,
             )
             if dkim.selector
@@ -215,13 +199,11 @@ def check_signing_keys(workspace: Workspace) -> Iterator[Diagnosis]:
         return
     for name in (dkim.key_file, dkim.ed25519_key_file):
         if name and stat.S_IMODE((workspace.root / name).stat().st_mode) & 0o077:
-            message = Phrase(
-                gettext_noop("other users can read %(name)s. Run: chmod 600 %(name)s"), name=name
-            )
+            message = Phrase("other users can read %(name)s. Run: chmod 600 %(name)s", name=name)
             yield find_bad("dkim", "dkim-key-exposed", message)
     for record in signer.records:
         message = Phrase(
-            gettext_noop("the signing key works. The DNS must have its record at %(record)s"),
+            "the signing key works. The DNS must have its record at %(record)s",
             record=record.name,
         )
         yield find_good("dkim", message, record=record.zone_line)

@@ -111,9 +111,7 @@ def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]
     discovery = discover_dmarc(domain, lookups)
     if len(discovery.own) > 1:
         message = Phrase(
-            gettext_noop(
-                "%(domain)s has %(number)s DMARC records, which count as none. Keep only one of: %(records)s"
-            ),
+            "%(domain)s has %(number)s DMARC records, which count as none. Keep only one of: %(records)s",
             domain=domain,
             number=len(discovery.own),
             records=" / ".join(discovery.own),
@@ -139,7 +137,7 @@ def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]
         return
     policy = _name_policy(domain, discovery, tags)
     message = Phrase(
-        gettext_noop("%(domain)s tells receivers to %(policy)s mail that only claims to come from you"),
+        "%(domain)s tells receivers to %(policy)s mail that only claims to come from you",
         domain=discovery.policy.domain,
         policy=policy,
     )
@@ -153,11 +151,9 @@ def suggest_record(domain: str, policy: str = "none") -> str:
 
 def _report_missing(domain: str) -> Diagnosis:
     message = Phrase(
-        gettext_noop(
-            "%(domain)s has no DMARC record, so anybody can send in your name, and Gmail, Yahoo and "
-            "Microsoft refuse newsletters from it. Publish this as a first step: it changes nothing "
-            "for your mail, and reports arrive at dmarc@%(domain)s; use an address that exists."
-        ),
+        "%(domain)s has no DMARC record, so anybody can send in your name, and Gmail, Yahoo and "
+        "Microsoft refuse newsletters from it. Publish this as a first step: it changes nothing "
+        "for your mail, and reports arrive at dmarc@%(domain)s; use an address that exists.",
         domain=domain,
     )
     return find_bad(_SUBJECT, "dmarc-missing", message, record=suggest_record(domain))
@@ -182,10 +178,8 @@ def _read_tags(record: DmarcRecord, lookups: Lookups) -> dict[str, Any] | Diagno
     except dmarc.DMARCError as error:
         words = " ".join(str(error).split()).rstrip(".")
         message = Phrase(
-            gettext_noop(
-                "the DMARC record of %(domain)s has a mistake, and receivers then ignore it "
-                "(%(words)s). Correct: %(text)s"
-            ),
+            "the DMARC record of %(domain)s has a mistake, and receivers then ignore it "
+            "(%(words)s). Correct: %(text)s",
             domain=record.domain,
             words=words,
             text=record.text,
@@ -226,11 +220,9 @@ def _judge_policy(
     if policy == "none":
         tag = "p" if found.domain == domain or "sp" not in tags["explicit"] else "sp"
         message = Phrase(
-            gettext_noop(
-                "the DMARC record of %(domain)s says %(tag)s=none: that is the right first step, and "
-                "lets through mail that only claims to come from you. When the reports show nothing of "
-                "your own that fails, publish quarantine, and later reject."
-            ),
+            "the DMARC record of %(domain)s says %(tag)s=none: that is the right first step, and "
+            "lets through mail that only claims to come from you. When the reports show nothing of "
+            "your own that fails, publish quarantine, and later reject.",
             domain=found.domain,
             tag=tag,
         )
@@ -238,10 +230,8 @@ def _judge_policy(
         yield find_doubtful(_SUBJECT, "dmarc-policy-none", message, record=write_record(name, stricter))
     elif tags["t"] == "y":
         message = Phrase(
-            gettext_noop(
-                "the DMARC record of %(domain)s says t=y, “only a test”: receivers do less than "
-                "p=%(policy)s asks. Remove t=y when the reports show nothing of your own that fails."
-            ),
+            "the DMARC record of %(domain)s says t=y, “only a test”: receivers do less than "
+            "p=%(policy)s asks. Remove t=y when the reports show nothing of your own that fails.",
             domain=found.domain,
             policy=policy,
         )
@@ -286,20 +276,16 @@ def _judge_tags(record: DmarcRecord, tags: dict[str, Any], mended: str) -> Itera
     line = write_record(f"_dmarc.{record.domain}", mended)
     if removed := [tag for tag in _REMOVED_TAGS if tag in names]:
         message = Phrase(
-            gettext_noop(
-                "the DMARC record of %(domain)s has %(removed)s, which RFC 9989 no longer knows: some "
-                "receivers still follow it, others do not. Remove it."
-            ),
+            "the DMARC record of %(domain)s has %(removed)s, which RFC 9989 no longer knows: some "
+            "receivers still follow it, others do not. Remove it.",
             domain=record.domain,
             removed=join_phrases(removed, AND),
         )
         yield find_doubtful(_SUBJECT, "dmarc-removed-tag", message, record=line)
     if tags["psd"] == "y":
         message = Phrase(
-            gettext_noop(
-                "the DMARC record of %(domain)s says psd=y, that it is a public suffix like .org, so "
-                "every name below it counts as somebody else. Remove psd=y."
-            ),
+            "the DMARC record of %(domain)s says psd=y, that it is a public suffix like .org, so "
+            "every name below it counts as somebody else. Remove psd=y.",
             domain=record.domain,
         )
         yield find_doubtful(_SUBJECT, "dmarc-public-suffix", message, record=line)
@@ -322,10 +308,8 @@ def _judge_reports(
     domain = record.domain
     if not tags["rua"]:
         message = Phrase(
-            gettext_noop(
-                "the DMARC record of %(domain)s names nobody who gets the reports, so you do not learn "
-                "who sends in your name. Add rua= with an address that somebody reads."
-            ),
+            "the DMARC record of %(domain)s names nobody who gets the reports, so you do not learn "
+            "who sends in your name. Add rua= with an address that somebody reads.",
             domain=domain,
         )
         line = write_record(f"_dmarc.{domain}", mended)
@@ -337,20 +321,16 @@ def _judge_reports(
             continue
         if not lookups.find_mail_servers(receiver) and not lookups.find_addresses(receiver):
             message = Phrase(
-                gettext_noop(
-                    "DMARC reports go to %(address)s, and %(receiver)s receives no mail. Correct rua=."
-                ),
+                "DMARC reports go to %(address)s, and %(receiver)s receives no mail. Correct rua=.",
                 address=address,
                 receiver=receiver,
             )
             yield find_doubtful(_SUBJECT, "dmarc-reports-lost", message)
         elif not _is_authorised(domain, receiver, lookups):
             message = Phrase(
-                gettext_noop(
-                    "DMARC reports about %(domain)s go to %(receiver)s, which has not agreed to get "
-                    "them, so nobody sends them. Have %(receiver)s publish this record, or use an "
-                    "address at %(domain)s."
-                ),
+                "DMARC reports about %(domain)s go to %(receiver)s, which has not agreed to get "
+                "them, so nobody sends them. Have %(receiver)s publish this record, or use an "
+                "address at %(domain)s.",
                 domain=domain,
                 receiver=receiver,
             )

@@ -64,10 +64,8 @@ def check_dns(workspace: Workspace) -> Iterator[Diagnosis]:
         return
     if not is_there:
         message = Phrase(
-            gettext_noop(
-                "the domain %(from_domain)s does not exist, so receivers refuse mail from it. Correct "
-                "[sender] address, or register the domain."
-            ),
+            "the domain %(from_domain)s does not exist, so receivers refuse mail from it. Correct "
+            "[sender] address, or register the domain.",
             from_domain=identity.from_domain,
         )
         yield find_bad("dns", "domain-missing", message)
@@ -85,11 +83,9 @@ def _run_checks(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]
     if unanswered:
         questions = ", ".join(unanswered)
         message = Phrase(
-            gettext_noop(
-                "the DNS did not answer every question (%(questions)s), so not everything could be "
-                "checked. Receivers may get no answer either. Try again later; if it stays so, tell "
-                "whoever looks after these domains."
-            ),
+            "the DNS did not answer every question (%(questions)s), so not everything could be "
+            "checked. Receivers may get no answer either. Try again later; if it stays so, tell "
+            "whoever looks after these domains.",
             questions=questions,
         )
         yield find_doubtful("dns", "dns-unanswered", message)
@@ -103,11 +99,9 @@ def _report_unanswered(domain: str, error: DnsUnansweredError) -> Diagnosis:
         )
         return find_doubtful("dns", "dns-silent", message)
     message = Phrase(
-        gettext_noop(
-            "the DNS servers of %(domain)s answer with a failure, so receivers cannot look up who may "
-            "send for it. Tell whoever looks after the domain; a frequent cause is DNSSEC with old "
-            "signatures."
-        ),
+        "the DNS servers of %(domain)s answer with a failure, so receivers cannot look up who may "
+        "send for it. Tell whoever looks after the domain; a frequent cause is DNSSEC with old "
+        "signatures.",
         domain=domain,
     )
     return find_bad("dns", "dns-failing", message)

@@ -57,9 +57,7 @@ def check_reported_senders(workspace: Workspace) -> Iterator[Diagnosis]:
         return
     unknown = sum(sender.messages - sender.passed for sender in found.unknown)
     said = Phrase(
-        gettext_noop(
-            "in 30 days, receivers reported %(messages)s messages in your name, of which %(passed)s passed"
-        ),
+        "in 30 days, receivers reported %(messages)s messages in your name, of which %(passed)s passed",
         messages=f"{found.messages:,}",
         passed=f"{found.passed:,}",
     )
@@ -93,21 +91,17 @@ def check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:
             yield find_bad(
                 subject,
                 "webhook-secret",
-                Phrase(gettext_noop("every event is refused: %(faults)s"), faults=faults[name]),
+                Phrase("every event is refused: %(faults)s", faults=faults[name]),
             )
         elif not settings.web.base_url.startswith("https://"):
             message = Phrase(
-                gettext_noop(
-                    "events are received at %(address)s, which the provider cannot reach. Set [web] base_url "
-                    "to your https address."
-                ),
+                "events are received at %(address)s, which the provider cannot reach. Set [web] base_url "
+                "to your https address.",
                 address=address,
             )
             yield find_doubtful(subject, "webhook-unreachable", message)
         else:
-            yield find_good(
-                subject, Phrase(gettext_noop("events are received at %(address)s"), address=address)
-            )
+            yield find_good(subject, Phrase("events are received at %(address)s", address=address))
 
 
 _LATELY = timedelta(days=30)

@@ -53,11 +53,9 @@ def check_feedback(workspace: Workspace) -> Iterator[Diagnosis]:
             "feedback",
             "feedback-unread",
             Phrase(
-                gettext_noop(
-                    "bounces come back to %(bounce_address)s, and no mailbox is named where they are read. "
-                    "Set [feedback] imap, maildir or lmtp, unless your mail server pipes them to `mailer "
-                    "feedback receive`."
-                ),
+                "bounces come back to %(bounce_address)s, and no mailbox is named where they are read. "
+                "Set [feedback] imap, maildir or lmtp, unless your mail server pipes them to `mailer "
+                "feedback receive`.",
                 bounce_address=settings.bounce_address,
             ),
         )
@@ -79,7 +77,7 @@ def check_returned(workspace: Workspace) -> Iterator[Diagnosis]:
         reasons = Counter(_ALARMS.get(alarm.reason, alarm.reason.replace("_", " ")) for alarm in alarms)
         counted = join_sentences(
             [
-                Phrase(gettext_noop("%(number)s × %(reason)s"), number=number, reason=Phrase(reason))
+                Phrase("%(number)s × %(reason)s", number=number, reason=Phrase(reason))
                 for reason, number in reasons.most_common()
             ],
             FURTHER,
@@ -88,10 +86,8 @@ def check_returned(workspace: Workspace) -> Iterator[Diagnosis]:
             "feedback",
             "feedback-waiting",
             Phrase(
-                gettext_noop(
-                    "in the last %(days)s days, servers said this about you, not about your readers: "
-                    "%(counted)s. The latest: %(latest)s. See `mailer feedback list`."
-                ),
+                "in the last %(days)s days, servers said this about you, not about your readers: "
+                "%(counted)s. The latest: %(latest)s. See `mailer feedback list`.",
                 days=ALARM_DAYS,
                 counted=counted,
                 latest=alarms[0].words or gettext_noop("without words"),
@@ -116,36 +112,32 @@ def check_return_path(settings: Settings) -> Diagnosis:
     if not feedback.bounce_address:
         if names := feedback.webhooks.list_names():
             message = Phrase(
-                gettext_noop("your provider reports bounces (%(names)s); what it returns goes to %(plain)s"),
+                "your provider reports bounces (%(names)s); what it returns goes to %(plain)s",
                 names=", ".join(names),
                 plain=plain,
             )
             return find_good("return path", message)
         message = Phrase(
-            gettext_noop(
-                "bounces go to %(plain)s, and nobody knows whose they are, so dead addresses stay on "
-                "the list. Set [feedback] bounce_address."
-            ),
+            "bounces go to %(plain)s, and nobody knows whose they are, so dead addresses stay on "
+            "the list. Set [feedback] bounce_address.",
             plain=plain,
         )
         return find_doubtful("return path", "return-path", message)
     domain = feedback.bounce_address.rpartition("@")[2]
     parts = [
         Phrase(
-            gettext_noop("a newsletter's bounce comes back to %(bounce_address)s"),
+            "a newsletter's bounce comes back to %(bounce_address)s",
             bounce_address=_show_address(feedback.bounce_address, feedback.delimiter),
         ),
         Phrase(
-            gettext_noop("%(domain)s needs an MX record, and an SPF record that names your relay"),
+            "%(domain)s needs an MX record, and an SPF record that names your relay",
             domain=domain,
         ),
     ]
     if settings.sender.bounces_to:
         parts.append(
             Phrase(
-                gettext_noop(
-                    "%(plain)s ([sender] bounces_to) counts only for tests and for mails to one person"
-                ),
+                "%(plain)s ([sender] bounces_to) counts only for tests and for mails to one person",
                 plain=plain,
             )
         )
@@ -153,10 +145,8 @@ def check_return_path(settings: Settings) -> Diagnosis:
         return find_good("return path", join_sentences(parts, CLAUSES))
     parts.append(
         Phrase(
-            gettext_noop(
-                "%(domain)s is not a part of %(sender_domain)s, so only DKIM makes DMARC pass. Better use an "
-                "address below %(sender_domain)s"
-            ),
+            "%(domain)s is not a part of %(sender_domain)s, so only DKIM makes DMARC pass. Better use an "
+            "address below %(sender_domain)s",
             domain=domain,
             sender_domain=settings.sender.domain,
         )
@@ -175,16 +165,12 @@ def check_leaving_by_mail(settings: Settings) -> Diagnosis:
         return find_good("leaving by mail", message)
     shown = _show_address(feedback.leave_address, feedback.delimiter)
     if feedback.imap or feedback.maildir or feedback.lmtp:
-        message = Phrase(
-            gettext_noop("a mail to %(shown)s unsubscribes its reader, whatever it says"), shown=shown
-        )
+        message = Phrase("a mail to %(shown)s unsubscribes its reader, whatever it says", shown=shown)
         return find_good("leaving by mail", message)
     message = Phrase(
-        gettext_noop(
-            "readers are told to leave by a mail to %(shown)s, and no mailbox is named where it is "
-            "read: they would stay on the list. Set [feedback] imap, maildir or lmtp, unless your mail "
-            "server pipes it to `mailer feedback receive`."
-        ),
+        "readers are told to leave by a mail to %(shown)s, and no mailbox is named where it is "
+        "read: they would stay on the list. Set [feedback] imap, maildir or lmtp, unless your mail "
+        "server pipes it to `mailer feedback receive`.",
         shown=shown,
     )
     return find_doubtful("leaving by mail", "leave-address-unread", message)
@@ -206,7 +192,7 @@ def _check_imap(workspace: Workspace) -> Diagnosis:
         view = probe_mailbox(options, folders=(settings.processed_folder, settings.quarantine_folder))
     except (MailboxError, ValueError) as error:
         return find_bad("feedback", "feedback-unread", read_error(error))
-    logged_in = Phrase(gettext_noop("%(name)s: logged in"), name=options.name)
+    logged_in = Phrase("%(name)s: logged in", name=options.name)
     parts = [logged_in, _describe_waiting(view)]
     if is_shared_mailbox(workspace.settings, options):
         parts.append(
@@ -221,9 +207,7 @@ def _check_imap(workspace: Workspace) -> Diagnosis:
         )
         return find_doubtful("feedback", "feedback-unread", join_sentences(parts, CLAUSES))
     if view.missing:
-        parts.append(
-            Phrase(gettext_noop("%(missing)s will be created"), missing=join_phrases(view.missing, AND))
-        )
+        parts.append(Phrase("%(missing)s will be created", missing=join_phrases(view.missing, AND)))
     parts.append(
         gettext_noop("new messages are seen at once")
         if view.can_idle
@@ -253,17 +237,15 @@ def _check_maildir(workspace: Workspace) -> Diagnosis:
             "feedback",
             "feedback-unread",
             Phrase(
-                gettext_noop(
-                    "%(path)s is not a Maildir that can be read and written: it needs the folders new and "
-                    "cur. Correct [feedback] maildir, or the permissions of these folders."
-                ),
+                "%(path)s is not a Maildir that can be read and written: it needs the folders new and "
+                "cur. Correct [feedback] maildir, or the permissions of these folders.",
                 path=path,
             ),
         )
     waiting = sum(1 for folder in folders for _ in folder.iterdir())
     return find_good(
         "feedback",
-        Phrase(gettext_noop("%(path)s: %(waiting)s messages in it"), path=path, waiting=f"{waiting:,}"),
+        Phrase("%(path)s: %(waiting)s messages in it", path=path, waiting=f"{waiting:,}"),
     )
 
 
@@ -274,10 +256,8 @@ def _check_lmtp(workspace: Workspace) -> Diagnosis:
             "feedback",
             "feedback-unread",
             Phrase(
-                gettext_noop(
-                    "[feedback] lmtp = %(address)s would be open to other machines, and LMTP knows no "
-                    "login. Write 127.0.0.1:%(port)s or the path of a Unix socket."
-                ),
+                "[feedback] lmtp = %(address)s would be open to other machines, and LMTP knows no "
+                "login. Write 127.0.0.1:%(port)s or the path of a Unix socket.",
                 address=address,
                 port=address.port,
             ),
@@ -289,17 +269,15 @@ def _check_lmtp(workspace: Workspace) -> Diagnosis:
             "feedback",
             "feedback-unread",
             Phrase(
-                gettext_noop(
-                    "the folder %(folder)s for the socket of [feedback] lmtp does not exist, or cannot be "
-                    "written."
-                ),
+                "the folder %(folder)s for the socket of [feedback] lmtp does not exist, or cannot be "
+                "written.",
                 folder=folder,
             ),
         )
     return find_good(
         "feedback",
         Phrase(
-            gettext_noop("`mailer serve` or `mailer work` accepts messages by LMTP at %(address)s"),
+            "`mailer serve` or `mailer work` accepts messages by LMTP at %(address)s",
             address=address,
         ),
     )

@@ -100,7 +100,7 @@ def check_database(workspace: Workspace) -> Iterator[Diagnosis]:
         yield find_bad(
             "database",
             "database-unusable",
-            Phrase(gettext_noop("cannot read the database: %(words)s"), words=words),
+            Phrase("cannot read the database: %(words)s", words=words),
         )
     finally:
         engine.dispose()
@@ -113,11 +113,9 @@ def _check_disk(engine: Engine) -> Diagnosis:
         return find_bad(
             "disk",
             "disk-unwritable",
-            Phrase(gettext_noop("cannot write to the database: %(error)s"), error=error),
+            Phrase("cannot write to the database: %(error)s", error=error),
         )
-    message = Phrase(
-        gettext_noop("saving a change safely to disk takes %(seconds)s ms"), seconds=f"{seconds * 1000:.1f}"
-    )
+    message = Phrase("saving a change safely to disk takes %(seconds)s ms", seconds=f"{seconds * 1000:.1f}")
     if seconds < _SLOW_COMMIT_SECONDS:
         return find_good("disk", message)
     advice = gettext_noop(
@@ -159,15 +157,11 @@ def judge_space(folder: Path, free: int) -> Diagnosis:
     if free >= _LITTLE_SPACE:
         return find_good(
             "space",
-            Phrase(
-                gettext_noop("%(free)s GB are free on the disk of the workspace"), free=f"{free / 1e9:,.0f}"
-            ),
+            Phrase("%(free)s GB are free on the disk of the workspace", free=f"{free / 1e9:,.0f}"),
         )
     message = Phrase(
-        gettext_noop(
-            "only %(free)s MB are free on the disk of %(folder)s. Delete what you no longer need, such "
-            "as old backups and messages in outbox/, or use a larger disk."
-        ),
+        "only %(free)s MB are free on the disk of %(folder)s. Delete what you no longer need, such "
+        "as old backups and messages in outbox/, or use a larger disk.",
         free=f"{free // _MEGABYTE:,}",
         folder=folder,
     )
@@ -189,7 +183,7 @@ def check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
     address = settings.sender.address
     if is_reserved_domain(settings.sender.domain):
         message = Phrase(
-            gettext_noop("%(address)s is only an example. Set [sender] address to your own address."),
+            "%(address)s is only an example. Set [sender] address to your own address.",
             address=address,
         )
         yield find_doubtful("sender", "sender-example", message)

@@ -21,11 +21,11 @@ def check_mail_exchangers(identity: MailIdentity, lookups: Lookups) -> Iterator[
         DnsUnansweredError: nobody answers.
     """
     what: dict[str, list[str]] = {}
-    replies, bounces = Phrase(gettext_noop("replies")), Phrase(gettext_noop("bounces"))
+    replies, bounces = Phrase("replies"), Phrase("bounces")
     for domain, use in ((identity.from_domain, replies), (identity.return_domain, bounces)):
         what.setdefault(domain, []).append(use)
     if identity.leave_domain:
-        what.setdefault(identity.leave_domain, []).append(Phrase(gettext_noop("mails that unsubscribe")))
+        what.setdefault(identity.leave_domain, []).append(Phrase("mails that unsubscribe"))
     for domain, listed in what.items():
         yield _check_exchanger(domain, join_phrases(listed, AND), lookups)
 
@@ -34,11 +34,9 @@ def _check_exchanger(domain: str, uses: str, lookups: Lookups) -> Diagnosis:
     servers = lookups.find_mail_servers(domain)
     if any(not host for _, host in servers):
         message = Phrase(
-            gettext_noop(
-                "%(domain)s says that it receives no mail (a null MX), so %(uses)s are lost, and some "
-                "receivers refuse mail from such a domain. Publish the MX record of your mail server, "
-                "or use another domain."
-            ),
+            "%(domain)s says that it receives no mail (a null MX), so %(uses)s are lost, and some "
+            "receivers refuse mail from such a domain. Publish the MX record of your mail server, "
+            "or use another domain.",
             domain=domain,
             uses=uses,
         )
@@ -46,21 +44,17 @@ def _check_exchanger(domain: str, uses: str, lookups: Lookups) -> Diagnosis:
     if not servers:
         if addresses := lookups.find_addresses(domain):
             message = Phrase(
-                gettext_noop(
-                    "%(domain)s has no MX record; %(uses)s are tried at its own address, "
-                    "%(addresses)s, which is usually a web server. Publish the MX record of your mail "
-                    "server."
-                ),
+                "%(domain)s has no MX record; %(uses)s are tried at its own address, "
+                "%(addresses)s, which is usually a web server. Publish the MX record of your mail "
+                "server.",
                 domain=domain,
                 uses=uses,
                 addresses=addresses[0],
             )
             return find_doubtful("mx", "mx-missing", message)
         message = Phrase(
-            gettext_noop(
-                "%(domain)s has no MX record and no address, so %(uses)s cannot arrive, and some "
-                "receivers refuse mail from such a domain. Publish the MX record of your mail server."
-            ),
+            "%(domain)s has no MX record and no address, so %(uses)s cannot arrive, and some "
+            "receivers refuse mail from such a domain. Publish the MX record of your mail server.",
             domain=domain,
             uses=uses,
         )
@@ -86,7 +80,7 @@ def _check_exchanger(domain: str, uses: str, lookups: Lookups) -> Diagnosis:
     return find_good(
         "mx",
         Phrase(
-            gettext_noop("%(domain)s receives %(uses)s (%(server)s)"),
+            "%(domain)s receives %(uses)s (%(server)s)",
             domain=domain,
             uses=uses,
             server=servers[0][1],
@@ -109,11 +103,9 @@ def check_mailbox(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosi
         found = [find_exchanger_service(host) for _, host in lookups.find_mail_servers(domain)]
         if found and found[0] is not None and mailbox not in found:
             message = Phrase(
-                gettext_noop(
-                    "mail to %(domain)s arrives at %(name)s, and [feedback] imap reads a mailbox at "
-                    "%(mailbox)s, so nobody reads what comes back. Read the mailbox at %(name)s, or "
-                    "use addresses whose mail arrives where you read."
-                ),
+                "mail to %(domain)s arrives at %(name)s, and [feedback] imap reads a mailbox at "
+                "%(mailbox)s, so nobody reads what comes back. Read the mailbox at %(name)s, or "
+                "use addresses whose mail arrives where you read.",
                 domain=domain,
                 name=found[0].name,
                 mailbox=mailbox.name,
@@ -138,11 +130,9 @@ def _check_address(address: str, lookups: Lookups) -> Diagnosis:
     names = lookups.find_host_names(address)
     if not names:
         message = Phrase(
-            gettext_noop(
-                "the address %(address)s that your mail leaves from has no name in the reverse DNS, "
-                "and Gmail, Microsoft, Naver and many others refuse mail from such an address. Whoever "
-                "gave you the address (your network or hosting provider) sets it."
-            ),
+            "the address %(address)s that your mail leaves from has no name in the reverse DNS, "
+            "and Gmail, Microsoft, Naver and many others refuse mail from such an address. Whoever "
+            "gave you the address (your network or hosting provider) sets it.",
             address=address,
         )
         return find_bad("ptr", "ptr-missing", message)
@@ -155,16 +145,14 @@ def _check_address(address: str, lookups: Lookups) -> Diagnosis:
         return find_good(
             "ptr",
             Phrase(
-                gettext_noop("%(address)s is %(confirmed)s, and that name leads back to it"),
+                "%(address)s is %(confirmed)s, and that name leads back to it",
                 address=address,
                 confirmed=confirmed[0],
             ),
         )
     message = Phrase(
-        gettext_noop(
-            "the reverse DNS calls %(address)s %(names)s, and that name does not lead back to "
-            "%(address)s, so it counts as no name. Publish this record, or correct the reverse DNS."
-        ),
+        "the reverse DNS calls %(address)s %(names)s, and that name does not lead back to "
+        "%(address)s, so it counts as no name. Publish this record, or correct the reverse DNS.",
         address=address,
         names=names[0],
     )
@@ -232,10 +220,8 @@ def check_transport_security(identity: MailIdentity, lookups: Lookups) -> Iterat
     host = f"mta-sts.{identity.from_domain}"
     if not lookups.find_addresses(host):
         message = Phrase(
-            gettext_noop(
-                "%(from_domain)s announces MTA-STS, and %(host)s, where its policy must lie, has no "
-                "address. Publish the policy there, or remove the record."
-            ),
+            "%(from_domain)s announces MTA-STS, and %(host)s, where its policy must lie, has no "
+            "address. Publish the policy there, or remove the record.",
             from_domain=identity.from_domain,
             host=host,
         )
@@ -244,7 +230,7 @@ def check_transport_security(identity: MailIdentity, lookups: Lookups) -> Iterat
     yield find_good(
         "mta-sts",
         Phrase(
-            gettext_noop("%(from_domain)s asks other servers to encrypt the mail they send you"),
+            "%(from_domain)s asks other servers to encrypt the mail they send you",
             from_domain=identity.from_domain,
         ),
     )
@@ -270,7 +256,7 @@ def check_transport_reports(identity: MailIdentity, lookups: Lookups) -> Iterato
     yield find_good(
         "tls-rpt",
         Phrase(
-            gettext_noop("%(from_domain)s gets reports of mail that could not be encrypted"),
+            "%(from_domain)s gets reports of mail that could not be encrypted",
             from_domain=identity.from_domain,
         ),
     )
@@ -290,16 +276,14 @@ def check_logo(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
     tags = _read_tags(record)
     for tag in ("l", "a"):
         if (tag == "l" and tag not in tags) or (tags.get(tag) and not tags[tag].startswith("https://")):
-            fault = ValueError(Phrase(gettext_noop("%(tag)s= must be an https address"), tag=tag))
+            fault = ValueError(Phrase("%(tag)s= must be an https address", tag=tag))
             yield _report_fault(_LOGO, domain, fault)
             return
     policy = discover_dmarc(domain, lookups).policy
     if policy is None or _read_tags(policy.text).get("p", "none").lower() == "none":
         message = Phrase(
-            gettext_noop(
-                "%(domain)s has a logo (BIMI), and its DMARC record asks receivers for nothing, so "
-                "none shows it. Publish p=quarantine or p=reject."
-            ),
+            "%(domain)s has a logo (BIMI), and its DMARC record asks receivers for nothing, so "
+            "none shows it. Publish p=quarantine or p=reject.",
             domain=domain,
         )
         yield find_doubtful("bimi", "bimi-without-policy", message)
@@ -307,7 +291,7 @@ def check_logo(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
     yield find_good(
         "bimi",
         Phrase(
-            gettext_noop("%(domain)s has a logo: %(logo)s"),
+            "%(domain)s has a logo: %(logo)s",
             domain=domain,
             logo=tags["l"] or gettext_noop("none, on purpose"),
         ),
@@ -324,12 +308,10 @@ def _find_one(protection: _Protection, domain: str, lookups: Lookups) -> str | D
     name = f"{protection.prefix}.{domain}"
     found = [text for text in lookups.find_texts(name) if text.lower().startswith(protection.version.lower())]
     if not found:
-        message = Phrase(
-            gettext_noop("%(domain)s has none: %(absent)s"), domain=domain, absent=protection.absent
-        )
+        message = Phrase("%(domain)s has none: %(absent)s", domain=domain, absent=protection.absent)
         return find_good(protection.subject, message, code=protection.absent_code)
     if len(found) > 1:
-        words = Phrase(gettext_noop("there are %(number)s records at %(name)s"), number=len(found), name=name)
+        words = Phrase("there are %(number)s records at %(name)s", number=len(found), name=name)
         return _report_fault(protection, domain, ValueError(words))
     return found[0]
 
@@ -337,10 +319,8 @@ def _find_one(protection: _Protection, domain: str, lookups: Lookups) -> str | D
 def _report_fault(protection: _Protection, domain: str, error: Exception) -> Diagnosis:
     words = " ".join(str(error).split()).rstrip(".")
     message = Phrase(
-        gettext_noop(
-            "the record at %(prefix)s.%(domain)s has a mistake, so it is ignored (%(words)s). Correct "
-            "it, or remove it."
-        ),
+        "the record at %(prefix)s.%(domain)s has a mistake, so it is ignored (%(words)s). Correct "
+        "it, or remove it.",
         prefix=protection.prefix,
         domain=domain,
         words=words,

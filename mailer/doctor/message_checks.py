@@ -120,7 +120,7 @@ def read_message_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UnreadableMessageError(
-            Phrase(gettext_noop("%(path)s cannot be read: %(error)s."), path=path, error=error.strerror)
+            Phrase("%(path)s cannot be read: %(error)s.", path=path, error=error.strerror)
         ) from error
 
 
@@ -131,13 +131,13 @@ def _check_headers(part: MimePart) -> Iterator[Diagnosis]:
     counts = {name: len(part.headers.all(name)) for name in _AT_MOST_ONCE}
     if missing := [name for name in _ONCE if not counts[name]]:
         words = Phrase(
-            gettext_noop("the message has no %(missing)s. Many receivers refuse it or take it for spam."),
+            "the message has no %(missing)s. Many receivers refuse it or take it for spam.",
             missing=_list_names(missing),
         )
         yield find_bad(_SUBJECT, "message-header-missing", words)
     if repeated := [name for name, count in counts.items() if count > 1]:
         words = Phrase(
-            gettext_noop("the message has more than one %(repeated)s. Find out which program adds it."),
+            "the message has more than one %(repeated)s. Find out which program adds it.",
             repeated=_list_names(repeated),
         )
         yield find_bad(_SUBJECT, "message-header-repeated", words)
@@ -160,10 +160,8 @@ def _check_unsubscribing(part: MimePart) -> Iterator[Diagnosis]:
     pages = [uri for uri in _URI.findall(value) if urlsplit(uri).scheme.lower() in ("http", "https")]
     if len(pages) != 1 or urlsplit(pages[0]).scheme.lower() != "https":
         words = Phrase(
-            gettext_noop(
-                "List-Unsubscribe must have exactly one https address for unsubscribing with one click. "
-                "It has: %(value)s"
-            ),
+            "List-Unsubscribe must have exactly one https address for unsubscribing with one click. "
+            "It has: %(value)s",
             value=value[:200],
         )
         yield find_bad(_SUBJECT, "message-unsubscribe-not-https", words)
@@ -186,12 +184,12 @@ def _check_signatures(part: MimePart, results: tuple[DkimResult, ...]) -> Iterat
             why = _WHY_BROKEN[result.verdict]
             words = (
                 Phrase(
-                    gettext_noop("the signature of %(domain)s is not valid: %(why)s"),
+                    "the signature of %(domain)s is not valid: %(why)s",
                     domain=result.domain,
                     why=why,
                 )
                 if result.domain
-                else Phrase(gettext_noop("the signature of nobody is not valid: %(why)s"), why=why)
+                else Phrase("the signature of nobody is not valid: %(why)s", why=why)
             )
             find = find_doubtful if valid else find_bad
             yield find(_SUBJECT, "message-signature-broken", words)
@@ -230,10 +228,8 @@ def _check_coverage(part: MimePart, results: tuple[DkimResult, ...]) -> Iterator
 
     if unsigned := [name for name in ("list-unsubscribe", "list-unsubscribe-post") if is_open(name)]:
         words = Phrase(
-            gettext_noop(
-                "the signature does not cover %(names)s, so receivers do not offer one click. Have your "
-                "relay add it to h=."
-            ),
+            "the signature does not cover %(names)s, so receivers do not offer one click. Have your "
+            "relay add it to h=.",
             names=_list_names(unsigned),
         )
         yield find_bad(_SUBJECT, "message-unsubscribe-unsigned", words)
@@ -244,9 +240,7 @@ def _check_coverage(part: MimePart, results: tuple[DkimResult, ...]) -> Iterator
         yield find_doubtful(_SUBJECT, "message-feedback-id-unsigned", open_id)
     if unsigned := [name for name in ("cfbl-address", "cfbl-feedback-id") if is_open(name)]:
         words = Phrase(
-            gettext_noop(
-                "the signature does not cover %(unsigned)s, so no provider reports complaints to it"
-            ),
+            "the signature does not cover %(unsigned)s, so no provider reports complaints to it",
             unsigned=_list_names(unsigned),
         )
         yield find_doubtful(_SUBJECT, "message-complaint-address-unsigned", words)
@@ -255,10 +249,8 @@ def _check_coverage(part: MimePart, results: tuple[DkimResult, ...]) -> Iterator
     is_own = domain == sender or domain.endswith(f".{sender}")
     if domain and not is_own and not any(result.domain == domain for result in results):
         words = Phrase(
-            gettext_noop(
-                "complaints go to %(address)s, which is not of the sender's domain. Providers then "
-                "want a second signature, by that domain"
-            ),
+            "complaints go to %(address)s, which is not of the sender's domain. Providers then "
+            "want a second signature, by that domain",
             address=address,
         )
         yield find_doubtful(_SUBJECT, "message-complaint-address-unaligned", words)
@@ -277,7 +269,7 @@ def _check_receiver(part: MimePart) -> Iterator[Diagnosis]:
         outcomes = found.get(method, [])
         if outcomes and "pass" not in outcomes:
             words = Phrase(
-                gettext_noop("%(server)s says %(method)s=%(outcomes)s. To see why: mailer doctor %(method)s"),
+                "%(server)s says %(method)s=%(outcomes)s. To see why: mailer doctor %(method)s",
                 server=server,
                 method=method,
                 outcomes=outcomes[0],
@@ -288,7 +280,7 @@ def _check_receiver(part: MimePart) -> Iterator[Diagnosis]:
         yield find_good(
             _SUBJECT,
             Phrase(
-                gettext_noop("%(server)s says that %(methods)s passed"),
+                "%(server)s says that %(methods)s passed",
                 server=server,
                 methods=", ".join(passed),
             ),
@@ -299,10 +291,8 @@ def _check_lines(source: bytes) -> Iterator[Diagnosis]:
     longest = max(map(len, source.replace(b"\r\n", b"\n").split(b"\n")))
     if longest > _MAX_LINE:
         words = Phrase(
-            gettext_noop(
-                "a line has %(bytes)s bytes. Servers may break lines of more than %(most)s, and with them "
-                "the signature"
-            ),
+            "a line has %(bytes)s bytes. Servers may break lines of more than %(most)s, and with them "
+            "the signature",
             bytes=f"{longest:,}",
             most=_MAX_LINE,
         )
@@ -313,9 +303,7 @@ def _check_size(mail: SubmittedMail) -> Iterator[Diagnosis]:
     sizes = [len(part.body) for part in mail.part.walk() if part.content_type == "text/html"]
     if sizes and max(sizes) > _CLIPPED_BYTES:
         words = Phrase(
-            gettext_noop(
-                "the HTML has %(size)s kB, and Gmail cuts a message off at 102 kB. Make the edition shorter."
-            ),
+            "the HTML has %(size)s kB, and Gmail cuts a message off at 102 kB. Make the edition shorter.",
             size=max(sizes) // 1024,
         )
         yield find_doubtful(_SUBJECT, "message-clipped", words)

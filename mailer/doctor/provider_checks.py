@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from locales.phrase import FURTHER, Phrase, gettext_noop, join_sentences
+from locales.phrase import FURTHER, Phrase, join_sentences
 from mailer.doctor.diagnosis import Diagnosis, Health, find_doubtful, find_good
 from mailer.errors import ConfigurationError, MailerError
 from mailer.providers.provider_directory import Audience, ProviderAudience, read_audience
@@ -66,12 +66,10 @@ def check_providers(workspace: Workspace, findings: Sequence[Diagnosis]) -> Iter
     for demand in lacking:
         provider, readers = demand.audience.provider, demand.audience.readers
         wanted = join_sentences([Phrase(each.label) for each in demand.list_missing(Level.required)], FURTHER)
-        page = Phrase(gettext_noop("See %(page)s."), page=provider.postmaster) if provider.postmaster else ""
+        page = Phrase("See %(page)s.", page=provider.postmaster) if provider.postmaster else ""
         message = Phrase(
-            gettext_noop(
-                "%(provider)s, with %(readers)s of your readers, requires what is missing: %(wanted)s. Mend "
-                "what is said about it above."
-            ),
+            "%(provider)s, with %(readers)s of your readers, requires what is missing: %(wanted)s. Mend "
+            "what is said about it above.",
             provider=provider.name,
             readers=f"{readers:,}",
             wanted=wanted,
@@ -81,9 +79,7 @@ def check_providers(workspace: Workspace, findings: Sequence[Diagnosis]) -> Iter
         yield find_good(
             _SUBJECT,
             Phrase(
-                gettext_noop(
-                    "the %(number)s providers of your readers require nothing that is known to be missing"
-                ),
+                "the %(number)s providers of your readers require nothing that is known to be missing",
                 number=len(demands),
             ),
         )

@@ -101,54 +101,44 @@ def _explain_failures(host: str, port: int, exchange: Callable[[], PageAnswer]) 
         return exchange()
     except socket.gaierror as error:
         words = Phrase(
-            gettext_noop(
-                "the name %(host)s is not known (%(error)s). Add it to your DNS, or correct [web] base_url."
-            ),
+            "the name %(host)s is not known (%(error)s). Add it to your DNS, or correct [web] base_url.",
             host=host,
             error=error.strerror,
         )
     except ssl.SSLCertVerificationError as error:
         fault = error.verify_message.rstrip(".")
         words = Phrase(
-            gettext_noop(
-                "the certificate of %(host)s is not valid: %(fault)s. Readers see a warning, and mail "
-                "programs give up. Let the proxy use a valid one, with the whole chain."
-            ),
+            "the certificate of %(host)s is not valid: %(fault)s. Readers see a warning, and mail "
+            "programs give up. Let the proxy use a valid one, with the whole chain.",
             host=host,
             fault=fault,
         )
     except ssl.SSLError as error:
         words = Phrase(
-            gettext_noop(
-                "%(host)s port %(port)s does not speak https (%(reason)s). Check the proxy's "
-                "certificate and port."
-            ),
+            "%(host)s port %(port)s does not speak https (%(reason)s). Check the proxy's "
+            "certificate and port.",
             host=host,
             port=port,
             reason=error.reason or error,
         )
     except TimeoutError:
         words = Phrase(
-            gettext_noop(
-                "%(host)s port %(port)s does not answer within %(seconds)s s. Check the firewall, and "
-                "where the name points to."
-            ),
+            "%(host)s port %(port)s does not answer within %(seconds)s s. Check the firewall, and "
+            "where the name points to.",
             host=host,
             port=port,
             seconds=f"{_SECONDS:.0f}",
         )
     except ConnectionRefusedError:
         words = Phrase(
-            gettext_noop(
-                "nothing listens at %(host)s port %(port)s. Start the proxy, or correct where the name "
-                "points to."
-            ),
+            "nothing listens at %(host)s port %(port)s. Start the proxy, or correct where the name "
+            "points to.",
             host=host,
             port=port,
         )
     except (OSError, http.client.HTTPException) as error:
         words = Phrase(
-            gettext_noop("%(host)s port %(port)s gives no answer (%(error)s). Check the proxy."),
+            "%(host)s port %(port)s gives no answer (%(error)s). Check the proxy.",
             host=host,
             port=port,
             error=error or type(error).__name__,
@@ -187,7 +177,7 @@ def check_public_address(
         run_within(seconds, ask, name="mailer-doctor")
     except TooSlowError:
         words = Phrase(
-            gettext_noop("%(base)s had not answered every question after %(seconds)s s. Try again later."),
+            "%(base)s had not answered every question after %(seconds)s s. Try again later.",
             base=base.geturl(),
             seconds=f"{seconds:.0f}",
         )
@@ -211,17 +201,13 @@ def _examine(workspace: Workspace, base: SplitResult, http_port: int) -> Iterato
     if origin is None:
         yield _bad(
             Phrase(
-                gettext_noop(
-                    "%(base)s is served by a mailer with other keys, or by an older version. Start `mailer "
-                    "serve` for this workspace again, or correct [web] base_url."
-                ),
+                "%(base)s is served by a mailer with other keys, or by an older version. Start `mailer "
+                "serve` for this workspace again, or correct [web] base_url.",
                 base=base.geturl(),
             )
         )
         return
-    yield find_good(
-        _SUBJECT, Phrase(gettext_noop("%(base)s shows this workspace's pages"), base=base.geturl())
-    )
+    yield find_good(_SUBJECT, Phrase("%(base)s shows this workspace's pages", base=base.geturl()))
     yield from _judge_certificate(health)
     yield _judge_origin(origin)
     for judge in (_judge_one_click, _judge_metrics):
@@ -237,29 +223,23 @@ def _explain_health(base: SplitResult, health: PageAnswer) -> str:
     place = base.geturl()
     if health.is_redirect:
         return Phrase(
-            gettext_noop(
-                "%(place)s leads to %(location)s. Mail programs do not follow with a click on their "
-                "own unsubscribe button. Set [web] base_url to the address that answers itself."
-            ),
+            "%(place)s leads to %(location)s. Mail programs do not follow with a click on their "
+            "own unsubscribe button. Set [web] base_url to the address that answers itself.",
             place=place,
             location=health.location or _ANOTHER,
         )
     if health.status in {502, 503, 504}:
         return Phrase(
-            gettext_noop(
-                "%(place)s: the proxy answers, but `mailer serve` behind it does not (HTTP "
-                "%(status)s). Start it, and compare its port with the one in the proxy's file."
-            ),
+            "%(place)s: the proxy answers, but `mailer serve` behind it does not (HTTP "
+            "%(status)s). Start it, and compare its port with the one in the proxy's file.",
             place=place,
             status=health.status,
         )
     if health.status == 421 or health.status != 200 or not health.is_ours:
         return Phrase(
-            gettext_noop(
-                "%(place)s: another program answers there (HTTP %(status)s for /healthz). Let the "
-                "proxy pass this name on to `mailer serve`, as docs/serving.md shows, or correct [web] "
-                "base_url."
-            ),
+            "%(place)s: another program answers there (HTTP %(status)s for /healthz). Let the "
+            "proxy pass this name on to `mailer serve`, as docs/serving.md shows, or correct [web] "
+            "base_url.",
             place=place,
             status=health.status,
         )
@@ -272,14 +252,14 @@ def _judge_certificate(answer: PageAnswer) -> Iterator[Diagnosis]:
     ends = answer.certificate_ends
     if ends - datetime.now(UTC) < _CERTIFICATE_WARNING:
         words = Phrase(
-            gettext_noop("the certificate expires on %(ends)s. Find out why it was not renewed."),
+            "the certificate expires on %(ends)s. Find out why it was not renewed.",
             ends=f"{ends:%Y-%m-%d}",
         )
         yield find_doubtful(_SUBJECT, _FAULT, words)
     else:
         yield find_good(
             _SUBJECT,
-            Phrase(gettext_noop("the certificate is valid until %(ends)s"), ends=f"{ends:%Y-%m-%d}"),
+            Phrase("the certificate is valid until %(ends)s", ends=f"{ends:%Y-%m-%d}"),
         )
 
 
@@ -288,10 +268,8 @@ def _judge_origin(origin: RequestOrigin) -> Diagnosis:
     if not origin.forwarded:
         return _bad(
             Phrase(
-                gettext_noop(
-                    "the proxy at %(peer)s does not say who the visitor is, so all visitors share one "
-                    "limit. Let it set X-Forwarded-For, as docs/serving.md shows."
-                ),
+                "the proxy at %(peer)s does not say who the visitor is, so all visitors share one "
+                "limit. Let it set X-Forwarded-For, as docs/serving.md shows.",
                 peer=origin.peer,
             )
         )
@@ -305,16 +283,12 @@ def _judge_origin(origin: RequestOrigin) -> Diagnosis:
     if origin.client == str(parse_address(origin.peer) or origin.peer) and str(last) != origin.client:
         return _bad(
             Phrase(
-                gettext_noop(
-                    "the proxy at %(peer)s is not trusted, so all visitors share one limit. If it is "
-                    'yours, add "%(peer)s" to [web] trusted_proxies.'
-                ),
+                "the proxy at %(peer)s is not trusted, so all visitors share one limit. If it is "
+                'yours, add "%(peer)s" to [web] trusted_proxies.',
                 peer=origin.peer,
             )
         )
-    message = Phrase(
-        gettext_noop("the proxy says who the visitor is (here %(client)s)"), client=origin.client
-    )
+    message = Phrase("the proxy says who the visitor is (here %(client)s)", client=origin.client)
     return find_good(_SUBJECT, message)
 
 
@@ -328,20 +302,16 @@ def _judge_one_click(base: SplitResult) -> Diagnosis:
     if answer.is_redirect:
         return _bad(
             Phrase(
-                gettext_noop(
-                    "a mail program's unsubscribe button is sent on to %(location)s, and mail programs do "
-                    "not follow. Let the proxy pass POST requests for /u/ on to `mailer serve`."
-                ),
+                "a mail program's unsubscribe button is sent on to %(location)s, and mail programs do "
+                "not follow. Let the proxy pass POST requests for /u/ on to `mailer serve`.",
                 location=answer.location or _ANOTHER,
             )
         )
     return _bad(
         Phrase(
-            gettext_noop(
-                "a mail program's unsubscribe button gets HTTP %(status)s and does not reach the pages. "
-                "Let the proxy pass POST requests for /u/ on to `mailer serve`, without a login, a "
-                "challenge or a check."
-            ),
+            "a mail program's unsubscribe button gets HTTP %(status)s and does not reach the pages. "
+            "Let the proxy pass POST requests for /u/ on to `mailer serve`, without a login, a "
+            "challenge or a check.",
             status=answer.status,
         )
     )
@@ -364,14 +334,14 @@ def _judge_plain_http(base: SplitResult, port: int) -> Iterator[Diagnosis]:
         return
     plain = base._replace(scheme="http", netloc=f"{_bracket(base.hostname or '')}:{port}")
     advice = Phrase(
-        gettext_noop("Let the proxy send visitors of http:// on to %(base)s, as docs/serving.md shows."),
+        "Let the proxy send visitors of http:// on to %(base)s, as docs/serving.md shows.",
         base=base.geturl(),
     )
     try:
         answer = request_page(plain, "GET", "/")
     except UnreachableError:
         words = Phrase(
-            gettext_noop("nothing answers at http://, where people arrive who type the address. %(advice)s"),
+            "nothing answers at http://, where people arrive who type the address. %(advice)s",
             advice=advice,
         )
         yield find_doubtful(_SUBJECT, _FAULT, words)
@@ -380,7 +350,7 @@ def _judge_plain_http(base: SplitResult, port: int) -> Iterator[Diagnosis]:
         yield find_good(_SUBJECT, gettext_noop("http:// leads to https://"))
     else:
         words = Phrase(
-            gettext_noop("http:// does not lead to https:// (HTTP %(status)s). %(advice)s"),
+            "http:// does not lead to https:// (HTTP %(status)s). %(advice)s",
             status=answer.status,
             advice=advice,
         )
@@ -413,17 +383,13 @@ def check_web(workspace: Workspace) -> Iterator[Diagnosis]:
     else:
         yield find_good(
             "web",
-            Phrase(
-                gettext_noop("%(base_url)s: https, as one-click unsubscribe requires"), base_url=web.base_url
-            ),
+            Phrase("%(base_url)s: https, as one-click unsubscribe requires", base_url=web.base_url),
         )
     if web.base_url.startswith("https://") and not web.accessibility_contact:
         sender = workspace.settings.sender
         message = Phrase(
-            gettext_noop(
-                "readers report barriers to %(reply_to)s, as /accessibility says. For another address "
-                "or a form, set [web] accessibility_contact."
-            ),
+            "readers report barriers to %(reply_to)s, as /accessibility says. For another address "
+            "or a form, set [web] accessibility_contact.",
             reply_to=sender.reply_to or sender.address,
         )
         yield find_good("accessibility", message)
@@ -434,10 +400,8 @@ def check_public_pages(workspace: Workspace) -> Iterator[Diagnosis]:
     metrics = workspace.settings.web.metrics
     if metrics and parse_listen_address(metrics).is_everywhere:
         message = Phrase(
-            gettext_noop(
-                "[web] metrics = %(metrics)s is open to everybody who reaches this machine. Name one "
-                "address of an internal network, or 127.0.0.1."
-            ),
+            "[web] metrics = %(metrics)s is open to everybody who reaches this machine. Name one "
+            "address of an internal network, or 127.0.0.1.",
             metrics=metrics,
         )
         yield find_doubtful("metrics", "metrics-open", message)

@@ -47,9 +47,7 @@ def _check_relay(subject: str, settings: SmtpSettings, root: Path, *, name: str)
         # The address may contain a password, so only its host is shown.
         place, words = url.netloc.rpartition("@")[2], str(error).rstrip(".")
         message = Phrase(
-            gettext_noop(
-                "%(place)s does not accept mail: %(words)s. Fix the relay, or set [smtp] url to another one."
-            ),
+            "%(place)s does not accept mail: %(words)s. Fix the relay, or set [smtp] url to another one.",
             place=place,
             words=words,
         )
@@ -78,12 +76,12 @@ def _check_folder(subject: str, folder: Path) -> Diagnosis:
         return find_good(
             subject,
             Phrase(
-                gettext_noop("messages are only stored in %(folder)s; they are not sent to readers"),
+                "messages are only stored in %(folder)s; they are not sent to readers",
                 folder=folder,
             ),
         )
     message = Phrase(
-        gettext_noop("cannot write to %(folder)s. Create the folder, or set [smtp] url to another one."),
+        "cannot write to %(folder)s. Create the folder, or set [smtp] url to another one.",
         folder=folder,
     )
     return find_bad(subject, "relay-folder", message)
@@ -103,22 +101,22 @@ def _describe_relay(probe: ProbeResult) -> str:
     has: list[str] = [words for name, words in _EXTENSIONS.items() if name in offers]
     lacks = [words for name, words in _EXTENSIONS.items() if name not in offers]
     if size := next((int(word) for word in offers.keywords.get("SIZE", ()) if word.isdecimal()), 0):
-        has.append(Phrase(gettext_noop("messages of up to %(size)s bytes"), size=f"{size:,}"))
+        has.append(Phrase("messages of up to %(size)s bytes", size=f"{size:,}"))
     supported = (
-        Phrase(gettext_noop("supports %(extensions)s"), extensions=join_sentences(has, FURTHER))
+        Phrase("supports %(extensions)s", extensions=join_sentences(has, FURTHER))
         if has
         else gettext_noop("supports no SMTP extensions")
     )
     unsupported = Phrase(
-        gettext_noop("does not support %(extensions)s, which sending works without"),
+        "does not support %(extensions)s, which sending works without",
         extensions=join_sentences(lacks, FURTHER),
     )
     login = (
-        Phrase(gettext_noop("logged in with %(mechanism)s"), mechanism=str(probe.mechanism))
+        Phrase("logged in with %(mechanism)s", mechanism=str(probe.mechanism))
         if probe.mechanism
         else gettext_noop("no login")
     )
-    answers = Phrase(gettext_noop("%(address)s answers"), address=probe.address)
+    answers = Phrase("%(address)s answers", address=probe.address)
     parts = [answers, _describe_encryption(probe), login, supported, unsupported if lacks else ""]
     return join_sentences(parts, CLAUSES)
 
@@ -127,9 +125,9 @@ def _describe_encryption(probe: ProbeResult) -> str:
     if not probe.tls:
         return gettext_noop("not encrypted")
     if not probe.certificate_expires_at:
-        return Phrase(gettext_noop("encrypted (%(version)s)"), version=probe.tls)
+        return Phrase("encrypted (%(version)s)", version=probe.tls)
     return Phrase(
-        gettext_noop("encrypted (%(version)s), certificate valid until %(day)s"),
+        "encrypted (%(version)s), certificate valid until %(day)s",
         version=probe.tls,
         day=f"{probe.certificate_expires_at:%Y-%m-%d}",
     )
@@ -139,7 +137,7 @@ def _find_weakness(probe: ProbeResult) -> tuple[str, str]:
     """Return what makes the relay unsuitable for real readers: a code and words; empty if nothing does."""
     if probe.certificate_error:
         return "relay-certificate", Phrase(
-            gettext_noop("its certificate cannot be trusted (%(certificate_error)s)"),
+            "its certificate cannot be trusted (%(certificate_error)s)",
             certificate_error=probe.certificate_error,
         )
     if (

@@ -129,10 +129,8 @@ def check_spf(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
         terms = [term for record in records for term in record.split()[1:]]
         merged = [term for term in dict.fromkeys(terms) if not _is_all(term)]
         message = Phrase(
-            gettext_noop(
-                "%(domain)s has %(records)s SPF records, and receivers then accept none of them. "
-                "Replace them by one."
-            ),
+            "%(domain)s has %(records)s SPF records, and receivers then accept none of them. "
+            "Replace them by one.",
             domain=domain,
             records=len(records),
         )
@@ -161,20 +159,16 @@ def _report_missing(identity: MailIdentity, lookups: Lookups) -> Diagnosis:
         services = dict.fromkeys(relay.service.name for relay in identity.relays if relay.service)
         names = join_phrases(list(services), AND)
         message = Phrase(
-            gettext_noop(
-                "%(names)s sends with a return path of its own, so receivers ask for its SPF record, "
-                "not for that of %(domain)s"
-            ),
+            "%(names)s sends with a return path of its own, so receivers ask for its SPF record, "
+            "not for that of %(domain)s",
             names=names,
             domain=domain,
         )
         return find_good(_SUBJECT, message)
     terms = " ".join(dict.fromkeys(term for relay in identity.relays for term in list_terms(relay, lookups)))
     message = Phrase(
-        gettext_noop(
-            "%(domain)s has no SPF record, so anybody can send in its name, and Gmail, Yahoo and "
-            "Microsoft refuse newsletters from it. Publish one that names your relay."
-        ),
+        "%(domain)s has no SPF record, so anybody can send in its name, and Gmail, Yahoo and "
+        "Microsoft refuse newsletters from it. Publish one that names your relay.",
         domain=domain,
     )
     record = write_record(domain, f"v=spf1 {terms or 'mx'} ~all")
@@ -242,7 +236,7 @@ def _describe_fault(error: SPFError) -> tuple[str, str, dict[str, Any]]:
             "give up after %(most_lookups)s. Remove the services you no longer send through from: "
             "%(record)s"
         )
-        more = Phrase(gettext_noop("more than %(number)s"), number=_MOST_LOOKUPS)
+        more = Phrase("more than %(number)s", number=_MOST_LOOKUPS)
         number = (getattr(error, "data", None) or {}).get("dns_lookups", more)
         return "spf-too-many-lookups", message, {"number": number, "most_lookups": _MOST_LOOKUPS}
     if isinstance(error, spf.SPFIncludeLoop | spf.SPFRedirectLoop | spf.SPFRecordNotFound):
@@ -271,20 +265,16 @@ def _judge_ending(domain: str, record: str, parsed: dict[str, Any]) -> Iterator[
     terms = [term for term in record.split() if not _is_all(term)]
     if end["all"] == "pass":
         message = Phrase(
-            gettext_noop(
-                "the SPF record of %(domain)s ends with +all: it lets every server in the world send "
-                "in your name. Replace the end by ~all."
-            ),
+            "the SPF record of %(domain)s ends with +all: it lets every server in the world send "
+            "in your name. Replace the end by ~all.",
             domain=domain,
         )
         corrected = write_record(domain, " ".join([*terms, "~all"]))
         yield find_bad(_SUBJECT, "spf-allows-all", message, record=corrected)
     elif end["all"] == "neutral":
         message = Phrase(
-            gettext_noop(
-                "the SPF record of %(domain)s does not say what to think of all other servers, so it "
-                "protects nobody. Let it end with ~all."
-            ),
+            "the SPF record of %(domain)s does not say what to think of all other servers, so it "
+            "protects nobody. Let it end with ~all.",
             domain=domain,
         )
         corrected = write_record(domain, " ".join([*terms, "~all"]))
@@ -302,11 +292,9 @@ def _judge_relays(
         addresses = find_sending_addresses(relay, lookups)
         if not addresses:
             message = Phrase(
-                gettext_noop(
-                    "nobody has said which address the mail of %(host)s leaves from, so it cannot be "
-                    "looked for in the SPF record of %(domain)s. Set [smtp] sending_addresses; whoever "
-                    "runs the relay knows them."
-                ),
+                "nobody has said which address the mail of %(host)s leaves from, so it cannot be "
+                "looked for in the SPF record of %(domain)s. Set [smtp] sending_addresses; whoever "
+                "runs the relay knows them.",
                 host=relay.host,
                 domain=domain,
             )
@@ -325,10 +313,8 @@ def _judge_relays(
 def _judge_service(service: RelayService, domain: str, record: str, parsed: dict[str, Any]) -> Diagnosis:
     if service.replaces_return_path and service.include not in _list_includes(parsed):
         message = Phrase(
-            gettext_noop(
-                "the SPF record of %(domain)s is valid; %(service)s sends with a return path of its "
-                "own, so receivers ask for its record"
-            ),
+            "the SPF record of %(domain)s is valid; %(service)s sends with a return path of its "
+            "own, so receivers ask for its record",
             domain=domain,
             service=service.name,
         )
@@ -336,13 +322,11 @@ def _judge_service(service: RelayService, domain: str, record: str, parsed: dict
     if service.include in _list_includes(parsed):
         return find_good(
             _SUBJECT,
-            Phrase(gettext_noop("%(domain)s lets %(service)s send"), domain=domain, service=service.name),
+            Phrase("%(domain)s lets %(service)s send", domain=domain, service=service.name),
         )
     message = Phrase(
-        gettext_noop(
-            "the SPF record of %(domain)s does not name %(service)s, so your mail fails SPF. Add "
-            "include:%(include)s to it."
-        ),
+        "the SPF record of %(domain)s does not name %(service)s, so your mail fails SPF. Add "
+        "include:%(include)s to it.",
         domain=domain,
         service=service.name,
         include=service.include,
@@ -356,21 +340,17 @@ def _report_relay(relay: RelayOrigin, domain: str, record: str, missing: list[st
     corrected = write_record(domain, _insert_terms(record, terms))
     if relay.addresses or relay.host == domain or relay.host.endswith(f".{domain}"):
         message = Phrase(
-            gettext_noop(
-                "the SPF record of %(domain)s does not name %(missing)s, where the mail of %(host)s "
-                "leaves from, so it fails SPF. Add it."
-            ),
+            "the SPF record of %(domain)s does not name %(missing)s, where the mail of %(host)s "
+            "leaves from, so it fails SPF. Add it.",
             domain=domain,
             missing=", ".join(missing),
             host=relay.host,
         )
         return find_bad(_SUBJECT, "spf-relay-missing", message, record=corrected)
     message = Phrase(
-        gettext_noop(
-            "the SPF record of %(domain)s does not name %(host)s (%(missing)s). Its mail may leave "
-            "from other addresses: if you know them, set [smtp] sending_addresses; otherwise ask "
-            "whoever runs it what to add."
-        ),
+        "the SPF record of %(domain)s does not name %(host)s (%(missing)s). Its mail may leave "
+        "from other addresses: if you know them, set [smtp] sending_addresses; otherwise ask "
+        "whoever runs it what to add.",
         domain=domain,
         host=relay.host,
         missing=", ".join(missing),

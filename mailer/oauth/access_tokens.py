@@ -114,7 +114,7 @@ class AccessTokens:
             except OSError as error:
                 raise ProviderUnavailableError(
                     Phrase(
-                        gettext_noop("The sign-in %(name)s cannot be kept in %(folder)s: %(error)s."),
+                        "The sign-in %(name)s cannot be kept in %(folder)s: %(error)s.",
                         name=name,
                         folder=self._store.folder,
                         error=error.strerror or error,
@@ -143,9 +143,7 @@ class AccessTokens:
             return make_grant(self.sign_in, response, now) if grant is None else grant.renewed(response, now)
         if grant is None:
             raise OAuthSignInRequiredError(
-                Phrase(
-                    gettext_noop("Nobody has signed in yet. Run `%(command)s`."), command=self.sign_in.command
-                )
+                Phrase("Nobody has signed in yet. Run `%(command)s`.", command=self.sign_in.command)
             )
         if grant.refused or not grant.refresh_token:
             raise self._explain_end(grant.refused or gettext_noop("it came without a refresh token"))
@@ -176,9 +174,7 @@ class AccessTokens:
         except GrantRefusedError as error:
             raise ApplicationRefusedError(
                 Phrase(
-                    gettext_noop(
-                        "%(error)s Check the permissions of the application, then run `%(command)s`."
-                    ),
+                    "%(error)s Check the permissions of the application, then run `%(command)s`.",
                     error=error,
                     command=self.sign_in.command,
                 )
@@ -187,7 +183,7 @@ class AccessTokens:
     def _explain_end(self, reason: str) -> OAuthSignInRequiredError:
         return OAuthSignInRequiredError(
             Phrase(
-                gettext_noop("%(provider)s has ended the sign-in: %(reason)s. Run `%(command)s`."),
+                "%(provider)s has ended the sign-in: %(reason)s. Run `%(command)s`.",
                 provider=self.sign_in.provider.name,
                 reason=reason,
                 command=self.sign_in.command,

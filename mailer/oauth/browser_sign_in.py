@@ -98,7 +98,7 @@ class AuthorizationRequest:
             words = explain_refusal(error, values.get("error_description", ""))
             raise SignInFailedError(
                 Phrase(
-                    gettext_noop("The provider did not sign you in (%(error)s): %(words)s"),
+                    "The provider did not sign you in (%(error)s): %(words)s",
                     error=clean_words(error),
                     words=words,
                 )
@@ -156,9 +156,7 @@ class RedirectListener:
             if monotonic() >= end:
                 raise SignInFailedError(
                     Phrase(
-                        gettext_noop(
-                            "Nobody has signed in within %(seconds)s minutes. Run the command again."
-                        ),
+                        "Nobody has signed in within %(seconds)s minutes. Run the command again.",
                         seconds=f"{seconds / 60:.0f}",
                     )
                 )
@@ -278,7 +276,7 @@ def _redeem(client: TokenClient, request: AuthorizationRequest, code: str) -> To
     except GrantRefusedError as error:
         raise SignInFailedError(
             Phrase(
-                gettext_noop("%(provider)s does not take the code any more. Run the command again."),
+                "%(provider)s does not take the code any more. Run the command again.",
                 provider=client.provider.name,
             )
         ) from error

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase
 from mailer.atomic_write import write_atomically
 from mailer.keys import KEYS_FILE, read_keys
 from mailer.oauth.provider import OAuthSignInRequiredError, ProviderUnavailableError
@@ -176,10 +176,8 @@ class GrantStore:
         except OSError as error:
             raise OAuthSignInRequiredError(
                 Phrase(
-                    gettext_noop(
-                        "%(path)s cannot be read (%(error)s). Make it readable for the user who runs this "
-                        "program, or run `mailer login %(name)s`."
-                    ),
+                    "%(path)s cannot be read (%(error)s). Make it readable for the user who runs this "
+                    "program, or run `mailer login %(name)s`.",
                     path=path,
                     error=error.strerror,
                     name=name,
@@ -190,10 +188,8 @@ class GrantStore:
         except ValueError as error:
             raise OAuthSignInRequiredError(
                 Phrase(
-                    gettext_noop(
-                        "%(path)s cannot be decrypted with the keys of this workspace. Run `mailer login "
-                        "%(name)s`."
-                    ),
+                    "%(path)s cannot be decrypted with the keys of this workspace. Run `mailer login "
+                    "%(name)s`.",
                     path=path,
                     name=name,
                 )
@@ -233,10 +229,7 @@ class GrantStore:
                 if time.monotonic() > end:
                     raise ProviderUnavailableError(
                         Phrase(
-                            gettext_noop(
-                                "Another process has been renewing the sign-in %(name)s for %(seconds)s "
-                                "seconds."
-                            ),
+                            "Another process has been renewing the sign-in %(name)s for %(seconds)s seconds.",
                             name=name,
                             seconds=f"{seconds:.0f}",
                         )

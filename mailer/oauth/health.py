@@ -78,10 +78,8 @@ def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignIn
             yield find(
                 SignInState.working,
                 Phrase(
-                    gettext_noop(
-                        "the application signs in at %(provider)s by itself. Set client_secret_expires to "
-                        "be warned before its secret ends."
-                    ),
+                    "the application signs in at %(provider)s by itself. Set client_secret_expires to "
+                    "be warned before its secret ends.",
                     provider=provider,
                 ),
             )
@@ -90,7 +88,7 @@ def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignIn
         yield find(
             SignInState.application_ended,
             Phrase(
-                gettext_noop("the application's secret at %(provider)s ended on %(last_day)s. %(advice)s"),
+                "the application's secret at %(provider)s ended on %(last_day)s. %(advice)s",
                 provider=provider,
                 last_day=last_day,
                 advice=advice,
@@ -101,9 +99,7 @@ def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignIn
         yield find(
             SignInState.application_ends_soon,
             Phrase(
-                gettext_noop(
-                    "the application's secret at %(provider)s ends on %(last_day)s, in %(days)s. %(advice)s"
-                ),
+                "the application's secret at %(provider)s ends on %(last_day)s, in %(days)s. %(advice)s",
                 provider=provider,
                 last_day=last_day,
                 days=days,
@@ -114,10 +110,7 @@ def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignIn
         yield find(
             SignInState.working,
             Phrase(
-                gettext_noop(
-                    "the application signs in at %(provider)s by itself; its secret is good until "
-                    "%(last_day)s"
-                ),
+                "the application signs in at %(provider)s by itself; its secret is good until %(last_day)s",
                 provider=provider,
                 last_day=last_day,
             ),
@@ -128,7 +121,7 @@ def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> SignInFinding:
     def find(state: SignInState, message: str) -> SignInFinding:
         return SignInFinding(name=sign_in.name, state=state, message=message)
 
-    run = Phrase(gettext_noop("Run `%(command)s`."), command=sign_in.command)
+    run = Phrase("Run `%(command)s`.", command=sign_in.command)
     try:
         grant = GrantStore(root=root).read(sign_in.name)
     except OAuthSignInRequiredError as error:
@@ -138,7 +131,7 @@ def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> SignInFinding:
         return find(
             SignInState.missing,
             Phrase(
-                gettext_noop("nobody has signed in at %(provider)s yet. %(run)s"),
+                "nobody has signed in at %(provider)s yet. %(run)s",
                 provider=provider.name,
                 run=run,
             ),
@@ -146,15 +139,13 @@ def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> SignInFinding:
     if not grant.belongs_to(sign_in):
         return find(
             SignInState.missing,
-            Phrase(
-                gettext_noop("the sign-in was made for another application or provider. %(run)s"), run=run
-            ),
+            Phrase("the sign-in was made for another application or provider. %(run)s", run=run),
         )
     if grant.refused:
         return find(
             SignInState.ended,
             Phrase(
-                gettext_noop("%(provider)s has ended the sign-in: %(refused)s. %(run)s"),
+                "%(provider)s has ended the sign-in: %(refused)s. %(run)s",
                 provider=provider.name,
                 refused=grant.refused,
                 run=run,
@@ -165,7 +156,7 @@ def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> SignInFinding:
         return find(
             SignInState.ended,
             Phrase(
-                gettext_noop("the sign-in ended on %(end)s, because %(why)s. %(run)s"),
+                "the sign-in ended on %(end)s, because %(why)s. %(run)s",
                 end=f"{end:%Y-%m-%d}",
                 why=why,
                 run=run,
@@ -175,7 +166,7 @@ def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> SignInFinding:
         return find(
             SignInState.ends_soon,
             Phrase(
-                gettext_noop("the sign-in ends on %(end)s, in %(days)s, because %(why)s. %(run)s"),
+                "the sign-in ends on %(end)s, in %(days)s, because %(why)s. %(run)s",
                 end=f"{end:%Y-%m-%d}",
                 days=_count_days(end - now),
                 why=why,
@@ -185,10 +176,7 @@ def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> SignInFinding:
     return find(
         SignInState.working,
         Phrase(
-            gettext_noop(
-                "signed in at %(provider)s as %(account)s on %(signed_in_at)s; last renewed on "
-                "%(received_at)s"
-            ),
+            "signed in at %(provider)s as %(account)s on %(signed_in_at)s; last renewed on %(received_at)s",
             provider=provider.name,
             account=grant.account or sign_in.user,
             signed_in_at=f"{grant.signed_in_at:%Y-%m-%d}",
@@ -213,7 +201,7 @@ def _find_end(sign_in: SignIn, grant: Grant) -> tuple[datetime | None, timedelta
             end,
             _UNUSED_WARNING,
             Phrase(
-                gettext_noop("it has not been used since %(received_at)s"),
+                "it has not been used since %(received_at)s",
                 received_at=f"{grant.received_at:%Y-%m-%d}",
             ),
         )
@@ -222,4 +210,4 @@ def _find_end(sign_in: SignIn, grant: Grant) -> tuple[datetime | None, timedelta
 
 def _count_days(length: timedelta) -> str:
     days = max(0, length.days)
-    return gettext_noop("1 day") if days == 1 else Phrase(gettext_noop("%(number)s days"), number=days)
+    return gettext_noop("1 day") if days == 1 else Phrase("%(number)s days", number=days)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from locales.phrase import Phrase, gettext_noop, read_error
+from locales.phrase import Phrase, read_error
 from mailer.atomic_write import write_atomically
 from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import make_token_client
@@ -39,10 +39,8 @@ def keep_sign_in(sign_in: SignIn, root: Path, response: TokenResponse, *, now: d
     if response.scopes and _shorten(sign_in.scopes[0]) not in map(_shorten, response.scopes):
         raise SignInFailedError(
             Phrase(
-                gettext_noop(
-                    "%(name)s did not give access to mail (%(scopes)s). Run `%(command)s` again, and tick "
-                    "every box on the page where you consent."
-                ),
+                "%(name)s did not give access to mail (%(scopes)s). Run `%(command)s` again, and tick "
+                "every box on the page where you consent.",
                 name=name,
                 scopes=sign_in.scopes[0],
                 command=sign_in.command,
@@ -51,10 +49,8 @@ def keep_sign_in(sign_in: SignIn, root: Path, response: TokenResponse, *, now: d
     if not sign_in.is_by_application and not response.refresh_token:
         raise SignInFailedError(
             Phrase(
-                gettext_noop(
-                    "%(name)s gave no refresh token, so the sign-in would end within the hour. Allow "
-                    "offline access for the application, or ask for it in scopes (offline_access)."
-                ),
+                "%(name)s gave no refresh token, so the sign-in would end within the hour. Allow "
+                "offline access for the application, or ask for it in scopes (offline_access).",
                 name=name,
             )
         )
@@ -66,10 +62,8 @@ def keep_sign_in(sign_in: SignIn, root: Path, response: TokenResponse, *, now: d
     except OSError as error:
         raise SignInFailedError(
             Phrase(
-                gettext_noop(
-                    "The sign-in cannot be kept in %(folder)s (%(error)s). Make room, or correct the "
-                    "permissions, and run the command again."
-                ),
+                "The sign-in cannot be kept in %(folder)s (%(error)s). Make room, or correct the "
+                "permissions, and run the command again.",
                 folder=store.folder,
                 error=error.strerror,
             )
@@ -233,10 +227,8 @@ class PendingSignIns:
         except OSError as error:
             raise SignInFailedError(
                 Phrase(
-                    gettext_noop(
-                        "%(folder)s could not be written (%(error)s). Make room, or correct the "
-                        "permissions, and begin again."
-                    ),
+                    "%(folder)s could not be written (%(error)s). Make room, or correct the "
+                    "permissions, and begin again.",
                     folder=store.folder,
                     error=error.strerror,
                 )

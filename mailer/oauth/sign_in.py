@@ -67,7 +67,7 @@ def find_sign_in(settings: Settings, name: str) -> SignIn:
         )
     raise ConfigurationError(
         Phrase(
-            gettext_noop("There is no sign-in %(name)s. Choose from: %(known)s."),
+            "There is no sign-in %(name)s. Choose from: %(known)s.",
             name=name,
             known=", ".join(known),
         )
@@ -99,10 +99,8 @@ def make_relay_sign_in(name: str, url: str, settings: OAuthSettings) -> SignIn:
     if name == FEEDBACK:
         raise ConfigurationError(
             Phrase(
-                gettext_noop(
-                    "[[smtp.relays]] %(name)s: a relay that signs in by OAuth cannot have this name, which "
-                    "is that of the mailbox. Give the relay another one."
-                ),
+                "[[smtp.relays]] %(name)s: a relay that signs in by OAuth cannot have this name, which "
+                "is that of the mailbox. Give the relay another one.",
                 name=name,
             )
         )
@@ -143,19 +141,15 @@ def read_client_secret(settings: OAuthSettings, root: Path) -> str:
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             Phrase(
-                gettext_noop(
-                    "client_secret_file: %(path)s cannot be read. Its first line must be the application's "
-                    "secret."
-                ),
+                "client_secret_file: %(path)s cannot be read. Its first line must be the application's "
+                "secret.",
                 path=path,
             )
         ) from error
     if not first.strip():
         raise ConfigurationError(
             Phrase(
-                gettext_noop(
-                    "client_secret_file: %(path)s is empty. Its first line must be the application's secret."
-                ),
+                "client_secret_file: %(path)s is empty. Its first line must be the application's secret.",
                 path=path,
             )
         )

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase
 from mailer.oauth.provider import (
     ApplicationRefusedError,
     GrantRefusedError,
@@ -194,7 +194,7 @@ class TokenClient:
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ssl.SSLError) as error:
             raise ProviderUnavailableError(
                 Phrase(
-                    gettext_noop("%(provider)s does not answer at %(host)s (%(error)s)."),
+                    "%(provider)s does not answer at %(host)s (%(error)s).",
                     provider=self.provider.name,
                     host=self.provider.host,
                     error=_describe_failure(error),
@@ -228,13 +228,9 @@ class TokenClient:
             case "authorization_pending" | "slow_down":
                 return DevicePendingError(slow_down=error == "slow_down")
             case "authorization_declined" | "access_denied":
-                return DeviceEndedError(
-                    Phrase(gettext_noop("%(name)s says that the sign-in was declined."), name=name)
-                )
+                return DeviceEndedError(Phrase("%(name)s says that the sign-in was declined.", name=name))
             case "expired_token" | "code_expired" | "bad_verification_code":
-                return DeviceEndedError(
-                    Phrase(gettext_noop("%(name)s says that the code has expired."), name=name)
-                )
+                return DeviceEndedError(Phrase("%(name)s says that the code has expired.", name=name))
             case _ if is_passing(error):
                 return self._unintelligible(
                     f"says {clean_words(description) or error}", retry_after=retry_after
@@ -242,7 +238,7 @@ class TokenClient:
             case _ if is_end_of_grant(error):
                 return GrantRefusedError(
                     Phrase(
-                        gettext_noop("%(name)s has ended it: %(error)s."),
+                        "%(name)s has ended it: %(error)s.",
                         name=name,
                         error=explain_end(error, description),
                     )
@@ -250,7 +246,7 @@ class TokenClient:
             case _:
                 return ApplicationRefusedError(
                     Phrase(
-                        gettext_noop("%(name)s refuses the application (%(error)s): %(words)s"),
+                        "%(name)s refuses the application (%(error)s): %(words)s",
                         name=name,
                         error=clean_words(error),
                         words=explain_refusal(error, description),
@@ -356,14 +352,11 @@ def sign_in_by_device(
             interval = min(2 * interval, _MAX_INTERVAL)
         except DeviceEndedError as error:
             raise SignInFailedError(
-                Phrase(gettext_noop("%(error)s Run the command again for a new code."), error=error)
+                Phrase("%(error)s Run the command again for a new code.", error=error)
             ) from error
     raise SignInFailedError(
         Phrase(
-            gettext_noop(
-                "Nobody has typed in the code within %(lifetime)s minutes. Run the command again for a new "
-                "one."
-            ),
+            "Nobody has typed in the code within %(lifetime)s minutes. Run the command again for a new one.",
             lifetime=f"{code.lifetime / 60:.0f}",
         )
     )

@@ -326,10 +326,8 @@ def sender_address(address: str) -> str:
     if normalised.needs_smtputf8:
         raise ConfigurationError(
             Phrase(
-                gettext_noop(
-                    "[sender] %(address)s: use only ASCII characters before the @; many servers reject other "
-                    "addresses."
-                ),
+                "[sender] %(address)s: use only ASCII characters before the @; many servers reject other "
+                "addresses.",
                 address=address,
             )
         )

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase
 from mailer.smtp.interfaces import DkimKeyError, MessageFormatError
 
 if TYPE_CHECKING:
@@ -239,21 +239,17 @@ def load_rsa_key(path: Path, *, selector: str, domain: str) -> SigningKey:
     from cryptography.hazmat.primitives.hashes import SHA256
 
     remedy = Phrase(
-        gettext_noop("Make one with `openssl genrsa -out %(path)s %(min_rsa_bits)s`."),
+        "Make one with `openssl genrsa -out %(path)s %(min_rsa_bits)s`.",
         path=path,
         min_rsa_bits=_MIN_RSA_BITS,
     )
     private = _read_private_key(path, remedy)
     if not isinstance(private, RSAPrivateKey):
-        raise DkimKeyError(
-            Phrase(gettext_noop("%(path)s is not an RSA key. %(remedy)s"), path=path, remedy=remedy)
-        )
+        raise DkimKeyError(Phrase("%(path)s is not an RSA key. %(remedy)s", path=path, remedy=remedy))
     if private.key_size < _MIN_RSA_BITS:
         raise DkimKeyError(
             Phrase(
-                gettext_noop(
-                    "%(path)s has %(key_size)s bits, but receivers require %(min_rsa_bits)s. %(remedy)s"
-                ),
+                "%(path)s has %(key_size)s bits, but receivers require %(min_rsa_bits)s. %(remedy)s",
                 path=path,
                 key_size=private.key_size,
                 min_rsa_bits=_MIN_RSA_BITS,
@@ -277,14 +273,10 @@ def load_ed25519_key(path: Path, *, selector: str, domain: str) -> SigningKey:
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    remedy = Phrase(
-        gettext_noop("Make one with `openssl genpkey -algorithm ed25519 -out %(path)s`."), path=path
-    )
+    remedy = Phrase("Make one with `openssl genpkey -algorithm ed25519 -out %(path)s`.", path=path)
     private = _read_private_key(path, remedy)
     if not isinstance(private, Ed25519PrivateKey):
-        raise DkimKeyError(
-            Phrase(gettext_noop("%(path)s is not an Ed25519 key. %(remedy)s"), path=path, remedy=remedy)
-        )
+        raise DkimKeyError(Phrase("%(path)s is not an Ed25519 key. %(remedy)s", path=path, remedy=remedy))
     return SigningKey(
         record=make_dkim_record(private, selector=selector, domain=domain),
         header_start=_header_start("ed25519-sha256", selector, domain),
@@ -307,7 +299,7 @@ def _read_private_key(path: Path, remedy: str) -> object:
     except OSError as error:
         raise DkimKeyError(
             Phrase(
-                gettext_noop("%(path)s cannot be read: %(error)s. %(remedy)s"),
+                "%(path)s cannot be read: %(error)s. %(remedy)s",
                 path=path,
                 error=error.strerror,
                 remedy=remedy,
@@ -316,17 +308,15 @@ def _read_private_key(path: Path, remedy: str) -> object:
     except TypeError as error:
         raise DkimKeyError(
             Phrase(
-                gettext_noop(
-                    "%(path)s is protected by a passphrase, which cannot be entered here. Write the key "
-                    "without one: `openssl pkey -in %(path)s -out FILE`."
-                ),
+                "%(path)s is protected by a passphrase, which cannot be entered here. Write the key "
+                "without one: `openssl pkey -in %(path)s -out FILE`.",
                 path=path,
             )
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise DkimKeyError(
             Phrase(
-                gettext_noop("%(path)s does not contain a private key in PEM format. %(remedy)s"),
+                "%(path)s does not contain a private key in PEM format. %(remedy)s",
                 path=path,
                 remedy=remedy,
             )

@@ -328,7 +328,7 @@ def probe_server(options: SmtpOptions) -> ProbeResult:
         except CertificateError as error:
             if options.needs_trusted_certificate:
                 raise ProbeError(
-                    Phrase(gettext_noop("its certificate is not trusted (%(reason)s)"), reason=error.reason)
+                    Phrase("its certificate is not trusted (%(reason)s)", reason=error.reason)
                 ) from error
             result = asyncio.run(_probe(SmtpTransport(options, verify_certificate=False), options))
             return replace(result, certificate_error=error.reason)
@@ -363,7 +363,7 @@ def _describe(outcome: Outcome, options: SmtpOptions) -> str:
     if outcome.code is None:
         return outcome.text.removeprefix(f"{options.address}: ")
     return (
-        Phrase(gettext_noop("it refuses the login: %(reason)s"), reason=outcome.reason)
+        Phrase("it refuses the login: %(reason)s", reason=outcome.reason)
         if outcome.stage is Stage.login
         else outcome.reason
     )

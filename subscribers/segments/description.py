@@ -165,9 +165,9 @@ def _describe_status(term: Term) -> str:
 def _describe_got(term: Term) -> str:
     whole = [value for value in term.values if "/" not in value]
     stories = [value.partition("/") for value in term.values if "/" in value]
-    named = [Phrase(gettext_noop("edition %(editions)s"), editions=join_phrases(whole))] if whole else []
+    named = [Phrase("edition %(editions)s", editions=join_phrases(whole))] if whole else []
     named += [
-        Phrase(gettext_noop("the story %(story)s of edition %(edition)s"), story=story, edition=edition)
+        Phrase("the story %(story)s of edition %(edition)s", story=story, edition=edition)
         for edition, _, story in stories
     ]
     return _phrase(term, editions=join_phrases(named))
@@ -185,7 +185,7 @@ def _describe_range(span: DateRange, vocabulary: Vocabulary) -> str:
     start = vocabulary.format_period(span.start)
     if span.end is not None:
         end = vocabulary.format_period(span.end)
-        return Phrase(gettext_noop("from %(start)s to %(end)s"), start=start, end=end)
+        return Phrase("from %(start)s to %(end)s", start=start, end=end)
     if span.start.first == span.start.last:
         return Phrase(_ON_DAY[span.sign], day=start)
     return Phrase(_IN_PERIOD[span.sign], period=start)
@@ -206,12 +206,12 @@ _ADJECTIVES: Mapping[str, str] = MappingProxyType(
 def describe_segment(segment: Segment, vocabulary: Vocabulary = _NO_VOCABULARY) -> str:
     """Describe who is in ``segment`` as a noun phrase; countries and languages have their CLDR names."""
     if not segment.terms:
-        return Phrase(gettext_noop("everyone on the list"))
+        return Phrase("everyone on the list")
     match segment.terms:
         case (Group(joiner=BooleanOperator.any, negated=False, parts=choices),):
             first, *others = [_describe_partners(conjuncts(part), vocabulary) for part in choices]
             for other in others:
-                first = Phrase(gettext_noop("%(first)s, or %(last)s"), first=first, last=other)
+                first = Phrase("%(first)s, or %(last)s", first=first, last=other)
             return first
     return _describe_partners(segment.terms, vocabulary)
 
@@ -224,36 +224,31 @@ def describe_expression(expression: Expression, vocabulary: Vocabulary = _NO_VOC
     if expression.joiner is BooleanOperator.any:
         together = join_phrases(parts, gettext_noop("either %(first)s, or %(last)s"))
     elif len(parts) == 2:
-        together = Phrase(gettext_noop("both %(parts)s"), parts=join_phrases(parts, AND))
+        together = Phrase("both %(parts)s", parts=join_phrases(parts, AND))
     else:
-        together = Phrase(gettext_noop("at the same time %(parts)s"), parts=join_phrases(parts, AND))
+        together = Phrase("at the same time %(parts)s", parts=join_phrases(parts, AND))
     if not expression.negated:
         return together
-    return Phrase(gettext_noop("are not among those who %(together)s"), together=together)
+    return Phrase("are not among those who %(together)s", together=together)
 
 
 def _describe_partners(parts: Sequence[Expression], vocabulary: Vocabulary) -> str:
     """ "active partners in Mongolia who follow Education and who read Chinese"."""
     adjective = next((part for part in parts if _is_status_adjective(part)), None)
     country = next((part for part in parts if _is_country_term(part)), None)
-    said = Phrase(gettext_noop("partners"))
+    said = Phrase("partners")
     if isinstance(adjective, Term):
-        said = Phrase(
-            gettext_noop("%(status)s partners"), status=name_statuses(adjective.values, _ADJECTIVES)
-        )
+        said = Phrase("%(status)s partners", status=name_statuses(adjective.values, _ADJECTIVES))
     if isinstance(country, Term):
         named = name_countries(country, vocabulary)
-        said = Phrase(gettext_noop("%(partners)s in %(countries)s"), partners=said, countries=named)
+        said = Phrase("%(partners)s in %(countries)s", partners=said, countries=named)
     rest = [part for part in parts if part is not adjective and part is not country]
     # Groups come last: after an "or", an "and" would be read as part of it.
     rest.sort(key=lambda part: isinstance(part, Group))
-    clauses = [
-        Phrase(gettext_noop("who %(predicate)s"), predicate=describe_expression(part, vocabulary))
-        for part in rest
-    ]
+    clauses = [Phrase("who %(predicate)s", predicate=describe_expression(part, vocabulary)) for part in rest]
     if not clauses:
         return said
-    return Phrase(gettext_noop("%(partners)s %(clauses)s"), partners=said, clauses=join_phrases(clauses, AND))
+    return Phrase("%(partners)s %(clauses)s", partners=said, clauses=join_phrases(clauses, AND))
 
 
 def _is_status_adjective(expression: Expression) -> bool:

@@ -340,9 +340,7 @@ def _normalise_headings(blocks: Sequence[etree._Element], omissions: OmissionLog
     highest = min((int(str(block.tag)[1]) for block in headings), default=2)
     levels = {int(str(block.tag)[1]) for block in headings}
     if len(levels) > 2:
-        omissions.add(
-            Phrase(gettext_noop("headings of %(number)s levels; an email shows two"), number=len(levels))
-        )
+        omissions.add(Phrase("headings of %(number)s levels; an email shows two", number=len(levels)))
     reached = False
     for block in headings:
         top = int(str(block.tag)[1]) == highest or not reached

@@ -87,7 +87,7 @@ def list_changed_settings(
     """Return the settings that have another value than ``then``; all of them count, or those in ``only``."""
     chosen = set(only) or set(now)
     return [
-        Phrase(THEME) if name == THEME else Phrase(gettext_noop("the setting %(name)s"), name=name)
+        Phrase(THEME) if name == THEME else Phrase("the setting %(name)s", name=name)
         for name, value in now.items()
         if name in chosen and then.get(name, value) != value
     ]
@@ -98,11 +98,11 @@ def list_changed_options(then: SendingOptions, now: SendingOptions) -> Iterator[
         words = gettext_noop("the segment, which was '%(then)s' and is '%(now)s'")
         yield Phrase(words, then=then.segment, now=now.segment)
     if then.again != now.again:
-        yield Phrase(gettext_noop("whether those who have it already get it again"))
+        yield Phrase("whether those who have it already get it again")
     if now.counts_clicks and not then.counts_clicks:
-        yield Phrase(gettext_noop("clicks on its links, which are counted"))
+        yield Phrase("clicks on its links, which are counted")
     elif then.counts_clicks != now.counts_clicks:
-        yield Phrase(gettext_noop("clicks on its links, which are no longer counted"))
+        yield Phrase("clicks on its links, which are no longer counted")
 
 
 def list_changes(
@@ -118,7 +118,7 @@ def list_changes(
         return [Phrase(NEWER_PROGRAM)]
     changes = [*settings, *list_content_changes(frozen, compiled, restyled=bool(settings))]
     # A digest that differs is a change, also where it cannot be named.
-    return changes or [Phrase(gettext_noop("how the mail is laid out"))]
+    return changes or [Phrase("how the mail is laid out")]
 
 
 # The marks of fragments in the text part, and the names of merge tags such as @@greeting@@.

@@ -133,10 +133,8 @@ def refuse_unscheduled(found: UnfinishedCampaign, plan: Plan) -> None:
     if found.state is not CampaignState.scheduled:
         raise ApprovalRefusedError(
             Phrase(
-                gettext_noop(
-                    "Campaign %(number)s is already sending this to this segment. To see its progress: "
-                    "`mailer campaigns show %(number)s`."
-                ),
+                "Campaign %(number)s is already sending this to this segment. To see its progress: "
+                "`mailer campaigns show %(number)s`.",
                 number=found.id,
             )
         )
@@ -313,9 +311,7 @@ def _cancel_replaced(connection: Connection, plan: Plan, number: int, now: datet
         col(Campaign.id) != number,
     )
     reason = Phrase(
-        gettext_noop(
-            "The edition has changed since it was approved; campaign %(number)s was approved instead."
-        ),
+        "The edition has changed since it was approved; campaign %(number)s was approved instead.",
         number=number,
     )
     for replaced in connection.scalars(older).all():

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, insert, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase
 from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.campaigns.preparation.preparation import DECIDED_FIELDS, Decision, Decisions, Preparation
 from mailer.database.launch_models import CampaignPreparation
@@ -157,7 +157,7 @@ def reopen_campaign(connection: Connection, campaign_id: int, now: datetime) -> 
             raise AlreadyPreparedError(edition, other)
         # It was made by a test alone, which is recorded by its content and goes on counting.
         words = Phrase(
-            gettext_noop("Campaign %(campaign_id)s is the draft of this edition again."),
+            "Campaign %(campaign_id)s is the draft of this edition again.",
             campaign_id=campaign_id,
         )
         change_campaign_state(connection, other, CampaignState.cancelled, reason=words, finished_at=now)

@@ -34,10 +34,8 @@ def check_support(mail: ParsedMail) -> Iterator[MailFinding]:
             yield finding(
                 "fragile-feature",
                 Phrase(
-                    gettext_noop(
-                        "%(name)s is set on an element, and nothing replaces it in programs that do not "
-                        "support it. Move it to <style>. %(page)s"
-                    ),
+                    "%(name)s is set on an element, and nothing replaces it in programs that do not "
+                    "support it. Move it to <style>. %(page)s",
                     name=_display_name(feature),
                     page=feature.page,
                 ).rstrip(),
@@ -227,10 +225,8 @@ def check_tag_balance(mail: ParsedMail) -> Iterator[MailFinding]:
             yield finding(
                 "unbalanced",
                 Phrase(
-                    gettext_noop(
-                        "in the email as read by %(view)s, an element is closed without being open, or is "
-                        "left open, near “%(place)s”. Close every table, row, cell and div in the template."
-                    ),
+                    "in the email as read by %(view)s, an element is closed without being open, or is "
+                    "left open, near “%(place)s”. Close every table, row, cell and div in the template.",
                     view=view,
                     place=place,
                 ),

@@ -14,7 +14,7 @@ from imap_tools.errors import MailboxExpungeError, MailboxTaggedResponseError
 from imap_tools.mailbox import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
 from imap_tools.utils import check_command_status
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase
 from mailer.feedback.mailboxes.imap_options import (
     Encryption,
     FolderRefusedError,
@@ -292,10 +292,8 @@ def _select(box: BaseMailBox, options: ImapOptions) -> ImapConnection:
     except FolderRefusedError as error:
         raise MailboxRefusedError(
             Phrase(
-                gettext_noop(
-                    "%(user)s has no folder %(folder)s at %(server)s: %(error)s. Correct the folder at the "
-                    "end of [feedback] imap."
-                ),
+                "%(user)s has no folder %(folder)s at %(server)s: %(error)s. Correct the folder at the "
+                "end of [feedback] imap.",
                 user=options.user,
                 folder=options.folder,
                 server=options.server,
@@ -306,7 +304,7 @@ def _select(box: BaseMailBox, options: ImapOptions) -> ImapConnection:
     if not validity or validity[0] is None:
         raise MailboxError(
             Phrase(
-                gettext_noop("%(server)s does not number its messages, which IMAP requires."),
+                "%(server)s does not number its messages, which IMAP requires.",
                 server=options.server,
             )
         )

@@ -118,10 +118,8 @@ class ImapOptions:
             )
             raise MailboxRefusedError(
                 Phrase(
-                    gettext_noop(
-                        "[feedback] %(key)s: %(path)s cannot be read or is empty. Its first line must be "
-                        "the %(what)s."
-                    ),
+                    "[feedback] %(key)s: %(path)s cannot be read or is empty. Its first line must be "
+                    "the %(what)s.",
                     key=key,
                     path=path,
                     what=what,
@@ -202,10 +200,8 @@ def explain_connection(options: ImapOptions) -> Iterator[None]:
     except ssl.SSLError as error:
         raise MailboxRefusedError(
             Phrase(
-                gettext_noop(
-                    "%(server)s does not speak TLS as asked (%(reason)s). Use imaps:// with port 993, or "
-                    "imap:// with port 143, in [feedback] imap."
-                ),
+                "%(server)s does not speak TLS as asked (%(reason)s). Use imaps:// with port 993, or "
+                "imap:// with port 143, in [feedback] imap.",
                 server=options.server,
                 reason=error.reason or error,
             )
@@ -213,19 +209,15 @@ def explain_connection(options: ImapOptions) -> Iterator[None]:
     except socket.gaierror as error:
         raise MailboxError(
             Phrase(
-                gettext_noop(
-                    "There is no mail server called %(host)s. Check [feedback] imap, or the network."
-                ),
+                "There is no mail server called %(host)s. Check [feedback] imap, or the network.",
                 host=options.host,
             )
         ) from error
     except TimeoutError as error:
         raise MailboxError(
             Phrase(
-                gettext_noop(
-                    "%(server)s does not answer within %(timeout)s seconds. Check [feedback] imap, or "
-                    "whether a firewall is between."
-                ),
+                "%(server)s does not answer within %(timeout)s seconds. Check [feedback] imap, or "
+                "whether a firewall is between.",
                 server=options.server,
                 timeout=f"{options.timeout:.0f}",
             )
@@ -233,7 +225,7 @@ def explain_connection(options: ImapOptions) -> Iterator[None]:
     except (OSError, imaplib.IMAP4.abort) as error:
         raise MailboxError(
             Phrase(
-                gettext_noop("%(server)s does not answer: %(error)s."),
+                "%(server)s does not answer: %(error)s.",
                 server=options.server,
                 error=_clean(error),
             )
@@ -255,7 +247,7 @@ def explain_login(options: ImapOptions) -> Iterator[None]:
     except (imaplib.IMAP4.abort, OSError) as error:
         raise MailboxError(
             Phrase(
-                gettext_noop("%(server)s ended the connection at the login: %(error)s."),
+                "%(server)s ended the connection at the login: %(error)s.",
                 server=options.server,
                 error=_clean(error),
             )
@@ -263,7 +255,7 @@ def explain_login(options: ImapOptions) -> Iterator[None]:
     except (imaplib.IMAP4.error, MailboxLoginError) as error:
         raise LoginRefusedError(
             Phrase(
-                gettext_noop("%(server)s refuses the login of %(user)s: %(error)s. %(options)s"),
+                "%(server)s refuses the login of %(user)s: %(error)s. %(options)s",
                 server=options.server,
                 user=options.user,
                 error=_clean(error),
@@ -285,7 +277,7 @@ def explain_command(options: ImapOptions) -> Iterator[None]:
     except (imaplib.IMAP4.abort, OSError) as error:
         raise ConnectionLostError(
             Phrase(
-                gettext_noop("The connection to %(server)s was lost: %(error)s."),
+                "The connection to %(server)s was lost: %(error)s.",
                 server=options.server,
                 error=_clean(error),
             )
@@ -297,32 +289,26 @@ def explain_command(options: ImapOptions) -> Iterator[None]:
 def _advise(options: ImapOptions) -> str:
     if options.tokens is not None:
         return Phrase(
-            gettext_noop(
-                "Check the user in [feedback] imap, and that whoever has signed in may read the "
-                "mailbox; to sign in again, run `%(command)s`."
-            ),
+            "Check the user in [feedback] imap, and that whoever has signed in may read the "
+            "mailbox; to sign in again, run `%(command)s`.",
             command=options.tokens.sign_in.command,
         )
     key = "token_file" if options.token_file else "password_file"
-    return Phrase(gettext_noop("Check the user in [feedback] imap and the secret in %(key)s."), key=key)
+    return Phrase("Check the user in [feedback] imap and the secret in %(key)s.", key=key)
 
 
 def _describe_certificate(error: ssl.SSLCertVerificationError, options: ImapOptions) -> str:
     if error.verify_code in _NAME_MISMATCHES:
         return Phrase(
-            gettext_noop(
-                "The certificate of %(server)s is for another name than %(host)s. Write the server's "
-                "own name in [feedback] imap."
-            ),
+            "The certificate of %(server)s is for another name than %(host)s. Write the server's "
+            "own name in [feedback] imap.",
             server=options.server,
             host=options.host,
         )
     reason = error.verify_message or error.reason
     return Phrase(
-        gettext_noop(
-            "The certificate of %(server)s cannot be trusted (%(reason)s). The password was not sent. "
-            "Have the server's certificate renewed, or correct [feedback] imap."
-        ),
+        "The certificate of %(server)s cannot be trusted (%(reason)s). The password was not sent. "
+        "Have the server's certificate renewed, or correct [feedback] imap.",
         server=options.server,
         reason=reason,
     )
@@ -332,15 +318,13 @@ def _describe_greeting(error: Exception, options: ImapOptions) -> str:
     words = _clean(error)
     if options.encryption is Encryption.starttls:
         return Phrase(
-            gettext_noop(
-                "%(server)s does not switch to TLS (%(words)s), and no password is sent without. Use "
-                "imaps:// in [feedback] imap."
-            ),
+            "%(server)s does not switch to TLS (%(words)s), and no password is sent without. Use "
+            "imaps:// in [feedback] imap.",
             server=options.server,
             words=words,
         )
     return Phrase(
-        gettext_noop("%(server)s is not an IMAP server that can be used here: %(words)s."),
+        "%(server)s is not an IMAP server that can be used here: %(words)s.",
         server=options.server,
         words=words,
     )

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import from_json
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase
 from mailer.smtp.auth import read_first_line
 
 
@@ -174,19 +174,15 @@ def read_secret(path: Path) -> str:
     except (OSError, ValueError) as error:
         raise UnverifiableRequestError(
             Phrase(
-                gettext_noop(
-                    "%(path)s cannot be read or is empty. Its first line must be the webhook's secret."
-                ),
+                "%(path)s cannot be read or is empty. Its first line must be the webhook's secret.",
                 path=path,
             )
         ) from error
     if len(secret) < _LEAST_CHARACTERS:
         raise UnverifiableRequestError(
             Phrase(
-                gettext_noop(
-                    "the secret in %(path)s has fewer than %(least_characters)s characters, so it could be "
-                    "guessed. Make a longer one, for example with: openssl rand -hex 32"
-                ),
+                "the secret in %(path)s has fewer than %(least_characters)s characters, so it could be "
+                "guessed. Make a longer one, for example with: openssl rand -hex 32",
                 path=path,
                 least_characters=_LEAST_CHARACTERS,
             )

@@ -319,11 +319,11 @@ def _check_component(name: str, above: str, attributes: tuple[str, ...]) -> tupl
 def _find_component_faults(name: str, above: str, attributes: frozenset[str]) -> Iterator[str]:
     known, refused = known_components()
     if name in refused:
-        yield Phrase(gettext_noop("<%(name)s> must not be used: %(why)s"), name=name, why=refused[name])
+        yield Phrase("<%(name)s> must not be used: %(why)s", name=name, why=refused[name])
         return
     if name not in known:
         yield Phrase(
-            gettext_noop("<%(name)s> is not a known component. You can use: %(known)s"),
+            "<%(name)s> is not a known component. You can use: %(known)s",
             name=name,
             known=", ".join(sorted(known)),
         )
@@ -341,16 +341,14 @@ def _find_component_faults(name: str, above: str, attributes: frozenset[str]) ->
         )
     for attribute in sorted(attributes - component.attributes):
         yield Phrase(
-            gettext_noop("<%(name)s> has no attribute %(attribute)s. It has: %(known)s"),
+            "<%(name)s> has no attribute %(attribute)s. It has: %(known)s",
             name=name,
             attribute=attribute,
             known=", ".join(sorted(component.attributes)) or "–",
         )
     for attribute in sorted(component.required - attributes):
         if above != "mj-attributes":
-            yield Phrase(
-                gettext_noop("<%(name)s> needs the attribute %(attribute)s"), name=name, attribute=attribute
-            )
+            yield Phrase("<%(name)s> needs the attribute %(attribute)s", name=name, attribute=attribute)
 
 
 def _line_of(element: etree._Element) -> int:

@@ -264,10 +264,8 @@ def describe_confinement() -> tuple[bool, str]:
     if version and filters:
         return True, (
             Phrase(
-                gettext_noop(
-                    "a template can read only templates and the program itself, and cannot change a file, "
-                    "start a program or use the network (Landlock version %(version)s, seccomp)"
-                ),
+                "a template can read only templates and the program itself, and cannot change a file, "
+                "start a program or use the network (Landlock version %(version)s, seccomp)",
                 version=version,
             )
         )
@@ -289,11 +287,9 @@ def describe_confinement() -> tuple[bool, str]:
         )
     return False, (
         Phrase(
-            gettext_noop(
-                "a template can read only templates and the program itself (Landlock version %(version)s), "
-                "but this system does not offer seccomp: one that escapes from its sandbox may use the "
-                "network. Use only templates that you trust."
-            ),
+            "a template can read only templates and the program itself (Landlock version %(version)s), "
+            "but this system does not offer seccomp: one that escapes from its sandbox may use the "
+            "network. Use only templates that you trust.",
             version=version,
         )
     )

@@ -40,7 +40,7 @@ def write_secret(root: Path, name: str, secret: str) -> Path:
     except OSError as error:
         raise ConfigurationError(
             Phrase(
-                gettext_noop("%(path)s could not be written (%(why)s). Nothing was changed."),
+                "%(path)s could not be written (%(why)s). Nothing was changed.",
                 path=folder,
                 why=error.strerror,
             )

@@ -59,11 +59,9 @@ def change_toml(
         names = ", ".join(sorted({write_keys(path) for path in (*changes, *(orders or {}))}))
         raise TomlChangeError(
             Phrase(
-                gettext_noop(
-                    "the file is written in a way in which %(names)s cannot be changed alone. Change the "
-                    "file "
-                    "itself."
-                ),
+                "the file is written in a way in which %(names)s cannot be changed alone. Change the "
+                "file "
+                "itself.",
                 names=names,
             )
         )

@@ -194,7 +194,7 @@ class RecipientFinder:
             return replace(self.anonymous, address_error=str(error))
         return Recipient(
             reader=load_reader(session, subscriber, self.workspace),
-            words=Phrase(gettext_noop("Shown for %(reader)s."), reader=_describe_subscriber(subscriber)),
+            words=Phrase("Shown for %(reader)s.", reader=_describe_subscriber(subscriber)),
         )
 
     def _find_by_segment(self, session: Session, query: PreviewQuery, today: date) -> Recipient:

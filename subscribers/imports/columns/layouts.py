@@ -147,7 +147,7 @@ class LayoutReader:
     def read(self, row: SheetRow) -> RawRow:
         cells = unescape_formulas(fit_width(row.cells, self._width))
         if row.is_empty:
-            raise DetailError("row", Phrase(gettext_noop("it is empty.")))
+            raise DetailError("row", Phrase("it is empty."))
         meaning = self.statuses.read(cells)
         if meaning is StatusMeaning.unconfirmed:
             words = gettext_noop(
@@ -380,7 +380,7 @@ def _apply_attributes(row: RawRow, attributes: str) -> RawRow:
         words = gettext_noop("this is not JSON. listmonk writes an object here, such as {}.")
         raise DetailError("attributes", Phrase(words)) from error
     if not isinstance(known, dict):
-        raise DetailError("attributes", Phrase(gettext_noop("this is not a JSON object, such as {}.")))
+        raise DetailError("attributes", Phrase("this is not a JSON object, such as {}."))
     folded = {str(key).casefold(): value for key, value in known.items()}
     changes: dict[str, Any] = {column: _join_values(folded.get(column)) for column in COLUMNS[2:]}
     return row._replace(**changes)

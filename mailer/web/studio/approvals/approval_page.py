@@ -197,7 +197,7 @@ def ask(page: CampaignPage, *, note: str, steps: Sequence[WantedStep] | None = N
     """
     if not is_askable(page):
         raise ApprovalRefusedError(
-            Phrase(gettext_noop("Campaign %(number)s is not being prepared any more."), number=page.number)
+            Phrase("Campaign %(number)s is not being prepared any more.", number=page.number)
         )
     state, now = page.state, page.state.clock()
     plan = _plan(page)
