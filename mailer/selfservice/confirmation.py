@@ -109,8 +109,8 @@ def read_masked_address(engine: Engine, keys: Keys, token: str) -> str:
     Raises:
         TokenError: the link is invalid, used or expired.
     """
-    with open_link(engine, keys, token, LinkPurpose.confirm, use=False) as link:
-        return mask_address(link.reader.subscriber.email)
+    with open_link(engine, keys, token, LinkPurpose.confirm, use=False) as (reader, _):
+        return mask_address(reader.subscriber.email)
 
 
 def confirm_subscription(
@@ -130,22 +130,22 @@ def confirm_subscription(
         TokenError: the link is invalid, used or expired, or the address is suppressed.
     """
     try:
-        with open_link(engine, keys, token, LinkPurpose.confirm, use=True) as link:
+        with open_link(engine, keys, token, LinkPurpose.confirm, use=True) as (reader, now):
             confirm = hold_opt_in if is_reviewed else confirm_opt_in
             confirm(
-                link.reader.session,
-                link.reader.subscriber_id,
+                reader.session,
+                reader.subscriber_id,
                 key=keys.suppression,
                 method="page",
                 source="confirming mail",
-                now=link.now,
+                now=now,
                 wording=wording,
                 wording_version=WORDING_VERSION,
                 language=language,
                 evidence=evidence,
             )
-            confirmed = _describe(link.reader)
-            link.reader.session.commit()
+            confirmed = _describe(reader)
+            reader.session.commit()
             return confirmed
     except SpentLinkError:
         return _find_confirmed(engine, keys, token)

@@ -20,7 +20,7 @@ from mailer.privacy.data_export import export_personal_data
 from mailer.privacy.erasure import erase_person
 from mailer.selfservice.confirmation import ConfirmedSubscription
 from mailer.selfservice.rate_limit import MailLimiter, TooManyRequestsError
-from mailer.selfservice.subscription import SubscriptionSummary, mask_address, open_link, open_subscription
+from mailer.selfservice.subscription import SubscriptionSummary, open_link, open_subscription
 from mailer.workspace import Keys, Workspace
 from subscribers.address import normalise_address
 from subscribers.consent.preferences import change_address
@@ -156,23 +156,14 @@ def _add_mail(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class LinkSummary:
-    """The subscription a one-time link is for, and the new address (masked), if there is one."""
-
-    subscription: SubscriptionSummary
-    new_address: str
-
-
-def read_link_summary(engine: Engine, keys: Keys, token: str, purpose: LinkPurpose) -> LinkSummary:
+def read_link_summary(engine: Engine, keys: Keys, token: str, purpose: LinkPurpose) -> SubscriptionSummary:
     """Read what a one-time link is for. Writes nothing.
 
     Raises:
         TokenError: the link is invalid, used or expired.
     """
-    with open_link(engine, keys, token, purpose, use=False) as link:
-        new_address = mask_address(link.new_address) if link.new_address else ""
-        return LinkSummary(subscription=link.reader.summarise(), new_address=new_address)
+    with open_link(engine, keys, token, purpose, use=False) as (reader, _):
+        return reader.summarise()
 
 
 def export_data(engine: Engine, keys: Keys, token: str) -> dict[str, Any]:
@@ -181,10 +172,10 @@ def export_data(engine: Engine, keys: Keys, token: str) -> dict[str, Any]:
     Raises:
         TokenError: the link is invalid, used or expired.
     """
-    with open_link(engine, keys, token, LinkPurpose.export, use=True) as link:
-        session, address = link.reader.session, link.reader.subscriber.email
-        exported = export_personal_data(session, address, key=keys.suppression, now=link.now)
-        session.commit()
+    with open_link(engine, keys, token, LinkPurpose.export, use=True) as (reader, now):
+        address = reader.subscriber.email
+        exported = export_personal_data(reader.session, address, key=keys.suppression, now=now)
+        reader.session.commit()
         return exported
 
 
@@ -194,8 +185,8 @@ def erase_data(workspace: Workspace, engine: Engine, token: str, *, evidence: st
     Raises:
         TokenError: the link is invalid, used or expired.
     """
-    with open_link(engine, workspace.keys, token, LinkPurpose.erase, use=False) as link:
-        address, now = link.reader.subscriber.email, link.now
+    with open_link(engine, workspace.keys, token, LinkPurpose.erase, use=False) as (reader, now):
+        address = reader.subscriber.email
     # The subscriber's links are deleted in the same transaction, so this one cannot be used again.
     erase_person(workspace, engine, address, method="page", source="mailed link", evidence=evidence, now=now)
 
@@ -207,11 +198,11 @@ def request_address_change(engine: Engine, keys: Keys, token: str, email: str, v
         TokenError: the link is invalid, used or expired.
         AddressError: the address is invalid; the link still works.
     """
-    with open_link(engine, keys, token, LinkPurpose.address, use=True) as link:
-        session, number = link.reader.session, link.reader.subscriber_id
-        detail, kind = normalise_address(email).email, TransactionalMailKind.new_address
-        _add_mail(session, kind, visitor, now=link.now, subscriber_id=number, detail=detail)
-        session.commit()
+    with open_link(engine, keys, token, LinkPurpose.address, use=True) as (reader, now):
+        number, kind = reader.subscriber_id, TransactionalMailKind.new_address
+        detail = normalise_address(email).email
+        _add_mail(reader.session, kind, visitor, now=now, subscriber_id=number, detail=detail)
+        reader.session.commit()
 
 
 def confirm_address_change(
@@ -222,17 +213,16 @@ def confirm_address_change(
     Raises:
         TokenError: the link is invalid, used or expired, or the address has been taken since.
     """
-    with open_link(engine, keys, token, LinkPurpose.new_address, use=True) as link:
-        reader = link.reader
+    with open_link(engine, keys, token, LinkPurpose.new_address, use=True) as (reader, now):
         try:
             change_address(
                 reader.session,
                 reader.subscriber_id,
-                link.new_address,
+                reader.new_address,
                 key=keys.suppression,
                 method="page",
                 source="mailed link",
-                now=link.now,
+                now=now,
                 language=language,
                 evidence=f"address changed; {evidence}".removesuffix("; "),
             )

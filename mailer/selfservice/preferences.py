@@ -316,14 +316,6 @@ _LAUNCHED_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.f
 _DELIVERED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LastEdition:
-    """The last edition sent, and the variant that fits the reader's preferences."""
-
-    content: CompiledEdition
-    variant: Variant
-
-
 def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:
     """Return whether there is an edition to show to the reader behind ``token``.
 
@@ -334,7 +326,9 @@ def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:
         return _find_last_campaign(reader.session, reader.subscriber_id) is not None
 
 
-def find_last_edition(engine: Engine, keys: Keys, token: str, form: PreferencesForm) -> LastEdition | None:
+def find_last_edition(
+    engine: Engine, keys: Keys, token: str, form: PreferencesForm
+) -> tuple[CompiledEdition, Variant] | None:
     """Find the last edition that the reader received or anyone may read, in the variant ``form`` asks for.
 
     Returns None if there is none, or if an older version of the program wrote it.
@@ -348,7 +342,7 @@ def find_last_edition(engine: Engine, keys: Keys, token: str, form: PreferencesF
     if content is None:
         return None
     interests = interests_of(form.country or None, form.sectors, form.countries)
-    return LastEdition(content=content, variant=content.variant_for(interests, named=False))
+    return content, content.variant_for(interests, named=False)
 
 
 def _find_last_campaign(session: Session, subscriber_id: int) -> Campaign | None:

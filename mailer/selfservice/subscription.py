@@ -27,13 +27,14 @@ class SubscriptionSummary:
 
     ``address`` is masked, and empty for an erased reader. ``may_return`` says whether the reader can
     resubscribe with a button. ``language`` is that of the email the link came in, as a BCP 47 tag, and empty
-    if it is not known.
+    if it is not known. ``new_address`` is what a one-time link changes the address to, masked.
     """
 
     address: str
     status: Status
     may_return: bool
     language: str = ""
+    new_address: str = ""
 
     @property
     def is_member(self) -> bool:
@@ -49,15 +50,20 @@ class LinkedSubscriber:
     """The subscriber behind a link, in an open database session. The caller commits.
 
     ``campaign_id`` is that of the email the link came in, 0 if it came in none. ``addressee_id`` is whom that
-    email was for: somebody else than ``subscriber_id`` if they were merged since.
+    email was for: somebody else than ``subscriber_id`` if they were merged since. ``new_address`` is that
+    which a one-time link was mailed to, if any.
     """
 
     session: Session
     keys: Keys
     subscriber: Subscriber
-    subscriber_id: int
     addressee_id: int
     campaign_id: int = 0
+    new_address: str = ""
+
+    @property
+    def subscriber_id(self) -> int:
+        return self.subscriber.id or 0
 
     @property
     def source(self) -> str:
@@ -73,6 +79,7 @@ class LinkedSubscriber:
             status=self.subscriber.status,
             may_return=may_return and not self._is_suppressed_by_team(),
             language=self._read_mail_language(),
+            new_address=mask_address(self.new_address) if self.new_address else "",
         )
 
     def confirm_delivery(self, evidence: str, now: datetime) -> None:
@@ -104,15 +111,6 @@ class LinkedSubscriber:
         return suppression is not None and suppression.reason is ConsentEvent.suppressed
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenedLink:
-    """A one-time link, in an open database session: its subscriber, its new address if any, and the time."""
-
-    reader: LinkedSubscriber
-    new_address: str
-    now: datetime
-
-
 @contextmanager
 def open_subscription(
     engine: Engine, keys: Keys, token: str, *, read_only: bool = False, allow_erased: bool = False
@@ -134,9 +132,9 @@ def open_subscription(
 @contextmanager
 def open_link(
     engine: Engine, keys: Keys, token: str, purpose: LinkPurpose, *, use: bool
-) -> Iterator[OpenedLink]:
-    """Open the subscription behind the token of a one-time link. With ``use`` the link is used up, once the
-    caller commits; without it the session is read-only.
+) -> Iterator[tuple[LinkedSubscriber, datetime]]:
+    """Open the subscription behind the token of a one-time link, with the time. With ``use`` the link is used
+    up, once the caller commits; without it the session is read-only.
 
     Raises:
         TokenError: the link is invalid, used or expired, or its subscriber was erased.
@@ -144,9 +142,7 @@ def open_link(
     with open_session(engine, read_only=not use) as session:
         now = read_clock(session.connection())
         link = (use_link if use else check_link)(session, keys.tokens, token, purpose, now=now)
-        yield OpenedLink(
-            reader=load_subscriber(session, keys, link.subscriber_id), new_address=link.detail, now=now
-        )
+        yield load_subscriber(session, keys, link.subscriber_id, new_address=link.detail), now
 
 
 def read_token(keys: Keys, token: str) -> TokenPayload:
@@ -192,7 +188,13 @@ def mask_address(address: str) -> str:
 
 
 def load_subscriber(
-    session: Session, keys: Keys, subscriber_id: int, *, campaign_id: int = 0, allow_erased: bool = False
+    session: Session,
+    keys: Keys,
+    subscriber_id: int,
+    *,
+    campaign_id: int = 0,
+    new_address: str = "",
+    allow_erased: bool = False,
 ) -> LinkedSubscriber:
     """Load the subscriber a genuine link names, or the one they were merged into.
 
@@ -201,17 +203,13 @@ def load_subscriber(
     """
     named = session.get(Subscriber, subscriber_id)
     subscriber = None if named is None else find_kept_subscriber(session, named)
-    if (
-        subscriber is None
-        or subscriber.id is None
-        or (subscriber.status is Status.erased and not allow_erased)
-    ):
+    if subscriber is None or (subscriber.status is Status.erased and not allow_erased):
         raise TokenError
     return LinkedSubscriber(
         session=session,
         keys=keys,
         subscriber=subscriber,
-        subscriber_id=subscriber.id,
         addressee_id=subscriber_id,
         campaign_id=campaign_id,
+        new_address=new_address,
     )

@@ -77,7 +77,7 @@ def test_the_choices_in_the_form_decide_what_is_shown_and_are_not_saved(
     ):
         look = find_last_edition(engine, either_workspace.keys, token, form)
         assert look is not None
-        assert look.variant.stories == stories
+        assert look[1].stories == stories
     assert dump_tables(engine) == before
 
 

@@ -129,10 +129,8 @@ def _render_link_page(
     status: int = 200,
     **values: object,
 ) -> Response:
-    link = read_link_summary(page.engine, page.keys, token, purpose)
-    return page.render(
-        template, status=status, subscription=link.subscription, address=link.new_address, **values
-    )
+    summary = read_link_summary(page.engine, page.keys, token, purpose)
+    return page.render(template, status=status, subscription=summary, address=summary.new_address, **values)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -147,7 +147,8 @@ def _render_edition(page: PageContext, token: str, form: PreferencesForm) -> Res
     found = find_last_edition(page.engine, page.keys, token, form)
     if found is None:
         raise HTTPException(404)
-    html = render_without_reader(found.content, page.settings, found.variant)
+    content, variant = found
+    html = render_without_reader(content, page.settings, variant)
     return HTMLResponse(
         rewrite_media_urls(html, page.settings.web.base_url, page.site.renderer.prefix),
         headers={"content-security-policy": make_mail_policy(images="'self' data:", ancestors="'none'")},
