@@ -1,8 +1,8 @@
 """The page of a campaign: its head, and its sections in the order in which a team asks."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from mailer.campaigns.report.campaign_report import CampaignReport
 from mailer.campaigns.report.summary import CampaignSummary
@@ -39,26 +39,16 @@ _UNCOUNTED = {
 """The anchors and headings of the parts that may not have been counted yet."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """A term with its description. ``code`` is the same as the program reads it; "" if that is nothing
-    else."""
-
-    term: str
-    words: str
-    code: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignPage:
-    """What the page of a campaign shows. ``state`` is a sentence about where the campaign is, which is
-    ``urgent`` if somebody must do something."""
+class CampaignPage(NamedTuple):
+    """What the page of a campaign shows. ``facts`` are terms with their descriptions, and what the program
+    reads for these, or "". ``state`` is a sentence about where the campaign is, which is ``urgent`` if
+    somebody must do something."""
 
     title: str
-    facts: tuple[Fact, ...]
+    facts: Sequence[tuple[str, str, str]]
     state: str
     urgent: bool
-    sections: tuple[PageSection, ...]
+    sections: Sequence[PageSection]
 
 
 def describe_campaign(
@@ -74,25 +64,26 @@ def describe_campaign(
     summary = report.summary
     return CampaignPage(
         title=summary.title or summary.edition_label,
-        facts=tuple(_list_facts(summary, segment_words, viewer)),
+        facts=list(_list_facts(summary, segment_words, viewer)),
         state=_describe_state(summary, viewer),
         urgent=summary.state in {CampaignState.paused, CampaignState.cancelled},
-        sections=tuple(_list_sections(report, vocabulary, now, viewer)) if summary.launched_at else (),
+        sections=list(_list_sections(report, vocabulary, now, viewer)) if summary.launched_at else (),
     )
 
 
-def _list_facts(summary: CampaignSummary, segment_words: str, viewer: Viewer) -> Iterator[Fact]:
+def _list_facts(
+    summary: CampaignSummary, segment_words: str, viewer: Viewer
+) -> Iterator[tuple[str, str, str]]:
     say = viewer.gettext
-    yield Fact(term=say(gettext_noop("Edition")), words=summary.edition_label)
+    yield say(gettext_noop("Edition")), summary.edition_label, ""
     if summary.subject and summary.subject != summary.title:
-        yield Fact(term=say(gettext_noop("Subject")), words=summary.subject)
+        yield say(gettext_noop("Subject")), summary.subject, ""
     words = segment_words or summary.segment or say(gettext_noop("everybody on the list"))
-    code = summary.segment if words != summary.segment else ""
-    yield Fact(term=say(gettext_noop("Partners")), words=words, code=code)
+    yield say(gettext_noop("Partners")), words, summary.segment if words != summary.segment else ""
     if summary.launched_at:
-        yield Fact(term=say(gettext_noop("Launched")), words=viewer.format_moment(summary.launched_at))
+        yield say(gettext_noop("Launched")), viewer.format_moment(summary.launched_at), ""
     if summary.approval:
-        yield Fact(term=say(gettext_noop("Approval")), words=str(summary.approval))
+        yield say(gettext_noop("Approval")), str(summary.approval), ""
 
 
 def _describe_state(summary: CampaignSummary, viewer: Viewer) -> str:

@@ -1,22 +1,21 @@
 """The page of all campaigns over time, and of the growth of the list."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from typing import NamedTuple
 
 from mailer.campaigns.report.campaign_report import CampaignFigures, TimeLine
 from mailer.campaigns.report.departures import ListMonth
 from mailer.campaigns.report.disclosure import format_figure
 from mailer.i18n import gettext_noop
-from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines
+from mailer.web.report_pages.charts.line_chart import Line, draw_lines
 from mailer.web.report_pages.charts.svg import Tone, draw_line_sample
 from mailer.web.report_pages.section import (
     COUNTED_LATE,
     ON_OWN_MACHINE,
     Cell,
     Figure,
-    Key,
     PageSection,
     Table,
     Viewer,
@@ -37,8 +36,7 @@ _MOST_ROWS = 30
 """Campaigns in the tables that are open; older ones are folded, year by year."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OverviewPage:
+class OverviewPage(NamedTuple):
     """What the page of all campaigns shows; no ``sections`` if none was launched."""
 
     lead: str
@@ -121,7 +119,7 @@ def _make_trend(
     *,
     unit: str = "",
 ) -> PageSection:
-    chart = LineChart(
+    chart = draw_lines(
         name=name,
         title=title,
         description=lead,
@@ -130,12 +128,12 @@ def _make_trend(
         lines=lines,
         unit=unit,
     )
-    key = tuple(Key(sample=draw_line_sample(line.tone), words=line.label) for line in lines)
+    key = [(draw_line_sample(line.tone), line.label) for line in lines]
     return PageSection(
         name=name,
         title=title,
         lead=lead,
-        figures=(Figure(chart=draw_lines(chart), key=key),),
+        figures=(Figure(chart=chart, key=key),),
         wide=True,
     )
 
@@ -159,7 +157,7 @@ def _list_growth(found: TimeLine, now: datetime, viewer: Viewer) -> Iterator[Pag
         return
     shown = months[-_MOST_MONTHS:]
     lead = _describe_growth(months, viewer)
-    chart = LineChart(
+    chart = draw_lines(
         name="list",
         title=viewer.gettext("People on the list, by month"),
         description=lead,
@@ -182,7 +180,7 @@ def _list_growth(found: TimeLine, now: datetime, viewer: Viewer) -> Iterator[Pag
         title=viewer.gettext(_LIST),
         lead=lead,
         counted=viewer.format_counted(found.counted_at, now),
-        figures=(Figure(chart=draw_lines(chart)),),
+        figures=(Figure(chart=chart),),
         tables=(_make_month_table(shown, viewer),),
         notes=tuple(notes),
     )

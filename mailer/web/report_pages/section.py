@@ -1,9 +1,10 @@
 """What a page of reports is made of: sections, each with its sentence, its charts and its tables."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from babel.dates import format_skeleton
 from markupsafe import Markup
@@ -33,16 +34,14 @@ class CellKind(StrEnum):
     """Words of a server or a program, letter for letter."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Column:
+class Column(NamedTuple):
     """A column of a table and its heading."""
 
     title: str
     kind: CellKind = CellKind.words
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cell:
+class Cell(NamedTuple):
     """A cell: its text, the ``sample`` of a chart that stands before it, and where its ``link`` leads."""
 
     text: str
@@ -65,20 +64,11 @@ class Table:
     broad: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Key:
-    """What a shape or a line in a chart stands for."""
-
-    sample: Markup
-    words: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """A chart, and the key to it where the table beside it is none."""
+class Figure(NamedTuple):
+    """A chart, and the key to it where the table beside it is none: what each sample stands for."""
 
     chart: Markup
-    key: tuple[Key, ...] = ()
+    key: Sequence[tuple[Markup, str]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Charts of bars: below each other, or one that is stacked; even the smallest value can be seen."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -65,8 +65,7 @@ _WIDEST_LINE = 40
 """Latin letters that fit on a line on a phone, label and figure together."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bar:
+class Bar(NamedTuple):
     """One row. ``figure`` is what is written at its end; ``parts`` are the values of the bar by tone, in
     order, and are empty where the figure must not be seen."""
 
@@ -79,26 +78,15 @@ class Bar:
         return sum(value for _, value in self.parts)
 
 
-@dataclass(frozen=True, kw_only=True)
-class BarChart:
-    """A chart of bars. ``name`` is a word of its own on the page; ``longest`` is the value of a whole bar,
-    that of the longest row if None."""
-
-    name: str
-    title: str
-    description: str
-    bars: tuple[Bar, ...]
-    longest: float | None = None
-
-
-def draw_bars(chart: BarChart) -> Markup:
-    longest = chart.longest or max((bar.length for bar in chart.bars), default=0) or 1
-    rows = [_draw_row(chart.name, bar, number * _ROW, longest) for number, bar in enumerate(chart.bars)]
-    tones = [tone for bar in chart.bars for tone, _ in bar.parts]
+def draw_bars(*, name: str, title: str, description: str, bars: Sequence[Bar]) -> Markup:
+    """Draw bars, the longest as wide as the chart. ``name`` is a word of its own on the page."""
+    longest = max((bar.length for bar in bars), default=0) or 1
+    rows = [_draw_row(name, bar, number * _ROW, longest) for number, bar in enumerate(bars)]
+    tones = [tone for bar in bars for tone, _ in bar.parts]
     return draw_chart(
-        *(chart.name, chart.title, chart.description),
-        *(draw_patterns(chart.name, tones), *rows),
-        height=max(_ROW * len(chart.bars), 1),
+        *(name, title, description),
+        *(draw_patterns(name, tones), *rows),
+        height=max(_ROW * len(bars), 1),
         kind="bars",
     )
 
@@ -131,25 +119,16 @@ _LEAST = 1.2
 """The least width of a part, in per cent: some four pixels on a phone."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StackedBar:
-    """A bar of ``parts``: a tone and a value each. ``name`` is a word of its own on the page."""
-
-    name: str
-    title: str
-    description: str
-    parts: tuple[tuple[Tone, float], ...]
-
-
-def draw_stacked_bar(chart: StackedBar) -> Markup:
-    """Draw the bar; a part of nothing is left out, and an empty bar is an empty frame."""
-    shown = [(tone, value) for tone, value in chart.parts if value > 0]
+def draw_stacked_bar(
+    *, name: str, title: str, description: str, parts: Sequence[tuple[Tone, float]]
+) -> Markup:
+    """Draw a bar of ``parts``, a tone and a value each; a part of nothing is left out, and an empty bar is an
+    empty frame. ``name`` is a word of its own on the page."""
     frame = draw_block(0, 0, 100, _HEIGHT, class_="track")
-    parts = _draw_stack(chart.name, shown)
-    patterns = draw_patterns(chart.name, [tone for tone, _ in chart.parts])
+    patterns = draw_patterns(name, [tone for tone, _ in parts])
     return draw_chart(
-        *(chart.name, chart.title, chart.description),
-        *(patterns, frame, *parts),
+        *(name, title, description),
+        *(patterns, frame, *_draw_stack(name, [(tone, value) for tone, value in parts if value > 0])),
         height=_HEIGHT,
         kind="stacked",
     )

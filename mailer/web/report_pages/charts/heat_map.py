@@ -1,7 +1,7 @@
 """A heat map: two axes, and in each cell a number on a ground that is the darker the larger it is."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -19,44 +19,36 @@ STEPS = 5
 """How many grounds there are, besides none at all."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeatMapCell:
+class HeatMapCell(NamedTuple):
     """A cell: what is written in it, and the value that its ground shows, None if it must not be seen."""
 
     figure: str
     value: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeatMapChart:
-    """A heat map: the names of its columns, and its rows, each a name and a cell per column. ``name`` is a
-    word of its own on the page."""
-
-    name: str
-    title: str
-    description: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[HeatMapCell, ...]], ...]
-
-
-def draw_heat_map(chart: HeatMapChart) -> Markup:
-    """Draw a heat map; the names of its columns stand upright, because they are longer than a cell."""
-    heads = [wrap_label(column, _HEAD_LETTERS, lines=_LINES) for column in chart.columns]
+def draw_heat_map(
+    *,
+    name: str,
+    title: str,
+    description: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[HeatMapCell]]],
+) -> Markup:
+    """Draw a heat map of ``rows``, each a name and a cell per column. The names of the columns stand upright,
+    because they are longer than a cell. ``name`` is a word of its own on the page."""
+    heads = [wrap_label(column, _HEAD_LETTERS, lines=_LINES) for column in columns]
     longest = max((len(line) for head in heads for line in head), default=0)
     top = round(longest * _HEAD_LETTER) + 12
-    largest = max((cell.value or 0 for _, cells in chart.rows for cell in cells), default=0)
-    width = (100 - _LABEL) / max(len(chart.columns), 1)
+    largest = max((cell.value or 0 for _, cells in rows for cell in cells), default=0)
+    width = (100 - _LABEL) / max(len(columns), 1)
     shapes = [
         *(_draw_head(head, _LABEL + width * (number + 0.5), top) for number, head in enumerate(heads)),
-        *(
-            _draw_row(row, top + number * _ROW, width, largest, chart.name)
-            for number, row in enumerate(chart.rows)
-        ),
+        *(_draw_row(row, top + number * _ROW, width, largest, name) for number, row in enumerate(rows)),
     ]
     return draw_chart(
-        *(chart.name, chart.title, chart.description),
-        *(_draw_hidden_ground(chart.name), *shapes),
-        height=top + _ROW * len(chart.rows),
+        *(name, title, description),
+        *(_draw_hidden_ground(name), *shapes),
+        height=top + _ROW * len(rows),
         kind="heat",
     )
 
@@ -81,7 +73,7 @@ def _draw_head(lines: tuple[str, ...], across: float, top: int) -> Markup:
 
 
 def _draw_row(
-    row: tuple[str, tuple[HeatMapCell, ...]], top: int, width: float, largest: float, name: str
+    row: tuple[str, Sequence[HeatMapCell]], top: int, width: float, largest: float, name: str
 ) -> Markup:
     label, cells = row
     lines = wrap_label(label, _ROW_LETTERS, lines=_LINES)

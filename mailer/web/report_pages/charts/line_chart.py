@@ -1,8 +1,8 @@
 """A chart of lines, and the round numbers of its axis."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import ceil, floor, log10
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -12,8 +12,7 @@ _STEPS = (1, 2, 2.5, 5, 10)
 _THOUSANDS = ((1_000_000_000, "bn"), (1_000_000, "m"), (1_000, "k"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Axis:
+class Axis(NamedTuple):
     """An axis from 0 to ``top``, with a line at each of ``ticks``."""
 
     top: float
@@ -69,8 +68,7 @@ _WIDEST_LABEL = 14
 Points = Sequence[tuple[float, float]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """One line: where it is at each of ``points`` along the axis; None where it is not known or must not be
     seen, which leaves a gap. ``label`` is for the key beside the chart."""
 
@@ -79,32 +77,28 @@ class Line:
     values: tuple[float | None, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LineChart:
-    """A chart of lines. ``name`` is a word of its own on the page.
+def draw_lines(
+    *,
+    name: str,
+    title: str,
+    description: str,
+    places: Sequence[float],
+    ticks: Sequence[str],
+    lines: Sequence[Line],
+    unit: str = "",
+    top: float | None = None,
+) -> Markup:
+    """Draw lines over a grid. ``name`` is a word of its own on the page.
 
     ``places`` are where the values lie from left to right, in any unit, rising; ``ticks`` name the left end,
     the middle and the right end, or fewer. ``unit`` follows the numbers beside the lines.
     """
-
-    name: str
-    title: str
-    description: str
-    places: tuple[float, ...]
-    ticks: tuple[str, ...]
-    lines: tuple[Line, ...]
-    unit: str = ""
-    top: float | None = None
-
-
-def draw_lines(chart: LineChart) -> Markup:
-    """Draw the lines of a chart over its grid."""
-    values = [value for line in chart.lines for value in line.values if value is not None]
-    axis = choose_axis(chart.top or max(values, default=0), whole=not chart.unit)
-    across = _spread_places(chart.places)
+    values = [value for line in lines for value in line.values if value is not None]
+    axis = choose_axis(top or max(values, default=0), whole=not unit)
+    across = _spread_places(places)
     plot = draw_element(
         "svg",
-        *(mark for line in chart.lines for mark in _draw_line(line, across, axis)),
+        *(mark for line in lines for mark in _draw_line(line, across, axis)),
         x=draw_percent(_GUTTER),
         y=_TOP,
         width=draw_percent(100 - _GUTTER - _RIGHT),
@@ -112,8 +106,8 @@ def draw_lines(chart: LineChart) -> Markup:
         overflow="visible",
     )
     return draw_chart(
-        *(chart.name, chart.title, chart.description),
-        *(*_draw_grid(axis, chart.unit), plot, *_draw_ticks(chart.ticks)),
+        *(name, title, description),
+        *(*_draw_grid(axis, unit), plot, *_draw_ticks(ticks)),
         height=_TOP + _PLOT + _FOOT,
         kind="lines",
     )

@@ -1,19 +1,23 @@
 """A campaign beside the three before it that went to the same segment."""
 
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
 from mailer.campaigns.report.campaign_report import CampaignComparison, CampaignFigures, CampaignReport
 from mailer.i18n import gettext_noop
-from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report_pages.charts.bar_chart import Bar, draw_bars
 from mailer.web.report_pages.charts.svg import Tone, draw_swatch
 from mailer.web.report_pages.section import (
     Cell,
     Figure,
-    Key,
     PageSection,
     Table,
     Viewer,
     format_duration,
     format_number,
     format_share,
+    make_cells,
     name_columns,
 )
 
@@ -39,7 +43,7 @@ def describe_comparison(report: CampaignReport, viewer: Viewer) -> PageSection |
         name=_NAME,
         title=title,
         lead=_compare_words(comparison, viewer),
-        figures=(Figure(chart=draw_bars(_make_chart(comparison, viewer)), key=_make_key(viewer)),),
+        figures=(Figure(chart=_draw_chart(comparison, viewer), key=_make_key(viewer)),),
         tables=(_make_table(comparison, viewer),),
         notes=() if comparison.is_chosen else (viewer.gettext(_NOTE),),
     )
@@ -63,9 +67,9 @@ def _compare_words(comparison: CampaignComparison, viewer: Viewer) -> str:
     return viewer.gettext(words, share=now, before=before)
 
 
-def _make_chart(comparison: CampaignComparison, viewer: Viewer) -> BarChart:
+def _draw_chart(comparison: CampaignComparison, viewer: Viewer) -> Markup:
     shown = (comparison.this, *comparison.earlier)
-    return BarChart(
+    return draw_bars(
         name=_NAME,
         title=viewer.gettext("Refused and left since, as shares of all partners"),
         description="; ".join(f"{one.edition_label}: {_describe_shares(one, viewer)}" for one in shown),
@@ -88,10 +92,10 @@ def _describe_shares(figures: CampaignFigures, viewer: Viewer) -> str:
     return f"{refused} · {viewer.format_known_share(figures.left, figures.audience)}"
 
 
-def _make_key(viewer: Viewer) -> tuple[Key, ...]:
+def _make_key(viewer: Viewer) -> Sequence[tuple[Markup, str]]:
     return (
-        Key(sample=draw_swatch(_NAME, Tone.bad), words=viewer.gettext("Refused")),
-        Key(sample=draw_swatch(_NAME, Tone.second), words=viewer.gettext("Left since")),
+        (draw_swatch(_NAME, Tone.bad), viewer.gettext("Refused")),
+        (draw_swatch(_NAME, Tone.second), viewer.gettext("Left since")),
     )
 
 
@@ -117,12 +121,12 @@ def _make_table(comparison: CampaignComparison, viewer: Viewer) -> Table:
 def _make_row(figures: CampaignFigures, link: str, viewer: Viewer, *, clicks: bool) -> tuple[Cell, ...]:
     words = viewer.format_day(figures.launched_at) if link else viewer.gettext("this one")
     median = figures.median_seconds
-    cells = [
+    return (
         Cell(text=f"{figures.edition_label}, {words}", link=link),
-        Cell(text=format_number(figures.audience)),
-        Cell(text=viewer.format_known(figures.sent)),
-        Cell(text=viewer.format_known(figures.rejected)),
-        Cell(text=viewer.format_known(figures.left)),
-        Cell(text=viewer.format_known(None) if median is None else format_duration(median)),
-    ]
-    return (*cells, Cell(text=viewer.format_known(figures.clicks))) if clicks else tuple(cells)
+        *make_cells(
+            format_number(figures.audience),
+            *map(viewer.format_known, (figures.sent, figures.rejected, figures.left)),
+            viewer.format_known(None) if median is None else format_duration(median),
+            *((viewer.format_known(figures.clicks),) if clicks else ()),
+        ),
+    )

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+from markupsafe import Markup
+
 from mailer.campaigns.report.acceptance_times import HandOver
 from mailer.campaigns.report.campaign_report import CampaignReport
 from mailer.dispatch.deliveries import Counts
 from mailer.i18n import gettext_noop
-from mailer.web.report_pages.charts.bar_chart import StackedBar, draw_stacked_bar
-from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines
+from mailer.web.report_pages.charts.bar_chart import draw_stacked_bar
+from mailer.web.report_pages.charts.line_chart import Line, draw_lines
 from mailer.web.report_pages.charts.svg import Tone, draw_swatch
 from mailer.web.report_pages.section import (
     Cell,
@@ -44,7 +46,7 @@ def describe_ledger(report: CampaignReport, counted: str, viewer: Viewer) -> Pag
     """Show the numbers of a campaign and their sum."""
     counts = report.summary.counts
     lead = _describe_counts(counts, viewer)
-    chart = StackedBar(
+    chart = draw_stacked_bar(
         name=_NUMBERS,
         title=viewer.gettext("What became of every message"),
         description=lead,
@@ -56,7 +58,7 @@ def describe_ledger(report: CampaignReport, counted: str, viewer: Viewer) -> Pag
         title=viewer.gettext("The numbers and their sum"),
         lead=lead,
         counted=counted,
-        figures=(Figure(chart=draw_stacked_bar(chart)),),
+        figures=(Figure(chart=chart),),
         tables=(_make_number_table(counts, viewer),),
         notes=(_write_equation(counts, viewer), *(() if counts.balances else (viewer.gettext(unbalanced),))),
         wide=True,
@@ -98,22 +100,20 @@ def _make_number_table(counts: Counts, viewer: Viewer) -> Table:
     rows = tuple(
         (
             Cell(text=words, sample=draw_swatch(_NUMBERS, tone)),
-            Cell(text=format_number(number)),
-            Cell(text=format_share(number, counts.audience)),
+            *make_cells(format_number(number), format_share(number, counts.audience)),
         )
         for tone, words, number in _list_parts(counts, viewer)
-    )
-    total = (
-        Cell(text=viewer.gettext("All partners")),
-        Cell(text=format_number(counts.audience)),
-        Cell(text=format_share(counts.audience, counts.audience)),
     )
     columns = (gettext_noop("Partners"), gettext_noop("Share"))
     return Table(
         caption=viewer.gettext("What became of every message"),
         columns=name_columns("", *map(viewer.gettext, columns)),
         rows=rows,
-        total=total,
+        total=make_cells(
+            viewer.gettext("All partners"),
+            format_number(counts.audience),
+            format_share(counts.audience, counts.audience),
+        ),
     )
 
 
@@ -145,9 +145,7 @@ def _make_doubt_table(report: CampaignReport, viewer: Viewer) -> Table:
             Column(title=viewer.gettext("Address")),
             Column(title=server, kind=CellKind.server),
         ),
-        rows=tuple(
-            (Cell(text=one.email), Cell(text=one.message_id)) for one in report.in_doubt[:_MOST_IN_DOUBT]
-        ),
+        rows=tuple(make_cells(one.email, one.message_id) for one in report.in_doubt[:_MOST_IN_DOUBT]),
         broad=True,
     )
 
@@ -189,19 +187,19 @@ def describe_hand_over(report: CampaignReport, counted: str, viewer: Viewer) -> 
         title=viewer.gettext("Time to hand over"),
         lead=lead,
         counted=counted,
-        figures=(Figure(chart=draw_lines(_make_chart(found, lead, viewer))),) if found.curve else (),
+        figures=(Figure(chart=_draw_chart(found, lead, viewer)),) if found.curve else (),
         tables=(_make_time_table(found, viewer),),
         below=(_make_place_table(found, viewer),) if found.places else (),
         notes=(viewer.gettext(note),),
     )
 
 
-def _make_chart(found: HandOver, lead: str, viewer: Viewer) -> LineChart:
+def _draw_chart(found: HandOver, lead: str, viewer: Viewer) -> Markup:
     # The curve begins at the launch, when nothing had been handed over.
     curve = found.curve if found.curve[0][0] <= 0 else ((0.0, 0), *found.curve)
     end = curve[-1][0]
     launch = viewer.gettext("launch")
-    return LineChart(
+    return draw_lines(
         name=_HAND_OVER,
         title=viewer.gettext("Share of the messages handed over, by time since the launch"),
         description=lead,

@@ -1,21 +1,18 @@
 """Which links were followed, and counts by two axes as heat maps narrow enough for a phone."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 from mailer.campaigns.report.clicks import ClickCell, ClickReport, LinkClicks
 from mailer.campaigns.report.disclosure import Figure as Count
 from mailer.campaigns.report.disclosure import format_figure
 from mailer.i18n import gettext_noop
-from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
-from mailer.web.report_pages.charts.heat_map import HeatMapCell, HeatMapChart, draw_heat_map
+from mailer.web.report_pages.charts.bar_chart import Bar, draw_bars
+from mailer.web.report_pages.charts.heat_map import HeatMapCell, draw_heat_map
 from mailer.web.report_pages.charts.line_chart import shorten_number
 from mailer.web.report_pages.charts.svg import Tone, draw_swatch
 from mailer.web.report_pages.section import (
-    Cell,
     Column,
     Figure,
-    Key,
     PageSection,
     Table,
     Viewer,
@@ -29,29 +26,25 @@ _MOST_COLUMNS = 6
 """More would leave no room for a number in a cell on a phone; there is a map for each part."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NamedRow:
-    """A row of a map, and its count in each column; None where it is hidden."""
-
-    name: str
-    counts: tuple[Count, ...]
-
-
 def draw_heat_maps(
-    *, name: str, title: str, description: str, columns: tuple[str, ...], rows: tuple[NamedRow, ...]
+    *,
+    name: str,
+    title: str,
+    description: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[Count]]],
 ) -> Iterator[Figure]:
-    """Draw counts as one map, or as several with some of the columns each."""
+    """Draw counts as one map, or as several with some of the columns each. A row is a name and its count in
+    each column; None where it is hidden."""
     for number, (start, end) in enumerate(_split_columns(len(columns))):
-        chart = HeatMapChart(
+        chart = draw_heat_map(
             name=f"{name}-{number + 1}" if number else name,
             title=title,
             description=description,
             columns=columns[start:end],
-            rows=tuple(
-                (row.name, tuple(_make_cell(count) for count in row.counts[start:end])) for row in rows
-            ),
+            rows=[(label, [_make_cell(count) for count in counts[start:end]]) for label, counts in rows],
         )
-        yield Figure(chart=draw_heat_map(chart))
+        yield Figure(chart=chart)
 
 
 def _split_columns(number: int) -> Iterator[tuple[int, int]]:
@@ -88,8 +81,7 @@ def describe_links(
         (link for link in found.links if link.people != 0 or link.scanners),
         key=lambda link: (-(link.people or 0), link.number),
     )
-    chart = _make_chart(found, followed, viewer)
-    figures = [Figure(chart=draw_bars(chart), key=_make_key(viewer))] if followed else []
+    figures = [_draw_links(found, followed, viewer)] if followed else []
     tables = (_make_table(followed, viewer), _make_places(found, vocabulary, viewer))
     return PageSection(
         name=_NAME,
@@ -135,15 +127,8 @@ def _list_notes(found: ClickReport, followed: list[LinkClicks], viewer: Viewer) 
     yield viewer.gettext(_OPENS_NOTE)
 
 
-def _make_key(viewer: Viewer) -> tuple[Key, ...]:
-    return (
-        Key(sample=draw_swatch(_NAME, Tone.main), words=viewer.gettext("People")),
-        Key(sample=draw_swatch(_NAME, Tone.second), words=viewer.gettext("Programs")),
-    )
-
-
-def _make_chart(found: ClickReport, followed: list[LinkClicks], viewer: Viewer) -> BarChart:
-    return BarChart(
+def _draw_links(found: ClickReport, followed: list[LinkClicks], viewer: Viewer) -> Figure:
+    chart = draw_bars(
         name=_NAME,
         title=viewer.gettext("Links, by number of people who followed them"),
         description=_describe_numbers(found, viewer),
@@ -156,6 +141,11 @@ def _make_chart(found: ClickReport, followed: list[LinkClicks], viewer: Viewer) 
             for link in followed[:_MOST_BARS]
         ),
     )
+    key = (
+        (draw_swatch(_NAME, Tone.main), viewer.gettext("People")),
+        (draw_swatch(_NAME, Tone.second), viewer.gettext("Programs")),
+    )
+    return Figure(chart=chart, key=key)
 
 
 def _name_columns(first: str, viewer: Viewer) -> tuple[Column, ...]:
@@ -168,11 +158,7 @@ def _make_table(followed: list[LinkClicks], viewer: Viewer) -> Table:
         caption=viewer.gettext("Links that were followed"),
         columns=_name_columns(gettext_noop("Link"), viewer),
         rows=tuple(
-            (
-                Cell(text=_name_link(link)),
-                Cell(text=format_figure(link.people)),
-                Cell(text=format_number(link.scanners)),
-            )
+            make_cells(_name_link(link), format_figure(link.people), format_number(link.scanners))
             for link in followed[:_MOST_ROWS]
         ),
     )
@@ -214,13 +200,13 @@ def _draw_places(found: ClickReport, vocabulary: Vocabulary, viewer: Viewer) -> 
         (cell.country, cell.sector): cell for cell in found.cells
     }
     rows = tuple(
-        NamedRow(
-            name=_name_country(country, vocabulary, viewer),
+        (
+            _name_country(country, vocabulary, viewer),
             # A cell that is not there is of nobody.
-            counts=tuple(
+            [
                 by_place[country.country, sector].people if (country.country, sector) in by_place else 0
                 for sector in sectors
-            ),
+            ],
         )
         for country in _list_countries(found)[:_MOST_COUNTRIES]
     )

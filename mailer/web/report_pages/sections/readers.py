@@ -11,7 +11,7 @@ from mailer.campaigns.report.disclosure import Figure as Count
 from mailer.campaigns.report.disclosure import format_figure
 from mailer.i18n import gettext_noop
 from mailer.selfservice.unsubscribe import REASON_LABELS
-from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report_pages.charts.bar_chart import Bar, draw_bars
 from mailer.web.report_pages.charts.svg import Tone
 from mailer.web.report_pages.section import (
     Figure,
@@ -22,7 +22,7 @@ from mailer.web.report_pages.section import (
     make_cells,
     name_columns,
 )
-from mailer.web.report_pages.sections.links import NamedRow, draw_heat_maps
+from mailer.web.report_pages.sections.links import draw_heat_maps
 from subscribers.segments.description import Vocabulary
 
 _NAME = "countries"
@@ -105,22 +105,21 @@ def _draw_figures(found: Breakdown, rows: Sequence[BreakdownRow], words: _Words)
     description = _describe_largest(found, words)
     shown = rows[:_MOST_ROWS]
     if not found.sectors:
-        chart = BarChart(
-            name=_NAME,
-            title=words.say(gettext_noop("Partners who got it, by country")),
-            description=description,
-            bars=tuple(_make_bar(row, words) for row in shown),
+        yield Figure(
+            draw_bars(
+                name=_NAME,
+                title=words.say(gettext_noop("Partners who got it, by country")),
+                description=description,
+                bars=[_make_bar(row, words) for row in shown],
+            )
         )
-        yield Figure(chart=draw_bars(chart))
         return
     yield from draw_heat_maps(
         name=_NAME,
         title=words.say(gettext_noop("Partners who got it, by country and sector")),
         description=description,
         columns=words.name_sectors(found),
-        rows=tuple(
-            NamedRow(name=words.name_row(row), counts=(*row.by_sector, row.no_sector)) for row in shown
-        ),
+        rows=[(words.name_row(row), (*row.by_sector, row.no_sector)) for row in shown],
     )
 
 
@@ -246,7 +245,7 @@ def _draw_departures(
 
 def _draw_counts(name: str, title: str, counts: Mapping[str, Count], tone: Tone) -> Markup:
     shown = {words: count for words, count in counts.items() if count != 0}
-    chart = BarChart(
+    return draw_bars(
         name=name,
         title=title,
         description="; ".join(f"{words}: {format_figure(count)}" for words, count in shown.items()),
@@ -259,7 +258,6 @@ def _draw_counts(name: str, title: str, counts: Mapping[str, Count], tone: Tone)
             for words, count in shown.items()
         ),
     )
-    return draw_bars(chart)
 
 
 def _make_count_table(caption: str, counts: Mapping[str, Count], viewer: Viewer) -> Table | None:

@@ -4,13 +4,15 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from markupsafe import Markup
+
 from mailer.campaigns.report.campaign_report import CampaignReport
 from mailer.campaigns.report.reasons import ReasonGroup, Returned, ReturnedGroup, list_advice
 from mailer.database.feedback_models import FeedbackKind
 from mailer.database.models import DeliveryState
 from mailer.i18n import gettext_noop
 from mailer.reasons.reason import Fault, Reason
-from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, draw_bars
+from mailer.web.report_pages.charts.bar_chart import Bar, draw_bars
 from mailer.web.report_pages.charts.svg import Tone
 from mailer.web.report_pages.section import (
     CellKind,
@@ -110,7 +112,7 @@ def describe_returned(report: CampaignReport, viewer: Viewer) -> PageSection | N
         name="returned",
         title=viewer.gettext("What came back"),
         lead=lead if total and not viewer.hides(total) else "",
-        figures=(Figure(chart=draw_bars(_make_chart(returned, viewer))),) if returned.groups else (),
+        figures=(Figure(chart=_draw_chart(returned, viewer)),) if returned.groups else (),
         tables=(_make_table(returned, viewer),) if returned.groups else (),
         below=(_make_alarm_table(returned, viewer),) if returned.alarms else (),
         notes=(*((advice,) if returned.alarms else ()), *((viewer.hidden_note,) if is_hidden else ())),
@@ -152,9 +154,9 @@ def _make_alarm_table(returned: Returned, viewer: Viewer) -> Table:
     )
 
 
-def _make_chart(returned: Returned, viewer: Viewer) -> BarChart:
+def _draw_chart(returned: Returned, viewer: Viewer) -> Markup:
     named = [(_name_group(group, viewer), group) for group in returned.groups[:_MOST_BARS]]
-    return BarChart(
+    return draw_bars(
         name="returned",
         title=viewer.gettext("What came back, by number of partners"),
         description="; ".join(f"{name}: {viewer.format_people(group.readers)}" for name, group in named),
@@ -194,7 +196,7 @@ def describe_reasons(report: CampaignReport, counted: str, viewer: Viewer) -> Pa
         title=viewer.gettext("Why it did not arrive"),
         lead=_describe_largest(groups[0], viewer),
         counted=counted,
-        figures=(Figure(chart=draw_bars(_make_reason_chart(groups, viewer))),),
+        figures=(Figure(chart=_draw_reason_chart(groups, viewer)),),
         below=(_make_reason_table(groups, viewer),),
         notes=tuple(_list_notes(report, viewer)),
     )
@@ -236,8 +238,8 @@ def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
         yield viewer.hidden_note
 
 
-def _make_reason_chart(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> BarChart:
-    return BarChart(
+def _draw_reason_chart(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> Markup:
+    return draw_bars(
         name="reasons",
         title=viewer.gettext("Why it did not arrive, by number of partners"),
         description=_describe_largest(groups[0], viewer),

@@ -10,15 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from mailer.web.report_pages.charts.bar_chart import Bar, BarChart, StackedBar, draw_bars, draw_stacked_bar
+from mailer.web.report_pages.charts.bar_chart import Bar, draw_bars, draw_stacked_bar
 from mailer.web.report_pages.charts.heat_map import (
     STEPS,
     HeatMapCell,
-    HeatMapChart,
     choose_step,
     draw_heat_map,
 )
-from mailer.web.report_pages.charts.line_chart import Line, LineChart, draw_lines
+from mailer.web.report_pages.charts.line_chart import Line, draw_lines
 from mailer.web.report_pages.charts.svg import Tone, draw_swatch
 from tests.factories.hostile_strings import HOSTILE
 
@@ -32,17 +31,15 @@ def draw_words(words: str) -> dict[str, Markup]:
     named = {"name": "n", "title": words, "description": words}
     cell = HeatMapCell(figure=words, value=3)
     return {
-        "bars": draw_bars(BarChart(**named, bars=(Bar(label=words, figure=words, parts=((Tone.bad, 2),)),))),
-        "stacked": draw_stacked_bar(StackedBar(**named, parts=((Tone.main, 1), (Tone.doubt, 1)))),
+        "bars": draw_bars(**named, bars=(Bar(label=words, figure=words, parts=((Tone.bad, 2),)),)),
+        "stacked": draw_stacked_bar(**named, parts=((Tone.main, 1), (Tone.doubt, 1))),
         "lines": draw_lines(
-            LineChart(
-                **named,
-                places=(0, 1, 2),
-                ticks=(words, words, words),
-                lines=(Line(label=words, tone=Tone.main, values=(1, None, 2)),),
-            )
+            **named,
+            places=(0, 1, 2),
+            ticks=(words, words, words),
+            lines=(Line(label=words, tone=Tone.main, values=(1, None, 2)),),
         ),
-        "heat": draw_heat_map(HeatMapChart(**named, columns=(words,), rows=((words, (cell,)),))),
+        "heat": draw_heat_map(**named, columns=(words,), rows=((words, (cell,)),)),
     }
 
 
@@ -87,7 +84,7 @@ def test_the_page_forbids_styles_in_elements_and_no_chart_has_one() -> None:
 
 def test_parts_are_told_apart_without_colour() -> None:
     tones = tuple((tone, 10.0) for tone in Tone)
-    root = parse(draw_stacked_bar(StackedBar(**HEAD, parts=tones)))
+    root = parse(draw_stacked_bar(**HEAD, parts=tones))
     shapes = [shape for shape in root if "shape" in (shape.get("class") or "")]
     looks = {shape.get("fill") or shape.get("class") for shape in shapes}
     assert len(looks) == len(Tone)
@@ -99,13 +96,13 @@ def test_parts_are_told_apart_without_colour() -> None:
 
 def test_lines_are_told_apart_by_the_shapes_of_their_marks() -> None:
     lines = tuple(Line(label="x", tone=tone, values=(1, 2)) for tone in Tone)
-    svg = draw_lines(LineChart(**HEAD, places=(0, 1), ticks=("a", "b"), lines=lines))
+    svg = draw_lines(**HEAD, places=(0, 1), ticks=("a", "b"), lines=lines)
     assert len({path.get("d") for path in parse(svg).iter("path")}) == len(Tone)
 
 
 def test_a_gap_in_a_line_stays_a_gap_and_a_lone_point_is_marked() -> None:
     line = Line(label="x", tone=Tone.main, values=(1, 2, None, 3))
-    root = parse(draw_lines(LineChart(**HEAD, places=(0, 1, 2, 3), ticks=("a", "b"), lines=(line,))))
+    root = parse(draw_lines(**HEAD, places=(0, 1, 2, 3), ticks=("a", "b"), lines=(line,)))
     assert [polyline.get("points") for polyline in root.iter("polyline")] == ["0.0,666.7 333.3,333.3"]
     assert sum(1 for _ in root.iter("path")) == 3
 
@@ -113,15 +110,13 @@ def test_a_gap_in_a_line_stays_a_gap_and_a_lone_point_is_marked() -> None:
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: draw_bars(BarChart(**HEAD, bars=())),
-        lambda: draw_stacked_bar(StackedBar(**HEAD, parts=())),
-        lambda: draw_lines(LineChart(**HEAD, places=(), ticks=(), lines=())),
+        lambda: draw_bars(**HEAD, bars=()),
+        lambda: draw_stacked_bar(**HEAD, parts=()),
+        lambda: draw_lines(**HEAD, places=(), ticks=(), lines=()),
         lambda: draw_lines(
-            LineChart(
-                **HEAD, places=(5,), ticks=("now",), lines=(Line(label="", tone=Tone.main, values=(0,)),)
-            )
+            **HEAD, places=(5,), ticks=("now",), lines=(Line(label="", tone=Tone.main, values=(0,)),)
         ),
-        lambda: draw_heat_map(HeatMapChart(**HEAD, columns=(), rows=())),
+        lambda: draw_heat_map(**HEAD, columns=(), rows=()),
     ],
 )
 def test_a_chart_of_nothing_or_of_one_value_is_drawn(draw: Callable[[], Markup]) -> None:
@@ -133,13 +128,13 @@ def test_a_chart_of_nothing_or_of_one_value_is_drawn(draw: Callable[[], Markup])
 def test_two_hundred_points_have_no_marks() -> None:
     values = tuple(float(number) for number in range(200))
     line = Line(label="x", tone=Tone.main, values=values)
-    root = parse(draw_lines(LineChart(**HEAD, places=values, ticks=("a", "b", "c"), lines=(line,))))
+    root = parse(draw_lines(**HEAD, places=values, ticks=("a", "b", "c"), lines=(line,)))
     assert list(root.iter("path")) == []
 
 
 def test_a_hidden_cell_shows_no_ground_that_would_tell_its_value() -> None:
     cells = (HeatMapCell(figure="–", value=None), HeatMapCell(figure="9", value=9))
-    root = parse(draw_heat_map(HeatMapChart(**HEAD, columns=("A", "B"), rows=(("China", cells),))))
+    root = parse(draw_heat_map(**HEAD, columns=("A", "B"), rows=(("China", cells),)))
     hidden, shown = (rect for rect in root.iter("rect") if "cell" in (rect.get("class") or ""))
     assert (hidden.get("class"), hidden.get("fill")) == ("cell", "url(#n-hidden)")
     assert shown.get("class") == f"cell ground step-{STEPS}"
@@ -155,6 +150,6 @@ def test_the_ground_of_a_cell_rises_with_its_value(value: int, largest: int) -> 
 
 def test_the_words_of_a_bar_leave_room_for_its_figure() -> None:
     bar = Bar(label=LONG, figure="1,000,000", parts=((Tone.main, 1),))
-    label, figure = list_texts(draw_bars(BarChart(**HEAD, bars=(bar,))))
+    label, figure = list_texts(draw_bars(**HEAD, bars=(bar,)))
     assert label == "An organisation with a name…"
     assert figure == "1,000,000"
