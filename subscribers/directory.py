@@ -13,7 +13,7 @@ index has them so. An organisation is what people's entries say, letter by lette
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, not_, or_, select, true
@@ -98,6 +98,7 @@ FIRST_LOOKED_AT = 300
 _FEW = 2000
 _CURSOR = re.compile(r"([0-9]{1,2})-([0-9]{1,9})", re.ASCII)
 _NOBODY = (Status.erased, Status.merged)
+_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,13 +119,14 @@ def read_cursor(text: str) -> Cursor | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListPage:
-    """A page. ``previous`` and ``next`` are the rows to end before and begin after; None at the ends.
-    ``is_cut`` says that it ended early: ``next`` then leads to those who were not looked at yet."""
+class ListPage(Generic[_Row]):
+    """A page of subscribers or organisations. ``previous`` and ``next`` are the rows to end before and begin
+    after; None at the ends. ``is_cut`` says that it ended early, after it had looked at as many people as a
+    page may: ``next`` then leads to those who were not looked at yet."""
 
-    rows: Sequence[Subscriber]
-    previous: Cursor | None
-    next: Cursor | None
+    rows: Sequence[_Row] = ()
+    previous: Cursor | None = None
+    next: Cursor | None = None
     is_cut: bool = False
 
 
@@ -138,7 +140,7 @@ def read_list_page(
     search: str = "",
     after: Cursor | None = None,
     before: Cursor | None = None,
-) -> ListPage:
+) -> ListPage[Subscriber]:
     """Read a page of those of a ``segment`` who are found by ``search``, ``after`` a row or ``before`` one.
 
     Erased and merged people are only listed if the segment asks about the status. A row that is no longer
@@ -161,7 +163,7 @@ def read_list_page(
     )
 
 
-def _turn_back(found: _Rows, stopped_at: Cursor | None) -> ListPage:
+def _turn_back(found: _Rows, stopped_at: Cursor | None) -> ListPage[Subscriber]:
     rows = found[:PAGE_LENGTH][::-1]
     more = len(found) > PAGE_LENGTH
     return ListPage(
@@ -307,17 +309,9 @@ class Organisation:
     has_reader: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class OrganisationPage:
-    """Some organisations by name; ``next`` is the row after which the others come, None at the end.
-    ``is_cut`` says that it ended early, after it had looked at as many people as a page may."""
-
-    rows: tuple[Organisation, ...]
-    next: Cursor | None
-    is_cut: bool = False
-
-
-def read_organisation_page(session: Session, search: str, *, after: Cursor | None = None) -> OrganisationPage:
+def read_organisation_page(
+    session: Session, search: str, *, after: Cursor | None = None
+) -> ListPage[Organisation]:
     """Read a page of organisations, or of those found by ``search``: first those that begin with it."""
     found: list[tuple[Cursor, str]] = []
     prefixes = list_spellings(search) if search else ("",)
@@ -340,7 +334,7 @@ def read_organisation_page(session: Session, search: str, *, after: Cursor | Non
         if len(found) > PAGE_LENGTH:
             break
     rows = found[:PAGE_LENGTH]
-    return OrganisationPage(
+    return ListPage(
         rows=_describe_all(session, [cursor.subscriber_id for cursor, _ in rows]),
         next=rows[-1][0] if len(found) > PAGE_LENGTH else cut,
         is_cut=len(found) <= PAGE_LENGTH and cut is not None,

@@ -21,10 +21,9 @@ from mailer.database.models import Campaign, CampaignState
 from mailer.keys import TokenKey
 from mailer.settings import Settings
 from subscribers.errors import SegmentError
-from subscribers.models import SubscriberSector
+from subscribers.models import SavedSegment, SubscriberSector
 from subscribers.segments.parser import ParsedExpression, parse_expression
 from subscribers.segments.saved_segments import (
-    NamedSegment,
     SavedSegmentError,
     SavedSegmentStore,
     list_saved_segments,
@@ -74,7 +73,7 @@ def make_lookups(connection: Connection, settings: Settings) -> SegmentLookups:
 
 
 def find_segment_uses(
-    connection: Connection, settings: Settings, saved: Sequence[NamedSegment], among: Sequence[NamedSegment]
+    connection: Connection, settings: Settings, saved: Sequence[SavedSegment], among: Sequence[SavedSegment]
 ) -> dict[str, SegmentUses]:
     """Find where each of ``saved`` is used, by name; ``among`` are all saved segments."""
     lookups = make_lookups(connection, settings)
@@ -131,7 +130,7 @@ def rename_in_drafts(connection: Connection, name: str, new_name: str) -> None:
     connection.execute(named.values(segment_name=new_name))
 
 
-def refuse_if_named_in_drafts(connection: Connection, settings: Settings, saved: NamedSegment) -> None:
+def refuse_if_named_in_drafts(connection: Connection, settings: Settings, saved: SavedSegment) -> None:
     """Refuse to take a name away that a campaign still needs.
 
     Raises:
@@ -161,7 +160,7 @@ def _parse(text: str, lookups: SegmentLookups) -> ParsedExpression | None:
         return None
 
 
-def _list_meanings(saved: NamedSegment, parsed: ParsedExpression | None) -> frozenset[str]:
+def _list_meanings(saved: SavedSegment, parsed: ParsedExpression | None) -> frozenset[str]:
     written_out = [] if parsed is None else [to_text(parsed.tree)]
     return frozenset([saved.text.strip(), *written_out])
 

@@ -6,7 +6,6 @@ change with it: they keep what the name meant.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from unicodedata import normalize
@@ -31,16 +30,6 @@ class SavedSegmentError(SubscriberError):
     """A segment cannot be saved, found or deleted under that name."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NamedSegment:
-    """A saved segment. ``text`` is as it was written."""
-
-    name: str
-    text: str
-    created_at: datetime
-    updated_at: datetime
-
-
 class SavedSegmentStore:
     """The saved segments in the database of ``connection``."""
 
@@ -55,12 +44,12 @@ class SavedSegmentStore:
         return [saved.name for saved in list_saved_segments(self._connection)]
 
 
-def list_saved_segments(connection: Connection) -> list[NamedSegment]:
+def list_saved_segments(connection: Connection) -> list[SavedSegment]:
     rows = connection.execute(select(*_COLUMNS).order_by(col(SavedSegment.name)))
-    return [NamedSegment(**row._mapping) for row in rows]
+    return [SavedSegment(**row._mapping) for row in rows]
 
 
-def find_saved_segment(connection: Connection, name: str) -> NamedSegment:
+def find_saved_segment(connection: Connection, name: str) -> SavedSegment:
     """Return the segment saved as ``name``.
 
     Raises:
@@ -76,12 +65,12 @@ def find_saved_segment(connection: Connection, name: str) -> NamedSegment:
             gettext_noop("No segment is saved as %(text)s.") % {"text": quote_for_message(name)}
             + f"{did_you_mean(name, names)} {there_are}"
         )
-    return NamedSegment(**row._mapping)
+    return SavedSegment(**row._mapping)
 
 
 def save_segment(
     connection: Connection, name: str, text: str, lookups: SegmentLookups, *, now: datetime
-) -> NamedSegment | None:
+) -> SavedSegment | None:
     """Save ``text`` as ``name``; return what was saved under it before, if anything. The caller commits.
 
     Raises:
@@ -104,7 +93,7 @@ def save_segment(
     return before
 
 
-def delete_segment(connection: Connection, name: str, lookups: SegmentLookups) -> NamedSegment:
+def delete_segment(connection: Connection, name: str, lookups: SegmentLookups) -> SavedSegment:
     """Delete the segment saved as ``name`` and return it. The caller commits.
 
     Raises:
@@ -123,7 +112,7 @@ def delete_segment(connection: Connection, name: str, lookups: SegmentLookups) -
 
 def rename_segment(
     connection: Connection, name: str, new_name: str, lookups: SegmentLookups, *, now: datetime
-) -> NamedSegment:
+) -> SavedSegment:
     """Give the segment saved as ``name`` another name, also where other saved segments use it.
 
     Returns it under its new name; what it means stays. The caller commits.
@@ -156,7 +145,7 @@ def rename_segment(
     return find_saved_segment(connection, key)
 
 
-def _replace_name(other: NamedSegment, name: str, new_name: str, lookups: SegmentLookups) -> str:
+def _replace_name(other: SavedSegment, name: str, new_name: str, lookups: SegmentLookups) -> str:
     """Replace ``name`` in the text of ``other``, and change nothing else."""
     try:
         places = [place for place in parse_expression(other.text, lookups).names if place.name == name]
@@ -191,7 +180,7 @@ def _insert(connection: Connection, row: dict[str, Any]) -> None:
         ) from error
 
 
-def _is_part_of(name: str, other: NamedSegment, lookups: SegmentLookups) -> bool:
+def _is_part_of(name: str, other: SavedSegment, lookups: SegmentLookups) -> bool:
     try:
         return name in parse_expression(other.text, lookups).named
     except SegmentError:

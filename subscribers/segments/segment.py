@@ -8,9 +8,10 @@ filters, and filters are written as a text that means the same; saved segments k
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
+from typing import Any, Self
 
 from sqlalchemy import ColumnElement, and_, or_, true
 from sqlmodel import col
@@ -128,9 +129,14 @@ class SegmentFilters:
     sources: tuple[str, ...] = ()
     others: str = ""
 
-    @property
-    def is_empty(self) -> bool:
-        return not any(getattr(self, field.name) for field in fields(self))
+    def keep_order(self, shown: Self) -> Self:
+        """Return the filters with the values that ``shown`` has as well in its order, before the others."""
+        ordered: dict[str, Any] = {}
+        for name in FILTER_KEYS.values():
+            before, after = getattr(shown, name), getattr(self, name)
+            kept = tuple(value for value in before if value in after)
+            ordered[name] = (*kept, *(value for value in after if value not in kept))
+        return replace(self, **ordered)
 
 
 def read_filters(text: str, lookups: SegmentLookups) -> SegmentFilters:

@@ -21,7 +21,6 @@ from subscribers.queries import list_import_files, list_tags
 from subscribers.segments.description import Vocabulary, describe_segment
 from subscribers.segments.segment import (
     EVERYONE,
-    FILTER_KEYS,
     Segment,
     SegmentFilters,
     read_filters,
@@ -50,7 +49,7 @@ class SegmentQuery:
         return self.segment is not None and self.segment.text == EVERYONE
 
     def narrow(self, condition: str) -> str:
-        """The text of those in it for whom ``condition`` holds as well."""
+        """Return the text of those in it for whom ``condition`` holds as well."""
         if self.is_everyone:
             return condition
         joined_by_or = self.filters is not None and self.filters.others == f"({self.text.strip()})"
@@ -58,7 +57,7 @@ class SegmentQuery:
 
 
 def read_query(page: StudioPage, text: str, session: Session | None = None) -> SegmentQuery:
-    """Understand what somebody wrote, or find out what is wrong with it."""
+    """Understand what was written, or find out what is wrong with it."""
     settings, session = page.settings, session or page.session
     try:
         segment = read_segment(text, settings, session)
@@ -70,7 +69,7 @@ def read_query(page: StudioPage, text: str, session: Session | None = None) -> S
 
 
 def say_segment(visit: Visit, database: Session | Connection, text: str, otherwise: str = "") -> str:
-    """What a segment means, in the language of the page. If it is not valid any more, what was said
+    """Say what a segment means in the language of the page; if it is not valid any more, what was said
     ``otherwise``, or its text."""
     try:
         segment = read_segment(text, visit.settings, database)
@@ -80,7 +79,7 @@ def say_segment(visit: Visit, database: Session | Connection, text: str, otherwi
 
 
 def make_vocabulary(visit: Visit) -> Vocabulary:
-    """The workspace's own names for sectors and countries, in the language of the page."""
+    """Return the workspace's own names for sectors and countries in the language of the page."""
     translator, settings = visit.translator, visit.settings
     if translator.tag == SOURCE_LANGUAGE:
         return vocabulary_of(settings)
@@ -196,9 +195,10 @@ def read_query_form(page: StudioPage, given: Sequence[tuple[str, str]]) -> Writt
         shown = read_filters(before, lookups)
     except SegmentError:
         return WrittenQuery(text=text)
-    wanted, errors = _read_filters(given, shown)
+    wanted, errors = _read_filters(given)
     if errors:
         return WrittenQuery(text=text, errors=errors)
+    wanted = wanted.keep_order(shown)
     if wanted == shown and not from_filters:
         return WrittenQuery(text=text)
     if text.strip() != before.strip() and not from_filters:
@@ -207,9 +207,7 @@ def read_query_form(page: StudioPage, given: Sequence[tuple[str, str]]) -> Writt
     return WrittenQuery(text=write_filters(wanted, lookups), from_filters=True)
 
 
-def _read_filters(
-    given: Sequence[tuple[str, str]], shown: SegmentFilters
-) -> tuple[SegmentFilters, list[tuple[str, str]]]:
+def _read_filters(given: Sequence[tuple[str, str]]) -> tuple[SegmentFilters, list[tuple[str, str]]]:
     values = dict(given)
     chosen = {
         field: [value for name, value in given if name == box and value] for box, field in _BOXES.items()
@@ -222,7 +220,7 @@ def _read_filters(
         organisations=tuple(_split(values.get("org", ""))),
         others=values.get("others", "").strip(),
     )
-    return _keep_order(wanted, shown), errors
+    return wanted, errors
 
 
 def _read_countries(text: str) -> tuple[list[str], list[tuple[str, str]]]:
@@ -233,16 +231,6 @@ def _read_countries(text: str) -> tuple[list[str], list[tuple[str, str]]]:
         except CountryError as error:
             errors.append(("other_countries", str(error)))
     return codes, errors
-
-
-def _keep_order(wanted: SegmentFilters, shown: SegmentFilters) -> SegmentFilters:
-    """``wanted``, with the values that were there before in the order they had."""
-    ordered: dict[str, tuple[str, ...]] = {}
-    for field in FILTER_KEYS.values():
-        before, after = getattr(shown, field), getattr(wanted, field)
-        kept = (value for value in before if value in after)
-        ordered[field] = (*kept, *(value for value in after if value not in before))
-    return SegmentFilters(**ordered, others=wanted.others)
 
 
 def _split(text: str) -> list[str]:

@@ -36,7 +36,7 @@ def fill(engine: Engine, names: Sequence[tuple[str, str, bool]]) -> None:
         session.commit()
 
 
-def walk(session: Session, **asked: object) -> list[ListPage]:
+def walk(session: Session, **asked: object) -> list[ListPage[Subscriber]]:
     """All pages from the first to the last."""
     segment = parse_segment(str(asked.pop("query", "all")))
     pages = [read_list_page(session, segment, **asked)]  # type: ignore[arg-type]
@@ -97,7 +97,9 @@ def test_all_pages_together_are_everybody_once_and_back_again(
             check_way_back(session, pages, seen, search, query)
 
 
-def check_way_back(session: Session, pages: list[ListPage], seen: list[str], search: str, query: str) -> None:
+def check_way_back(
+    session: Session, pages: list[ListPage[Subscriber]], seen: list[str], search: str, query: str
+) -> None:
     """From the last page with rows, everything before it is read backwards, once each."""
     filled = [page for page in pages if page.rows]
     if not filled:

@@ -108,7 +108,6 @@ def test_values_that_need_quotation_marks_get_them() -> None:
 
 
 def test_no_filter_means_everyone() -> None:
-    assert SegmentFilters().is_empty
     assert write_filters(SegmentFilters(), LOOKUPS) == ""
 
 

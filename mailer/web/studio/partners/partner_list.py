@@ -57,7 +57,7 @@ def show_list(page: PageDep) -> Response:
         return page.redirect("/partners", None, **kept)
     query = read_query(page, written.text[: MAX_LENGTH + 1])
     errors = [*written.errors, *([(QUERY_PARAMETER, query.problem.reason)] if query.problem else [])]
-    found = ListPage(rows=(), previous=None, next=None)
+    found = ListPage[Subscriber]()
     if query.segment is not None and not errors:
         after = read_cursor(asked.get("after", ""))
         before = read_cursor(asked.get("before", "")) if after is None else None

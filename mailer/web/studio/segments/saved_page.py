@@ -27,8 +27,8 @@ from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import QUERY_PARAMETER, WrittenQuery, read_query, read_query_form
 from mailer.web.studio.segments.segment_page import COMPARED, render_segment
 from subscribers.errors import SegmentError, SubscriberError
+from subscribers.models import SavedSegment
 from subscribers.segments.saved_segments import (
-    NamedSegment,
     SavedSegmentError,
     delete_segment,
     find_saved_segment,
@@ -69,7 +69,7 @@ SegmentName = Annotated[str, Depends(_read_name)]
 """The path's ``name``, if it can be the name of a segment."""
 
 
-def _find(session: Session, name: str) -> NamedSegment:
+def _find(session: Session, name: str) -> SavedSegment:
     try:
         return find_saved_segment(session.connection(), name)
     except SavedSegmentError as error:
@@ -97,7 +97,7 @@ def show_segment(page: PageDep, name: SegmentName) -> Response:
 
 def _render(
     page: StudioPage,
-    saved: NamedSegment,
+    saved: SavedSegment,
     written: WrittenQuery,
     given: Mapping[str, str],
     *errors: tuple[str, str],
@@ -222,7 +222,7 @@ def save_new_segment(page: PageDep, form: OwnFormDep) -> Response:
     return render_segment(page, written, path="/segments/query", given=dict(form.fields), errors=errors)
 
 
-def _save_new(page: StudioPage, session: Session, name: str, text: str) -> NamedSegment:
+def _save_new(page: StudioPage, session: Session, name: str, text: str) -> SavedSegment:
     """Save a query, with its line in the log.
 
     Raises:
