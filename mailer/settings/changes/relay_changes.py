@@ -3,8 +3,7 @@
 from typing import Any
 
 from mailer.settings.changes.settings_file import SettingsFile
-from mailer.settings.changes.toml_nodes import TomlPath
-from mailer.settings.changes.toml_writer import TomlValue
+from mailer.settings.changes.toml_nodes import TomlPath, TomlValue
 from mailer.settings.smtp import MAIN_RELAY
 
 _SMTP: TomlPath = ("smtp",)

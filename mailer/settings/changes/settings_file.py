@@ -13,9 +13,8 @@ from typing import Any
 from locales.phrase import Phrase, gettext_noop
 from mailer.atomic_write import atomic_file, locked_folder, remove_left_behind, sync_folder
 from mailer.errors import ConfigurationError
-from mailer.settings.changes.toml_nodes import TomlPath
+from mailer.settings.changes.toml_nodes import TomlPath, write_keys
 from mailer.settings.changes.toml_splicer import TomlChanges, change_toml, find_value
-from mailer.settings.changes.toml_writer import write_keys
 from mailer.settings.mailer_toml import SETTINGS_FILE, Settings, find_overrides, parse_settings
 
 _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH

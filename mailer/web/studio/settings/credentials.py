@@ -19,12 +19,14 @@ from mailer.oauth.login import PendingSignIns, choose_way, end_sign_in
 from mailer.oauth.provider import OAuthError, OAuthSignInRequiredError
 from mailer.oauth.sign_in import SignIn, list_sign_ins
 from mailer.settings.changes.secret_files import (
+    SecretPlace,
+    find_secret_place,
     find_secret_time,
     is_own_secret,
+    list_secret_places,
     remove_secret,
     write_secret,
 )
-from mailer.settings.changes.secret_places import SecretPlace, find_secret_place, list_secret_places
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice

@@ -21,9 +21,8 @@ from mailer.i18n import Translator
 from mailer.settings import SETTINGS_FILE, InvalidSettingsError, Settings, find_overrides
 from mailer.settings.changes.setting import Setting
 from mailer.settings.changes.settings_file import OvertakenError, change_settings, read_settings_file
-from mailer.settings.changes.toml_nodes import TomlPath
+from mailer.settings.changes.toml_nodes import TomlPath, TomlValue, write_keys
 from mailer.settings.changes.toml_splicer import TomlChanges, find_value
-from mailer.settings.changes.toml_writer import TomlValue, write_keys
 from mailer.web.forms import Form
 from mailer.web.studio.model_form import ModelForm, explain_fault
 from mailer.web.studio.notices import Notice
