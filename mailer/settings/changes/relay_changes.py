@@ -15,7 +15,7 @@ RelayChanges = dict[TomlPath, TomlValue | None]
 
 
 def find_relay_path(file: SettingsFile, name: str) -> TomlPath | None:
-    """Where the file has the relay ``name``: ``("smtp",)`` for the one in ``[smtp]``; None if nowhere."""
+    """Return the path of the relay ``name``: ``("smtp",)`` for the one in ``[smtp]``; None if it has none."""
     listed = _list_names(file)
     if not listed:
         return _SMTP if name == MAIN_RELAY else None
@@ -23,7 +23,7 @@ def find_relay_path(file: SettingsFile, name: str) -> TomlPath | None:
 
 
 def add_relay(file: SettingsFile, name: str, url: str) -> tuple[RelayChanges, dict[TomlPath, Any]]:
-    """The changes that add a relay, and the values from which they begin.
+    """Return the changes that add a relay, and the values from which they begin.
 
     The first one beside the relay of ``[smtp]`` makes that one the first of the list, with its own address,
     password and sign-in, so that neither gets what belongs to the other.
@@ -45,7 +45,7 @@ def add_relay(file: SettingsFile, name: str, url: str) -> tuple[RelayChanges, di
 
 
 def remove_relay(file: SettingsFile, name: str) -> tuple[RelayChanges, dict[TomlPath, Any]]:
-    """The changes that take a relay of the list out, and the values from which they begin."""
+    """Return the changes that take a relay of the list out, and the values from which they begin."""
     path = find_relay_path(file, name)
     assert path is not None  # noqa: S101 - asked before
     return {path: None}, {_LIST: file.find(_LIST)}

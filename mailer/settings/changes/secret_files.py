@@ -1,4 +1,8 @@
-"""The secrets that settings ask for, each in a file of its own that only its owner can read."""
+"""The secrets that settings ask for, each in a file of its own that only its owner can read.
+
+The files are in the folder ``secrets`` of the workspace; the settings name them. A secret that was put
+elsewhere, such as by systemd, is never overwritten or removed.
+"""
 
 import re
 from collections.abc import Iterator
@@ -40,7 +44,7 @@ class SecretPlace:
 
 
 def list_secret_places(settings: Settings) -> tuple[SecretPlace, ...]:
-    """All secrets that ``settings`` ask for or could use."""
+    """Return the secrets that ``settings`` ask for or could use."""
     return (
         *_list_relays(settings),
         *_list_mailbox(settings),
@@ -50,7 +54,7 @@ def list_secret_places(settings: Settings) -> tuple[SecretPlace, ...]:
 
 
 def find_secret_place(settings: Settings, name: str) -> SecretPlace | None:
-    """The secret called ``name``; None if the settings have no use for one."""
+    """Return the secret called ``name``; None if the settings have no use for one."""
     return next((place for place in list_secret_places(settings) if place.name == name), None)
 
 
@@ -168,13 +172,13 @@ def remove_secret(root: Path, path: Path | None) -> bool:
 
 
 def is_own_secret(root: Path, path: Path) -> bool:
-    """Whether a secret's file is in the workspace's folder for them."""
+    """Return whether a secret's file is in the workspace's folder for them."""
     place = Path(root / path)
     return place.parent == root / SECRETS_FOLDER and _NAME.fullmatch(place.name) is not None
 
 
 def find_secret_time(root: Path, path: Path | None) -> datetime | None:
-    """When the file of a secret was written; None if it is not there."""
+    """Return when the file of a secret was written; None if it is not there."""
     if path is None:
         return None
     try:

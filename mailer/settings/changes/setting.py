@@ -38,14 +38,14 @@ def make_setting(path: TomlPath, kind: FieldKind = FieldKind.text, **values: Any
 
 
 def list_settings(*keys: str) -> tuple[Setting, ...]:
-    """The settings of a section, and of the tables inside it; lists of tables are left out."""
+    """Return the settings of a section, and of the tables inside it; lists of tables are left out."""
     field = Settings.model_fields[keys[0]]
     model = _find_model(field.annotation)
     return describe_model(keys, model) if model else (_describe(keys, field),)
 
 
 def describe_model(path: TomlPath, model: type[BaseModel]) -> tuple[Setting, ...]:
-    """The settings of a table at ``path`` that ``model`` describes, and of the tables inside it."""
+    """Return the settings of a table at ``path`` that ``model`` describes, and of the tables inside it."""
     return tuple(_walk(path, model))
 
 

@@ -1,4 +1,7 @@
-"""Where each table, each key and each value stands in a text of TOML (toml.io/en/v1.0.0), and how they are written."""
+"""Where each table, key and value stands in a text of TOML (toml.io/en/v1.0.0), and how it is written.
+
+The text has been parsed already, so what is valid is not asked here.
+"""
 
 import json
 import re
@@ -68,11 +71,10 @@ class TomlDocument:
             yield from table.entries
 
     def find_entry(self, path: TomlPath) -> TomlEntry | None:
-        """The key at ``path``."""
         return next((entry for entry in self.list_entries() if entry.path == path), None)
 
     def find_holder(self, path: TomlPath) -> TomlEntry | None:
-        """The key whose value is an array or an inline table that has ``path`` in it."""
+        """Return the key whose value is an array or an inline table that has ``path`` in it."""
         return next(
             (
                 entry
@@ -83,11 +85,11 @@ class TomlDocument:
         )
 
     def find_table(self, path: TomlPath) -> TomlTable | None:
-        """The table whose header is that of ``path``."""
+        """Return the table whose header is that of ``path``."""
         return next((table for table in self.tables if table.path == path), None)
 
     def list_below(self, path: TomlPath) -> list[TomlTable]:
-        """The tables with a header at ``path`` or inside it."""
+        """Return the tables with a header at ``path`` or inside it."""
         return [table for table in self.tables[1:] if table.path[: len(path)] == path]
 
 
@@ -119,7 +121,7 @@ def read_document(text: str) -> TomlDocument:
 
 
 def list_items(text: str, start: int) -> list[tuple[int, int]]:
-    """Where each item of the array at ``start`` begins and ends."""
+    """Return where each item of the array at ``start`` begins and ends."""
     items = []
     place = _skip(_BETWEEN, text, start + 1)
     while text[place] != "]":
@@ -130,7 +132,7 @@ def list_items(text: str, start: int) -> list[tuple[int, int]]:
 
 
 def skip_value(text: str, start: int) -> int:
-    """Where the value at ``start`` ends."""
+    """Return where the value at ``start`` ends."""
     if found := _STRING.match(text, start):
         return found.end()
     match text[start]:
@@ -144,7 +146,7 @@ def skip_value(text: str, start: int) -> int:
 
 
 def find_line_end(text: str, place: int) -> int:
-    """Where the line after the one of ``place`` begins."""
+    """Return where the line after the one of ``place`` begins."""
     found = text.find("\n", place)
     return len(text) if found < 0 else found + 1
 
@@ -201,7 +203,7 @@ _LITERAL = re.compile(r"[^'\x00-\x08\x0a-\x1f\x7f]*")
 
 
 def write_value(value: TomlValue, *, like: str = "") -> str:
-    """``value`` on one line, a text in the quotation marks that ``like`` has."""
+    """Return ``value`` on one line, a text in the quotation marks that ``like`` has."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -219,12 +221,12 @@ def write_value(value: TomlValue, *, like: str = "") -> str:
 
 
 def write_key(key: str) -> str:
-    """A key, in quotation marks only if it needs them."""
+    """Return a key, in quotation marks only if it needs them."""
     return key if _BARE.fullmatch(key) else _write_text(key)
 
 
 def write_keys(path: TomlPath) -> str:
-    """A dotted key; the numbers of array items are left out, as in a header."""
+    """Return a dotted key; the numbers of array items are left out, as in a header."""
     return ".".join(write_key(key) for key in path if isinstance(key, str))
 
 

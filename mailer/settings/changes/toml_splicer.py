@@ -21,85 +21,6 @@ from mailer.settings.changes.toml_nodes import (
     write_value,
 )
 
-
-def change_array(
-    text: str, span: tuple[int, int], old: Sequence[TomlValue], new: Sequence[TomlValue], line_end: str
-) -> str:
-    """The text of the array at ``span``, with the items ``new`` in place of ``old``."""
-    start, end = span
-    items = list_items(text, start)
-    like = text[items[0][0]] if items else ""
-    kept = _match_items(old, new)
-    if _has_line_each(text, items, end):
-        return _write_lines(text, span, items, new, kept, like, line_end)
-    parts = [
-        write_value(value, like=like) if number is None else text[slice(*items[number])]
-        for value, number in zip(new, kept, strict=True)
-    ]
-    return f"[{', '.join(parts)}]"
-
-
-def _match_items(old: Sequence[TomlValue], new: Sequence[TomlValue]) -> list[int | None]:
-    """For each new item, the number of the old one that it is; None if it was not there."""
-    free = list(range(len(old)))
-    kept: list[int | None] = []
-    for value in new:
-        number = next((one for one in free if old[one] == value and type(old[one]) is type(value)), None)
-        if number is not None:
-            free.remove(number)
-        kept.append(number)
-    return kept
-
-
-def _has_line_each(text: str, items: Sequence[tuple[int, int]], end: int) -> bool:
-    """Whether each item begins a line, and the closing bracket stands on one of its own."""
-    starts = [start for start, _ in items]
-    return bool(items) and all(_begins_line(text, place) for place in (*starts, end - 1))
-
-
-def _begins_line(text: str, place: int) -> bool:
-    return not text[text.rfind("\n", 0, place) + 1 : place].strip(" \t")
-
-
-def _write_lines(
-    text: str,
-    span: tuple[int, int],
-    items: Sequence[tuple[int, int]],
-    new: Sequence[TomlValue],
-    kept: Sequence[int | None],
-    like: str,
-    line_end: str,
-) -> str:
-    start, end = span
-    first = text.rfind("\n", 0, items[0][0]) + 1
-    indent = text[first : items[0][0]]
-    last_line = text.rfind("\n", 0, end - 1) + 1
-    above = _list_above(text, items, last_line)
-    lines = []
-    for value, number in zip(new, kept, strict=True):
-        if number is None:
-            lines.append(f"{indent}{write_value(value, like=like)},{line_end}")
-            continue
-        item_start, item_end = items[number]
-        begin = text.rfind("\n", 0, item_start) + 1
-        rest = text[item_end : find_line_end(text, item_end)]
-        comma = "" if rest.lstrip(" \t").startswith(",") else ","
-        # Comments above an item that is gone stay where they were.
-        lines += above[: number + 1]
-        above[: number + 1] = [""] * (number + 1)
-        lines.append(f"{text[begin:item_end]}{comma}{rest}")
-    return text[start:first] + "".join((*lines, *above)) + text[last_line:end]
-
-
-def _list_above(text: str, items: Sequence[tuple[int, int]], last_line: int) -> list[str]:
-    """The lines above each item but the first, and those behind the last."""
-    found = [""]
-    starts = [text.rfind("\n", 0, start) + 1 for start, _ in items[1:]]
-    for (_, item_end), following in zip(items, [*starts, last_line], strict=True):
-        found.append(text[find_line_end(text, item_end) : following])
-    return found
-
-
 TomlChanges: TypeAlias = Mapping[TomlPath, TomlValue | None]
 """A new value for each key; None takes it out. A path that ends in the number of items of an array of tables
 adds one."""
@@ -112,8 +33,8 @@ class TomlChangeError(ConfigurationError):
 def change_toml(
     text: str, changes: TomlChanges, *, orders: Mapping[TomlPath, Sequence[str]] | None = None
 ) -> str:
-    """``text``, which is valid TOML, with ``changes``. ``orders`` are the keys of tables in a new order; it
-    may leave keys out, which then come last.
+    """Return ``text``, which is valid TOML, with ``changes``. ``orders`` are the keys of tables in a new
+    order; it may leave keys out, which then come last.
 
     A comment beside a value stays beside it. A new key goes below the comment that shows it, such as
     ``# rate = 14``, or else below the last of its table; a new table goes to its like, or to the end.
@@ -140,8 +61,7 @@ def change_toml(
         names = ", ".join(sorted({write_keys(path) for path in (*changes, *(orders or {}))}))
         raise TomlChangeError(
             Phrase(
-                "the file is written in a way in which %(names)s cannot be changed alone. Change the "
-                "file "
+                "the file is written in a way in which %(names)s cannot be changed alone. Change the file "
                 "itself.",
                 names=names,
             )
@@ -150,7 +70,7 @@ def change_toml(
 
 
 def find_value(values: object, path: TomlPath) -> Any:
-    """The value at ``path`` in parsed TOML; None if it is not there."""
+    """Return the value at ``path`` in parsed TOML; None if it is not there."""
     for key in path:
         match values:
             case dict() if key in values:
@@ -254,7 +174,7 @@ def _replace_value(document: TomlDocument, entry: TomlEntry, value: TomlValue) -
     if old == value and type(old) is type(value):
         return text
     if isinstance(old, list) and isinstance(value, Sequence) and not isinstance(value, str):
-        written = change_array(text, span, old, value, document.line_end)
+        written = _change_array(text, span, old, value, document.line_end)
     else:
         written = write_value(value, like=text[entry.value_start])
     return text[: span[0]] + written + text[span[1] :]
@@ -403,3 +323,81 @@ def _reorder(text: str, path: TomlPath, keys: Sequence[str]) -> str:
     lines = [blocks[key] for key in dict.fromkeys(ordered_keys)]
     joined = "".join(one if one.endswith("\n") else f"{one}{document.line_end}" for one in lines)
     return text[: table.entries[0].start] + joined + text[table.last_end :] if lines else text
+
+
+def _change_array(
+    text: str, span: tuple[int, int], old: Sequence[TomlValue], new: Sequence[TomlValue], line_end: str
+) -> str:
+    """Return the text of the array at ``span``, with the items ``new`` in place of ``old``."""
+    start, end = span
+    items = list_items(text, start)
+    like = text[items[0][0]] if items else ""
+    kept = _match_items(old, new)
+    if _has_line_each(text, items, end):
+        return _write_lines(text, span, items, new, kept, like, line_end)
+    parts = [
+        write_value(value, like=like) if number is None else text[slice(*items[number])]
+        for value, number in zip(new, kept, strict=True)
+    ]
+    return f"[{', '.join(parts)}]"
+
+
+def _match_items(old: Sequence[TomlValue], new: Sequence[TomlValue]) -> list[int | None]:
+    """For each new item, the number of the old one that it is; None if it was not there."""
+    free = list(range(len(old)))
+    kept: list[int | None] = []
+    for value in new:
+        number = next((one for one in free if old[one] == value and type(old[one]) is type(value)), None)
+        if number is not None:
+            free.remove(number)
+        kept.append(number)
+    return kept
+
+
+def _has_line_each(text: str, items: Sequence[tuple[int, int]], end: int) -> bool:
+    """Whether each item begins a line, and the closing bracket stands on one of its own."""
+    starts = [start for start, _ in items]
+    return bool(items) and all(_begins_line(text, place) for place in (*starts, end - 1))
+
+
+def _begins_line(text: str, place: int) -> bool:
+    return not text[text.rfind("\n", 0, place) + 1 : place].strip(" \t")
+
+
+def _write_lines(
+    text: str,
+    span: tuple[int, int],
+    items: Sequence[tuple[int, int]],
+    new: Sequence[TomlValue],
+    kept: Sequence[int | None],
+    like: str,
+    line_end: str,
+) -> str:
+    start, end = span
+    first = text.rfind("\n", 0, items[0][0]) + 1
+    indent = text[first : items[0][0]]
+    last_line = text.rfind("\n", 0, end - 1) + 1
+    above = _list_above(text, items, last_line)
+    lines = []
+    for value, number in zip(new, kept, strict=True):
+        if number is None:
+            lines.append(f"{indent}{write_value(value, like=like)},{line_end}")
+            continue
+        item_start, item_end = items[number]
+        begin = text.rfind("\n", 0, item_start) + 1
+        rest = text[item_end : find_line_end(text, item_end)]
+        comma = "" if rest.lstrip(" \t").startswith(",") else ","
+        # Comments above an item that is gone stay where they were.
+        lines += above[: number + 1]
+        above[: number + 1] = [""] * (number + 1)
+        lines.append(f"{text[begin:item_end]}{comma}{rest}")
+    return text[start:first] + "".join((*lines, *above)) + text[last_line:end]
+
+
+def _list_above(text: str, items: Sequence[tuple[int, int]], last_line: int) -> list[str]:
+    """The lines above each item but the first, and those behind the last."""
+    found = [""]
+    starts = [text.rfind("\n", 0, start) + 1 for start, _ in items[1:]]
+    for (_, item_end), following in zip(items, [*starts, last_line], strict=True):
+        found.append(text[find_line_end(text, item_end) : following])
+    return found
