@@ -29,9 +29,8 @@ from mailer.revisions.edition_file import (
     read_edition_file,
 )
 from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
-from mailer.revisions.history import RevisionEntry, list_history
-from mailer.revisions.removed_stories import restore_story
-from mailer.revisions.revision_log import record_set_aside
+from mailer.revisions.history import RevisionEntry, list_history, record_set_aside
+from mailer.revisions.story_changes import restore_story
 from mailer.revisions.unsaved_texts import delete_unsaved, find_unsaved
 from mailer.team.members import Member
 from mailer.workspace import Workspace

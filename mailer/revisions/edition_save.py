@@ -38,7 +38,7 @@ from mailer.revisions.edition_file import (
     read_file_bytes,
     replace_file,
 )
-from mailer.revisions.revision_log import (
+from mailer.revisions.history import (
     LatestRevision,
     continues_sitting,
     find_latest,

@@ -1,15 +1,249 @@
-"""Reading the history of an edition: its entries, what the files were in each, and who changed them."""
+"""The history of an edition: entries, their files and texts, and who changed them."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlmodel import Session, col
+from sqlalchemy import ColumnElement, Select, exists, func
+from sqlalchemy import select as sa_select
+from sqlmodel import Session, col, delete, select
 
-from mailer.database.edition_models import EditionRevision, RevisionFile, RevisionKind, RevisionText
+from editions.text_diff.comparison import count_changed_words
+from mailer.database.edition_models import (
+    EditionRevision,
+    RevisionFile,
+    RevisionKind,
+    RevisionText,
+    UnsavedText,
+)
 from mailer.database.team_models import TeamMember
-from mailer.revisions.edition_file import EditionFile, FilePlace
+from mailer.revisions.edition_file import EditionFile, FilePlace, TextSave, digest_text, parse_file_name
+from mailer.team.members import Member
+
+SITTING_GAP = timedelta(minutes=30)
+"""After how long a pause the same page begins another entry."""
+
+TEXTS_KEPT = timedelta(days=3)
+"""How long texts are kept that are in no entry: pages that were opened with one are seldom open longer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevisedFile:
+    """A file that has changed: its name now, and its whole text, or None if it was removed."""
+
+    name: str
+    text: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatestRevision:
+    """The latest entry about one text."""
+
+    revision: EditionRevision
+    file: RevisionFile
+
+
+def find_latest(session: Session, edition: str, place: FilePlace) -> LatestRevision | None:
+    """Return the latest entry about the text ``place`` that was its file; None if there is none yet."""
+    found = session.exec(
+        select(EditionRevision, RevisionFile)
+        .where(EditionRevision.id == RevisionFile.revision_id)
+        .where(RevisionFile.edition == edition)
+        .where(RevisionFile.story == place.story, RevisionFile.language == place.language)
+        .where(EditionRevision.kind != RevisionKind.set_aside)
+        .order_by(col(RevisionFile.id).desc())
+        .limit(1)
+    ).first()
+    return None if found is None else LatestRevision(revision=found[0], file=found[1])
+
+
+def find_text(session: Session, edition: str, digest: str) -> str | None:
+    """Return the text with ``digest`` that a file of the edition once had; None if it is not known any
+    more."""
+    if not digest:
+        return None
+    found = select(RevisionText.text).where(RevisionText.edition == edition, RevisionText.digest == digest)
+    return session.exec(found).one_or_none()
+
+
+def record_outside_change(session: Session, edition: str, file: EditionFile, *, now: datetime) -> bool:
+    """Enter what was done to a file outside Studio, if the history does not know its text as the latest;
+    return whether it did not. The caller commits, and holds the lock of the edition."""
+    latest = find_latest(session, edition, file.place)
+    if latest is not None and latest.file.digest == file.digest:
+        return False
+    kind = RevisionKind.found if latest is None else RevisionKind.outside
+    record_change(session, edition, kind, [RevisedFile(name=file.name, text=file.text)], member=None, now=now)
+    return True
+
+
+def record_outside_removal(session: Session, edition: str, name: str, *, now: datetime) -> bool:
+    """Enter that a file was removed outside Studio, if the history has it; return whether it had. The
+    caller commits, and holds the lock of the edition."""
+    latest = find_latest(session, edition, parse_file_name(name))
+    if latest is None or not latest.file.digest:
+        return False
+    removed = RevisedFile(name=latest.file.name, text=None)
+    record_change(session, edition, RevisionKind.outside, [removed], member=None, now=now)
+    return True
+
+
+def record_change(
+    session: Session,
+    edition: str,
+    kind: RevisionKind,
+    files: Iterable[RevisedFile],
+    *,
+    member: Member | None,
+    now: datetime,
+    sitting: str = "",
+    sequence: int = 0,
+) -> int:
+    """Enter one change of one or several files, and return the entry's number. The caller commits, and holds
+    the lock of the edition.
+
+    ``member`` is None if it is not known who it was.
+    """
+    member_id = None if member is None else member.id
+    return _record(session, edition, kind, files, member_id, now, sitting=sitting, sequence=sequence)
+
+
+def _record(
+    session: Session,
+    edition: str,
+    kind: RevisionKind,
+    files: Iterable[RevisedFile],
+    member_id: int | None,
+    now: datetime,
+    *,
+    sitting: str,
+    sequence: int = 0,
+) -> int:
+    revision = EditionRevision(
+        edition=edition,
+        kind=kind,
+        member_id=member_id,
+        sitting=sitting,
+        began_at=now,
+        ended_at=now,
+    )
+    session.add(revision)
+    session.flush()
+    assert revision.id is not None  # noqa: S101 - it was just flushed
+    for file in files:
+        place = parse_file_name(file.name)
+        row = RevisionFile(
+            revision_id=revision.id,
+            edition=edition,
+            story=place.story,
+            language=place.language,
+            name=file.name,
+        )
+        _set_text(session, row, file, sequence=sequence, now=now)
+    _prune_texts(session, edition, now=now)
+    return revision.id
+
+
+def record_sitting(session: Session, file: EditionFile, save: TextSave) -> None:
+    """Enter what a member has just written: into the entry of their sitting if nobody came between, and it
+    has not been silent for :data:`SITTING_GAP`. The caller commits, and holds the lock of the edition."""
+    changed = RevisedFile(name=file.name, text=file.text)
+    latest = find_latest(session, save.edition, file.place)
+    if latest is None or not continues_sitting(latest, save):
+        record_change(
+            session,
+            save.edition,
+            save.kind,
+            [changed],
+            member=save.member,
+            now=save.now,
+            sitting=save.sitting,
+            sequence=save.sequence,
+        )
+        return
+    latest.revision.ended_at = save.now
+    session.add(latest.revision)
+    _set_text(session, latest.file, changed, sequence=save.sequence, now=save.now)
+
+
+def record_set_aside(session: Session, unsaved: UnsavedText, *, now: datetime) -> None:
+    """Enter what a member wrote and did not take when the conflict was settled. The caller commits."""
+    file = RevisedFile(name=unsaved.name, text=unsaved.mine)
+    _record(
+        session,
+        unsaved.edition,
+        RevisionKind.set_aside,
+        [file],
+        unsaved.member_id,
+        now,
+        sitting=unsaved.sitting,
+    )
+
+
+def continues_sitting(latest: LatestRevision | None, save: TextSave) -> bool:
+    """Return whether a save goes into the latest entry: it is of this sitting, nobody came between, and it
+    has not been silent for :data:`SITTING_GAP`. A clock that was set back begins another."""
+    if latest is None or save.kind is not RevisionKind.written:
+        return False
+    revision = latest.revision
+    same = revision.kind is RevisionKind.written and revision.member_id == save.member.id
+    is_theirs = same and bool(save.sitting) and revision.sitting == save.sitting
+    return is_theirs and revision.began_at <= save.now <= revision.ended_at + SITTING_GAP
+
+
+def _set_text(
+    session: Session, row: RevisionFile, file: RevisedFile, *, sequence: int, now: datetime
+) -> None:
+    row.name, row.sequence = file.name, sequence
+    before = _find_text_before(session, row)
+    row.words_added, row.words_removed = count_changed_words(before, file.text or "")
+    if file.text is None:
+        row.text_id, row.digest = None, ""
+    else:
+        row.digest = digest_text(file.text)
+        row.text_id = _store_text(session, row.edition, row.digest, file.text, now=now)
+    session.add(row)
+    session.flush()
+
+
+def _find_text_before(session: Session, row: RevisionFile) -> str:
+    """Return the text of the entry before; "" if there was none."""
+    query = (
+        select(RevisionText.text)
+        .select_from(RevisionFile)
+        .join(EditionRevision, col(EditionRevision.id) == RevisionFile.revision_id)
+        .outerjoin(RevisionText, col(RevisionText.id) == RevisionFile.text_id)
+        .where(RevisionFile.edition == row.edition)
+        .where(RevisionFile.story == row.story, RevisionFile.language == row.language)
+        .where(EditionRevision.kind != RevisionKind.set_aside)
+        .order_by(col(RevisionFile.id).desc())
+        .limit(1)
+    )
+    if row.id is not None:
+        query = query.where(col(RevisionFile.id) < row.id)
+    return session.exec(query).first() or ""
+
+
+def _store_text(session: Session, edition: str, digest: str, text: str, *, now: datetime) -> int:
+    known = select(RevisionText).where(RevisionText.edition == edition, RevisionText.digest == digest)
+    stored = session.exec(known).one_or_none()
+    if stored is None:
+        stored = RevisionText(edition=edition, digest=digest, text=text, saved_at=now)
+    stored.saved_at = now
+    session.add(stored)
+    session.flush()
+    assert stored.id is not None  # noqa: S101 - it was just flushed
+    return stored.id
+
+
+def _prune_texts(session: Session, edition: str, *, now: datetime) -> None:
+    is_used = exists().where(col(RevisionFile.text_id) == col(RevisionText.id))
+    session.exec(
+        delete(RevisionText)
+        .where(col(RevisionText.edition) == edition)
+        .where(col(RevisionText.saved_at) < now - TEXTS_KEPT)
+        .where(~is_used)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +289,7 @@ def list_edition_history(
 ) -> list[list[RevisionEntry]]:
     """Return the entries of a whole edition, the newest first, each with all its files; ``before`` the entry
     with that number."""
-    query = select(col(EditionRevision.id)).where(col(EditionRevision.edition) == edition)
+    query = sa_select(col(EditionRevision.id)).where(col(EditionRevision.edition) == edition)
     if before is not None:
         query = query.where(col(EditionRevision.id) < before)
     numbers = session.scalars(query.order_by(col(EditionRevision.id).desc()).limit(limit)).all()
@@ -82,7 +316,7 @@ def find_entry_before(session: Session, edition: str, entry: RevisionEntry) -> R
 def read_text(session: Session, edition: str, entry: RevisionEntry) -> str:
     """Return the text that an entry left; "" if the file was removed."""
     texts = col(RevisionText.text)
-    query = select(texts).where(
+    query = sa_select(texts).where(
         col(RevisionText.edition) == edition, col(RevisionText.digest) == entry.digest
     )
     return session.scalar(query) or "" if entry.digest else ""
@@ -106,7 +340,7 @@ def list_removed_stories(session: Session, edition: str, existing: Sequence[str]
 
 def list_languages(session: Session, edition: str, story: str) -> list[str]:
     """Return the languages of all texts of a story that the history knows; "" is the original."""
-    query = select(col(RevisionFile.language)).where(
+    query = sa_select(col(RevisionFile.language)).where(
         col(RevisionFile.edition) == edition, col(RevisionFile.story) == story
     )
     return sorted(set(session.scalars(query)))
@@ -118,7 +352,7 @@ def _is_about(place: FilePlace) -> tuple[ColumnElement[bool], ...]:
 
 def _select(edition: str) -> Select[EditionRevision, RevisionFile, str]:
     return (
-        select(EditionRevision, RevisionFile, col(TeamMember.name))
+        sa_select(EditionRevision, RevisionFile, col(TeamMember.name))
         .join(RevisionFile, col(RevisionFile.revision_id) == col(EditionRevision.id))
         .outerjoin(TeamMember, col(TeamMember.id) == col(EditionRevision.member_id))
         .where(col(EditionRevision.edition) == edition)
@@ -146,14 +380,14 @@ def find_last_writers(session: Session, editions: Collection[str]) -> dict[str, 
     """Return the name of the member who has last changed each of ``editions`` in Studio, and when, as far as
     that is known."""
     latest = (
-        select(func.max(EditionRevision.id))
+        sa_select(func.max(EditionRevision.id))
         .where(col(EditionRevision.edition).in_(editions))
         .where(col(EditionRevision.member_id).is_not(None))
         .where(col(EditionRevision.kind) != RevisionKind.set_aside)
         .group_by(col(EditionRevision.edition))
     )
     rows = session.execute(
-        select(col(EditionRevision.edition), col(TeamMember.name), col(EditionRevision.ended_at))
+        sa_select(col(EditionRevision.edition), col(TeamMember.name), col(EditionRevision.ended_at))
         .where(col(TeamMember.id) == col(EditionRevision.member_id))
         .where(col(EditionRevision.id).in_(latest))
     )

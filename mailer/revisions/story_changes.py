@@ -1,8 +1,9 @@
-"""Adding a story to an edition and moving one, while nobody else changes its stories."""
+"""Adding, moving and removing a story with all its texts, and bringing it back, while nobody else changes them."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -25,15 +26,31 @@ from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, Actor, record_line
 from mailer.database.edition_models import RevisionKind
+from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     EditionFileError,
     FileChangedError,
+    FilePlace,
+    TextNotWrittenError,
+    digest_text,
     encode_text,
+    list_story_names,
+    list_taken_numbers,
     lock_edition,
+    parse_file_name,
     read_edition_file,
     replace_file,
 )
-from mailer.revisions.revision_log import RevisedFile, record_change
+from mailer.revisions.history import (
+    RevisedFile,
+    RevisionEntry,
+    list_history,
+    list_languages,
+    read_text,
+    record_change,
+    record_outside_change,
+    record_outside_removal,
+)
 from mailer.team.members import Member
 from mailer.workspace import Workspace
 
@@ -148,3 +165,171 @@ def finish_interrupted_moves(workspace: Workspace, engine: Engine) -> None:
                 session.rollback()
         except OSError as error:
             _log.warning("Stories of %s could not be moved: %s", journal.parent.name, error)
+
+
+_LAST_NUMBER = 999
+_LOOKED_BACK = 200
+_MAX_TRIES = 5
+_THERE_ALREADY = gettext_noop("%(name)s is there already. Rename or remove it first.")
+
+
+class StoryRestoredError(EditionFileError):
+    """The story cannot be brought back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _KnownText:
+    """The last text that the history has of a file that is gone."""
+
+    place: FilePlace
+    number: str
+    text: str
+
+
+def remove_story(
+    workspace: Workspace, session: Session, edition: str, story: str, *, member: Member, now: datetime
+) -> int:
+    """Remove all files of a story and commit that; return how many. Its texts are in the history before the
+    first file goes.
+
+    Raises:
+        ConfigurationError: there is no such edition.
+        EditionFileError: a file cannot be read or removed.
+    """
+    folder = workspace.edition_folder(edition)
+    line = ActivityLine(
+        actor=Actor.from_member(member), act=Act.removed_story, edition=edition, subject=story, at=now
+    )
+    for _ in range(_MAX_TRIES):
+        with lock_edition(workspace, session, edition):
+            finish_moves(folder)
+            files = [read_edition_file(folder, name) for name in list_story_names(folder, story)]
+            news = [record_outside_change(session, edition, file, now=now) for file in files]
+            if not files:
+                return 0
+            if not any(news):
+                removed = [RevisedFile(name=file.name, text=None) for file in files]
+                with announce_acts(workspace, [line], [folder / files[0].name]):
+                    record_change(session, edition, RevisionKind.removed, removed, member=member, now=now)
+                    record_line(session, line)
+                    # The original goes last: without it, a translation could not be read.
+                    for file in reversed(files):
+                        _unlink(folder, file.name)
+                    session.commit()
+                return len(files)
+        # The texts come into the history before the files go.
+        session.commit()
+    raise EditionFileError(
+        gettext_noop("Another program changes this story all the time. Try again when it has finished.")
+    )
+
+
+def restore_story(
+    workspace: Workspace,
+    session: Session,
+    edition: str,
+    story: str,
+    *,
+    member: Member,
+    now: datetime,
+    texts: Mapping[str, str] | None = None,
+) -> str:
+    """Bring a removed story back with its translations, and return the name of its original. It gets the
+    number it had, or the next free one; if translations were left behind, they stay as they are, and it gets
+    theirs. ``texts`` replace the last known ones, by language ("" is the original). The caller commits.
+
+    Raises:
+        ConfigurationError: there is no such edition.
+        StoryRestoredError: it is there already, its text is not known, or no number is free.
+        FileNotWrittenError: a file cannot be written.
+    """
+    folder = workspace.edition_folder(edition)
+    with lock_edition(workspace, session, edition):
+        left = {parse_file_name(name).language: name for name in list_story_names(folder, story)}
+        if "" in left:
+            raise StoryRestoredError(gettext_noop("The story is there already."))
+        known = {one.place.language: one for one in _find_texts(session, edition, story)}
+        # What was left may say more than the history knows.
+        gone = {language: one.text for language, one in known.items() if language not in left}
+        wanted = {**gone, **(texts or {})}
+        if "" not in wanted:
+            raise StoryRestoredError(gettext_noop("The history does not have the text of this story."))
+        # Before anything is written: nothing replaces what was left.
+        for language in sorted(left.keys() & wanted):
+            raise StoryRestoredError(_THERE_ALREADY, name=left[language])
+        number = _choose_number(folder, known[""].number if "" in known else "010", left.values())
+        written = []
+        for language, text in sorted(wanted.items()):
+            end = f".{language}.md" if language else ".md"
+            name = f"{STORIES_FOLDER}/{number}-{story}{end}"
+            record_outside_removal(session, edition, name, now=now)
+            _write_new(folder, name, text)
+            written.append(RevisedFile(name=name, text=text))
+        record_change(session, edition, RevisionKind.restored, written, member=member, now=now)
+    return written[0].name
+
+
+def _find_texts(session: Session, edition: str, story: str) -> list[_KnownText]:
+    """Return the texts that a story had when it was last seen: of its original, and of the translations that
+    went with it."""
+    entries = {
+        language: _list_entries(session, edition, FilePlace(story=story, language=language))
+        for language in list_languages(session, edition, story)
+    }
+    gone = entries[""][0].revision if entries.get("") else None
+    found = []
+    for language, ones in entries.items():
+        entry = next((one for one in ones if one.has_text), None)
+        if entry is not None and (not language or _went_with_story(ones[0], gone)):
+            text = read_text(session, edition, entry)
+            found.append(_KnownText(place=entry.place, number=_read_number(entry.name), text=text))
+    return found
+
+
+def _list_entries(session: Session, edition: str, place: FilePlace) -> list[RevisionEntry]:
+    entries = list_history(session, edition, place, limit=_LOOKED_BACK)
+    return [entry for entry in entries if entry.kind is not RevisionKind.set_aside]
+
+
+def _went_with_story(latest: RevisionEntry, gone: int | None) -> bool:
+    """Return whether a translation was there until the story went, and had not been removed before by
+    itself."""
+    return latest.has_text or latest.revision == gone
+
+
+def _read_number(name: str) -> str:
+    return name.removeprefix(f"{STORIES_FOLDER}/")[:3]
+
+
+def _choose_number(folder: Path, wanted: str, left: Collection[str]) -> str:
+    """Return the number for a story of which the files ``left`` are still there: a translation belongs to the
+    story that has its name and its number."""
+    numbers = sorted(map(_read_number, left))
+    if not numbers:
+        return _find_free_number(folder, wanted)
+    return wanted if wanted in numbers else numbers[0]
+
+
+def _find_free_number(folder: Path, wanted: str) -> str:
+    taken = list_taken_numbers(folder)
+    numbers = [*range(int(wanted), _LAST_NUMBER + 1), *range(int(wanted))]
+    free = next((f"{number:03d}" for number in numbers if f"{number:03d}" not in taken), None)
+    if free is None:
+        raise StoryRestoredError(gettext_noop("The edition has no room for another story. Remove one first."))
+    return free
+
+
+def _write_new(folder: Path, name: str, text: str) -> None:
+    try:
+        replace_file(folder, name, encode_text(text), expected=None)
+    except FileChangedError:
+        # Left by an attempt that was interrupted, or by somebody else: never replaced.
+        if read_edition_file(folder, name).digest != digest_text(text):
+            raise StoryRestoredError(_THERE_ALREADY, name=name) from None
+
+
+def _unlink(folder: Path, name: str) -> None:
+    try:
+        (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise TextNotWrittenError(name, error.strerror or str(error)) from error

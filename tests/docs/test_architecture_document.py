@@ -171,9 +171,9 @@ def test_every_step_of_the_ways_is_a_function_that_exists() -> None:
             "The way of an import, step 3: there is no mailer.list_imports.known_file.check_file",
         ),
         (
-            "`mailer.revisions.revision_log.record_sitting`",
-            "`mailer.revisions.revision_log`",
-            "The way of a story, step 8: mailer.revisions.revision_log is not a function",
+            "`mailer.revisions.history.record_sitting`",
+            "`mailer.revisions.history`",
+            "The way of a story, step 8: mailer.revisions.history is not a function",
         ),
         (
             "`subscribers.tokens.TokenSigner.read`",

@@ -15,7 +15,7 @@ from mailer.revisions import edition_save
 from mailer.revisions.conflict_settlement import OpenConflict, find_conflict
 from mailer.revisions.edition_file import FileNameError, FilePlace, TextRefusedError, TextSave
 from mailer.revisions.edition_save import Conflict, Saved
-from mailer.revisions.revision_log import TEXTS_KEPT, find_text
+from mailer.revisions.history import TEXTS_KEPT, find_text
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.team.members import Member
 from tests.acceptance.small_disk import fill, small_disk

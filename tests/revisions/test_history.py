@@ -8,14 +8,16 @@ from sqlmodel import Session
 from mailer.database.edition_models import RevisionKind
 from mailer.revisions.edition_file import FilePlace, digest_text, lock_edition
 from mailer.revisions.history import (
+    RevisedFile,
     RevisionEntry,
     find_entry,
     find_entry_before,
     list_edition_history,
     list_history,
     read_text,
+    record_change,
+    record_outside_change,
 )
-from mailer.revisions.revision_log import RevisedFile, record_change, record_outside_change
 from mailer.team.members import Member
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION, Desk
 

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import Session
 
 from mailer.database.edition_models import RevisionKind
-from mailer.revisions import removed_stories
+from mailer.revisions import story_changes
 from mailer.revisions.edition_file import (
     EditionFileError,
     FilePlace,
@@ -14,7 +14,7 @@ from mailer.revisions.edition_file import (
     list_story_slugs,
 )
 from mailer.revisions.history import list_edition_history, list_history, list_removed_stories
-from mailer.revisions.removed_stories import StoryRestoredError, remove_story, restore_story
+from mailer.revisions.story_changes import StoryRestoredError, remove_story, restore_story
 from mailer.team.members import Member
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION, Desk
 
@@ -121,7 +121,7 @@ def test_the_texts_are_in_the_history_before_the_first_file_goes(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(removed_stories, "_unlink", stop)
+    monkeypatch.setattr(story_changes, "_unlink", stop)
     with pytest.raises(KeyboardInterrupt):
         remove(desk, ann)
     (desk.folder / STORY).unlink()

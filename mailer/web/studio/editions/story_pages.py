@@ -11,8 +11,7 @@ from editions.model import StoryKind
 from editions.new_editions import make_slug
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFileError, list_story_slugs
-from mailer.revisions.removed_stories import remove_story
-from mailer.revisions.story_changes import add_story, move_story
+from mailer.revisions.story_changes import add_story, move_story, remove_story
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep, list_sectors
 from mailer.web.studio.editions.edition_page import list_sections, render_edition

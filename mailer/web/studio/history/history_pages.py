@@ -40,10 +40,10 @@ from mailer.revisions.history import (
     list_history,
     list_removed_stories,
     read_text,
+    record_outside_change,
 )
 from mailer.revisions.presence import end_presence, list_present, note_presence
-from mailer.revisions.removed_stories import restore_story
-from mailer.revisions.revision_log import record_outside_change
+from mailer.revisions.story_changes import restore_story
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep, read_number

@@ -29,7 +29,7 @@ from mailer.activity.acts import Act
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFile, EditionFileError, TextSave
 from mailer.revisions.edition_save import Conflict, Saved
-from mailer.revisions.revision_log import find_text
+from mailer.revisions.history import find_text
 from mailer.web.forms import Form, read_number
 from mailer.web.studio.story_place import EditionPage
 
