@@ -1,4 +1,4 @@
-"""Adding, moving and removing a story with all its texts, and bringing it back, while nobody else changes them."""
+"""Adding, moving and removing a story with all its texts, and bringing it back."""
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
