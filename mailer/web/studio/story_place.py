@@ -77,7 +77,7 @@ class EditionPage(StudioPage):
         return self.edition_path
 
     @property
-    def title(self) -> str:
+    def edition_title(self) -> str:
         """What the edition is called, without its number."""
         return self.state.summaries.read(self.edition).title or self.edition
 
