@@ -102,7 +102,7 @@ def check_story_body(document: AnyDocument) -> Iterator[Problem]:
 
 
 def check_letter(document: AnyDocument) -> Iterator[Problem]:
-    """The body is the letter: it needs a heading, and the heading needs a body."""
+    """Check that a body, which is the letter, has a heading, and a heading a body."""
     if document.front_matter.values is None:
         return
     if "letter" in document.front_matter.values and not document.has_text:

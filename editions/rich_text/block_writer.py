@@ -110,7 +110,7 @@ def _marks_at(texts: tuple[Text, ...], place: int, opened: Sequence[Mark]) -> li
 
 
 def _sort_by_length(marks: Sequence[Mark], texts: Sequence[Text], place: int) -> list[Mark]:
-    """What lasts longest is outermost."""
+    """Return ``marks`` with what lasts longest outermost."""
 
     def length(mark: Mark) -> int:
         last = place

@@ -168,7 +168,7 @@ class SendArguments(RunOptions):
     count_clicks: bool | None
 
     def read_decisions(self) -> Decisions:
-        """What they decide about the campaign.
+        """Return what they decide about the campaign.
 
         Raises:
             ScheduleError: ``at`` is not a valid time.

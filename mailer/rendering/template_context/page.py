@@ -314,7 +314,7 @@ def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> No
 
 @cache
 def _fields_with_texts(kind: type) -> tuple[str, ...]:
-    """The fields of a part of the page; merge tags are not texts."""
+    """Return the fields of a part of the page; merge tags are not texts."""
     if not is_dataclass(kind) or kind is MergeTags:
         return ()
     return tuple(entry.name for entry in fields(kind) if (kind, entry.name) not in _TAGGED_FIELDS)

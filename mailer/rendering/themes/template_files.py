@@ -19,7 +19,7 @@ from mailer.rendering.themes.field_docs import Help
 
 
 def template_folders(overrides: Path | None) -> tuple[Path, ...]:
-    """The folders to search for templates, in order."""
+    """Return the folders to search for templates, in order."""
     return (templates.ROOT,) if overrides is None else (overrides, templates.ROOT)
 
 
@@ -32,8 +32,8 @@ class _UnknownStateError(Exception):
 
 
 def stamp_templates(overrides: Path | None) -> FileStamps | None:
-    """Stamps that show whether any template has changed; None while that cannot be determined, because a file
-    has just been written or deleted, or is reached through a link."""
+    """Return stamps that show whether any template has changed; None while that cannot be determined, because
+    a file has just been written or deleted, or is reached through a link."""
     stamps: list[tuple[str, FileStamp]] = []
     try:
         for folder in (overrides, templates.ROOT / "email"):
@@ -171,7 +171,7 @@ def _phrases_schema() -> TypeAdapter[Phrases]:
 
 
 def load_phrases(language: str, overrides: Path | None = None) -> Phrases:
-    """The phrases for ``language``, or for the nearest language available (``zh`` for ``zh-Hans``), or
+    """Return the phrases for ``language``, or for the nearest language available (``zh`` for ``zh-Hans``), or
     English.
 
     Raises:
@@ -200,7 +200,7 @@ _NO_TEXT = gettext_noop("%(name)s must be a text between quotation marks.")
 
 
 def _explain_faults(language: str, error: ValidationError) -> str:
-    """What is wrong with the file of ``language``, one sentence for all the phrases it lacks."""
+    """Say what is wrong with the file of ``language``, one sentence for all the phrases it lacks."""
     name, faults = _phrase_file(language), error.errors(include_url=False)
     keys = {
         kind: [".".join(map(str, fault["loc"])) for fault in faults if fault["type"] == kind]
@@ -228,7 +228,7 @@ def _explain_faults(language: str, error: ValidationError) -> str:
 
 
 def find_phrase_language(language: str, overrides: Path | None = None) -> str:
-    """The language whose phrases :func:`load_phrases` uses for ``language``."""
+    """Return the language whose phrases :func:`load_phrases` uses for ``language``."""
     folders = template_folders(overrides)
     return next(
         candidate

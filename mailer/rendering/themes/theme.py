@@ -283,7 +283,7 @@ class Theme:
         return min(_MIN_TEXT_WIDTH, self.beside)
 
     def accent(self, section: str, name: str) -> Accent:
-        """The colour of ``section``, or that of ``other``, with the class ``name``."""
+        """Return the colour of ``section``, or that of ``other``, with the class ``name``."""
         light, dark = self.sections.get(section, self.sections["other"])
         return Accent(name=name, light=light, dark=dark)
 
@@ -294,7 +294,7 @@ def _unpack_theme(packed: bytes) -> Theme:
 
 
 def find_logo(theme: Theme, overrides: Path | None) -> Path | None:
-    """The file of the theme's logo; None if it has none."""
+    """Return the file of the theme's logo; None if it has none."""
     return overrides / "email" / theme.logo.file if theme.logo.file and overrides is not None else None
 
 
@@ -304,7 +304,7 @@ MIN_TEXT_CONTRAST = 4.5
 
 @lru_cache(maxsize=1024)
 def measure_contrast(one: str, other: str) -> float:
-    """The ratio of two colours written ``#rrggbb``, from 1 (the same) to 21 (black on white)."""
+    """Return the contrast of two colours written ``#rrggbb``, from 1 (the same) to 21 (black on white)."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
