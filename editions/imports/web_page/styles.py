@@ -96,27 +96,6 @@ class PageRule:
         return True
 
 
-class PageStyleSheet:
-    """The rules of a page, found by the elements they may apply to."""
-
-    def __init__(self, text: str) -> None:
-        self._rules: dict[str, list[PageRule]] = {}
-        for rule in _parse_rules(text[:_MAX_CSS_LENGTH]):
-            self._rules.setdefault(rule.compounds[-1].key, []).append(rule)
-
-    def declarations(self, element: etree._Element) -> Declarations:
-        """Return what the rules and the ``style`` of ``element`` say."""
-        keys = [str(element.tag), "", f"#{element.get('id') or ''}"]
-        keys += [f".{name}" for name in (element.get("class") or "").split()]
-        rules = {id(rule): rule for key in keys for rule in self._rules.get(key, ()) if rule.matches(element)}
-        found: Declarations = {}
-        for rule in sorted(rules.values(), key=lambda rule: rule.specificity):
-            _apply(rule.declarations, found)
-        if style := element.get("style"):
-            _apply(parse_declarations(style), found)
-        return found
-
-
 def parse_declarations(text: str) -> Declarations:
     found: Declarations = {}
     for declaration in _COMMENT.sub("", text).split(";"):
@@ -221,14 +200,28 @@ class ShownStyle:
 
 
 class PageStyles:
+    """The styles of a page. Its rules are found by the elements they may apply to."""
+
     def __init__(self, root: etree._Element) -> None:
-        self._sheet = PageStyleSheet("\n".join(style.text or "" for style in root.iter("style")))
+        text = "\n".join(style.text or "" for style in root.iter("style"))
+        self._rules: dict[str, list[PageRule]] = {}
+        for rule in _parse_rules(text[:_MAX_CSS_LENGTH]):
+            self._rules.setdefault(rule.compounds[-1].key, []).append(rule)
 
     def declarations(self, element: etree._Element) -> Declarations:
-        return self._sheet.declarations(element)
+        """Return what the rules and the ``style`` of ``element`` say."""
+        keys = [str(element.tag), "", f"#{element.get('id') or ''}"]
+        keys += [f".{name}" for name in (element.get("class") or "").split()]
+        rules = {id(rule): rule for key in keys for rule in self._rules.get(key, ()) if rule.matches(element)}
+        found: Declarations = {}
+        for rule in sorted(rules.values(), key=lambda rule: rule.specificity):
+            _apply(rule.declarations, found)
+        if style := element.get("style"):
+            _apply(parse_declarations(style), found)
+        return found
 
     def compute(self, element: etree._Element, outer: ShownStyle) -> ShownStyle:
-        said = {name: value for name, (value, _) in self._sheet.declarations(element).items()}
+        said = {name: value for name, (value, _) in self.declarations(element).items()}
         tag = str(element.tag)
         align = said.get("text-align") or (element.get("align") or "").lower()
         return ShownStyle(

@@ -28,8 +28,16 @@ class TagContext(StrEnum):
     """The end of such a value: the query of a URL."""
 
 
-class MergeTag(StrEnum):
-    """A merge tag that a template may use. Its value is the name between the delimiters."""
+class _Tag(StrEnum):
+    """A value is the name between the delimiters."""
+
+    @property
+    def placeholder(self) -> str:
+        return f"{DELIMITER}{self.value}{DELIMITER}"
+
+
+class MergeTag(_Tag):
+    """A merge tag that a template may use."""
 
     greeting = "greeting"
     """The greeting by name; empty if the name is not known."""
@@ -62,15 +70,11 @@ class MergeTag(StrEnum):
             return TagContext.text
         return TagContext.query if self is MergeTag.version else TagContext.url
 
-    @property
-    def placeholder(self) -> str:
-        return f"{DELIMITER}{self.value}{DELIMITER}"
-
 
 _TEXTS = frozenset({MergeTag.greeting, MergeTag.verification_code, MergeTag.verify_place})
 
 
-class StoryCount(StrEnum):
+class StoryCount(_Tag):
     """A number that differs between variants; only allowed inside a section or its line of the contents."""
 
     stories = "stories"
@@ -79,21 +83,13 @@ class StoryCount(StrEnum):
     number = "number"
     """The same in digits."""
 
-    @property
-    def placeholder(self) -> str:
-        return f"{DELIMITER}{self.value}{DELIMITER}"
 
-
-class LinkTag(StrEnum):
+class LinkTag(_Tag):
     """A tag that no template may write: :mod:`mailer.rendering.body.counted_links` puts it where the address
     of a link was."""
 
     click_url = "click_url"
     """Where this reader's clicks are counted. The number of the link follows."""
-
-    @property
-    def placeholder(self) -> str:
-        return f"{DELIMITER}{self.value}{DELIMITER}"
 
 
 ANY_TAG = (MergeTag, StoryCount, LinkTag)
