@@ -5,13 +5,11 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from lxml import etree
 
-from editions.imports.office_archive import OfficeArchive, XmlNames, open_zip
+from editions.imports.office_archive import OfficeArchive, XmlNames
 from locales.phrase import gettext_noop
 
 NAMESPACES = {
@@ -263,18 +261,6 @@ class DocxPackage(OfficeArchive):
                 ),
             )
         return document
-
-
-@contextmanager
-def open_docx(path: Path) -> Iterator[DocxPackage]:
-    """Return the Word document at ``path``, which is a zip file.
-
-    Raises:
-        DocumentError: it is not a Word document, or is damaged, protected or too large.
-        OSError: the file cannot be read.
-    """
-    with open_zip(path, program="Word") as archive:
-        yield DocxPackage(path.name, archive)
 
 
 def _read_relationship(folder: str, element: etree._Element) -> Relationship:

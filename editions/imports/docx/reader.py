@@ -11,9 +11,10 @@ import mammoth
 from lxml import etree
 
 from editions.errors import DocumentError
-from editions.imports.docx.ooxml import NAMESPACES, DocxPackage, open_docx
+from editions.imports.docx.ooxml import NAMESPACES, DocxPackage
 from editions.imports.docx.ooxml_reduction import simplify_document
 from editions.imports.docx.styles import FACT_BOOKMARK, WordStyles
+from editions.imports.office_archive import open_zip
 from editions.imports.source_document import (
     BOLD_ATTRIBUTE,
     SIZE_ATTRIBUTE,
@@ -113,7 +114,8 @@ def read_docx(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
         DocumentError: it is not a Word document, or is damaged, protected or too large.
         OSError: the file cannot be read.
     """
-    with open_docx(path) as package:
+    with open_zip(path, program="Word") as archive:
+        package = DocxPackage(path.name, archive)
         styles = WordStyles(package.parse_part(package.part_of_kind("styles")))
         data, images = simplify_document(package, styles, omissions)
         yield SourceDocument(

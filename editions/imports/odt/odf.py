@@ -1,13 +1,10 @@
 """An .odt: its archive, the names in its XML, and reading them."""
 
 import posixpath
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from lxml import etree
 
-from editions.imports.office_archive import OfficeArchive, XmlNames, open_zip
+from editions.imports.office_archive import OfficeArchive, XmlNames
 from locales.phrase import gettext_noop
 
 NAMESPACES = {
@@ -154,17 +151,3 @@ class OdtPackage(OfficeArchive):
                 ),
                 program=self.program,
             )
-
-
-@contextmanager
-def open_odt(path: Path) -> Iterator[OdtPackage]:
-    """Return the OpenDocument text at ``path``.
-
-    Raises:
-        DocumentError: it is damaged, protected or too large.
-        OSError: the file cannot be read.
-    """
-    with open_zip(path, program="LibreOffice") as archive:
-        package = OdtPackage(path.name, archive, program="LibreOffice")
-        package.reject_if_protected()
-        yield package

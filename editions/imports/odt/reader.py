@@ -13,12 +13,12 @@ from editions.imports.odt.odf import (
     NAMESPACES,
     OdtPackage,
     get_attribute,
-    open_odt,
     plain_text,
     prefixed_name,
     qualified_name,
 )
 from editions.imports.odt.styles import OdtStyles
+from editions.imports.office_archive import open_zip
 from editions.imports.source_document import (
     BEFORE_HEADING,
     MACROS,
@@ -51,7 +51,9 @@ def read_odt(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
         DocumentError: it is damaged, protected or too large, or is not a text.
         OSError: the file cannot be read.
     """
-    with open_odt(path) as package:
+    with open_zip(path, program="LibreOffice") as archive:
+        package = OdtPackage(path.name, archive, program="LibreOffice")
+        package.reject_if_protected()
         content = package.parse_required("content.xml")
         text = content.find("office:body/office:text", NAMESPACES)
         if text is None:
