@@ -78,7 +78,8 @@ def change_front_matter(
     else:
         wanted = {key: value for key, value in after.items() if key in touched}
         others = {key: value for key, value in before.items() if key not in touched}
-        order = (schema or _guess_schema({*before, *after})).model_fields
+        is_edition = {*before, *after} & _EDITION_KEYS
+        order = (schema or (EditionHeader if is_edition else StoryHeader)).model_fields
         edits = splice_mapping(
             masked, root, before, {**others, **wanted}, order=tuple(order), line_end=found.line_end
         )
@@ -177,20 +178,12 @@ def _clean(value: "YamlValue | None") -> YamlValue:
         return remove_unsafe_characters(normalise_line_ends(value))
     if isinstance(value, list):
         return [item for item in map(_clean, value) if not _is_empty(item)]
-    cleaned = {_clean_key(key): _clean(inner) for key, inner in value.items()}
+    cleaned = {str(_clean(key)): _clean(inner) for key, inner in value.items()}
     return {key: inner for key, inner in cleaned.items() if not _is_empty(inner)}
-
-
-def _clean_key(key: str) -> str:
-    return remove_unsafe_characters(normalise_line_ends(key))
 
 
 def _is_empty(value: YamlValue) -> bool:
     return not value.translate(_INVISIBLE).strip() if isinstance(value, str) else not value
-
-
-def _guess_schema(keys: set[str]) -> type[BaseModel]:
-    return EditionHeader if keys & _EDITION_KEYS else StoryHeader
 
 
 def _apply_edits(text: str, edits: list[Edit]) -> str:

@@ -4,7 +4,6 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -32,7 +31,6 @@ from editions.imports.source_document import (
     Fetch,
     Omission,
     OmissionLog,
-    SourceDocument,
     SourceImage,
     advise,
     quote,
@@ -182,7 +180,7 @@ def import_document(
     advice = f"mailer import {shlex.quote(path.name)} --edition {slug}-2"
     with (
         create_edition_folder(editions, slug, advice=advice) as new_folder,
-        _open_document(path, omissions) as source,
+        _READERS[detect_format(path)](path, omissions) as source,
     ):
         content = read_content(source, omissions, level=stories_at)
         writer = _EditionWriter(new_folder, path.name, content, omissions, language=language)
@@ -220,10 +218,6 @@ def import_feed(
         writer = _EditionWriter(new_folder, address, content, omissions, language=language)
         writer.write(slug, sectors, today)
     return writer.summarise(editions / slug)
-
-
-def _open_document(path: Path, omissions: OmissionLog) -> AbstractContextManager[SourceDocument]:
-    return _READERS[detect_format(path)](path, omissions)
 
 
 class _EditionWriter:

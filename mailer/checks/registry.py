@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from editions.checks.registry import SOURCE_CHECKS, Check, load_checks
+from editions.errors import ProblemLevel
 
 MAIL_CHECKS = load_checks(Path(__file__).with_name("checks.toml"))
 """The checks of the finished email by code. Some checks of the files are also made on it."""
@@ -17,6 +18,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType({**SOURCE_CHECKS, **MAIL_CHECKS})
 """All checks by code."""
 
 _TABLE = Path(__file__).with_name("support.toml")
+_LEVELS = {ProblemLevel.error: "An error", ProblemLevel.warning: "A warning"}
 _PAGES = "https://www.caniemail.com/features/"
 
 
@@ -69,17 +71,13 @@ def describe_check(check: Check) -> str:
         "",
         f"**{check.title}**",
         "",
-        f"{_article(check.level)} of the {where}{number}.",
+        f"{_LEVELS[check.level]} of the {where}{number}.",
     ]
     lines += ["", "## Why", "", check.why, "", "## What to do", "", check.advice, ""]
     lines += ["## Switching it off", "", _describe_switch(check)]
     if check.sources:
         lines += ["", "## Sources", "", *(f"- <{source}>" for source in check.sources)]
     return "\n".join([*lines, ""])
-
-
-def _article(level: str) -> str:
-    return {"error": "An error", "warning": "A warning"}[level]
 
 
 def _describe_switch(check: Check) -> str:

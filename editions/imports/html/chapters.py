@@ -228,7 +228,7 @@ def _flatten_layout_tables(found: list[etree._Element], omissions: OmissionLog) 
                 [
                     part
                     for cell in block.iter("td", "th")
-                    if _is_direct_cell(cell, block)
+                    if next(cell.iterancestors("table"), None) is block
                     for part in _wrap_loose_text(cell)
                 ],
                 omissions,
@@ -263,10 +263,6 @@ def _wrap_loose_text(around: etree._Element) -> list[etree._Element]:
             paragraph().append(child)
             child.tail = after
     return blocks
-
-
-def _is_direct_cell(cell: etree._Element, table: etree._Element) -> bool:
-    return next(cell.iterancestors("table"), None) is table
 
 
 def _is_layout_table(table: etree._Element) -> bool:

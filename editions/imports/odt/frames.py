@@ -46,7 +46,10 @@ class FrameReader:
         """Return the number of the picture in ``frame``; None when there is none in the file, which is
         logged."""
         alt = _read_alt(frame)
-        parts = [self._package.find_part(get_attribute(image, "xlink:href")) for image in _images(frame)]
+        parts = [
+            self._package.find_part(get_attribute(image, "xlink:href"))
+            for image in frame.findall("draw:image", NAMESPACES)
+        ]
         found = [part for part in parts if part and self._package.part_size(part)]
         if not found:
             self._omissions.add(quote(LINKED_PICTURE, alt))
@@ -122,10 +125,6 @@ class FrameReader:
         top, right, bottom, left = lengths
         crop = (left / width, top / height, right / width, bottom / height)
         return crop if crop[0] + crop[2] < 1 and crop[1] + crop[3] < 1 else NO_CROP
-
-
-def _images(frame: etree._Element) -> list[etree._Element]:
-    return frame.findall("draw:image", NAMESPACES)
 
 
 def _read_alt(frame: etree._Element) -> str:

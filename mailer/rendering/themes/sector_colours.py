@@ -11,7 +11,14 @@ from pathlib import Path
 from locales.phrase import gettext_noop
 from mailer.atomic_write import locked_folder, write_atomically
 from mailer.errors import TemplateError
-from mailer.rendering.themes.theme import MIN_TEXT_CONTRAST, ColourPair, Palette, Theme, measure_contrast
+from mailer.rendering.themes.theme import (
+    MIN_TEXT_CONTRAST,
+    ColourPair,
+    Palette,
+    Theme,
+    measure_contrast,
+    to_linear,
+)
 from mailer.rendering.themes.theme_files import find_low_contrast, load_theme
 from mailer.settings.changes.toml_splicer import change_toml, find_value
 
@@ -124,7 +131,7 @@ def _to_linear_rgb(lab: _Lab) -> _Lab:
 
 @lru_cache(maxsize=1024)
 def _to_lab(colour: str) -> _Lab:
-    red, green, blue = (_decode_channel(int(colour[place : place + 2], 16)) for place in (1, 3, 5))
+    red, green, blue = (to_linear(int(colour[place : place + 2], 16) / 255) for place in (1, 3, 5))
     long = math.cbrt(0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue)
     medium = math.cbrt(0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue)
     short = math.cbrt(0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue)
@@ -140,11 +147,6 @@ def _encode_channel(linear: float) -> int:
     linear = min(max(linear, 0.0), 1.0)
     encoded = 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
     return round(encoded * 255)
-
-
-def _decode_channel(byte: int) -> float:
-    value = byte / 255
-    return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
 
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")

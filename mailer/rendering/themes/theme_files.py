@@ -219,7 +219,9 @@ def explain_old_version(template: str, version: int) -> str:
         return ""
     since = gettext_noop("Since version %(number)s, %(change)s")
     changes = [
-        Phrase(since, number=number, change=Phrase(CHANGES[number])) for number in _newer_than(version)
+        Phrase(since, number=number, change=Phrase(CHANGES[number]))
+        for number in sorted(CHANGES)
+        if number > version
     ]
     return Phrase(
         gettext_noop(
@@ -275,10 +277,6 @@ def explain_lost_link(story: str) -> str:
         story=story,
         change=Phrase(CHANGES[DIGEST_SINCE]),
     )
-
-
-def _newer_than(version: int) -> Iterator[int]:
-    return (number for number in sorted(CHANGES) if number > version)
 
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
