@@ -112,13 +112,10 @@ def render_markdown(
         reading.report(
             line,
             "body-too-long",
-            Phrase(
-                gettext_noop(
-                    "the body has more than %(most)s characters, and an email must stay below 100 kB. "
-                    "Shorten it."
-                ),
-                most=f"{MAX_CHARACTERS:,}",
+            gettext_noop(
+                "the body has more than %(most)s characters, and an email must stay below 100 kB. Shorten it."
             ),
+            most=f"{MAX_CHARACTERS:,}",
         )
         source = source[:MAX_CHARACTERS]
     parser = _parser()
@@ -199,12 +196,10 @@ class _TokenInspector:
             self.report(
                 line,
                 "deep-heading",
-                Phrase(
-                    gettext_noop(
-                        "`%(sign)s` is not allowed: a story has two levels of headings. Use `##` or `###`."
-                    ),
-                    sign="#" * level,
+                gettext_noop(
+                    "`%(sign)s` is not allowed: a story has two levels of headings. Use `##` or `###`."
                 ),
+                sign="#" * level,
             )
         elif level > self._level + 1:
             self.report(
@@ -260,12 +255,10 @@ class _TokenInspector:
             self.report(
                 line,
                 "empty-link",
-                Phrase(
-                    gettext_noop(
-                        "the link to %(url)s has no text, so readers cannot see it. Write [text](%(url)s)."
-                    ),
-                    url=url,
+                gettext_noop(
+                    "the link to %(url)s has no text, so readers cannot see it. Write [text](%(url)s)."
                 ),
+                url=url,
             )
         self.links.append(TextLink(text=text, url=url, line=line))
 
@@ -277,17 +270,18 @@ class _TokenInspector:
         self.report(
             line,
             "raw-html",
-            Phrase(
-                gettext_noop(
-                    "raw HTML and comments are not allowed, because email programs show them differently: "
-                    "`%(shown)s`. Use Markdown, or write \\< for the character itself."
-                ),
-                shown=shown,
+            gettext_noop(
+                "raw HTML and comments are not allowed, because email programs show them differently: "
+                "`%(shown)s`. Use Markdown, or write \\< for the character itself."
             ),
+            shown=shown,
         )
 
-    def report(self, line: int, code: str, message: str, level: ProblemLevel = ProblemLevel.error) -> None:
-        self.problems.append(Problem(path=self.path, line=line, level=level, code=code, message=message))
+    def report(
+        self, line: int, code: str, message: str, level: ProblemLevel = ProblemLevel.error, **values: object
+    ) -> None:
+        words = Phrase(message, **values) if values else message
+        self.problems.append(Problem(path=self.path, line=line, level=level, code=code, message=words))
 
 
 # ruff: noqa: ARG002 (a render rule has four arguments, whether it needs them or not)

@@ -249,17 +249,13 @@ class _FragmentParser:
         if name not in _COUNTS:
             known = ", ".join(tag.placeholder for tag in (*MergeTag, *StoryCount))
             unknown = gettext_noop("@@%(name)s@@ is an unknown merge tag. You can use: %(known)s.")
-            raise self._error(Phrase(unknown, name=name, known=known))
+            raise self._error(unknown, name=name, known=known)
         if not any(kind in {FragmentKind.section, FragmentKind.entry} for kind, _ in self.open):
-            raise self._error(
-                Phrase(
-                    gettext_noop(
-                        "@@%(name)s@@ counts the stories of a section, but is outside any section. Put it "
-                        'between begin("section", section.key) and end("section").'
-                    ),
-                    name=name,
-                )
+            outside = gettext_noop(
+                "@@%(name)s@@ counts the stories of a section, but is outside any section. Put it between "
+                'begin("section", section.key) and end("section").'
             )
+            raise self._error(outside, name=name)
         return StoryCount(name)
 
     def add_mark(self, edge: str, name: str, key: str) -> None:
@@ -272,43 +268,36 @@ class _FragmentParser:
     def _begin(self, kind: FragmentKind, key: str) -> None:
         if (kind, key) in self.seen and kind is not FragmentKind.greeting:
             twice = gettext_noop("the %(kind)s %(key)s is marked twice. Mark each fragment once.")
-            raise self._error(Phrase(twice, kind=kind, key=repr(key)))
+            raise self._error(twice, kind=kind, key=repr(key))
         self.seen.add((kind, key))
         self.open.append((kind, key))
         self.parts.append([])
 
     def _end(self, kind: FragmentKind) -> None:
-        if not self.open or self.open[-1][0] is not kind:
-            raise self._error(self._explain_end(kind))
-        opened, key = self.open.pop()
-        inner = self.parts.pop()
-        self.parts[-1].append(Fragment(opened, key, group_fragments(inner)))
-
-    def _explain_end(self, kind: FragmentKind) -> str:
         if not self.open:
             stray = gettext_noop(
                 'end("%(kind)s") does not match an open fragment. Close fragments in the reverse order of '
                 "opening."
             )
-            return Phrase(stray, kind=kind)
-        inside = gettext_noop(
-            'end("%(kind)s") is inside the %(opened)s. Close fragments in the reverse order of opening.'
-        )
-        return Phrase(inside, kind=kind, opened=" ".join(self.open[-1]).strip())
+            raise self._error(stray, kind=kind)
+        opened, key = self.open.pop()
+        if opened is not kind:
+            inside = gettext_noop(
+                'end("%(kind)s") is inside the %(opened)s. Close fragments in the reverse order of opening.'
+            )
+            raise self._error(inside, kind=kind, opened=f"{opened} {key}".strip())
+        inner = self.parts.pop()
+        self.parts[-1].append(Fragment(opened, key, group_fragments(inner)))
 
     def finish(self) -> Parts[str]:
         if self.open:
             kind, key = self.open[-1]
             endless = gettext_noop('the %(kind)s %(key)s has no end. Write end("%(kind)s") after it.')
-            raise self._error(Phrase(endless, kind=kind, key=repr(key)))
+            raise self._error(endless, kind=kind, key=repr(key))
         return group_fragments(self.parts[0])
 
-    def _error(self, message: str) -> TemplateError:
-        return TemplateError(
-            AFTER_PLACE,
-            place=self.what,
-            words=message,
-        )
+    def _error(self, message: str, **values: object) -> TemplateError:
+        return TemplateError(AFTER_PLACE, place=self.what, words=Phrase(message, **values))
 
 
 def group_fragments(parts: Sequence[str | MergeTag | StoryCount | Fragment[str]]) -> Parts[str]:
