@@ -1,4 +1,4 @@
-"""Languages by BCP 47 tag: one spelling for each, their names and the direction of their writing.
+"""Languages by BCP 47 tag: one spelling for each, their names, and how their writing is set.
 
 A tag is known when CLDR has a name for its language, script and region. CLDR has names for many more
 languages than it has data for (Tetum, Klingon), so whatever needs that data has a fallback.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
-from unicodedata import normalize
+from unicodedata import east_asian_width, normalize
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -75,6 +75,11 @@ def find_locale(tag: str) -> "Locale | None":
         return Locale.parse(tag, sep="-")
     except (UnknownLocaleError, ValueError):
         return None
+
+
+def display_width(text: str) -> int:
+    """Return how wide ``text`` is shown: a Chinese, Japanese or Korean character counts as two."""
+    return sum(2 if east_asian_width(character) in {"W", "F"} else 1 for character in text)
 
 
 @cache

@@ -13,7 +13,7 @@ from editions.source.document import AnyDocument, make_warning
 from editions.source.folder import EDITION_FILE, is_slug
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import read_text_file
-from locales.languages import canonical_language
+from locales.languages import canonical_language, display_width
 from locales.phrase import gettext_noop
 
 
@@ -96,11 +96,6 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
             )
             % {"columns": columns, "fewest": fewest, "most": most},
         )
-
-
-def display_width(text: str) -> int:
-    """Return how wide ``text`` is shown: a Chinese, Japanese or Korean character counts as two."""
-    return sum(2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1 for character in text)
 
 
 _DATE = re.compile(r"^date:\s*[\"']?(\d{4}-\d\d-\d\d)", re.MULTILINE)

@@ -8,7 +8,7 @@ from babel.dates import format_date
 from lxml import etree
 
 from editions.changes.yaml_writer import quote_yaml
-from editions.checks.inbox import MAX_SUBJECT_WIDTH, PREHEADER_WIDTHS, display_width
+from editions.checks.inbox import MAX_SUBJECT_WIDTH, PREHEADER_WIDTHS
 from editions.imports.document import DocumentContent
 from editions.imports.html.cleaner import ChapterImage, CleanChapter
 from editions.imports.html.inline_spans import LINE_BREAK, normalise_spans, read_spans
@@ -16,7 +16,7 @@ from editions.imports.html.tree import text_content
 from editions.imports.markdown_writer import write_markdown
 from editions.imports.source_document import shorten_quotation
 from editions.new_editions import guess_issue_number, guess_period
-from locales.languages import find_locale
+from locales.languages import display_width, find_locale
 
 _MIN_LENGTH = 80
 _MAX_SALUTATION_LENGTH = 60

@@ -5,13 +5,12 @@ the cells of every such table, hidden, because few email programs can take them 
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from markdown_it.token import Token
 
-from locales.languages import text_direction
+from locales.languages import display_width, text_direction
 
 LABEL = "cell_label"
 WIDE_CLASS = "tw"
@@ -121,15 +120,11 @@ def _longest_word(column: Sequence[_Cell]) -> float:
 
 def _word_width(word: str) -> float:
     # A line may break between any two Chinese or Japanese characters.
-    return _CHARACTER * 2 if any(map(_is_wide, word)) else _text_width(word)
+    return _CHARACTER * 2 if display_width(word) > len(word) else _text_width(word)
 
 
 def _text_width(text: str) -> float:
-    return _CHARACTER * sum(2 if _is_wide(character) else 1 for character in text)
-
-
-def _is_wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in {"W", "F"}
+    return _CHARACTER * display_width(text)
 
 
 def _label_cells(table: _MarkdownTable, colon: str) -> None:

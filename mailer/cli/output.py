@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
-from unicodedata import east_asian_width
 
 import click
 
+from locales.languages import display_width
 from mailer.atomic_write import atomic_file
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -76,7 +76,7 @@ def columns(rows: Sequence[Sequence[object]], *, head: Sequence[str] = (), right
     cells = [[str(cell) for cell in row] for row in ([head, *rows] if head else rows)]
     if not cells:
         return ""
-    widths = [max(_width(row[index]) for row in cells) for index in range(len(cells[0]))]
+    widths = [max(display_width(row[index]) for row in cells) for index in range(len(cells[0]))]
     return "\n".join(
         "  ".join(
             _padded(cell, width, flush_right=index in right)
@@ -88,21 +88,16 @@ def columns(rows: Sequence[Sequence[object]], *, head: Sequence[str] = (), right
 
 def shorten(text: str, cells: int) -> str:
     """Cut ``text`` to at most ``cells`` terminal cells, with an ellipsis. For tables only, never for data."""
-    if _width(text) <= cells:
+    if display_width(text) <= cells:
         return text
     kept = ""
     for character in text:
-        if _width(kept + character) >= cells:
+        if display_width(kept + character) >= cells:
             break
         kept += character
     return f"{kept.rstrip()}…"
 
 
-def _width(text: str) -> int:
-    """Return the width in terminal cells: Chinese, Japanese and Korean characters take two."""
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
-
-
 def _padded(text: str, width: int, *, flush_right: bool) -> str:
-    space = " " * (width - _width(text))
+    space = " " * (width - display_width(text))
     return space + text if flush_right else text + space

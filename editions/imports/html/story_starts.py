@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import accumulate, zip_longest
-from unicodedata import east_asian_width
 
 from lxml import etree
 
 from editions.imports.html.inline_spans import has_visible_text, one_line_text
 from editions.imports.html.tree import HEADINGS, has_picture, text_content
 from editions.imports.source_document import BOLD_ATTRIBUTE, SIZE_ATTRIBUTE
+from locales.languages import display_width
 from locales.phrase import Phrase, gettext_noop
 
 _LARGE = 115
@@ -270,9 +270,8 @@ def is_title_line(block: etree._Element) -> bool:
     if block.tag != "p" or block.get("class") or not any(_look(block)):
         return False
     text = one_line_text(block).strip()
-    width = sum(2 if east_asian_width(sign) in {"W", "F"} else 1 for sign in text)
     letters = sum(sign.isalpha() for sign in text)
-    return letters > 1 and width <= _MAX_TITLE_WIDTH and not _ENDS_A_SENTENCE.search(text)
+    return letters > 1 and display_width(text) <= _MAX_TITLE_WIDTH and not _ENDS_A_SENTENCE.search(text)
 
 
 def _look(block: etree._Element) -> tuple[int, bool]:
