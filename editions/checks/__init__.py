@@ -1,1 +1,1 @@
-"""Checks of an edition's source files, and the list of every check there is."""
+"""Checks of an edition's source files, and the list of them."""

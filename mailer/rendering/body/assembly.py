@@ -1,4 +1,4 @@
-"""Putting a reader's body together from encoded pieces."""
+"""Encoding the pieces of a body for the transfer, and putting a reader's body together from them."""
 
 import base64
 import binascii
