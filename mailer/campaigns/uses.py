@@ -26,7 +26,9 @@ from subscribers.segments.parser import ParsedExpression, parse_expression
 from subscribers.segments.saved_segments import (
     SavedSegmentError,
     SavedSegmentStore,
+    delete_segment,
     list_saved_segments,
+    rename_segment,
 )
 from subscribers.segments.terms import SAVED_KEY, SegmentLookups, to_text
 
@@ -124,18 +126,35 @@ def compare_saved_segment(
     return SavedMeaning.same if is_same else SavedMeaning.changed
 
 
-def rename_in_drafts(connection: Connection, name: str, new_name: str) -> None:
-    """Let the campaigns that were prepared for a saved segment know its new name. The caller commits."""
-    named = update(CampaignPreparation).where(col(CampaignPreparation.segment_name) == name)
-    connection.execute(named.values(segment_name=new_name))
-
-
-def refuse_if_named_in_drafts(connection: Connection, settings: Settings, saved: SavedSegment) -> None:
-    """Refuse to take a name away that a campaign still needs.
+def rename_saved_segment(
+    connection: Connection, settings: Settings, saved: SavedSegment, new_name: str, *, now: datetime
+) -> SavedSegment:
+    """Give a saved segment another name, also in other segments and in campaigns that were prepared for it.
+    The caller commits.
 
     Raises:
-        SavedSegmentError: campaigns that are being prepared name the segment; the message says which.
+        SavedSegmentError: campaigns that are being prepared name the segment in their query, or as
+            :func:`subscribers.segments.saved_segments.rename_segment` says.
     """
+    _refuse_if_named_in_drafts(connection, settings, saved)
+    renamed = rename_segment(connection, saved.name, new_name, make_lookups(connection, settings), now=now)
+    named = update(CampaignPreparation).where(col(CampaignPreparation.segment_name) == saved.name)
+    connection.execute(named.values(segment_name=renamed.name))
+    return renamed
+
+
+def delete_saved_segment(connection: Connection, settings: Settings, saved: SavedSegment) -> None:
+    """Delete a saved segment. The caller commits.
+
+    Raises:
+        SavedSegmentError: other segments, or campaigns that are being prepared, name it; the message says
+            which.
+    """
+    _refuse_if_named_in_drafts(connection, settings, saved)
+    delete_segment(connection, saved.name, make_lookups(connection, settings))
+
+
+def _refuse_if_named_in_drafts(connection: Connection, settings: Settings, saved: SavedSegment) -> None:
     uses = find_segment_uses(connection, settings, [saved], [saved])[saved.name]
     if uses.named_in:
         drafts = ", ".join(f"{use.edition} (campaign {use.campaign_id})" for use in uses.named_in)

@@ -9,9 +9,10 @@ from sqlmodel import Session
 
 from mailer.campaigns.uses import (
     SegmentUses,
+    delete_saved_segment,
     find_segment_uses,
     make_lookups,
-    refuse_if_named_in_drafts,
+    rename_saved_segment,
 )
 from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignState
@@ -97,11 +98,15 @@ def test_a_campaign_keeps_what_a_name_meant(session: Session, workspace: Workspa
 
 def test_a_segment_that_a_draft_names_stays(session: Session, workspace: Workspace) -> None:
     add(session, "2026-4", "country:MN or country:CN", CampaignState.draft, prepared=True)
-    east = find_saved_segment(session.connection(), "east")
-    refuse_if_named_in_drafts(session.connection(), workspace.settings, east)
-    number = add(session, "2026-3", "segment:EAST", CampaignState.approved, prepared=True)
-    with pytest.raises(SavedSegmentError, match=rf"prepared: 2026-3 \(campaign {number}\)"):
-        refuse_if_named_in_drafts(session.connection(), workspace.settings, east)
+    connection, settings = session.connection(), workspace.settings
+    east = find_saved_segment(connection, "east")
+    orient = rename_saved_segment(connection, settings, east, "orient", now=START)
+    number = add(session, "2026-3", "segment:ORIENT", CampaignState.approved, prepared=True)
+    told = rf"prepared: 2026-3 \(campaign {number}\)"
+    with pytest.raises(SavedSegmentError, match=told):
+        rename_saved_segment(connection, settings, orient, "east", now=START)
+    with pytest.raises(SavedSegmentError, match=told):
+        delete_saved_segment(connection, settings, orient)
 
 
 def test_a_segment_that_can_no_longer_be_read_has_its_uses_still(

@@ -140,16 +140,13 @@ def show(context: CliContext, name: str, as_json: bool) -> None:
 @pass_context
 def rename(context: CliContext, name: str, new_name: str) -> None:
     """Give a saved segment another name, also where other saved segments use it."""
-    from mailer.campaigns.uses import make_lookups, refuse_if_named_in_drafts, rename_in_drafts
-    from subscribers.segments.saved_segments import find_saved_segment, rename_segment
+    from mailer.campaigns.uses import rename_saved_segment
+    from subscribers.segments.saved_segments import find_saved_segment
 
+    settings, now = context.workspace.settings, datetime.now(UTC)
     with context.write_session() as session:
-        connection = session.connection()
-        before = find_saved_segment(connection, name)
-        refuse_if_named_in_drafts(connection, context.workspace.settings, before)
-        known = make_lookups(connection, context.workspace.settings)
-        renamed = rename_segment(connection, name, new_name, known, now=datetime.now(UTC))
-        rename_in_drafts(connection, before.name, renamed.name)
+        before = find_saved_segment(session.connection(), name)
+        renamed = rename_saved_segment(session.connection(), settings, before, new_name, now=now)
     say(f"{before.name} is now called {renamed.name}: {renamed.text}")
 
 
@@ -158,15 +155,12 @@ def rename(context: CliContext, name: str, new_name: str) -> None:
 @pass_context
 def delete(context: CliContext, name: str) -> None:
     """Delete a saved segment. No subscriber is removed, and campaigns keep what it meant."""
-    from mailer.campaigns.uses import make_lookups, refuse_if_named_in_drafts
-    from subscribers.segments.saved_segments import delete_segment, find_saved_segment
+    from mailer.campaigns.uses import delete_saved_segment
+    from subscribers.segments.saved_segments import find_saved_segment
 
     with context.write_session() as session:
-        connection = session.connection()
-        refuse_if_named_in_drafts(
-            connection, context.workspace.settings, find_saved_segment(connection, name)
-        )
-        saved = delete_segment(connection, name, make_lookups(connection, context.workspace.settings))
+        saved = find_saved_segment(session.connection(), name)
+        delete_saved_segment(session.connection(), context.workspace.settings, saved)
     say(f"Deleted {saved.name}. It was: {saved.text}")
 
 

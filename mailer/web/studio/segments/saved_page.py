@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.campaigns.uses import (
+    delete_saved_segment,
     find_segment_uses,
     make_lookups,
-    refuse_if_named_in_drafts,
-    rename_in_drafts,
+    rename_saved_segment,
 )
 from mailer.counts.counters import request_segment
 from mailer.database.models import CampaignState
@@ -30,10 +30,8 @@ from subscribers.errors import SegmentError, SubscriberError
 from subscribers.models import SavedSegment
 from subscribers.segments.saved_segments import (
     SavedSegmentError,
-    delete_segment,
     find_saved_segment,
     list_saved_segments,
-    rename_segment,
     save_segment,
 )
 
@@ -155,12 +153,9 @@ def rename(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response:
     new_name = form.get("new_name")
     try:
         with page.writing() as session:
-            saved, connection = _find(session, name), session.connection()
-            refuse_if_named_in_drafts(connection, page.settings, saved)
-            lookups = make_lookups(connection, page.settings)
-            renamed = rename_segment(connection, saved.name, new_name, lookups, now=page.state.clock())
+            saved, connection, now = _find(session, name), session.connection(), page.state.clock()
+            renamed = rename_saved_segment(connection, page.settings, saved, new_name, now=now)
             if renamed.name != saved.name:
-                rename_in_drafts(connection, saved.name, renamed.name)
                 page.record(session, Act.renamed_segment, subject=saved.name, detail=renamed.name)
     except SubscriberError as error:
         return _refuse(page, name, form, error, "new_name")
@@ -172,9 +167,8 @@ def delete(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response:
     """Delete a segment that nothing needs any more."""
     try:
         with page.writing() as session:
-            saved, connection = _find(session, name), session.connection()
-            refuse_if_named_in_drafts(connection, page.settings, saved)
-            delete_segment(connection, saved.name, make_lookups(connection, page.settings))
+            saved = _find(session, name)
+            delete_saved_segment(session.connection(), page.settings, saved)
             page.record(session, Act.deleted_segment, subject=saved.name, detail=saved.text)
     except SubscriberError as error:
         return _refuse(page, name, form, error, "")
