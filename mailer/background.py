@@ -82,8 +82,6 @@ def repeat_work(
     """
     last_message = ""
     while not stop.is_set():
-        if woken is not None:
-            woken.clear()
         message = ""
         try:
             work()
@@ -95,6 +93,9 @@ def repeat_work(
             report(message)
         last_message = message
         (woken or stop).wait(seconds)
+        if woken is not None:
+            # Before the next look at ``stop``, which is set before the worker is woken for its end.
+            woken.clear()
 
 
 class RepeatedWork:
