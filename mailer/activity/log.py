@@ -1,7 +1,7 @@
 """Reading who did what: newest first, page by page, chosen by person, act, edition and day."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from io import StringIO
@@ -72,6 +72,36 @@ def list_logged_editions(session: Session) -> list[str]:
     """List the editions that the log names, the last by name first."""
     found = session.exec(select(ActivityRecord.edition).where(ActivityRecord.edition != "").distinct())
     return sorted(found, reverse=True)
+
+
+_OF_CAMPAIGNS = frozenset(act for act in Act if act.value.endswith("_campaign")) | {
+    *(Act.sent_test, Act.resolved_doubts, Act.mailed_report, Act.exported_report),
+    *(Act.asked_launch, Act.undid_launch, Act.asked_for_approval, Act.withdrew_request),
+    *(Act.changed_approval_steps, Act.requested_changes),
+}
+
+
+def list_campaign_acts(
+    session: Session, edition: str, number: int, *, limit: int = 100
+) -> Sequence[ActivityRecord]:
+    """Return the latest acts that were done to a campaign, newest first."""
+    own = select(ActivityRecord).where(
+        ActivityRecord.edition == edition,
+        ActivityRecord.subject == str(number),
+        col(ActivityRecord.act).in_(one.value for one in _OF_CAMPAIGNS),
+    )
+    return session.exec(own.order_by(col(ActivityRecord.id).desc()).limit(limit)).all()
+
+
+def find_launchers(session: Session, editions: Collection[str]) -> Mapping[int, str]:
+    """Return who launched or scheduled the campaigns of ``editions``, by number, as far as it was written
+    down."""
+    acts = select(ActivityRecord.subject, ActivityRecord.name).where(
+        col(ActivityRecord.edition).in_(editions),
+        col(ActivityRecord.act).in_([Act.launched_campaign.value, Act.scheduled_campaign.value]),
+    )
+    rows = session.exec(acts.order_by(col(ActivityRecord.id))).all()
+    return {int(subject): name for subject, name in rows if subject.isdigit()}
 
 
 def write_log_csv(session: Session, wanted: LogFilter) -> Iterator[str]:

@@ -276,6 +276,27 @@ def find_test(connection: Connection, edition: str, content_digest: str) -> Cont
     )
 
 
+def find_last_test_time(session: Session, edition: str) -> datetime | None:
+    """Return when a relay took the last test of an edition, of whatever content; None if there is none."""
+    tests = select(col(SentTest.sent_at)).where(col(SentTest.edition) == edition, ~col(SentTest.is_in_doubt))
+    return session.scalar(tests.order_by(col(SentTest.id).desc()).limit(1))
+
+
+def list_tests(session: Session, edition: str, *, limit: int = 50) -> list[tuple[SentTest, list[str]]]:
+    """Return the latest tests of an edition, those that were sent together as one, with its addresses."""
+    rows = session.scalars(
+        select(SentTest)
+        .where(col(SentTest.edition) == edition)
+        .order_by(col(SentTest.id).desc())
+        .limit(limit)
+    )
+    together: dict[tuple[object, ...], tuple[SentTest, list[str]]] = {}
+    for row in rows:
+        key = (row.sent_at, row.sent_by, row.content_digest, row.is_in_doubt)
+        together.setdefault(key, (row, []))[1].append(row.address)
+    return [(row, sorted(filter(None, addresses))) for row, addresses in together.values()]
+
+
 def check_test(session: Session, workspace: Workspace, campaign_id: int) -> CampaignTest:
     """Say whether a campaign's content was tested, and for a draft whether that is still the edition.
 

@@ -5,16 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
-from sqlmodel import Session, col, delete
+from sqlmodel import col, delete
 
-from locales.phrase import Phrase, WordedEnum, gettext_noop
+from locales.phrase import WordedEnum, gettext_noop
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
-from mailer.campaigns.approvals.changes import (
-    SendingOptions,
-    hash_settings,
-    list_changed_options,
-    list_changes,
-)
 from mailer.campaigns.approvals.people import (
     Colleague,
     Writers,
@@ -22,12 +16,9 @@ from mailer.campaigns.approvals.people import (
     list_colleagues,
     list_reviewers,
 )
-from mailer.campaigns.approvals.rounds import Round, end_round, find_round, freeze_state, list_open_rounds
+from mailer.campaigns.approvals.rounds import Round, end_round, find_round, list_open_rounds
 from mailer.campaigns.approvals.steps import Person
-from mailer.campaigns.content_versions import GONE
 from mailer.campaigns.corrections import SEPARATOR
-from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.preparation.preparation import Preparation
 from mailer.database.approval_models import (
     ApprovalAnswer,
     ApprovalComment,
@@ -36,11 +27,7 @@ from mailer.database.approval_models import (
     ApprovalVerdict,
     RoundState,
 )
-from mailer.database.models import Campaign
-from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import Settings
-from mailer.workspace import Workspace
-from subscribers.errors import SubscriberError
 
 MAX_WORDS_LENGTH = 4000
 
@@ -106,42 +93,6 @@ class AnswerRefusedError(ApprovalRefusedError):
         self.fault = fault
         self.changes = tuple(changes)
         super().__init__(message)
-
-
-def find_current_options(
-    session: Session, settings: Settings, campaign: Campaign, prepared: Preparation | None
-) -> SendingOptions | None:
-    """Return what is decided about a campaign now; None if nobody has chosen a segment, or it is not valid
-    any more."""
-    if prepared is None or not prepared.is_open:
-        return SendingOptions(
-            segment=campaign.segment, again=campaign.again, counts_clicks=campaign.counts_clicks
-        )
-    decided = prepared.decisions.resolve(settings.campaigns)
-    try:
-        segment = read_segment(decided.segment or "", settings, session).text
-    except SubscriberError:
-        return None
-    return SendingOptions(segment=segment, again=decided.again, counts_clicks=bool(decided.count_clicks))
-
-
-def list_round_changes(
-    connection: Connection,
-    workspace: Workspace,
-    asked: Round,
-    *,
-    compiled: Sequence[CompiledEdition],
-    options: SendingOptions | None,
-) -> tuple[str, ...]:
-    """Return what has changed since ``asked``: in ``compiled``, the content as it is, which is empty if it
-    has errors; in the ``options`` of :func:`find_current_options`; and in the settings."""
-    if options is None:
-        return (Phrase(gettext_noop("the segment, which is not chosen or not valid any more")),)
-    if not compiled:
-        return (Phrase(GONE, edition=asked.edition),)
-    changed = list_changed_options(asked.options, options)
-    hashes = hash_settings(workspace)
-    return (*changed, *list_changes(freeze_state(connection, asked), compiled, hashes))
 
 
 def find_author_fault(

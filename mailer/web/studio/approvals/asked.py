@@ -11,7 +11,7 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
-from mailer.campaigns.approvals.answers import AnswerFault, find_current_options, list_round_changes
+from mailer.campaigns.approvals.answers import AnswerFault
 from mailer.campaigns.approvals.changes import TextChange, compare_contents, name_stories
 from mailer.campaigns.approvals.rounds import (
     Round,
@@ -21,6 +21,7 @@ from mailer.campaigns.approvals.rounds import (
     read_round_content,
     read_variant_content,
 )
+from mailer.campaigns.approvals.status import find_current_options, list_round_changes
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.preparation.preparation_store import read_preparation

@@ -1,7 +1,7 @@
 """All campaigns: as a list, as a calendar, those that wait for somebody, and beginning another."""
 
 import calendar
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
+from mailer.activity.log import find_launchers
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.pending_launches import find_pending_launch
 from mailer.campaigns.preparation.preparation import PREPARED_STATES, Decisions, Preparation
@@ -28,7 +29,6 @@ from mailer.campaigns.uses import find_segment_name, make_lookups
 from mailer.database.engine import read_clock
 from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignState
-from mailer.database.team_models import ActivityRecord
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission, is_allowed, list_members
 from mailer.web.forms import OwnFormDep, read_number
@@ -51,7 +51,6 @@ from subscribers.segments.parser import MAX_LENGTH
 
 ROUTES = Routes()
 _CAMPAIGNS_ON_PAGE = 30
-_BY = (Act.launched_campaign, Act.scheduled_campaign)
 
 
 @ROUTES.get_route("/campaigns", Permission.read)
@@ -64,7 +63,7 @@ def list_campaigns(page: PageDep) -> Response:
     campaigns = page.session.exec(found).all()
     shown = campaigns[:_CAMPAIGNS_ON_PAGE]
     prepared = read_preparations(page.session, [one.id for one in shown if one.id])
-    names = _find_names(page.session, shown)
+    names = find_launchers(page.session, {one.edition for one in shown})
     return page.render(
         "campaigns.html",
         section="campaigns",
@@ -72,16 +71,6 @@ def list_campaigns(page: PageDep) -> Response:
         is_first=not before,
         older=shown[-1].id if len(campaigns) > _CAMPAIGNS_ON_PAGE else 0,
     )
-
-
-def _find_names(session: Session, campaigns: Sequence[Campaign]) -> Mapping[int, str]:
-    """Who launched or scheduled each campaign, by number, as far as it was written down."""
-    editions = {one.edition for one in campaigns}
-    acts = select(ActivityRecord.subject, ActivityRecord.name).where(
-        col(ActivityRecord.edition).in_(editions), col(ActivityRecord.act).in_([one.value for one in _BY])
-    )
-    rows = session.exec(acts.order_by(col(ActivityRecord.id))).all()
-    return {int(subject): name for subject, name in rows if subject.isdigit()}
 
 
 def _make_row(

@@ -4,16 +4,14 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 
-from sqlmodel import Session, col, select
 from starlette.responses import Response
 
 from editions.model import Personalisation
 from locales.phrase import read_error
 from mailer.activity.acts import Act
-from mailer.campaigns.content_versions import digest_content
+from mailer.campaigns.content_versions import digest_content, list_tests
 from mailer.campaigns.mail_to_test_readers import (
     MAX_TEST_READERS,
     RefusedTestError,
@@ -26,7 +24,6 @@ from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.seen_variants import list_seen_variants, mark_variant_seen
 from mailer.campaigns.recipients import Cohort, group_cohorts
 from mailer.counts.counters import CountedNumber, read_cohorts, request_cohorts
-from mailer.database.models import SentTest
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant, choose_language
@@ -344,7 +341,6 @@ def _read_query(page: StudioPage) -> PreviewQuery:
     return query
 
 
-_MAX_SHOWN = 50
 _SEPARATORS = re.compile(r"[\s,;]+")
 _NO_ADDRESS = gettext_noop("Write at least one address.")
 _TOO_MANY = gettext_noop("A test goes to at most %(number)s addresses. For more people, send a campaign.")
@@ -353,18 +349,6 @@ _NOT_SENT = gettext_noop("%(address)s did not get it. Their mail server, or ours
 _LATER = gettext_noop(
     "%(address)s did not get it yet. Send it again in a few minutes. The server said: %(reply)s"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShownTest:
-    """A test as it was sent at one moment: to whom, by whom, whether it was ``current`` content, and whether
-    nobody knows if they have it."""
-
-    sent_at: datetime
-    by: str
-    addresses: Sequence[str]
-    current: bool
-    is_in_doubt: bool
 
 
 @ROUTES.get_route("/campaigns/{campaign}/tests", Permission.prepare)
@@ -457,30 +441,6 @@ def _make_plan(edition: str, mail: PreparedMail, version: MailVersionShown | Non
     )
 
 
-def _list_tests(session: Session, edition: str, digest: str) -> list[ShownTest]:
-    """The latest tests of an edition, those that were sent together as one."""
-    rows = session.exec(
-        select(SentTest)
-        .where(SentTest.edition == edition)
-        .order_by(col(SentTest.id).desc())
-        .limit(_MAX_SHOWN)
-    ).all()
-    together: dict[tuple[datetime, str, str, bool], list[str]] = {}
-    for row in rows:
-        key = (row.sent_at, row.sent_by, row.content_digest, row.is_in_doubt)
-        together.setdefault(key, []).append(row.address)
-    return [
-        ShownTest(
-            sent_at=at,
-            by=by,
-            addresses=sorted(filter(None, addresses)),
-            current=bool(digest) and of == digest,
-            is_in_doubt=is_in_doubt,
-        )
-        for (at, by, of, is_in_doubt), addresses in together.items()
-    ]
-
-
 def _render_tests(page: PreparedPage, addresses: str, tag: str = "", errors: Sequence[str] = ()) -> Response:
     mail = look_at_mail(page)
     return page.render(
@@ -488,7 +448,7 @@ def _render_tests(page: PreparedPage, addresses: str, tag: str = "", errors: Seq
         status=422 if errors else 200,
         mail=mail,
         sent={"addresses": addresses, "tag": tag},
-        tests=_list_tests(page.session, page.campaign.edition, mail.content_digest),
+        tests=list_tests(page.session, page.campaign.edition),
         request=secrets.token_urlsafe(12),
         languages=_name_languages(mail),
         errors=[("addresses", words) for words in errors],

@@ -1,0 +1,97 @@
+"""How far the approval of a campaign is, and what has changed since it was asked for."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+from sqlmodel import Session
+
+from locales.phrase import Phrase, gettext_noop
+from mailer.campaigns.approvals.changes import (
+    SendingOptions,
+    hash_settings,
+    list_changed_options,
+    list_changes,
+)
+from mailer.campaigns.approvals.rounds import Round, find_last_round, freeze_state
+from mailer.campaigns.content_versions import GONE
+from mailer.campaigns.delivery_history import read_segment
+from mailer.campaigns.plan import digest_plan
+from mailer.campaigns.preparation.checklist import ApprovalStatus
+from mailer.campaigns.preparation.preparation import Preparation
+from mailer.database.approval_models import RoundState
+from mailer.database.models import Campaign, CampaignState
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.settings import Settings
+from mailer.workspace import Workspace
+from subscribers.errors import SubscriberError
+
+
+def find_approval_status(
+    session: Session,
+    workspace: Workspace,
+    campaign: Campaign,
+    prepared: Preparation,
+    mails: Sequence[CompiledEdition] | None,
+    *,
+    has_errors: bool,
+) -> ApprovalStatus | None:
+    """Return how far the approval of a prepared campaign is, with ``mails`` as they would be sent now; None
+    if that cannot be said as long as those are not known."""
+    connection, settings = session.connection(), workspace.settings
+    asked = find_last_round(connection, prepared.campaign_id)
+    is_approved = campaign.state is CampaignState.approved
+    is_asked = asked is not None and asked.state not in {RoundState.withdrawn, RoundState.replaced}
+    if not is_asked and not is_approved:
+        is_needed = settings.campaigns.approval == "required"
+        return ApprovalStatus.missing if is_needed else ApprovalStatus.unneeded
+    if mails is None:
+        return None
+    if asked is None or not is_asked:
+        # Nobody was asked, but the command line has approved it.
+        now = digest_plan(campaign.edition, prepared.decisions.segment or "", mails)
+        return ApprovalStatus.given if now == campaign.approved_digest else ApprovalStatus.void
+    if asked.state is RoundState.changes_requested:
+        return ApprovalStatus.refused
+    options = find_current_options(session, settings, campaign, prepared)
+    compiled = () if has_errors else mails
+    if list_round_changes(connection, workspace, asked, compiled=compiled, options=options):
+        return ApprovalStatus.void
+    if asked.is_open:
+        return ApprovalStatus.asked
+    return ApprovalStatus.given if is_approved else ApprovalStatus.void
+
+
+def find_current_options(
+    session: Session, settings: Settings, campaign: Campaign, prepared: Preparation | None
+) -> SendingOptions | None:
+    """Return what is decided about a campaign now; None if nobody has chosen a segment, or it is not valid
+    any more."""
+    if prepared is None or not prepared.is_open:
+        return SendingOptions(
+            segment=campaign.segment, again=campaign.again, counts_clicks=campaign.counts_clicks
+        )
+    decided = prepared.decisions.resolve(settings.campaigns)
+    try:
+        segment = read_segment(decided.segment or "", settings, session).text
+    except SubscriberError:
+        return None
+    return SendingOptions(segment=segment, again=decided.again, counts_clicks=bool(decided.count_clicks))
+
+
+def list_round_changes(
+    connection: Connection,
+    workspace: Workspace,
+    asked: Round,
+    *,
+    compiled: Sequence[CompiledEdition],
+    options: SendingOptions | None,
+) -> tuple[str, ...]:
+    """Return what has changed since ``asked``: in ``compiled``, the content as it is, which is empty if it
+    has errors; in the ``options`` of :func:`find_current_options`; and in the settings."""
+    if options is None:
+        return (Phrase(gettext_noop("the segment, which is not chosen or not valid any more")),)
+    if not compiled:
+        return (Phrase(GONE, edition=asked.edition),)
+    changed = list_changed_options(asked.options, options)
+    hashes = hash_settings(workspace)
+    return (*changed, *list_changes(freeze_state(connection, asked), compiled, hashes))
