@@ -46,12 +46,7 @@ def read_fields(text: str) -> dict[str, YamlValue]:
     return _read_values(_find_front_matter(text).yaml)
 
 
-def change_front_matter(
-    text: str,
-    changes: FieldChanges,
-    *,
-    schema: type[BaseModel] | None = None,
-) -> str:
+def change_front_matter(text: str, changes: FieldChanges, *, schema: type[BaseModel] | None = None) -> str:
     """Return ``text`` with new values for some keys of its front matter. Everything else keeps its every
     byte.
 

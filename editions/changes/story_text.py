@@ -62,11 +62,7 @@ STORY_FIELDS: Mapping[str, FieldShape] = MappingProxyType(
 """The fields of a story. Its pictures have a page of their own."""
 
 LETTER_FIELDS: Mapping[str, FieldShape] = MappingProxyType(
-    {
-        "letter.title": FieldShape.text,
-        "letter.name": FieldShape.text,
-        "letter.titles": FieldShape.lines,
-    }
+    {"letter.title": FieldShape.text, "letter.name": FieldShape.text, "letter.titles": FieldShape.lines}
 )
 """The fields of the letter; those of the edition itself are on its own page."""
 

@@ -134,10 +134,7 @@ class _NodeReader:
         is_block = not getattr(start, "flow_style", False)
         end = max((item.end for item in items), default=_span(start)[1])
         return SequenceNode(
-            items=tuple(items),
-            start=begins,
-            end=end if is_block else _span(event)[1],
-            is_block=is_block,
+            items=tuple(items), start=begins, end=end if is_block else _span(event)[1], is_block=is_block
         )
 
     def _read_value(self, event: Event, before: int, column: int) -> YamlNode:

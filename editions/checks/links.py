@@ -87,9 +87,7 @@ def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
         )
 
 
-def check_duplicate_link_texts(
-    found: Iterable[tuple[AnyDocument, Sequence[TextLink]]],
-) -> Iterator[Problem]:
+def check_duplicate_link_texts(found: Iterable[tuple[AnyDocument, Sequence[TextLink]]]) -> Iterator[Problem]:
     """Check that links with the same text lead to the same page, in all files of a language."""
     seen: dict[tuple[str, str], tuple[TextLink, str]] = {}
     for document, links in found:

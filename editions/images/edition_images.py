@@ -112,12 +112,7 @@ def _read_image(
     message = gettext_noop(
         "%(name)s is %(width)s pixels wide and would look blurred. Use a picture at "
         "least %(least)s pixels wide, or better %(better)s."
-    ) % {
-        "name": name,
-        "width": size.width,
-        "least": reference.min_width,
-        "better": 2 * reference.min_width,
-    }
+    ) % {"name": name, "width": size.width, "least": reference.min_width, "better": 2 * reference.min_width}
     return [*found, _problem(reference, "narrow-image", message, ProblemLevel.warning)]
 
 

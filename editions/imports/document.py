@@ -189,18 +189,7 @@ def _reject(source: SourceDocument, level: int, levels: Mapping[int, int]) -> No
             ),
         )
     if not levels:
-        raise DocumentError(
-            source.name,
-            "no-stories",
-            _NO_HEADINGS,
-            level=level,
-        )
+        raise DocumentError(source.name, "no-stories", _NO_HEADINGS, level=level)
     counts = [Phrase(_OF_LEVEL, number=count, level=each) for each, count in sorted(levels.items())]
     used = join_phrases(counts, AND)
-    raise DocumentError(
-        source.name,
-        "no-stories",
-        _OTHER_LEVELS,
-        level=level,
-        used=used,
-    )
+    raise DocumentError(source.name, "no-stories", _OTHER_LEVELS, level=level, used=used)

@@ -122,11 +122,7 @@ def format_edition_file(
 
 
 def format_story_file(
-    story: CleanChapter,
-    images: Sequence[ChapterImage],
-    *,
-    sectors: Collection[str],
-    language: str,
+    story: CleanChapter, images: Sequence[ChapterImage], *, sectors: Collection[str], language: str
 ) -> str:
     """Return the text of a story's file. Its sector is for a person to choose from ``sectors``."""
     lines = ["---", f"title: {quote_yaml(story.title)}"]

@@ -17,10 +17,7 @@ _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _MAX_OLE_BYTES = 16_000_000
 # Other files people try to import: their first bytes, what they are, and what to do.
 _OTHER_SIGNATURES = (
-    (
-        b"{\\rtf",
-        Phrase(SENTENCES, first=Phrase("this is an RTF document."), next=Phrase(_AS_DOCX)),
-    ),
+    (b"{\\rtf", Phrase(SENTENCES, first=Phrase("this is an RTF document."), next=Phrase(_AS_DOCX))),
     (
         b"%PDF",
         gettext_noop(
@@ -79,11 +76,7 @@ _OTHER_TEXTS = (
     ),
     (
         re.compile(_BEFORE + r"<(w:wordDocument|pkg:package)\b", re.DOTALL),
-        Phrase(
-            SENTENCES,
-            first=Phrase("this is a Word document saved as XML."),
-            next=Phrase(_AS_DOCX),
-        ),
+        Phrase(SENTENCES, first=Phrase("this is a Word document saved as XML."), next=Phrase(_AS_DOCX)),
     ),
     (
         re.compile(_BEFORE + r"<office:document\b", re.DOTALL),
@@ -155,12 +148,7 @@ def _detect_text_format(path: Path, start: str) -> FileFormat:
         return FileFormat.web_page
     if start.startswith("<"):
         _reject(
-            path,
-            Phrase(
-                SENTENCES,
-                first=Phrase("this is XML, and not a web page."),
-                next=Phrase(_AS_DOCX),
-            ),
+            path, Phrase(SENTENCES, first=Phrase("this is XML, and not a web page."), next=Phrase(_AS_DOCX))
         )
     return _reject(path, _NOT_A_DOCUMENT)
 
@@ -200,10 +188,7 @@ def _reject_ole(path: Path, data: bytes) -> None:
                 "and import it again."
             ),
         )
-    _reject(
-        path,
-        Phrase(SENTENCES, first=Phrase("this is an old .doc, not a .docx."), next=Phrase(_AS_DOCX)),
-    )
+    _reject(path, Phrase(SENTENCES, first=Phrase("this is an old .doc, not a .docx."), next=Phrase(_AS_DOCX)))
 
 
 def _reject(path: Path, reason: str) -> NoReturn:

@@ -13,11 +13,7 @@ from editions.images.files import convert_image
 from editions.images.prepared_images import measure_image
 from editions.imports.document import DocumentContent, choose_alt, read_content, title_from_name
 from editions.imports.docx.reader import read_docx
-from editions.imports.edition_files import (
-    format_edition_file,
-    format_story_file,
-    is_letter,
-)
+from editions.imports.edition_files import format_edition_file, format_story_file, is_letter
 from editions.imports.feed_stories import find_feed, read_feed
 from editions.imports.file_formats import FileFormat, detect_format
 from editions.imports.html.cleaner import ChapterImage, CleanChapter
@@ -120,11 +116,7 @@ _MIN_IMAGE_WIDTH = 120
 _SPARE_PICTURE = gettext_noop("a picture, kept as %(file)s")
 _WHERE_IMAGES_GO = gettext_noop("a story shows up to %(most)s that are no icons, a letter one portrait")
 
-_READERS = {
-    FileFormat.docx: read_docx,
-    FileFormat.odt: read_odt,
-    FileFormat.web_page: read_web_page,
-}
+_READERS = {FileFormat.docx: read_docx, FileFormat.odt: read_odt, FileFormat.web_page: read_web_page}
 
 
 @dataclass(frozen=True, kw_only=True)

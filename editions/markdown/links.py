@@ -69,8 +69,7 @@ def _find_mailto_fault(rest: str) -> LinkFault | None:
     return LinkFault(
         code="broken-link",
         reason=Phrase(
-            "'mailto:%(rest)s' has no valid email address. Write it as mailto:name@example.org.",
-            rest=rest,
+            "'mailto:%(rest)s' has no valid email address. Write it as mailto:name@example.org.", rest=rest
         ),
     )
 

@@ -84,8 +84,7 @@ def read_document(
         return None, problems
     known = tuple(sectors)
     document, faults = _parsed_documents.get_or_create(
-        (source, schema, known, language, heading),
-        lambda: _parse(source, schema, known, language, heading),
+        (source, schema, known, language, heading), lambda: _parse(source, schema, known, language, heading)
     )
     return document, [*problems, *faults]
 

@@ -207,9 +207,7 @@ Ai = Annotated[
     _choose(AiOrigin, "unknown-ai", gettext_noop("%(value)s is not something AI can have done. %(advice)s")),
 ]
 AiStatement = Annotated[
-    Ai | None,
-    BeforeValidator(_read_no_statement),
-    WithJsonSchema({"enum": ["none", *AiOrigin]}),
+    Ai | None, BeforeValidator(_read_no_statement), WithJsonSchema({"enum": ["none", *AiOrigin]})
 ]
 People = Annotated[
     PeopleShown,

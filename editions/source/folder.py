@@ -246,12 +246,7 @@ class _FolderScanner:
             message, folder = _STRAY_STORY, STORIES_FOLDER
         elif Path(name).suffix.lower() in {".jpg", ".jpeg", ".png", ".gif"}:
             message, folder = _STRAY_PICTURE, IMAGES_FOLDER
-        self.report(
-            name,
-            "stray-file",
-            message % {"folder": folder},
-            ProblemLevel.warning,
-        )
+        self.report(name, "stray-file", message % {"folder": folder}, ProblemLevel.warning)
 
     def _report_misnamed(self, name: str) -> None:
         path = f"{STORIES_FOLDER}/{name}"

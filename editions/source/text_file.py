@@ -164,11 +164,6 @@ def _unsafe_character_problems(name: str, text: str) -> list[Problem]:
     found = ((number, find_unsafe_character(line)) for number, line in enumerate(text.split("\n"), start=1))
     lines = [(number, character) for number, character in found if character]
     return [
-        Problem.error(
-            name,
-            number,
-            "unsafe-character",
-            Phrase(UNSAFE_MESSAGE, sign=character),
-        )
+        Problem.error(name, number, "unsafe-character", Phrase(UNSAFE_MESSAGE, sign=character))
         for number, character in lines[:_MAX_PROBLEMS]
     ]

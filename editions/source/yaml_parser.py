@@ -59,10 +59,7 @@ _HINTS = (
             "A line is indented differently from its neighbours, or text follows a closing quotation mark"
         ),
     ),
-    (
-        "unknown escape",
-        gettext_noop("Double a backslash within double quotes, or use single quotes"),
-    ),
+    ("unknown escape", gettext_noop("Double a backslash within double quotes, or use single quotes")),
 )
 _NO_HINT = gettext_noop("Compare the line with its neighbours: `key: value`, indented with spaces")
 
@@ -175,11 +172,7 @@ class YamlParser:
         if unsafe := find_unsafe_character(value):
             # Unsafe characters in the file are already removed; these are escapes in double quotes
             # ("\u2028").
-            self.report(
-                self._line(event),
-                "unsafe-character",
-                Phrase(UNSAFE_MESSAGE, sign=unsafe),
-            )
+            self.report(self._line(event), "unsafe-character", Phrase(UNSAFE_MESSAGE, sign=unsafe))
         return remove_unsafe_characters(value)
 
     def _parse_key(self, event: Event) -> str:

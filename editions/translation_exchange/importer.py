@@ -114,8 +114,7 @@ class _Import:
         file = self.units.get(returned.file_id)
         if file is None:
             self._report(
-                returned,
-                gettext_noop("the edition has no such story any more, so its texts were not taken."),
+                returned, gettext_noop("the edition has no such story any more, so its texts were not taken.")
             )
             return None
         known = next((unit for unit in file.units if unit.id == returned.id), None)

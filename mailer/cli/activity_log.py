@@ -165,12 +165,7 @@ def record_erasure(session: Session, *, now: datetime) -> None:
 
 
 def _write(
-    context: CliContext,
-    act: Act,
-    edition: str,
-    subject: str,
-    campaign_id: int | None,
-    detail: str,
+    context: CliContext, act: Act, edition: str, subject: str, campaign_id: int | None, detail: str
 ) -> None:
     from mailer.activity.record import Actor, record_activity
     from mailer.database.secure_delete import list_database_files

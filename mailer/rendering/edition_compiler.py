@@ -75,11 +75,7 @@ def compile_excerpt(
     stories = tuple(found for found in edition.stories if found.slug == story)
     if story and not stories:
         missing = gettext_noop("%(edition)s: there is no story %(story)s.")
-        raise TemplateError(
-            missing,
-            edition=edition.slug,
-            story=story,
-        )
+        raise TemplateError(missing, edition=edition.slug, story=story)
     excerpt = replace(edition, stories=stories)
     prepared = _prepare_page(excerpt, settings, language=language, overrides=overrides)
     shown = replace(prepared, page=replace(prepared.page, whole=not story, lists_contents=False))
@@ -182,11 +178,7 @@ def _prepare_page(
 
 
 def _load_theme(
-    template: str,
-    language: str,
-    overrides: Path | None,
-    stamps: FileStamps | None,
-    sectors: tuple[str, ...],
+    template: str, language: str, overrides: Path | None, stamps: FileStamps | None, sectors: tuple[str, ...]
 ) -> tuple[Theme, Phrases]:
     """Return the theme ``template`` with a colour for each of ``sectors``, and the phrases of ``language``,
     read again unless the ``stamps`` of all templates show that nothing has changed."""

@@ -112,10 +112,7 @@ class MessageBuilder:
             }
         except (ValueError, UnicodeError) as error:
             words = gettext_noop("no message can be built from this edition: %(error)s.")
-            raise BuildError(
-                words,
-                error=error,
-            ) from error
+            raise BuildError(words, error=error) from error
         # Bounded, and a single call into C for each reader.
         self._get_variant = lru_cache(_MAX_INTERESTS)(self.choose_variant)
         self._get_template = lru_cache(_MAX_VARIANTS)(self._make_template)

@@ -133,12 +133,7 @@ class PageConverter:
     """Converts one page. ``base`` is the address that its links are relative to, if it is known."""
 
     def __init__(
-        self,
-        root: etree._Element,
-        pictures: PictureFinder,
-        omissions: OmissionLog,
-        *,
-        base: str = "",
+        self, root: etree._Element, pictures: PictureFinder, omissions: OmissionLog, *, base: str = ""
     ) -> None:
         self._styles = PageStyles(root)
         self._pictures = pictures

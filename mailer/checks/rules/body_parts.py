@@ -183,12 +183,7 @@ def check_first_words(mail: ParsedMail) -> Iterator[MailFinding]:
                     "edition: “%(words)s”. iOS and Gmail summarise an email by its first words. Move "
                     "addresses, explanations and links about the email itself to the end of the template."
                 )
-                % {
-                    "first": _FIRST,
-                    "part": part,
-                    "content": content,
-                    "words": excerpt(" ".join(first), 80),
-                },
+                % {"first": _FIRST, "part": part, "content": content, "words": excerpt(" ".join(first), 80)},
                 key=part,
                 weight=_LEAST - content,
             )

@@ -97,11 +97,7 @@ def check_phrases(mail: ParsedMail) -> Iterator[MailFinding]:
                 "so they appear in %(other)s. Add templates/email/words/%(tag)s.toml to the "
                 "workspace; docs/templates.md lists its keys."
             )
-            % {
-                "language": _name_language(wanted),
-                "other": _name_language(spoken),
-                "tag": wanted,
-            },
+            % {"language": _name_language(wanted), "other": _name_language(spoken), "tag": wanted},
         )
 
 

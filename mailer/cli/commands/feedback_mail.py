@@ -26,11 +26,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument(
-    "paths",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path, allow_dash=True),
+    "paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True)
 )
 @json_option
 @pass_context
@@ -189,10 +185,7 @@ _EX_TEMPFAIL = 75
 )
 @pass_context
 def receive(
-    context: CliContext,
-    recipients: Sequence[str],
-    original_recipients: Sequence[str],
-    sender: str | None,
+    context: CliContext, recipients: Sequence[str], original_recipients: Sequence[str], sender: str | None
 ) -> None:
     """Receive one message on standard input, as a mail server pipes it.
 

@@ -153,13 +153,7 @@ def tag(
 @json_option
 @pass_context
 def pause(
-    context: CliContext,
-    address: str,
-    until: datetime | None,
-    end: bool,
-    reason: str,
-    by: str,
-    as_json: bool,
+    context: CliContext, address: str, until: datetime | None, end: bool, reason: str, by: str, as_json: bool
 ) -> None:
     """Pause mail to one person until a day, or end the pause.
 

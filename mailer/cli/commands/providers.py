@@ -32,10 +32,7 @@ def providers(context: CliContext, show_all: bool, as_json: bool) -> None:
 
     workspace = context.workspace
     limits = make_provider_limits(workspace.settings)
-    with (
-        workspace.use_database() as engine,
-        engine.connect().execution_options(read_only=True) as connection,
-    ):
+    with workspace.use_database() as engine, engine.connect().execution_options(read_only=True) as connection:
         audience = read_audience(connection, uses_cache=workspace.settings.dns.look_up_providers)
     rows = _list_rows(audience, show_all=show_all)
     if as_json:

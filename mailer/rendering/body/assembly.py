@@ -259,13 +259,7 @@ def locate_stories(parts: Parts[str], selection: Selection, *, markup: bool) -> 
 
 
 def _measure(
-    parts: Parts[str],
-    selection: Selection,
-    section: str,
-    place: int,
-    spans: list[StorySpan],
-    *,
-    markup: bool,
+    parts: Parts[str], selection: Selection, section: str, place: int, spans: list[StorySpan], *, markup: bool
 ) -> int:
     """Add the stories of ``parts``, which begin at ``place``, to ``spans``; return where they end."""
     for part in parts:

@@ -244,11 +244,7 @@ def render_template(environment: ImmutableSandboxedEnvironment, name: str, **con
         raise TemplateError(f"{error.name}:{error.lineno}: {(error.message or '').rstrip('.')}.") from error
     except TemplateNotFound as error:
         missing = gettext_noop("%(missing)s: template not found. %(name)s needs it.")
-        raise TemplateError(
-            missing,
-            missing=error.name,
-            name=name,
-        ) from error
+        raise TemplateError(missing, missing=error.name, name=name) from error
     except SyntaxError as error:  # of the Python that Jinja generates: statements nest only twenty deep
         raise TemplateError(f"{error.filename or name}: {error.msg}.") from error
     except RecursionError as error:

@@ -193,11 +193,7 @@ def convert_mjml(mjml: str, *, template: str, marks_head: bool = False) -> str:
         html: str = mjml2html(_mark_head(plain) if marks_head else plain, fonts={})
     except ValueError as error:
         rejected = gettext_noop("%(template)s: the renderer rejects this MJML: %(error)s.")
-        raise MjmlError(
-            rejected,
-            template=template,
-            error=error,
-        ) from error
+        raise MjmlError(rejected, template=template, error=error) from error
     left = re.search(r"<(mj-[\w-]+)", html)
     if left:
         raise MjmlError(

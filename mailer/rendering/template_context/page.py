@@ -194,8 +194,7 @@ class Page:
     letter: Annotated[LetterView | None, Help("The letter that opens it, if there is one.")]
     sections: Annotated[tuple[SectionView, ...], Help("Its sections, in order.")]
     lists_contents: Annotated[
-        bool,
-        Help("Whether it lists its contents and counts its stories; a correction does not."),
+        bool, Help("Whether it lists its contents and counts its stories; a correction does not.")
     ]
     follow: Annotated[tuple[FollowView, ...], Help("Where readers can follow the office.")]
     words: Annotated[Phrases, Help("The fixed phrases of the email.")]
@@ -291,11 +290,7 @@ def refuse_reserved_marks(page: Page | tuple[SectionView, ...]) -> None:
                 words = Phrase(message, text=text[start : start + 60], sign=sign)
                 advice = Phrase(gettext_noop("Write it in another way."))
                 told = join_sentences([words, advice])
-                raise TemplateError(
-                    AFTER_PLACE,
-                    place=place,
-                    words=told,
-                )
+                raise TemplateError(AFTER_PLACE, place=place, words=told)
 
 
 def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> None:

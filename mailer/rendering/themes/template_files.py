@@ -68,10 +68,7 @@ def read_toml(name: str, overrides: Path | None) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     found = [path for folder in reversed(template_folders(overrides)) if (path := folder / name).is_file()]
     if not found:
-        raise TemplateError(
-            gettext_noop("%(name)s: not found among the templates."),
-            name=name,
-        )
+        raise TemplateError(gettext_noop("%(name)s: not found among the templates."), name=name)
     for path in found:
         try:
             merged = _merge(merged, _parse_toml(path.read_text(encoding="utf-8")))

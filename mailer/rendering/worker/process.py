@@ -125,9 +125,7 @@ class RenderProcess:
             ) from None
         except ProtocolError as error:
             raise TemplateError(
-                AFTER_PLACE,
-                place=template or _TEMPLATES,
-                words=Phrase(_INVALID_REPLY, error=error),
+                AFTER_PLACE, place=template or _TEMPLATES, words=Phrase(_INVALID_REPLY, error=error)
             ) from None
         except (ConnectionClosedError, OSError) as error:
             code = self._wait_for_exit()
