@@ -19,11 +19,7 @@ _SUBJECT = "dkim"
 
 
 def check_dkim(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
-    """Look for the key of each signature.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Look for the key of each signature."""
     for key in identity.keys:
         yield from check_published_key(key.name, lookups, expected=key.text, zone_line=key.zone_line)
     if identity.keys:
@@ -46,11 +42,7 @@ def check_published_key(
     """Judge the key at ``name``, such as ``news1._domainkey.example.org``.
 
     ``expected`` is the text that belongs there, and ``zone_line`` the record to publish; both are "" of a key
-    that a relay keeps.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    that a relay keeps."""
     records = lookups.find_texts(name)
     if not records:
         advice = (

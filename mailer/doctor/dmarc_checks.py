@@ -37,11 +37,7 @@ class DmarcDiscovery:
 
 
 def discover_dmarc(domain: str, lookups: Lookups) -> DmarcDiscovery:
-    """Walk from ``domain`` towards the root.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Walk from ``domain`` towards the root."""
     own = _find_records(domain, lookups)
     walked = list(_walk(domain, own, lookups))
     organisation = _choose_organisation(domain, walked)
@@ -102,11 +98,7 @@ _STRICTNESS = {"none": 0, "quarantine": 1, "reject": 2}
 
 
 def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
-    """Find and judge the record that holds for the From address.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Find and judge the record that holds for the From address."""
     domain = identity.from_domain
     discovery = discover_dmarc(domain, lookups)
     if len(discovery.own) > 1:
@@ -355,11 +347,7 @@ _ALIGNMENT = "alignment"
 
 
 def check_alignment(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
-    """Compare the return path's and the signature's domain with that of the From address.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Compare the return path's and the signature's domain with that of the From address."""
     policy = discover_dmarc(identity.from_domain, lookups).policy
     text = policy.text if policy else ""
     by_spf = not identity.replaces_return_path and is_aligned(
@@ -413,11 +401,7 @@ def check_alignment(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagno
 
 
 def is_aligned(domain: str, from_domain: str, lookups: Lookups, *, is_strict: bool = False) -> bool:
-    """Return whether what was proven for ``domain`` counts for ``from_domain``.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Return whether what was proven for ``domain`` counts for ``from_domain``."""
     if domain == from_domain:
         return True
     if is_strict or domain.split(".")[-1] != from_domain.split(".")[-1]:

@@ -23,6 +23,7 @@ from mailer.doctor.spf_checks import check_spf
 from mailer.workspace import Workspace
 
 DnsCheck = Callable[[MailIdentity, Lookups], Iterator[Diagnosis]]
+"""Where nobody answers, it raises :class:`DnsUnansweredError`."""
 
 DNS_CHECKS: tuple[DnsCheck, ...] = (
     check_spf,

@@ -28,7 +28,7 @@ class DnsUnansweredError(Exception):
 
 
 class Lookups:
-    """The questions of one examination.
+    """The questions of one examination. Each raises :class:`DnsUnansweredError` where nobody answers.
 
     checkdmarc is given this object in place of a resolver: it calls :meth:`resolve`, and what it swallows of
     the failures there, :meth:`raise_unanswered` brings to light.
@@ -95,52 +95,32 @@ class Lookups:
             raise self._unanswered[0]
 
     def find_texts(self, name: str) -> tuple[str, ...]:
-        """Return the TXT records of ``name``, each in one piece; none if there are none.
-
-        Raises:
-            DnsUnansweredError: nobody answers.
-        """
+        """Return the TXT records of ``name``, each in one piece; none if there are none."""
         return tuple(
             b"".join(record.strings).decode("utf-8", "replace") for record in self._find(name, "TXT")
         )
 
     def find_mail_servers(self, domain: str) -> tuple[tuple[int, str], ...]:
         """Return the MX records of ``domain``, preference and host, the best first; the host of a null MX is
-        "".
-
-        Raises:
-            DnsUnansweredError: nobody answers.
-        """
+        ""."""
         found = [
             (record.preference, record.exchange.to_text().rstrip(".")) for record in self._find(domain, "MX")
         ]
         return tuple(sorted(found))
 
     def find_addresses(self, host: str) -> tuple[str, ...]:
-        """Return the IPv4 and IPv6 addresses of ``host``.
-
-        Raises:
-            DnsUnansweredError: nobody answers.
-        """
+        """Return the IPv4 and IPv6 addresses of ``host``."""
         return tuple(record.address for kind in ("A", "AAAA") for record in self._find(host, kind))
 
     def find_host_names(self, address: str) -> tuple[str, ...]:
-        """Return the names that the reverse DNS gives ``address``.
-
-        Raises:
-            DnsUnansweredError: nobody answers.
-        """
+        """Return the names that the reverse DNS gives ``address``."""
         from dns.reversename import from_address
 
         found = self._find(str(from_address(address)), "PTR")
         return tuple(record.target.to_text(omit_final_dot=True) for record in found)
 
     def has_name(self, name: str) -> bool:
-        """Return whether there is such a name at all.
-
-        Raises:
-            DnsUnansweredError: nobody answers.
-        """
+        """Return whether there is such a name at all."""
         from dns.resolver import NXDOMAIN, NoAnswer
 
         self.forget_unanswered()

@@ -15,11 +15,7 @@ from mailer.doctor.spf_checks import find_sending_addresses
 
 
 def check_mail_exchangers(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
-    """Check that replies, bounces and mails that unsubscribe can arrive.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Check that replies, bounces and mails that unsubscribe can arrive."""
     what: dict[str, list[str]] = {}
     replies, bounces = Phrase("replies"), Phrase("bounces")
     for domain, use in ((identity.from_domain, replies), (identity.return_domain, bounces)):
@@ -92,9 +88,6 @@ def check_mailbox(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosi
     """Check that bounces and mails that unsubscribe arrive at the provider of the mailbox that is read.
 
     Only two providers that are known to be different count: a filter or a server of one's own passes mail on.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
     """
     mailbox = find_mailbox_service(identity.mailbox_host) if identity.mailbox_host else None
     if mailbox is None or not identity.has_bounce_address:
@@ -114,11 +107,7 @@ def check_mailbox(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosi
 
 
 def check_reverse_dns(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
-    """Check that each address of a relay of ours has a name, and the name that address.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Check that each address of a relay of ours has a name, and the name that address."""
     for relay in identity.relays:
         if relay.service is not None and not relay.addresses:
             continue
@@ -201,11 +190,7 @@ _LOGO = _Protection(
 
 
 def check_transport_security(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
-    """Check MTA-STS (RFC 8461): the record, not the policy.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Check MTA-STS (RFC 8461): the record, not the policy."""
     from checkdmarc import mta_sts
 
     record = _find_one(_TRANSPORT, identity.from_domain, lookups)
@@ -237,11 +222,7 @@ def check_transport_security(identity: MailIdentity, lookups: Lookups) -> Iterat
 
 
 def check_transport_reports(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
-    """Check TLS-RPT (RFC 8460).
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Check TLS-RPT (RFC 8460)."""
     from checkdmarc import smtp_tls_reporting as tls_reports
 
     record = _find_one(_REPORTS, identity.from_domain, lookups)
@@ -263,11 +244,7 @@ def check_transport_reports(identity: MailIdentity, lookups: Lookups) -> Iterato
 
 
 def check_logo(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
-    """Check BIMI: the record, and that DMARC is strict enough for it. The logo itself is not fetched.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Check BIMI: the record, and that DMARC is strict enough for it. The logo itself is not fetched."""
     domain = identity.from_domain
     record = _find_one(_LOGO, domain, lookups)
     if isinstance(record, Diagnosis):

@@ -110,11 +110,7 @@ _SUBJECT = "spf"
 
 
 def check_spf(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
-    """Read the record of the return path's domain, and look for each relay in it.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Read the record of the return path's domain, and look for each relay in it."""
     domain = identity.return_domain
     records = [text for text in lookups.find_texts(domain) if _is_spf(text)]
     if len(records) == 1:
@@ -176,22 +172,14 @@ def _report_missing(identity: MailIdentity, lookups: Lookups) -> Diagnosis:
 
 
 def list_terms(relay: RelayOrigin, lookups: Lookups) -> list[str]:
-    """Return what an SPF record says to name the relay.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Return what an SPF record says to name the relay."""
     if relay.service is not None and relay.service.include:
         return [f"include:{relay.service.include}"]
     return [f"ip{6 if ':' in address else 4}:{address}" for address in find_sending_addresses(relay, lookups)]
 
 
 def find_sending_addresses(relay: RelayOrigin, lookups: Lookups) -> tuple[str, ...]:
-    """Return the addresses in the settings, else those of the relay's name; none of a relay on this network.
-
-    Raises:
-        DnsUnansweredError: nobody answers.
-    """
+    """Return the addresses in the settings, else those of the relay's name; none of one on this network."""
     if relay.addresses or relay.is_on_this_network:
         return relay.addresses
     return lookups.find_addresses(relay.host)
