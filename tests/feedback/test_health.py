@@ -8,7 +8,7 @@ import pytest
 
 from mailer.doctor import Diagnosis, diagnose_workspace
 from mailer.doctor.diagnosis import Health
-from mailer.doctor.incoming_checks import check_feedback, check_leaving_by_mail, check_return_path
+from mailer.doctor.feedback_checks import check_feedback, check_leaving_by_mail, check_return_path
 from mailer.workspace import Workspace
 from tests.factories.feedback import set_feedback
 from tests.servers.imap_server import ImapServer, imap_server
