@@ -68,18 +68,17 @@ def check_feedback(workspace: Workspace) -> Iterator[Diagnosis]:
         )
 
 
-def check_returned(workspace: Workspace) -> Iterator[Diagnosis]:
-    """Say what came back that somebody must look at: what servers said about us, and what is held.
-
-    Raises:
-        StaleSchemaError: the tables are not those of this version.
-        SQLAlchemyError: the database cannot be read.
-    """
-    with workspace.use_database() as engine:
-        ensure_current(engine)
-        with open_session(engine, read_only=True) as session:
-            alarms = list_alarms(session, now=read_clock(session.connection()))
-            held = count_held(session)
+def check_alarms(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Say what came back that somebody must look at: what servers said about us, and what is held."""
+    try:
+        with workspace.use_database() as engine:
+            ensure_current(engine)
+            with open_session(engine, read_only=True) as session:
+                alarms = list_alarms(session, now=read_clock(session.connection()))
+                held = count_held(session)
+    except (ConfigurationError, MailerError, SQLAlchemyError):
+        # The check of the database says what is wrong.
+        return
     if alarms:
         reasons = Counter(_ALARMS.get(alarm.reason, alarm.reason.replace("_", " ")) for alarm in alarms)
         counted = join_sentences(
@@ -303,25 +302,13 @@ def check_incoming(workspace: Workspace) -> Iterator[Diagnosis]:
     yield check_leaving_by_mail(settings)
 
 
-def check_alarms(workspace: Workspace) -> Iterator[Diagnosis]:
-    """Name what came back that somebody must look at."""
-    try:
-        yield from list(check_returned(workspace))
-    except (ConfigurationError, MailerError, SQLAlchemyError):
-        # The check of the database says what is wrong.
-        return
-
-
 def check_reported_senders(workspace: Workspace) -> Iterator[Diagnosis]:
     """Say who sends in our name, as receivers reported in the last 30 days (DMARC, RFC 9990)."""
-    engine = workspace.open_database()
     try:
-        with engine.connect() as connection:
+        with workspace.use_database() as engine, engine.connect() as connection:
             found = read_senders(connection, since=datetime.now(UTC) - timedelta(days=30))
     except SQLAlchemyError:
         return
-    finally:
-        engine.dispose()
     if not found.reports:
         return
     unknown = sum(sender.messages - sender.passed for sender in found.unknown)
@@ -378,16 +365,14 @@ _LATELY = timedelta(days=30)
 
 def check_fakes(workspace: Workspace) -> Iterator[Diagnosis]:
     """Name the fakes that people have submitted at /verify lately."""
-    engine = workspace.open_database()
     try:
-        ensure_current(engine)
-        with open_session(engine, read_only=True) as session:
-            number = count_fakes(session, since=datetime.now(UTC) - _LATELY)
+        with workspace.use_database() as engine:
+            ensure_current(engine)
+            with open_session(engine, read_only=True) as session:
+                number = count_fakes(session, since=datetime.now(UTC) - _LATELY)
     except (ConfigurationError, MailerError, SQLAlchemyError):
         # The check of the database says what is wrong.
         return
-    finally:
-        engine.dispose()
     if number:
         message = Phrase(
             gettext_noop("1 fake mail in your name in the last %(days)s days. To see them: mailer fakes list")

@@ -193,14 +193,11 @@ def check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
 
 def check_trial(workspace: Workspace) -> Iterator[Diagnosis]:
     """Say whether campaigns reach anybody but test readers."""
-    engine = workspace.open_database()
     try:
-        with engine.connect() as connection:
+        with workspace.use_database() as engine, engine.connect() as connection:
             trial = read_trial(connection, workspace.settings)
     except SQLAlchemyError:
         return  # What is wrong with the database is said already.
-    finally:
-        engine.dispose()
     words = trial.describe()
     if trial.is_on:
         advice = gettext_noop("When the doctor finds nothing bad, end it with `mailer trial end --by NAME`.")

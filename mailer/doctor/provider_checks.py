@@ -88,12 +88,11 @@ def check_providers(workspace: Workspace, findings: Sequence[Diagnosis]) -> Iter
 def read_demands(workspace: Workspace, findings: Sequence[Diagnosis]) -> tuple[Demand, ...]:
     """Return what the providers of the active subscribers ask for; empty if the list cannot be read."""
     try:
-        engine = workspace.open_database()
-        try:
-            with engine.connect().execution_options(read_only=True) as connection:
-                audience = read_audience(connection, uses_cache=workspace.settings.dns.look_up_providers)
-        finally:
-            engine.dispose()
+        with (
+            workspace.use_database() as engine,
+            engine.connect().execution_options(read_only=True) as connection,
+        ):
+            audience = read_audience(connection, uses_cache=workspace.settings.dns.look_up_providers)
     except (SQLAlchemyError, MailerError, ConfigurationError, OSError):
         # The check of the database says so.
         return ()
