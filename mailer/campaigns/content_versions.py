@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -202,8 +202,7 @@ class ContentTest:
         return not self.changes
 
     def as_dict(self) -> dict[str, Any]:
-        lists = {"addresses": list(self.addresses), "changes": list(self.changes)}
-        return {**asdict(self), "at": self.at.isoformat(), "holds": self.holds, **lists}
+        return {**vars(self), "holds": self.holds}
 
     def __str__(self) -> str:
         by = f" by {self.by}" if self.by else ""

@@ -81,13 +81,11 @@ class CorrectionPlan:
     unfinished: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
+        names = ("by_campaign", "in_doubt", "computed", "unfinished")
         return {
             **self.plan.as_dict(),
             "correction_of": self.record.subject_name,
-            "by_campaign": {str(number): count for number, count in self.by_campaign.items()},
-            "in_doubt": self.in_doubt,
-            "computed": list(self.computed),
-            "unfinished": list(self.unfinished),
+            **{name: getattr(self, name) for name in names},
         }
 
 

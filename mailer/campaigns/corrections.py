@@ -101,9 +101,7 @@ class SentCorrection:
         record = self.record
         return {
             **{name: getattr(record, name) for name in ("edition", "story", "number", "language")},
-            "date": record.day.isoformat(),
-            "sent_at": self.sent_at.isoformat(),
-            "campaigns": list(self.campaigns),
+            **{"date": record.day, "sent_at": self.sent_at, "campaigns": self.campaigns},
             "texts": {
                 tag: {"title": text.title, "was": text.was, "is": text.right, "explanation": text.text}
                 for tag, text in record.texts.items()

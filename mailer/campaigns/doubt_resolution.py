@@ -66,9 +66,6 @@ class DoubtChange:
     state: DeliveryState
     reason: str
 
-    def as_dict(self) -> dict[str, str]:
-        return {"email": self.email, "state": self.state.value, "reason": self.reason}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Resolution:
@@ -89,15 +86,9 @@ class Resolution:
     not_covered: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "campaign": self.campaign_id,
-            "sent": self.sent,
-            "queued": self.queued,
-            "in_doubt": self.still_in_doubt,
-            "missing": self.missing,
-            "not_covered": self.not_covered,
-            "changes": [change.as_dict() for change in self.changes],
-        }
+        counts = {"sent": self.sent, "queued": self.queued, "in_doubt": self.still_in_doubt}
+        left = {"missing": self.missing, "not_covered": self.not_covered}
+        return {"campaign": self.campaign_id, **counts, **left, "changes": self.changes}
 
 
 def _record_nothing(_: Connection, __: int, ___: int) -> None:

@@ -6,7 +6,7 @@ which the draft then becomes. One that is prepared has no content until then.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -33,9 +33,6 @@ class CheckWarning:
     path: str
     line: int
     message: str
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 _WARNINGS = TypeAdapter(tuple[CheckWarning, ...])

@@ -113,8 +113,10 @@ class SentTests:
         return any(result.verdict is Verdict.deferred for result in self.results)
 
     def as_dict(self) -> dict[str, Any]:
-        results = [result.as_dict() for result in self.results]
-        return {"subject": self.subject, "language": self.language, "stories": self.stories, "tests": results}
+        return {
+            **{"subject": self.subject, "language": self.language},
+            **{"stories": self.stories, "tests": self.results},
+        }
 
 
 def read_test_readers(settings: Settings, texts: Sequence[str]) -> tuple[Address, ...]:

@@ -222,18 +222,11 @@ class Plan:
         return digest_content(self.edition, self.compiled)
 
     def as_dict(self) -> dict[str, Any]:
+        names = ("audience", "by_country", "by_sector", "by_language", "left_out", "held_back")
         return {
-            "edition": self.edition,
-            "title": self.title,
-            "subject": self.subject,
-            "segment": self.segment.text,
-            "segment_in_words": self.in_words,
-            "audience": self.audience,
-            "by_country": dict(self.by_country),
-            "by_sector": dict(self.by_sector),
-            "by_language": dict(self.by_language),
-            "left_out": dict(self.left_out),
-            "held_back": [held.as_dict() for held in self.held_back],
+            **{"edition": self.edition, "title": self.title, "subject": self.subject},
+            **{"segment": self.segment.text, "segment_in_words": self.in_words},
+            **{name: getattr(self, name) for name in names},
             "variants": [
                 {
                     "number": number,
@@ -243,10 +236,8 @@ class Plan:
                 }
                 for number, (variant, cohort) in enumerate(self.variants.items(), start=1)
             ],
-            "problems": [problem.as_dict() for problem in self.problems],
-            "launch_problems": [problem.as_dict() for problem in self.launch_problems],
-            "switched_off": [off.as_dict() for off in self.switched_off],
-            "counts_clicks": self.counts_clicks,
+            **{"problems": self.problems, "launch_problems": self.launch_problems},
+            **{"switched_off": self.switched_off, "counts_clicks": self.counts_clicks},
             "counted_links": len(self.counted.links) if self.counted else 0,
         }
 

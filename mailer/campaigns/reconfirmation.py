@@ -94,13 +94,12 @@ class ReconfirmationStanding:
     waiting: int
 
     def as_dict(self) -> dict[str, Any]:
-        record = self.record
-        closed = record.closed_at.isoformat() if record.closed_at else None
+        record, numbers = self.record, {**vars(self)}
+        del numbers["record"]
         return {
             **{"id": record.id, "name": record.name, "segment": record.segment, "asked_by": record.asked_by},
-            **{"asked_at": record.created_at.isoformat(), "answer_by": record.answer_by.isoformat()},
-            **{"closed_at": closed, "asked": self.asked, "stay": self.stay, "left": self.left},
-            **{"replied": self.replied, "paused": self.paused, "waiting": self.waiting},
+            **{"asked_at": record.created_at, "answer_by": record.answer_by, "closed_at": record.closed_at},
+            **numbers,
         }
 
 

@@ -122,13 +122,8 @@ class Trial:
             name=self.by,
         )
 
-    def as_dict(self) -> dict[str, str | bool | None]:
-        return {
-            "trial": self.is_on,
-            "rehearsal": self.is_rehearsal,
-            "by": self.by,
-            "at": self.at.isoformat() if self.at else None,
-        }
+    def as_dict(self) -> dict[str, object]:
+        return {"trial": self.is_on, "rehearsal": self.is_rehearsal, "by": self.by, "at": self.at}
 
 
 def read_trial(connection: Connection, settings: Settings) -> Trial:

@@ -1,7 +1,7 @@
 """Where a saved segment, a sector and a key that signs links are used."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -320,10 +320,6 @@ class KeyUse:
     def is_protected(self, today: date) -> bool:
         """Return whether the law still asks for some of the links to work."""
         return self.last_launch is not None and today - self.last_launch <= timedelta(days=_PROTECTED_DAYS)
-
-    def as_dict(self) -> dict[str, object]:
-        last = {"last_launch": None if self.last_launch is None else self.last_launch.isoformat()}
-        return {**asdict(self), **last}
 
 
 def find_key_use(session: Session, key: TokenKey) -> KeyUse:

@@ -52,7 +52,7 @@ def approve_plan(context: CliContext, plan: Plan, name: str, *, as_json: bool) -
         approval = approve(engine, context.workspace, plan, by=name, now=datetime.now(UTC))
     log_act(context, Act.approved_campaign, campaign_id=approval.campaign_id, detail=f"as {name}")
     if as_json:
-        emit_json(approval.as_dict())
+        emit_json(approval)
     else:
         emit(f"Campaign {approval.campaign_id}: {approval}")
 
@@ -143,7 +143,7 @@ def send_in_foreground(
     if as_json:
         emit_json(
             {
-                **result.counts.as_dict(),
+                **vars(result.counts),
                 "id": campaign_id,
                 "state": str(result.state),
                 "reason": result.reason,

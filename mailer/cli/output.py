@@ -4,6 +4,8 @@ import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,7 +42,20 @@ def emit(text: str) -> None:
 
 def emit_json(document: object) -> None:
     """Print data as indented JSON, without escaping non-ASCII characters."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=write_json))
+
+
+def write_json(value: Any) -> Any:
+    """Return an object as the JSON output has it: as it says itself, or by its fields."""
+    if hasattr(value, "as_dict"):
+        return value.as_dict()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return str(value)
 
 
 def write_csv(output: Path, what: str, write: Callable[..., int]) -> None:

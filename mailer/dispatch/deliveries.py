@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -262,9 +262,6 @@ class Counts:
     def settled(self) -> int:
         """Return how many need no more work from a dispatcher."""
         return self.sent + self.rejected + self.failed + self.suppressed + self.in_doubt
-
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)
 
     def equation(self) -> str:
         """Return the closing equation as it is printed."""

@@ -152,7 +152,7 @@ class EventLog:
 
     def run_started(self, campaign_id: int, counts: Counts, **facts: Any) -> None:
         """Log that a dispatcher starts to work on a campaign. ``facts`` are further fields."""
-        self._write("info", "run_started", campaign=campaign_id, **counts.as_dict(), **facts)
+        self._write("info", "run_started", campaign=campaign_id, **vars(counts), **facts)
 
     def run_ended(self, campaign_id: int, result: RunResult) -> None:
         self._write(
@@ -163,7 +163,7 @@ class EventLog:
             state=result.state.value,
             reason=mask_addresses(result.reason),
             next_try=result.next_try.isoformat() if result.next_try else "",
-            **result.counts.as_dict(),
+            **vars(result.counts),
         )
 
     def _is_enabled(self, level: str) -> bool:

@@ -254,12 +254,6 @@ class ReportedSender:
     refused: int
     domains: tuple[str, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            **{"source_ip": self.source_ip, "kind": self.kind.value, "messages": self.messages},
-            **{"passed": self.passed, "refused": self.refused, "domains": list(self.domains)},
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class SenderOverview:
@@ -286,9 +280,8 @@ class SenderOverview:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            **{"since": self.since.isoformat(), "reports": self.reports, "receivers": list(self.receivers)},
-            **{"messages": self.messages, "passed": self.passed},
-            "senders": [sender.as_dict() for sender in self.senders],
+            **{"since": self.since, "reports": self.reports, "receivers": self.receivers},
+            **{"messages": self.messages, "passed": self.passed, "senders": self.senders},
         }
 
 

@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ class FeedbackGroup:
 
     def as_dict(self) -> dict[str, Any]:
         words = [{"words": words, "number": number} for words, number in self.words]
-        return asdict(self) | {"kind": self.kind.value, "words": words}
+        return {**vars(self), "last_at": str(self.last_at), "words": words}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +91,9 @@ class ReportedEvent:
     subscriber_id: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        shown = asdict(self)
+        shown = {**vars(self), "at": format_iso(self.at)}
         del shown["subscriber_id"]
-        return shown | {"at": format_iso(self.at)}
+        return shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,10 +111,7 @@ class HeldMessage:
     events: tuple[ReportedEvent, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {
-            "received_at": format_iso(self.received_at),
-            "events": [event.as_dict() for event in self.events],
-        }
+        return {**vars(self), "received_at": format_iso(self.received_at)}
 
 
 def group_feedback(session: Session, wanted: FeedbackFilter) -> list[FeedbackGroup]:

@@ -14,7 +14,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Final
@@ -70,7 +70,7 @@ class WaitingReply:
 
     def as_dict(self) -> dict[str, Any]:
         moments = {"received_at": self.received_at, "next_at": self.next_at}
-        return asdict(self) | {name: format_iso(at) for name, at in moments.items()}
+        return {**vars(self), **{name: format_iso(at) for name, at in moments.items()}}
 
 
 @dataclass(frozen=True, kw_only=True)

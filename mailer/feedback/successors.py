@@ -5,7 +5,7 @@ that the team gives for writing to them; the reader who left stays on the list u
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -59,7 +59,7 @@ class SuccessorProposal:
     sectors: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"at": format_iso(self.at), "sectors": [*self.sectors]}
+        return {**vars(self), "at": format_iso(self.at)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from subscribers.models import Status
 from subscribers.segments.segment import parse_segment
 from tests.factories.campaigns import make_plan
 from tests.factories.deliveries import set_campaign_state, set_status
+from tests.factories.json_output import to_json
 from tests.factories.small_edition import SLUG, add_people, write_edition, write_second_story
 
 
@@ -97,7 +98,7 @@ def test_an_edition_with_errors_has_a_plan_that_says_so(
     assert plan.compiled == ()
     assert plan.errors
     assert all(problem.level is ProblemLevel.error for problem in plan.errors)
-    assert plan.as_dict()["problems"][0]["level"] == "error"
+    assert to_json(plan)["problems"][0]["level"] == "error"
 
 
 def test_a_missing_edition_has_no_plan(workspace: Workspace, engine: Engine, now: datetime) -> None:

@@ -30,6 +30,7 @@ from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 from subscribers.segments.segment import parse_segment
 from subscribers.tokens import LinkPurpose
 from tests.factories.deliveries import START, FakeClock, set_status
+from tests.factories.json_output import to_json
 
 UNTIL = START + timedelta(days=30)
 PEOPLE = ("mei@example.org", "bat@example.org", "lin@example.org", "kim@example.org", "ana@example.org")
@@ -160,7 +161,7 @@ def test_who_does_not_answer_is_paused_and_the_record_says_why(workspace: Worksp
     assert record.evidence == (
         "asked on 2026-03-01 whether they still want the newsletter; no answer by 2026-03-31"
     )
-    standing = stand(engine).as_dict()
+    standing = to_json(stand(engine))
     assert {name: standing[name] for name in ("asked", "stay", "left", "replied", "paused", "waiting")} == {
         **{"asked": 5, "stay": 1, "left": 1, "replied": 0, "paused": 3, "waiting": 0}
     }

@@ -34,6 +34,7 @@ from tests.factories.feedback import (
     set_feedback,
     sign,
 )
+from tests.factories.json_output import to_json
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_a_campaign_of_which_nothing_came_back_says_nothing_of_it(
 ) -> None:
     number = add_sent_campaign(context.engine, 2, at=now)
     report = read_report(context, number)
-    assert report.returned.as_dict() == {
+    assert to_json(report.returned) == {
         "groups": [], "alarms": [], "left_by_mail": [], "left_by_mail_count": 0
     }  # fmt: skip
     assert "came back" not in run(context, str(number))

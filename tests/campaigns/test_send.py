@@ -33,6 +33,7 @@ from subscribers.queries import find_subscriber
 from subscribers.tokens import LinkPurpose, TokenPayload
 from tests.factories.campaigns import make_plan, with_sender, with_settings, with_smtp
 from tests.factories.deliveries import add_campaign, add_subscribers, read_states, set_status
+from tests.factories.json_output import to_json
 from tests.factories.small_edition import SLUG, write_edition, write_second_story
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
 from tests.servers.scripted_smtp import EXTENSIONS, ScriptedServer
@@ -266,7 +267,7 @@ def test_the_report_groups_reasons_and_names_the_doubtful(
     assert doubt.email == "li@example.org"
     kept = next(mail for mail in server.received if mail.recipient == "li@example.org")
     assert doubt.message_id == str(parse(kept.content)["Message-ID"])
-    written = json.loads(json.dumps(report.as_dict(), ensure_ascii=False))
+    written = to_json(report)
     assert written["campaign"]["in_doubt"] == 1
     assert written["in_doubt"] == [
         {"email": doubt.email, "message_id": doubt.message_id, "reason": doubt.reason}
@@ -281,7 +282,7 @@ def test_a_summary_has_the_shape_that_scripts_rely_on(
 ) -> None:
     number = start(campaign_workspace, campaign_engine, now)
     with Session(campaign_engine) as session:
-        shown = summarise_campaign(session, number).as_dict()
+        shown = to_json(summarise_campaign(session, number))
         assert summarise_campaign(session, number).counts == Counts(audience=4, queued=4)
     names = (
         "id",

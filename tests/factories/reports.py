@@ -71,7 +71,7 @@ def make_empty_report(summary: CampaignSummary | None = None) -> CampaignReport:
 def make_report(*, scale: int = 1, words: str = "") -> CampaignReport:
     """A report with something in every part. ``scale`` multiplies its people; ``words`` stand wherever a
     server, a reader or an editor may have written something."""
-    summary = make_summary(Counts(**{name: scale * n for name, n in COUNTS.as_dict().items()}))
+    summary = make_summary(Counts(**{name: scale * n for name, n in vars(COUNTS).items()}))
     if words:
         summary = replace(summary, title=words, subject=words, edition=words, segment=words, reason=words)
     return CampaignReport(

@@ -15,6 +15,7 @@ from mailer.workspace import Keys
 from subscribers.errors import RetiredKeyError
 from subscribers.models import Status
 from subscribers.tokens import LinkPurpose, TokenSigner
+from tests.factories.json_output import to_json
 from tests.web.site import add_reader, dump_tables, find_reader
 
 ROTATED = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -119,6 +120,6 @@ def test_what_retiring_a_key_ends_is_counted_by_the_days_it_signed(
         use = find_key_use(session, first)
         assert (use.campaigns, use.readers, str(use.last_launch)) == (2, 20, "2026-03-10")
         assert find_key_use(session, second).campaigns == 2
-        assert find_key_use(session, third).as_dict() == {"campaigns": 0, "readers": 0, "last_launch": None}
+        assert to_json(find_key_use(session, third)) == {"campaigns": 0, "readers": 0, "last_launch": None}
     assert use.is_protected(ROTATED.date() + timedelta(days=60))
     assert not use.is_protected(ROTATED.date() + timedelta(days=61))

@@ -69,13 +69,8 @@ class Approval:
         return not self.changes and not self.missing
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "campaign_id": self.campaign_id,
-            "by": self.by,
-            "at": self.at.isoformat(),
-            "changes": list(self.changes),
-            "holds": self.holds,
-        }
+        names = ("campaign_id", "by", "at", "changes", "holds")
+        return {name: getattr(self, name) for name in names}
 
     def __str__(self) -> str:
         words = f"approved by {self.by}, {format_utc(self.at)}"

@@ -143,11 +143,5 @@ class Preparation:
         return self.state in PREPARED_STATES
 
     def as_dict(self) -> dict[str, Any]:
-        """The preparation in the form of the JSON output."""
-        return {
-            **self.decisions.as_dict(),
-            "prepared_by": self.prepared_by,
-            "prepared_at": self.prepared_at.isoformat(),
-            "changed_by": self.changed_by,
-            "changed_at": self.changed_at.isoformat(),
-        }
+        names = ("prepared_by", "prepared_at", "changed_by", "changed_at")
+        return {**self.decisions.as_dict(), **{name: getattr(self, name) for name in names}}

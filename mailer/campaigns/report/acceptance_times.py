@@ -4,7 +4,7 @@ import bisect
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -52,9 +52,6 @@ class PlaceHandOver:
     most: float
     last: float
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True, kw_only=True)
 class HandOver:
@@ -75,9 +72,8 @@ class HandOver:
     places: tuple[PlaceHandOver, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        whole = {name: getattr(self, name) for name in ("sent", "first", "median", "most", "last")}
         curve = [{"seconds": seconds, "sent": sent} for seconds, sent in self.curve]
-        return {**whole, "curve": curve, "places": [place.as_dict() for place in self.places]}
+        return {**vars(self), "curve": curve}
 
 
 def measure_hand_over(connection: Connection, campaign_id: int) -> HandOver | None:

@@ -1,7 +1,7 @@
 """The report of a campaign, and the few figures by which it is compared with others and over time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -66,9 +66,6 @@ class CampaignFigures:
     def share(self, number: int | None) -> float | None:
         """``number`` as a share of the audience, from 0 to 1; None if either is unknown."""
         return None if number is None or not self.audience else number / self.audience
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "launched_at": self.launched_at.isoformat()}
 
 
 def read_figures(session: Session, campaigns: Sequence[Campaign]) -> tuple[CampaignFigures, ...]:
@@ -160,11 +157,7 @@ class CampaignComparison:
     is_chosen: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "segment": self.segment,
-            "this": self.this.as_dict(),
-            "earlier": [figures.as_dict() for figures in self.earlier],
-        }
+        return {"segment": self.segment, "this": self.this, "earlier": self.earlier}
 
 
 def compare_campaign(
@@ -207,11 +200,7 @@ class TimeLine:
     counted_at: datetime | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "campaigns": [figures.as_dict() for figures in self.campaigns],
-            "months": None if self.months is None else [month.as_dict() for month in self.months],
-            "months_counted_at": self.counted_at.isoformat() if self.counted_at else None,
-        }
+        return {"campaigns": self.campaigns, "months": self.months, "months_counted_at": self.counted_at}
 
 
 def read_time_line(session: Session, *, last: int | None = None, fresh: bool = False) -> TimeLine:
@@ -266,25 +255,9 @@ class CampaignReport:
     uncounted: frozenset[ReportPart] = frozenset()
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "campaign": self.summary.as_dict(),
-            "equation": self.summary.counts.equation(),
-            "reasons": [group.as_dict() for group in self.reasons],
-            "in_doubt": [doubt.as_dict() for doubt in self.in_doubt],
-            "switched_off": dict(self.switched_off),
-            "bounced": self.bounced,
-            "left": self.left.as_dict(),
-            "returned": self.returned.as_dict(),
-            "lost_organisations": [lost.as_dict() for lost in self.lost_organisations],
-            "warnings": None if self.warnings is None else [one.as_dict() for one in self.warnings],
-            "breakdown": self.breakdown.as_dict() if self.breakdown else None,
-            "hand_over": self.hand_over.as_dict() if self.hand_over else None,
-            "choices": self.choices.as_dict() if self.choices else None,
-            "clicks": self.clicks.as_dict() if self.clicks else None,
-            "comparison": self.comparison.as_dict() if self.comparison else None,
-            "counted_at": {part.value: moment.isoformat() for part, moment in self.counted_at.items()},
-            "uncounted": sorted(part.value for part in self.uncounted),
-        }
+        shown = {**vars(self), "uncounted": sorted(self.uncounted)}
+        del shown["summary"]
+        return {"campaign": self.summary, "equation": self.summary.counts.equation(), **shown}
 
 
 def report_campaign(

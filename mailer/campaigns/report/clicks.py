@@ -7,7 +7,7 @@ fewer than five people is in these values, and none can be worked out from the o
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
@@ -35,9 +35,6 @@ class ClickCell:
     people: Figure
     scanners: int
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True, kw_only=True)
 class LinkClicks:
@@ -56,9 +53,6 @@ class LinkClicks:
     scanners: int
     cells: tuple[ClickCell, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"cells": [cell.as_dict() for cell in self.cells]}
-
 
 @dataclass(frozen=True, kw_only=True)
 class ClickReport:
@@ -74,12 +68,6 @@ class ClickReport:
     waiting: int
     cells: tuple[ClickCell, ...]
     links: tuple[LinkClicks, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {
-            "cells": [cell.as_dict() for cell in self.cells],
-            "links": [link.as_dict() for link in self.links],
-        }
 
 
 def read_clicks(connection: Connection, campaign_id: int) -> ClickReport | None:
@@ -196,13 +184,6 @@ class ChangedChoices:
     people: int
     by_choice: Mapping[str, Figure] = field(default_factory=dict)
     leaving_reasons: Mapping[str, Figure] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "people": self.people,
-            "by_choice": dict(self.by_choice),
-            "leaving_reasons": dict(self.leaving_reasons),
-        }
 
 
 def read_choices(connection: Connection, campaign_id: int) -> ChangedChoices:

@@ -1,7 +1,7 @@
 """Readers who left: since a campaign, with their organisations, and how the list grew by month."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, func, select
@@ -35,8 +35,8 @@ class Departures:
     def total(self) -> int:
         return self.unsubscribed + self.complained
 
-    def as_dict(self) -> dict[str, int]:
-        return {"total": self.total, **asdict(self)}
+    def as_dict(self) -> dict[str, Any]:
+        return {"total": self.total, **vars(self)}
 
 
 def count_departures(connection: Connection, campaign_id: int) -> Departures:
@@ -87,9 +87,6 @@ class LostOrganisation:
 
     name: str
     readers: int
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def list_lost_organisations(connection: Connection, campaign_id: int) -> tuple[LostOrganisation, ...]:
@@ -147,9 +144,6 @@ class ListMonth:
     joined: Figure
     left: Figure
     people: Figure
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def count_months(connection: Connection) -> tuple[ListMonth, ...]:

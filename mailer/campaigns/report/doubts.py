@@ -5,7 +5,7 @@ They are found by an index of what was ever in doubt, so a campaign of a million
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -35,9 +35,6 @@ class InDoubtReader:
     email: str
     message_id: str
     reason: str
-
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
 
 
 def list_in_doubt(connection: Connection, campaign_id: int) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ The database groups replies that mean the same.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -79,10 +79,7 @@ class ReasonGroup:
         return explain_refusal(self.reason, command="RCPT" if self.dead_address else "")
 
     def as_dict(self) -> dict[str, Any]:
-        told = {
-            name: one.value if one else None for name, one in (("cause", self.cause), ("fault", self.fault))
-        }
-        return {**asdict(self), "state": self.state.value, **told}
+        return {**vars(self), "cause": self.cause, "fault": self.fault}
 
 
 def group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGroup, ...]:
@@ -169,13 +166,6 @@ class ReturnedGroup:
             return self.kind.value
         return f"{self.kind.value}: {self.reason.label}"
 
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind.value,
-            "reason": self.reason.value if self.reason else None,
-            "readers": self.readers,
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
@@ -192,15 +182,8 @@ class Alarm:
 
     def as_dict(self) -> dict[str, Any]:
         told = self.explain()
-        return {
-            **asdict(self),
-            "reason": self.reason.value,
-            "last_at": self.last_at.isoformat(),
-            "provider": told.provider,
-            "fault": told.fault.value,
-            "means": told.means,
-            "advice": told.advice,
-        }
+        words = {"fault": told.fault, "means": told.means, "advice": told.advice}
+        return {**vars(self), "provider": told.provider, **words}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,14 +195,6 @@ class Returned:
     alarms: tuple[Alarm, ...] = ()
     left_by_mail: tuple[str, ...] = ()
     left_by_mail_count: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "groups": [group.as_dict() for group in self.groups],
-            "alarms": [alarm.as_dict() for alarm in self.alarms],
-            "left_by_mail": list(self.left_by_mail),
-            "left_by_mail_count": self.left_by_mail_count,
-        }
 
 
 def read_returned(connection: Connection, campaign_id: int) -> Returned:

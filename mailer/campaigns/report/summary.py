@@ -1,7 +1,7 @@
 """One campaign and its numbers: its state, its timing, how far it has come, and doubts nobody has settled."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -31,9 +31,6 @@ class DispatcherNotice:
     host: str
     text: str
 
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
@@ -50,12 +47,6 @@ class Timing:
     canary: int | None = None
     canary_until: datetime | None = None
     next_try: datetime | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in asdict(self).items()
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,24 +98,14 @@ class CampaignSummary:
         return f"correction of {self.correction_of}" if self.correction_of else self.edition
 
     def as_dict(self) -> dict[str, Any]:
-        words = {"edition": self.edition, "title": self.title, "subject": self.subject}
-        words |= {"segment": self.segment, "reason": self.reason, "created_at": self.created_at.isoformat()}
-        corrects = {"correction_of": self.correction_of or None, "counts_clicks": self.counts_clicks}
-        launched = {"launched_at": self.launched_at.isoformat() if self.launched_at else None}
-        numbers = {"id": self.id, "state": self.state.value, **self.counts.as_dict()}
-        notices = [notice.as_dict() for notice in self.notices]
-        approval = {"approval": self.approval.as_dict() if self.approval else None}
-        test = {"test": self.test.as_dict() if self.test else None}
+        names = ("edition", "title", "subject", "segment", "reason", "created_at")
         return {
-            **numbers,
-            **words,
-            **corrects,
-            **launched,
-            **self.timing.as_dict(),
-            "notices": notices,
-            **approval,
-            **test,
-            "prepared": self.preparation.as_dict() if self.preparation else None,
+            **{"id": self.id, "state": self.state, **vars(self.counts)},
+            **{name: getattr(self, name) for name in names},
+            **{"correction_of": self.correction_of or None, "counts_clicks": self.counts_clicks},
+            **{"launched_at": self.launched_at, **vars(self.timing)},
+            **{"notices": self.notices, "approval": self.approval, "test": self.test},
+            "prepared": self.preparation,
         }
 
 

@@ -164,7 +164,7 @@ def approve(
         with open_session(engine, read_only=True) as session:
             summary = with_checks(session, workspace, summarise_campaign(session, approval.campaign_id))
     if as_json:
-        emit_json(summary.as_dict())
+        emit_json(summary)
         return
     tell_plan(plan)
     emit(f"Campaign {approval.campaign_id}: {approval}")

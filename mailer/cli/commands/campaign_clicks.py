@@ -51,7 +51,7 @@ def clicks(context: CliContext, campaign_id: int, output: Path | None, as_json: 
     with context.read_session() as session:
         report = read_clicks(session.connection(), campaign_id)
     if as_json:
-        emit_json(None if report is None else report.as_dict())
+        emit_json(report)
     elif report is None:
         say(
             f"Campaign {campaign_id} was sent without counting clicks, so nothing is known of them. Send the "

@@ -46,7 +46,7 @@ def list_(context: CliContext, as_json: bool) -> None:
             approve.with_checks(session, context.workspace, found) for found in list_campaigns(session)
         ]
     if as_json:
-        emit_json([summary.as_dict() for summary in summaries])
+        emit_json(summaries)
         return
     rows = [
         (
@@ -126,7 +126,7 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     with context.read_session() as session:
         summary = approve.with_checks(session, context.workspace, summarise_campaign(session, campaign_id))
     if as_json:
-        emit_json(summary.as_dict())
+        emit_json(summary)
         return
     emit(f"Campaign {summary.id}: {summary.title}")
     emit(

@@ -123,7 +123,7 @@ def corrections(context: CliContext, edition: str, as_json: bool) -> None:
     with context.read_session() as session:
         found = list_sent_corrections(session.connection(), [edition])
     if as_json:
-        emit_json([sent.as_dict() for sent in found])
+        emit_json(found)
         return
     if not found:
         say(f"No story of {edition} has been corrected.")

@@ -63,7 +63,7 @@ def doctor(
                 param_hint="SUBJECT",
             )
     if as_json:
-        emit_json([finding.as_dict() for finding in findings])
+        emit_json(findings)
     else:
         from mailer.cli.rich_tables import print_findings
 

@@ -54,9 +54,9 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
     if as_json:
         emit_json(
             {
-                "problems": [problem.as_dict() for problem in problems],
-                "launch_problems": [problem.as_dict() for problem in report.launch_problems],
-                "switched_off": [off.as_dict() for off in switched_off],
+                "problems": problems,
+                "launch_problems": report.launch_problems,
+                "switched_off": switched_off,
             }
         )
     else:
@@ -280,7 +280,7 @@ def import_(
         )
     note_act(edition=imported.slug, subject=_name_source(source, is_address=is_address))
     if as_json:
-        emit_json(imported.as_dict())
+        emit_json(imported)
         return
     emit(str(imported.folder))
     for name in imported.stories:

@@ -70,11 +70,11 @@ def list_(
     if as_json:
         emit_json(
             {
-                "groups": [group.as_dict() for group in groups],
+                "groups": groups,
                 "held": held,
                 "alarms": len(alarms),
-                "waiting_replies": [reply.as_dict() for reply in waiting],
-                "events": [event.as_dict() for event in events],
+                "waiting_replies": waiting,
+                "events": events,
             }
         )
         return
@@ -164,7 +164,7 @@ def senders(context: CliContext, days: int, as_json: bool) -> None:
     with context.read_session() as session:
         found = read_senders(session.connection(), since=datetime.now(UTC) - timedelta(days=days))
     if as_json:
-        emit_json(found.as_dict())
+        emit_json(found)
     elif not found.reports:
         say(
             f"No report has come in {days} days. Have them sent to the mailbox of what comes back: `mailer "
@@ -220,7 +220,7 @@ def _show(context: CliContext, *, as_json: bool) -> None:
     with context.read_session() as session:
         proposals = list_proposals(session)
     if as_json:
-        emit_json([proposal.as_dict() for proposal in proposals])
+        emit_json(proposals)
         return
     for proposal in proposals:
         _print_successors(proposal)

@@ -66,7 +66,7 @@ def review(
             _judge_all(room, chosen, word, by or "", subscriber, as_json)
         return
     if as_json:
-        emit_json([message.as_dict() for message in waiting])
+        emit_json(waiting)
         return
     if not waiting:
         say("Nothing waits for a person.")

@@ -107,7 +107,7 @@ def import_(
             on_progress=on_progress,
         )
     if as_json:
-        emit_json(report.as_dict())
+        emit_json(report)
     else:
         print_parts(report.parts, shows_columns_file=dry_run)
         print_report(report, file, context.command_line("subscribers", "rollback"), dry_run=dry_run)
@@ -130,7 +130,7 @@ def imports(context: CliContext, as_json: bool) -> None:
     with context.read_session() as session:
         known = [batch.model_dump() for batch in list_imports(session)]
     if as_json:
-        emit_json(known)
+        emit_json([{**batch, "at": str(batch["at"])} for batch in known])
         return
     rows = [
         (
@@ -161,7 +161,7 @@ def rollback(context: CliContext, import_id: int, dry_run: bool, as_json: bool) 
     with context.open_database() as engine:
         report = roll_back_import(engine, import_id, now=datetime.now(UTC), dry_run=dry_run)
     if as_json:
-        emit_json(report.as_dict())
+        emit_json(report)
         return
     verb = "Would be" if dry_run else "Done:"
     say(f"{verb} {report.removed} removed, {report.restored} restored, {report.kept} kept as they are.")

@@ -104,7 +104,7 @@ def reconfirmations(context: CliContext, as_json: bool) -> None:
     with context.read_session() as session:
         found = list_standings(session)
     if as_json:
-        emit_json([standing.as_dict() for standing in found])
+        emit_json(found)
         return
     if not found:
         say("Nobody has been asked yet. To ask: mailer subscribers reconfirm --segment QUERY")

@@ -184,7 +184,7 @@ def report(context: CliContext, asked: ReportOptions) -> None:
             return
         found = _read_report(session, campaign_id, workspace, asked.last)
     if asked.as_json:
-        emit_json(found.as_dict())
+        emit_json(found)
         return
     sections = _describe(found, workspace)
     if asked.output is not None and asked.table is not None:

@@ -184,7 +184,7 @@ def _send_campaign(context: CliContext, given: SendArguments) -> None:
             now=datetime.now(UTC),
         )
     if not given.confirm:
-        more = {"prepared": prepared and prepared.as_dict()}
+        more = {"prepared": prepared}
         preview_plan(context, plan, given, more=more)
     elif decided.start_at is None:
         launch_and_send(context, plan, decided, given)
@@ -251,7 +251,7 @@ def preview_plan(
                 again=plan.again,
             )
     if run.as_json:
-        known = {"approval": approval and approval.as_dict(), "test": test and test.as_dict(), "trial": trial}
+        known = {"approval": approval, "test": test, "trial": trial}
         files = [str(path) for path in outbox.files]
         emit_json({**plan.as_dict(), **(more or {}), **known, "preview": True, "outbox": files})
     else:

@@ -38,7 +38,7 @@ def show(context: CliContext, as_json: bool) -> None:
     with context.open_database() as engine, engine.connect() as connection:
         state = read_trial(connection, context.workspace.settings)
     if as_json:
-        emit_json(state.as_dict())
+        emit_json(state)
         return
     _tell(state)
     if state.is_on:
@@ -61,7 +61,7 @@ def end(context: CliContext, person: str, as_json: bool) -> None:
             connection, context.workspace.settings, by=person, now=datetime.now(UTC), faults=faults
         )
     if as_json:
-        emit_json(state.as_dict())
+        emit_json(state)
     else:
         _tell(state)
 
@@ -78,6 +78,6 @@ def begin(context: CliContext, person: str, as_json: bool) -> None:
     with context.open_database() as engine, engine.begin() as connection:
         state = begin_trial(connection, context.workspace.settings, by=person, now=datetime.now(UTC))
     if as_json:
-        emit_json(state.as_dict())
+        emit_json(state)
     else:
         _tell(state)

@@ -312,7 +312,7 @@ def retire(context: CliContext, number: int, confirm: bool, as_json: bool) -> No
     if confirm:
         retire_key(path, number, now=now)
     if as_json:
-        emit_json({"number": number, "retired": confirm or bool(key.retired), **use.as_dict()})
+        emit_json({"number": number, "retired": confirm or bool(key.retired), **vars(use)})
     show = say if as_json else emit
     if use.campaigns:
         show(

@@ -10,6 +10,7 @@ from mailer.campaigns.report.clicks import ClickReport, read_clicks
 from mailer.database.report_models import ANY_LINK, CampaignLink, Click, ClickCount, Clicker
 from tests.factories.clicks import AT
 from tests.factories.deliveries import add_campaign
+from tests.factories.json_output import to_json
 
 
 def count(link: int, country: str, sectors: str, people: int = 0, scanners: int = 0) -> Sequence[ClickCount]:
@@ -84,7 +85,7 @@ def test_requests_that_are_not_judged_yet_are_said(engine: Engine) -> None:
 
 
 def test_the_values_are_plain_json(engine: Engine) -> None:
-    values = read(engine, count(1, "FR", "culture", 6)).as_dict()
+    values = to_json(read(engine, count(1, "FR", "culture", 6)))
     assert values["links"][0]["cells"][-1] == {
         "country": "FR",
         "sector": "culture",

@@ -29,6 +29,7 @@ from mailer.database.report_models import CampaignReportPart, ReportPart
 from mailer.workspace import Workspace
 from subscribers.models import Status, Subscriber
 from tests.factories.deliveries import START, add_campaign
+from tests.factories.json_output import to_json
 
 VECTORS = (
     "[red]bold[/red] :skull:",
@@ -86,7 +87,7 @@ def campaign(engine: Engine) -> int:
             connection.execute(update(Delivery).where(this).values(said))
             gone = {"organisation": words, "status": Status.unsubscribed}
             connection.execute(update(Subscriber).where(col(Subscriber.id) == place).values(gone))
-        warnings = [CheckWarning(code="a", path=words, line=1, message=words).as_dict() for words in VECTORS]
+        warnings = [to_json(CheckWarning(code="a", path=words, line=1, message=words)) for words in VECTORS]
         kept = {"campaign_id": number, "part": ReportPart.warnings, "body": json.dumps(warnings)}
         connection.execute(
             insert(CampaignReportPart).values({**kept, "counted_at": START, "fingerprint": "", "cost": 0.0})
