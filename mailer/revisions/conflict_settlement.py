@@ -88,7 +88,7 @@ def find_conflict(workspace: Workspace, session: Session, edition: str, number: 
     except EditionFileError as error:
         return replace(found, problem=error)
     entries = list_history(session, edition, found.place, limit=_LOOKED_BACK)
-    by = next((entry for entry in entries if entry.digest == theirs.digest and entry.who), None)
+    by = next((entry for entry in entries if entry.file.digest == theirs.digest and entry.who), None)
     return replace(found, theirs=theirs, by=by)
 
 

@@ -39,7 +39,7 @@ from mailer.revisions.edition_file import (
     replace_file,
 )
 from mailer.revisions.history import (
-    LatestRevision,
+    RevisionEntry,
     continues_sitting,
     find_latest,
     find_text,
@@ -94,7 +94,7 @@ class PendingSave:
         )
 
 
-def identify_latest(latest: LatestRevision | None) -> tuple[int, str]:
+def identify_latest(latest: RevisionEntry | None) -> tuple[int, str]:
     """Return what tells one state of the history of a text from another."""
     return (0, "") if latest is None else (latest.file.id or 0, latest.file.digest)
 
@@ -301,7 +301,7 @@ class _Saver:
             name = f"stories/{numbers[0]}-{place.story}.{place.language}.md"
         return self._write(name, encode_text(save.text), expected=None, latest=latest)
 
-    def _is_own(self, current: EditionFile, latest: LatestRevision | None) -> bool:
+    def _is_own(self, current: EditionFile, latest: RevisionEntry | None) -> bool:
         """Return whether the same page wrote what the file has now, and its answer got lost."""
         save = self._save
         return (
@@ -313,7 +313,7 @@ class _Saver:
         )
 
     def _write(
-        self, name: str, data: bytes, *, expected: bytes | None, latest: LatestRevision | None
+        self, name: str, data: bytes, *, expected: bytes | None, latest: RevisionEntry | None
     ) -> Saved:
         """Replace the file, or make it; ``latest`` is the latest entry about it that was committed."""
         save = self._save

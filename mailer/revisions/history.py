@@ -1,10 +1,10 @@
 """The history of an edition: entries, their files and texts, and who changed them."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, exists, func
+from sqlalchemy import ColumnElement, Row, Select, exists, func
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, delete, select
 
@@ -18,7 +18,6 @@ from mailer.database.edition_models import (
 )
 from mailer.database.team_models import TeamMember
 from mailer.revisions.edition_file import EditionFile, FilePlace, TextSave, digest_text, parse_file_name
-from mailer.team.members import Member
 
 SITTING_GAP = timedelta(minutes=30)
 """After how long a pause the same page begins another entry."""
@@ -27,34 +26,35 @@ TEXTS_KEPT = timedelta(days=3)
 """How long texts are kept that are in no entry: pages that were opened with one are seldom open longer."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RevisedFile:
-    """A file that has changed: its name now, and its whole text, or None if it was removed."""
-
-    name: str
-    text: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class LatestRevision:
-    """The latest entry about one text."""
+class RevisionEntry(NamedTuple):
+    """What an entry of the history did to one file. ``who`` is the member's name, "" if it is not known."""
 
     revision: EditionRevision
     file: RevisionFile
+    who: str
+
+    @property
+    def number(self) -> int:
+        """What names the text that the entry left."""
+        return self.file.id or 0
+
+    @property
+    def kind(self) -> RevisionKind:
+        return self.revision.kind
+
+    @property
+    def place(self) -> FilePlace:
+        return FilePlace(story=self.file.story, language=self.file.language)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the file was there."""
+        return bool(self.file.digest)
 
 
-def find_latest(session: Session, edition: str, place: FilePlace) -> LatestRevision | None:
+def find_latest(session: Session, edition: str, place: FilePlace) -> RevisionEntry | None:
     """Return the latest entry about the text ``place`` that was its file; None if there is none yet."""
-    found = session.exec(
-        select(EditionRevision, RevisionFile)
-        .where(EditionRevision.id == RevisionFile.revision_id)
-        .where(RevisionFile.edition == edition)
-        .where(RevisionFile.story == place.story, RevisionFile.language == place.language)
-        .where(EditionRevision.kind != RevisionKind.set_aside)
-        .order_by(col(RevisionFile.id).desc())
-        .limit(1)
-    ).first()
-    return None if found is None else LatestRevision(revision=found[0], file=found[1])
+    return _find_newest(session, _select(edition).where(*_is_about(place)))
 
 
 def find_text(session: Session, edition: str, digest: str) -> str | None:
@@ -73,7 +73,7 @@ def record_outside_change(session: Session, edition: str, file: EditionFile, *, 
     if latest is not None and latest.file.digest == file.digest:
         return False
     kind = RevisionKind.found if latest is None else RevisionKind.outside
-    record_change(session, edition, kind, [RevisedFile(name=file.name, text=file.text)], member=None, now=now)
+    record_change(session, edition, kind, {file.name: file.text}, None, now=now)
     return True
 
 
@@ -83,8 +83,7 @@ def record_outside_removal(session: Session, edition: str, name: str, *, now: da
     latest = find_latest(session, edition, parse_file_name(name))
     if latest is None or not latest.file.digest:
         return False
-    removed = RevisedFile(name=latest.file.name, text=None)
-    record_change(session, edition, RevisionKind.outside, [removed], member=None, now=now)
+    record_change(session, edition, RevisionKind.outside, {latest.file.name: None}, None, now=now)
     return True
 
 
@@ -92,33 +91,18 @@ def record_change(
     session: Session,
     edition: str,
     kind: RevisionKind,
-    files: Iterable[RevisedFile],
+    files: Mapping[str, str | None],
+    member_id: int | None,
     *,
-    member: Member | None,
     now: datetime,
     sitting: str = "",
     sequence: int = 0,
 ) -> int:
-    """Enter one change of one or several files, and return the entry's number. The caller commits, and holds
-    the lock of the edition.
+    """Enter one change of ``files``, by the names they have now and with their whole texts, None for what was
+    removed; return the entry's number. The caller commits, and holds the lock of the edition.
 
-    ``member`` is None if it is not known who it was.
+    ``member_id`` is None if it is not known who it was.
     """
-    member_id = None if member is None else member.id
-    return _record(session, edition, kind, files, member_id, now, sitting=sitting, sequence=sequence)
-
-
-def _record(
-    session: Session,
-    edition: str,
-    kind: RevisionKind,
-    files: Iterable[RevisedFile],
-    member_id: int | None,
-    now: datetime,
-    *,
-    sitting: str,
-    sequence: int = 0,
-) -> int:
     revision = EditionRevision(
         edition=edition,
         kind=kind,
@@ -130,16 +114,12 @@ def _record(
     session.add(revision)
     session.flush()
     assert revision.id is not None  # noqa: S101 - it was just flushed
-    for file in files:
-        place = parse_file_name(file.name)
+    for name, text in files.items():
+        place = parse_file_name(name)
         row = RevisionFile(
-            revision_id=revision.id,
-            edition=edition,
-            story=place.story,
-            language=place.language,
-            name=file.name,
+            revision_id=revision.id, edition=edition, story=place.story, language=place.language, name=name
         )
-        _set_text(session, row, file, sequence=sequence, now=now)
+        _set_text(session, row, text, sequence=sequence, now=now)
     _prune_texts(session, edition, now=now)
     return revision.id
 
@@ -147,40 +127,31 @@ def _record(
 def record_sitting(session: Session, file: EditionFile, save: TextSave) -> None:
     """Enter what a member has just written: into the entry of their sitting if nobody came between, and it
     has not been silent for :data:`SITTING_GAP`. The caller commits, and holds the lock of the edition."""
-    changed = RevisedFile(name=file.name, text=file.text)
     latest = find_latest(session, save.edition, file.place)
     if latest is None or not continues_sitting(latest, save):
         record_change(
             session,
             save.edition,
             save.kind,
-            [changed],
-            member=save.member,
+            {file.name: file.text},
+            save.member.id,
             now=save.now,
             sitting=save.sitting,
             sequence=save.sequence,
         )
         return
-    latest.revision.ended_at = save.now
+    latest.revision.ended_at, latest.file.name = save.now, file.name
     session.add(latest.revision)
-    _set_text(session, latest.file, changed, sequence=save.sequence, now=save.now)
+    _set_text(session, latest.file, file.text, sequence=save.sequence, now=save.now)
 
 
 def record_set_aside(session: Session, unsaved: UnsavedText, *, now: datetime) -> None:
     """Enter what a member wrote and did not take when the conflict was settled. The caller commits."""
-    file = RevisedFile(name=unsaved.name, text=unsaved.mine)
-    _record(
-        session,
-        unsaved.edition,
-        RevisionKind.set_aside,
-        [file],
-        unsaved.member_id,
-        now,
-        sitting=unsaved.sitting,
-    )
+    kind, files = RevisionKind.set_aside, {unsaved.name: unsaved.mine}
+    record_change(session, unsaved.edition, kind, files, unsaved.member_id, now=now, sitting=unsaved.sitting)
 
 
-def continues_sitting(latest: LatestRevision | None, save: TextSave) -> bool:
+def continues_sitting(latest: RevisionEntry | None, save: TextSave) -> bool:
     """Return whether a save goes into the latest entry: it is of this sitting, nobody came between, and it
     has not been silent for :data:`SITTING_GAP`. A clock that was set back begins another."""
     if latest is None or save.kind is not RevisionKind.written:
@@ -191,37 +162,17 @@ def continues_sitting(latest: LatestRevision | None, save: TextSave) -> bool:
     return is_theirs and revision.began_at <= save.now <= revision.ended_at + SITTING_GAP
 
 
-def _set_text(
-    session: Session, row: RevisionFile, file: RevisedFile, *, sequence: int, now: datetime
-) -> None:
-    row.name, row.sequence = file.name, sequence
-    before = _find_text_before(session, row)
-    row.words_added, row.words_removed = count_changed_words(before, file.text or "")
-    if file.text is None:
-        row.text_id, row.digest = None, ""
-    else:
-        row.digest = digest_text(file.text)
-        row.text_id = _store_text(session, row.edition, row.digest, file.text, now=now)
+def _set_text(session: Session, row: RevisionFile, text: str | None, *, sequence: int, now: datetime) -> None:
+    place = FilePlace(story=row.story, language=row.language)
+    query = _select(row.edition).where(*_is_about(place))
+    before = _find_newest(session, query if row.id is None else query.where(col(RevisionFile.id) < row.id))
+    known = read_text(session, row.edition, before) if before is not None else ""
+    row.sequence = sequence
+    row.words_added, row.words_removed = count_changed_words(known, text or "")
+    row.digest = "" if text is None else digest_text(text)
+    row.text_id = None if text is None else _store_text(session, row.edition, row.digest, text, now=now)
     session.add(row)
     session.flush()
-
-
-def _find_text_before(session: Session, row: RevisionFile) -> str:
-    """Return the text of the entry before; "" if there was none."""
-    query = (
-        select(RevisionText.text)
-        .select_from(RevisionFile)
-        .join(EditionRevision, col(EditionRevision.id) == RevisionFile.revision_id)
-        .outerjoin(RevisionText, col(RevisionText.id) == RevisionFile.text_id)
-        .where(RevisionFile.edition == row.edition)
-        .where(RevisionFile.story == row.story, RevisionFile.language == row.language)
-        .where(EditionRevision.kind != RevisionKind.set_aside)
-        .order_by(col(RevisionFile.id).desc())
-        .limit(1)
-    )
-    if row.id is not None:
-        query = query.where(col(RevisionFile.id) < row.id)
-    return session.exec(query).first() or ""
 
 
 def _store_text(session: Session, edition: str, digest: str, text: str, *, now: datetime) -> int:
@@ -246,33 +197,6 @@ def _prune_texts(session: Session, edition: str, *, now: datetime) -> None:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class RevisionEntry:
-    """What an entry of the history did to one file.
-
-    ``number`` names the text it left, ``revision`` the whole entry. ``who`` is the member's name and
-    ``member_id`` their number, "" and None if it is not known. The words are those added and removed since
-    the entry before. ``has_text`` is false if the file was removed.
-    """
-
-    number: int
-    revision: int
-    kind: RevisionKind
-    who: str
-    began_at: datetime
-    ended_at: datetime
-    name: str
-    place: FilePlace
-    digest: str
-    words_added: int
-    words_removed: int
-    member_id: int | None = None
-
-    @property
-    def has_text(self) -> bool:
-        return bool(self.digest)
-
-
 def list_history(
     session: Session, edition: str, place: FilePlace, *, before: int | None = None, limit: int = 30
 ) -> list[RevisionEntry]:
@@ -281,7 +205,7 @@ def list_history(
     if before is not None:
         query = query.where(col(RevisionFile.id) < before)
     rows = session.execute(query.order_by(col(RevisionFile.id).desc()).limit(limit)).all()
-    return [_as_entry(*row) for row in rows]
+    return [_make_entry(row) for row in rows]
 
 
 def list_edition_history(
@@ -294,32 +218,26 @@ def list_edition_history(
         query = query.where(col(EditionRevision.id) < before)
     numbers = session.scalars(query.order_by(col(EditionRevision.id).desc()).limit(limit)).all()
     rows = session.execute(_select(edition).where(col(EditionRevision.id).in_(numbers))).all()
-    entries = sorted((_as_entry(*row) for row in rows), key=lambda entry: (-entry.revision, entry.name))
-    return [[entry for entry in entries if entry.revision == number] for number in numbers]
+    entries = sorted(map(_make_entry, rows), key=lambda entry: entry.file.name)
+    return [[entry for entry in entries if entry.revision.id == number] for number in numbers]
 
 
 def find_entry(session: Session, edition: str, place: FilePlace, number: int) -> RevisionEntry | None:
     """Return the entry ``number`` about one text; None if it is about another."""
     query = _select(edition).where(*_is_about(place), col(RevisionFile.id) == number)
     row = session.execute(query).first()
-    return None if row is None else _as_entry(*row)
+    return None if row is None else _make_entry(row)
 
 
 def find_entry_before(session: Session, edition: str, entry: RevisionEntry) -> RevisionEntry | None:
     """Return the entry before another about the same text; None if it is the first."""
     query = _select(edition).where(*_is_about(entry.place), col(RevisionFile.id) < entry.number)
-    query = query.where(col(EditionRevision.kind) != RevisionKind.set_aside)
-    row = session.execute(query.order_by(col(RevisionFile.id).desc()).limit(1)).first()
-    return None if row is None else _as_entry(*row)
+    return _find_newest(session, query)
 
 
 def read_text(session: Session, edition: str, entry: RevisionEntry) -> str:
     """Return the text that an entry left; "" if the file was removed."""
-    texts = col(RevisionText.text)
-    query = sa_select(texts).where(
-        col(RevisionText.edition) == edition, col(RevisionText.digest) == entry.digest
-    )
-    return session.scalar(query) or "" if entry.digest else ""
+    return find_text(session, edition, entry.file.digest) or ""
 
 
 def list_removed_stories(session: Session, edition: str, existing: Sequence[str]) -> list[RevisionEntry]:
@@ -333,7 +251,7 @@ def list_removed_stories(session: Session, edition: str, existing: Sequence[str]
     )
     latest: dict[str, RevisionEntry] = {}
     for row in session.execute(query):
-        entry = _as_entry(*row)
+        entry = _make_entry(row)
         latest.setdefault(entry.place.story, entry)
     return list(latest.values())
 
@@ -359,21 +277,16 @@ def _select(edition: str) -> Select[EditionRevision, RevisionFile, str]:
     )
 
 
-def _as_entry(revision: EditionRevision, file: RevisionFile, name: str | None) -> RevisionEntry:
-    return RevisionEntry(
-        number=file.id or 0,
-        revision=revision.id or 0,
-        kind=revision.kind,
-        who=name or "",
-        began_at=revision.began_at,
-        ended_at=revision.ended_at,
-        name=file.name,
-        place=FilePlace(story=file.story, language=file.language),
-        digest=file.digest,
-        words_added=file.words_added,
-        words_removed=file.words_removed,
-        member_id=revision.member_id,
-    )
+def _find_newest(session: Session, query: Select[EditionRevision, RevisionFile, str]) -> RevisionEntry | None:
+    """Return the newest of these entries that was the file."""
+    query = query.where(col(EditionRevision.kind) != RevisionKind.set_aside)
+    row = session.execute(query.order_by(col(RevisionFile.id).desc()).limit(1)).first()
+    return None if row is None else _make_entry(row)
+
+
+def _make_entry(row: Row[EditionRevision, RevisionFile, str | None]) -> RevisionEntry:
+    revision, file, who = row
+    return RevisionEntry(revision=revision, file=file, who=who or "")
 
 
 def find_last_writers(session: Session, editions: Collection[str]) -> dict[str, tuple[str, datetime]]:
@@ -405,11 +318,11 @@ def find_change_author(
     earlier text has the part as it is now."""
     listed = list_history(session, edition, file.place, limit=_LOOKED_BACK)
     entries = [entry for entry in listed if entry.kind is not RevisionKind.set_aside]
-    if not entries or entries[0].digest != file.digest:
+    if not entries or entries[0].file.digest != file.digest:
         return None
     author = None
     for entry in entries:
         if not is_same(read_text(session, edition, entry)):
             return author
-        author = entry.member_id
+        author = entry.revision.member_id
     return author if len(listed) < _LOOKED_BACK else None

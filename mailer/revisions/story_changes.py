@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -42,7 +41,6 @@ from mailer.revisions.edition_file import (
     replace_file,
 )
 from mailer.revisions.history import (
-    RevisedFile,
     RevisionEntry,
     list_history,
     list_languages,
@@ -125,8 +123,7 @@ def add_story(
             replace_file(folder, name, encode_text(text), expected=None)
         except FileChangedError as error:
             raise StoryOrderError(slug, "taken-slug", f"there is a file {name} already.") from error
-        added = [RevisedFile(name=name, text=text)]
-        record_change(session, edition, RevisionKind.added, added, member=member, now=now)
+        record_change(session, edition, RevisionKind.added, {name: text}, member.id, now=now)
         record_line(session, line)
 
 
@@ -145,14 +142,14 @@ def _change_stories(workspace: Workspace, session: Session, line: ActivityLine) 
 def _record_moves(
     session: Session, edition: str, folder: Path, moves: Sequence[FileMove], member: Member, now: datetime
 ) -> None:
-    files = []
+    files: dict[str, str | None] = {}
     for name in dict.fromkeys(move.new for move in moves):
         try:
-            files.append(RevisedFile(name=name, text=read_edition_file(folder, name).text))
+            files[name] = read_edition_file(folder, name).text
         except EditionFileError:
             continue
     if files:
-        record_change(session, edition, RevisionKind.moved, files, member=member, now=now)
+        record_change(session, edition, RevisionKind.moved, files, member.id, now=now)
 
 
 def finish_interrupted_moves(workspace: Workspace, engine: Engine) -> None:
@@ -177,15 +174,6 @@ class StoryRestoredError(EditionFileError):
     """The story cannot be brought back."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _KnownText:
-    """The last text that the history has of a file that is gone."""
-
-    place: FilePlace
-    number: str
-    text: str
-
-
 def remove_story(
     workspace: Workspace, session: Session, edition: str, story: str, *, member: Member, now: datetime
 ) -> int:
@@ -208,9 +196,9 @@ def remove_story(
             if not files:
                 return 0
             if not any(news):
-                removed = [RevisedFile(name=file.name, text=None) for file in files]
+                removed = dict.fromkeys(file.name for file in files)
                 with announce_acts(workspace, [line], [folder / files[0].name]):
-                    record_change(session, edition, RevisionKind.removed, removed, member=member, now=now)
+                    record_change(session, edition, RevisionKind.removed, removed, member.id, now=now)
                     record_line(session, line)
                     # The original goes last: without it, a translation could not be read.
                     for file in reversed(files):
@@ -248,53 +236,43 @@ def restore_story(
         left = {parse_file_name(name).language: name for name in list_story_names(folder, story)}
         if "" in left:
             raise StoryRestoredError(gettext_noop("The story is there already."))
-        known = {one.place.language: one for one in _find_texts(session, edition, story)}
+        known = _find_texts(session, edition, story)
         # What was left may say more than the history knows.
-        gone = {language: one.text for language, one in known.items() if language not in left}
+        gone = {tag: read_text(session, edition, one) for tag, one in known.items() if tag not in left}
         wanted = {**gone, **(texts or {})}
         if "" not in wanted:
             raise StoryRestoredError(gettext_noop("The history does not have the text of this story."))
         # Before anything is written: nothing replaces what was left.
         for language in sorted(left.keys() & wanted):
             raise StoryRestoredError(_THERE_ALREADY, name=left[language])
-        number = _choose_number(folder, known[""].number if "" in known else "010", left.values())
-        written = []
+        had = _read_number(known[""].file.name) if "" in known else "010"
+        number = _choose_number(folder, had, left.values())
+        written: dict[str, str | None] = {}
         for language, text in sorted(wanted.items()):
             end = f".{language}.md" if language else ".md"
             name = f"{STORIES_FOLDER}/{number}-{story}{end}"
             record_outside_removal(session, edition, name, now=now)
             _write_new(folder, name, text)
-            written.append(RevisedFile(name=name, text=text))
-        record_change(session, edition, RevisionKind.restored, written, member=member, now=now)
-    return written[0].name
+            written[name] = text
+        record_change(session, edition, RevisionKind.restored, written, member.id, now=now)
+    return next(iter(written))
 
 
-def _find_texts(session: Session, edition: str, story: str) -> list[_KnownText]:
-    """Return the texts that a story had when it was last seen: of its original, and of the translations that
-    went with it."""
-    entries = {
-        language: _list_entries(session, edition, FilePlace(story=story, language=language))
-        for language in list_languages(session, edition, story)
-    }
-    gone = entries[""][0].revision if entries.get("") else None
-    found = []
+def _find_texts(session: Session, edition: str, story: str) -> dict[str, RevisionEntry]:
+    """Return the entries with the texts that a story had when it was last seen: of its original, and of the
+    translations that were there until the story went, and had not been removed before by themselves."""
+    entries = {}
+    for language in list_languages(session, edition, story):
+        place = FilePlace(story=story, language=language)
+        listed = list_history(session, edition, place, limit=_LOOKED_BACK)
+        entries[language] = [entry for entry in listed if entry.kind is not RevisionKind.set_aside]
+    gone = entries[""][0].revision.id if entries.get("") else None
+    found = {}
     for language, ones in entries.items():
         entry = next((one for one in ones if one.has_text), None)
-        if entry is not None and (not language or _went_with_story(ones[0], gone)):
-            text = read_text(session, edition, entry)
-            found.append(_KnownText(place=entry.place, number=_read_number(entry.name), text=text))
+        if entry is not None and (not language or ones[0].has_text or ones[0].revision.id == gone):
+            found[language] = entry
     return found
-
-
-def _list_entries(session: Session, edition: str, place: FilePlace) -> list[RevisionEntry]:
-    entries = list_history(session, edition, place, limit=_LOOKED_BACK)
-    return [entry for entry in entries if entry.kind is not RevisionKind.set_aside]
-
-
-def _went_with_story(latest: RevisionEntry, gone: int | None) -> bool:
-    """Return whether a translation was there until the story went, and had not been removed before by
-    itself."""
-    return latest.has_text or latest.revision == gone
 
 
 def _read_number(name: str) -> str:

@@ -75,7 +75,7 @@ def test_a_file_that_changed_underneath_is_left_alone_and_both_texts_are_kept(
     assert list_texts(desk, conflict) == (BEFORE, MINE, THEIRS)
     by = look_at(desk, conflict).by
     assert by is not None
-    assert (conflict.reason, by.who, by.ended_at) == (UnsavedReason.changed, "Ben Author", desk.now)
+    assert (conflict.reason, by.who, by.revision.ended_at) == (UnsavedReason.changed, "Ben Author", desk.now)
     assert desk.read().text == THEIRS
     assert list_texts_kept(desk) == [MINE]
 

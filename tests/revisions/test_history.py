@@ -8,7 +8,6 @@ from sqlmodel import Session
 from mailer.database.edition_models import RevisionKind
 from mailer.revisions.edition_file import FilePlace, digest_text, lock_edition
 from mailer.revisions.history import (
-    RevisedFile,
     RevisionEntry,
     find_entry,
     find_entry_before,
@@ -41,9 +40,13 @@ def test_a_sitting_is_one_entry_however_often_it_saves(desk: Desk, ann: Member) 
         desk.must_save(ann, f"{BEFORE}\n" + "word " * count, sequence=count)
         desk.pass_time(minutes=20)
     written, found = list_entries(desk)
-    assert (written.kind, written.who, written.began_at) == (RevisionKind.written, "Ann Author", began)
-    assert written.ended_at == began + timedelta(minutes=20 * 28)
-    assert (written.words_added, written.words_removed) == (29, 0)
+    assert (written.kind, written.who, written.revision.began_at) == (
+        RevisionKind.written,
+        "Ann Author",
+        began,
+    )
+    assert written.revision.ended_at == began + timedelta(minutes=20 * 28)
+    assert (written.file.words_added, written.file.words_removed) == (29, 0)
     assert read_entry(desk, written) == f"{BEFORE}\n" + "word " * 29
     assert (found.kind, found.who, read_entry(desk, found)) == (RevisionKind.found, "", BEFORE)
 
@@ -90,11 +93,11 @@ def test_a_story_keeps_its_history_when_it_is_moved(desk: Desk, ann: Member, now
     moved = "stories/035-water.md"
     (desk.folder / STORY).rename(desk.folder / moved)
     with Session(desk.engine) as session, lock_edition(desk.workspace, session, EDITION):
-        files = [RevisedFile(name=moved, text=f"{BEFORE}1")]
-        record_change(session, EDITION, RevisionKind.moved, files, member=ann, now=now)
+        files = {moved: f"{BEFORE}1"}
+        record_change(session, EDITION, RevisionKind.moved, files, ann.id, now=now)
         session.commit()
     desk.must_save(ann, f"{BEFORE}2", name=moved, sitting="later")
-    assert [(entry.kind, entry.name, entry.words_added) for entry in list_entries(desk)] == [
+    assert [(entry.kind, entry.file.name, entry.file.words_added) for entry in list_entries(desk)] == [
         (RevisionKind.written, moved, 1),
         (RevisionKind.moved, moved, 0),
         (RevisionKind.written, STORY, 1),
@@ -108,17 +111,17 @@ def test_a_change_of_several_files_is_one_entry_of_the_edition(
 ) -> None:
     names = (STORY, TRANSLATION, "edition.md")
     with Session(desk.engine) as session, lock_edition(desk.workspace, session, EDITION):
-        files = [RevisedFile(name=name, text=desk.read(name).text) for name in names]
-        record_change(session, EDITION, RevisionKind.imported, files, member=ann, now=now)
+        files = {name: desk.read(name).text for name in names}
+        record_change(session, EDITION, RevisionKind.imported, files, ann.id, now=now)
         session.commit()
     desk.must_save(ann, f"{BEFORE}2")
     with Session(desk.engine) as session:
         groups = list_edition_history(session, EDITION)
-        assert [[entry.name for entry in group] for group in groups] == [
+        assert [[entry.file.name for entry in group] for group in groups] == [
             [STORY],
             ["edition.md", STORY, TRANSLATION],
         ]
-        older = list_edition_history(session, EDITION, before=groups[0][0].revision)
+        older = list_edition_history(session, EDITION, before=groups[0][0].revision.id)
         assert [len(group) for group in older] == [3]
         assert list_edition_history(session, "another") == []
 
@@ -140,4 +143,4 @@ def test_entries_are_paged_and_found_only_where_they_belong(desk: Desk, ann: Mem
 def test_an_entry_has_the_text_it_ended_with_under_its_digest(desk: Desk, ann: Member) -> None:
     desk.must_save(ann, "one\r\ntwo")
     entry = list_entries(desk)[0]
-    assert entry.digest == digest_text("one\ntwo") == digest_text(read_entry(desk, entry))
+    assert entry.file.digest == digest_text("one\ntwo") == digest_text(read_entry(desk, entry))

@@ -121,8 +121,8 @@ def show_history(page: TextPageDep) -> Response:
     or_404(bool(entries) or page.file is not None)
     digest = page.file.digest if page.file is not None else ""
     latest = next((entry for entry in entries if entry.kind is not RevisionKind.set_aside), None)
-    is_changed = before is None and bool(digest) and (latest is None or latest.digest != digest)
-    current = next((entry.number for entry in entries if entry.digest == digest and digest), None)
+    is_changed = before is None and bool(digest) and (latest is None or latest.file.digest != digest)
+    current = next((entry.number for entry in entries if entry.file.digest == digest and digest), None)
     return page.render(
         "history.html",
         entries=entries[:_ON_PAGE],
@@ -167,7 +167,7 @@ def _render_edition_history(page: EditionPage, error: str = "") -> Response:
     return page.render(
         "edition_history.html",
         groups=shown,
-        older=shown[-1][0].revision if len(groups) > _ON_PAGE and shown else None,
+        older=shown[-1][0].revision.id if len(groups) > _ON_PAGE and shown else None,
         removed=removed if before is None else [],
         unsaved=unsaved if before is None else [],
         make_path=make_story_path,
@@ -199,7 +199,7 @@ def show_comparison(page: TextPageDep) -> Response:
         entries=[entry for entry in entries if entry.has_text],
         can_restore=page.may(Permission.write)
         and new is not None
-        and (page.file is None or new.digest != page.file.digest),
+        and (page.file is None or new.file.digest != page.file.digest),
     )
 
 
@@ -212,7 +212,7 @@ def restore_text(page: TextPageDep, form: OwnFormDep) -> Response:
     entry = or_404(_find_entry(page, form.get("number")))
     save = TextSave(
         edition=page.edition,
-        name=page.file.name if page.file is not None else entry.name,
+        name=page.file.name if page.file is not None else entry.file.name,
         text=read_text(page.session, page.edition, entry),
         base=form.get("base") if page.file is not None else "",
         member=page.member,
@@ -242,7 +242,7 @@ def _find_before(page: TextPage, new: RevisionEntry | None) -> RevisionEntry | N
     if new is not None:
         return find_entry_before(page.session, page.edition, new)
     entries = list_history(page.session, page.edition, page.text, limit=_LOOKED_BACK)
-    others = (entry for entry in entries if page.file and entry.digest != page.file.digest)
+    others = (entry for entry in entries if page.file and entry.file.digest != page.file.digest)
     return next((entry for entry in others if entry.kind is not RevisionKind.set_aside), None)
 
 
