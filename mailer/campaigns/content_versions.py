@@ -98,13 +98,13 @@ def _compare(old: CompiledEdition, new: CompiledEdition, *, restyled: bool) -> I
     yield from _compare_choice(old, new)
     kept = [facts.slug for facts in old.stories if facts.slug in {facts.slug for facts in new.stories}]
     for slug in kept:
-        text = Phrase(gettext_noop("the text of the story %(story)s"), story=slug)
-        image = Phrase(gettext_noop("an image of the story %(story)s"), story=slug)
+        text = Phrase("the text of the story %(story)s", story=slug)
+        image = Phrase("an image of the story %(story)s", story=slug)
         pieces = _find_story(old, slug), _find_story(new, slug)
         yield from _compare_pieces(*pieces, text=text, image=image, restyled=restyled)
     if [facts.slug for facts in old.stories] == [facts.slug for facts in new.stories]:
-        text = Phrase(gettext_noop("the letter or the text around the stories"))
-        image = Phrase(gettext_noop("an image of the letter or masthead"))
+        text = Phrase("the letter or the text around the stories")
+        image = Phrase("an image of the letter or masthead")
         frames = _find_frame(old, kept), _find_frame(new, kept)
         yield from _compare_pieces(*frames, text=text, image=image, restyled=restyled, is_frame=True)
 
@@ -117,14 +117,14 @@ def _compare_choice(old: CompiledEdition, new: CompiledEdition) -> Iterator[Phra
     yield from (Phrase(removed, story=slug) for slug in before if slug not in after)
     yield from (Phrase(added, story=slug) for slug in after if slug not in before)
     if before.keys() == after.keys() and list(before) != list(after):
-        yield Phrase(gettext_noop("the order of the stories"))
+        yield Phrase("the order of the stories")
     for slug, facts in before.items():
         if facts != after.get(slug, facts):
-            yield Phrase(gettext_noop("the section of the story %(story)s, or who gets it"), story=slug)
+            yield Phrase("the section of the story %(story)s, or who gets it", story=slug)
     if old.personalise != new.personalise:
-        yield Phrase(gettext_noop("who gets which stories (personalise)"))
+        yield Phrase("who gets which stories (personalise)")
     if old.switched_off != new.switched_off:
-        yield Phrase(gettext_noop("the checks that are switched off"))
+        yield Phrase("the checks that are switched off")
 
 
 def _by_slug(mail: CompiledEdition) -> dict[str, StoryFacts]:
@@ -331,5 +331,5 @@ def _list_changes(
     except CompiledVersionError:
         return (Phrase(NEWER_PROGRAM),)
     return tuple(list_content_changes(frozen, compiled)) or (
-        Phrase(gettext_noop("the theme, or how the mail is laid out")),
+        Phrase("the theme, or how the mail is laid out"),
     )

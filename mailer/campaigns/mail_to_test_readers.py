@@ -141,11 +141,9 @@ def read_test_readers(settings: Settings, texts: Sequence[str]) -> tuple[Address
     if len(found) > MAX_TEST_READERS:
         raise RefusedTestError(
             Phrase(
-                gettext_noop(
-                    "%(number)s addresses are too many for a test, which goes to %(most)s at most. To "
-                    "send to "
-                    "more people, import them and send a campaign to their segment."
-                ),
+                "%(number)s addresses are too many for a test, which goes to %(most)s at most. To "
+                "send to "
+                "more people, import them and send a campaign to their segment.",
                 number=f"{place}{len(found)}",
                 most=MAX_TEST_READERS,
             )
@@ -248,10 +246,8 @@ def _find_variant(plan: Plan, number: int) -> tuple[Variant, Cohort]:
     if not variants:
         raise RefusedTestError(
             Phrase(
-                gettext_noop(
-                    "Nobody in the segment %(segment)s would get %(edition)s, so it has no versions. Leave "
-                    "out --variant to test it as a reader would get it who is not known."
-                ),
+                "Nobody in the segment %(segment)s would get %(edition)s, so it has no versions. Leave "
+                "out --variant to test it as a reader would get it who is not known.",
                 segment=repr(plan.segment.text),
                 edition=plan.edition,
             )
@@ -259,17 +255,15 @@ def _find_variant(plan: Plan, number: int) -> tuple[Variant, Cohort]:
     if len(variants) == 1:
         raise RefusedTestError(
             Phrase(
-                gettext_noop("%(edition)s has one version for %(segment)s. Leave out --variant."),
+                "%(edition)s has one version for %(segment)s. Leave out --variant.",
                 edition=plan.edition,
                 segment=plan.segment_label,
             )
         )
     raise RefusedTestError(
         Phrase(
-            gettext_noop(
-                "%(edition)s has %(number)s versions for %(segment)s, so --variant is a number from 1 to "
-                "%(number)s. `mailer send %(edition)s --segment QUERY` lists them."
-            ),
+            "%(edition)s has %(number)s versions for %(segment)s, so --variant is a number from 1 to "
+            "%(number)s. `mailer send %(edition)s --segment QUERY` lists them.",
             edition=plan.edition,
             number=len(variants),
             segment=plan.segment_label,

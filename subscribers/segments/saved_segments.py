@@ -171,10 +171,8 @@ def _insert(connection: Connection, row: dict[str, Any]) -> None:
     except IntegrityError as error:
         raise SavedSegmentError(
             Phrase(
-                gettext_noop(
-                    'Someone else has just saved "%(name)s". Check it with `mailer segments show %(name)s`, '
-                    "then save again."
-                ),
+                'Someone else has just saved "%(name)s". Check it with `mailer segments show %(name)s`, '
+                "then save again.",
                 name=row["name"],
             )
         ) from error

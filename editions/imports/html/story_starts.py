@@ -53,7 +53,7 @@ class StoryStarts:
 
     def __str__(self) -> str:
         if self.rule is StartRule.heading:
-            return Phrase(gettext_noop("Stories begin at Heading %(level)s"), level=self.level)
+            return Phrase("Stories begin at Heading %(level)s", level=self.level)
         if self.rule is StartRule.title_style:
             return gettext_noop("Stories begin at the style Title")
         if self.rule is StartRule.title_line:

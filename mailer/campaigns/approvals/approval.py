@@ -118,9 +118,7 @@ def find_approval(
             return _with_changes(connection, row)
     nearest = next((row for row in rows if row.segment == plan.segment.text), rows[0])
     if not plan.compiled:
-        return _with_changes(
-            connection, nearest, Phrase(gettext_noop("%(edition)s has errors"), edition=plan.edition)
-        )
+        return _with_changes(connection, nearest, Phrase("%(edition)s has errors", edition=plan.edition))
     state = _freeze(connection, nearest)
     changes = list_changes(state, plan.compiled, hashes)
     return _with_changes(connection, nearest, *list_changed_options(state.options, options), *changes)
@@ -209,20 +207,16 @@ def find_approval_fault(
         return waiting
     if approval is None:
         return Phrase(
-            gettext_noop(
-                "%(edition)s needs an approval for this segment before it is sent ([campaigns] "
-                "approval). Read it, then approve it with %(command)s."
-            ),
+            "%(edition)s needs an approval for this segment before it is sent ([campaigns] "
+            "approval). Read it, then approve it with %(command)s.",
             edition=plan.edition,
             command=command,
         )
     if not approval.holds:
         return Phrase(
-            gettext_noop(
-                "%(edition)s was approved by %(by)s on %(time)s, but it has changed since, so the "
-                "approval no longer counts ([campaigns] approval). Changed since: %(changes)s. Read the "
-                "changes, then approve it again with %(command)s."
-            ),
+            "%(edition)s was approved by %(by)s on %(time)s, but it has changed since, so the "
+            "approval no longer counts ([campaigns] approval). Changed since: %(changes)s. Read the "
+            "changes, then approve it again with %(command)s.",
             edition=plan.edition,
             by=approval.by,
             time=format_utc(approval.at),
@@ -252,10 +246,8 @@ def describe_round(connection: Connection, edition: str, digest: str, *, is_star
     if asked.state is RoundState.changes_requested:
         refusal = next(one for one in reversed(asked.answers) if not one.approves)
         return Phrase(
-            gettext_noop(
-                "%(name)s asked for changes to %(edition)s: “%(words)s”. Change it, then ask for its "
-                "approval again."
-            ),
+            "%(name)s asked for changes to %(edition)s: “%(words)s”. Change it, then ask for its "
+            "approval again.",
             name=refusal.person.name,
             edition=edition,
             words=refusal.words,
@@ -272,10 +264,8 @@ def _find_same_person(
     values = {"edition": plan.edition, "by": approval.by, "command": command}
     if any(is_named(one, plan.authors) for one in approval.people):
         return Phrase(
-            gettext_noop(
-                "%(edition)s was approved by %(by)s, who is one of its authors. Another person must "
-                'approve it ([campaigns] approval_by = "another"): %(command)s.'
-            ),
+            "%(edition)s was approved by %(by)s, who is one of its authors. Another person must "
+            'approve it ([campaigns] approval_by = "another"): %(command)s.',
             **values,
         )
     if not launched_by.strip():
@@ -285,11 +275,9 @@ def _find_same_person(
         )
     if is_named(launched_by, approval.people):
         return Phrase(
-            gettext_noop(
-                "%(edition)s was approved by %(by)s, who is also launching it. Another person must "
-                'approve it ([campaigns] approval_by = "another"): %(command)s. Or let another person '
-                "launch it, with --by and their name."
-            ),
+            "%(edition)s was approved by %(by)s, who is also launching it. Another person must "
+            'approve it ([campaigns] approval_by = "another"): %(command)s. Or let another person '
+            "launch it, with --by and their name.",
             **values,
         )
     return ""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 from sqlmodel import Session
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase
 from mailer.campaigns.approvals.changes import (
     SendingOptions,
     hash_settings,
@@ -89,7 +89,7 @@ def list_round_changes(
     """Return what has changed since ``asked``: in ``compiled``, the content as it is, which is empty if it
     has errors; in the ``options`` of :func:`find_current_options`; and in the settings."""
     if options is None:
-        return (Phrase(gettext_noop("the segment, which is not chosen or not valid any more")),)
+        return (Phrase("the segment, which is not chosen or not valid any more"),)
     if not compiled:
         return (Phrase(GONE, edition=asked.edition),)
     changed = list_changed_options(asked.options, options)

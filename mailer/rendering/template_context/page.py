@@ -288,7 +288,7 @@ def refuse_reserved_marks(page: Page | tuple[SectionView, ...]) -> None:
             if mark in text:
                 start, sign = max(text.index(mark) - 20, 0), mark if mark.isprintable() else repr(mark)
                 words = Phrase(message, text=text[start : start + 60], sign=sign)
-                advice = Phrase(gettext_noop("Write it in another way."))
+                advice = Phrase("Write it in another way.")
                 told = join_sentences([words, advice])
                 raise TemplateError(AFTER_PLACE, place=place, words=told)
 

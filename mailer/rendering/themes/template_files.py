@@ -248,9 +248,7 @@ def _find_bad_placeholders(words: Phrases) -> Iterator[str]:
             pieces = [("", "", None)]
         if any(piece != (field, "", None) for piece in pieces):
             yield Phrase(
-                gettext_noop(
-                    "%(phrase)s: the only placeholder allowed is %(field)s. Double any other braces."
-                ),
+                "%(phrase)s: the only placeholder allowed is %(field)s. Double any other braces.",
                 phrase=f"{key}: {phrase!r}",
                 field=f"{{{field}}}",
             )

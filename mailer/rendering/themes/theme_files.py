@@ -64,10 +64,8 @@ def find_inconsistencies(theme: Theme, overrides: Path | None) -> Iterator[str]:
         step: TypeStep = getattr(theme.type, entry.name)
         if not step.size * 1.1 <= step.line <= step.size * 2:
             yield Phrase(
-                gettext_noop(
-                    "type.%(name)s: a line height of %(line)s px does not suit text of %(size)s px. Set line "
-                    "to between %(least)s and %(most)s."
-                ),
+                "type.%(name)s: a line height of %(line)s px does not suit text of %(size)s px. Set line "
+                "to between %(least)s and %(most)s.",
                 name=entry.name,
                 line=step.line,
                 size=step.size,
@@ -77,10 +75,8 @@ def find_inconsistencies(theme: Theme, overrides: Path | None) -> Iterator[str]:
     widest = theme.content - theme.spacing.column - 200 if theme.layout.columns == 2 else theme.content
     if theme.pictures.shown > widest:
         yield Phrase(
-            gettext_noop(
-                "pictures.shown: %(shown)s px is too wide for a sheet of %(width)s px with layout.columns = "
-                "%(columns)s. Use %(widest)s or less."
-            ),
+            "pictures.shown: %(shown)s px is too wide for a sheet of %(width)s px with layout.columns = "
+            "%(columns)s. Use %(widest)s or less.",
             shown=theme.pictures.shown,
             width=theme.layout.width,
             columns=theme.layout.columns,
@@ -92,9 +88,7 @@ def find_inconsistencies(theme: Theme, overrides: Path | None) -> Iterator[str]:
 def _find_logo_faults(logo: Logo, path: Path | None) -> Iterator[str]:
     if logo.file and not (path and path.is_file()):
         yield Phrase(
-            gettext_noop(
-                'logo.file: %(path)s does not exist. Put the picture there, or write file = "" for no logo.'
-            ),
+            'logo.file: %(path)s does not exist. Put the picture there, or write file = "" for no logo.',
             path=path or logo.file,
         )
     if logo.file and not logo.alt.strip():
@@ -107,22 +101,20 @@ def explain_error(fault: ErrorDetails) -> str:
     token = ".".join(place)
     match fault["type"]:
         case "unexpected_keyword_argument":
-            unknown = Phrase(gettext_noop("%(token)s: unknown token."), token=token)
+            unknown = Phrase("%(token)s: unknown token.", token=token)
             return join_sentences([unknown, _suggest(above, name)])
         case "missing":
-            return Phrase(
-                gettext_noop("%(token)s is missing. Add it, as in the shipped themes."), token=token
-            )
+            return Phrase("%(token)s is missing. Add it, as in the shipped themes.", token=token)
         case "token":
             return Phrase(
-                gettext_noop("%(token)s: invalid value %(value)s. %(advice)s."),
+                "%(token)s: invalid value %(value)s. %(advice)s.",
                 token=token,
                 value=f"{fault['input']!r}",
                 advice=fault["msg"],
             )
         case _:
             return Phrase(
-                gettext_noop("%(token)s: invalid value %(value)s. Write a table, as in the shipped themes."),
+                "%(token)s: invalid value %(value)s. Write a table, as in the shipped themes.",
                 token=token,
                 value=f"{fault['input']!r}",
             )
@@ -141,8 +133,8 @@ def _suggest(above: list[str], name: str) -> str:
     ]
     near = elsewhere or [f"{table}{sibling}" for sibling in get_close_matches(name, siblings, 1)]
     if near:
-        return Phrase(gettext_noop("Did you mean %(token)s?"), token=near[0])
-    return Phrase(gettext_noop("The tokens are: %(tokens)s."), tokens=", ".join(siblings))
+        return Phrase("Did you mean %(token)s?", token=near[0])
+    return Phrase("The tokens are: %(tokens)s.", tokens=", ".join(siblings))
 
 
 def _walk_tokens(holder: type, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -224,11 +216,9 @@ def explain_old_version(template: str, version: int) -> str:
         if number > version
     ]
     return Phrase(
-        gettext_noop(
-            "templates/email/%(template)s.toml is of version %(version)s of the templates, and this program "
-            "has %(current)s. %(changes)s Compare your templates with ours, add what is missing, then write "
-            "`%(key)s = %(current)s` at the top of the file."
-        ),
+        "templates/email/%(template)s.toml is of version %(version)s of the templates, and this program "
+        "has %(current)s. %(changes)s Compare your templates with ours, add what is missing, then write "
+        "`%(key)s = %(current)s` at the top of the file.",
         template=template,
         version=version,
         current=TEMPLATE_VERSION,
@@ -249,7 +239,7 @@ def check_digest_support(template: str, overrides: Path | None, phrases: Phrases
             join_sentences(
                 [
                     explain_old_version(template, version),
-                    Phrase(gettext_noop("Until then, write `form: full` in edition.md.")),
+                    Phrase("Until then, write `form: full` in edition.md."),
                 ]
             )
         )
@@ -268,12 +258,10 @@ def explain_lost_link(story: str) -> str:
     """Return the message about a block of a workspace that does not show the card of a ``story`` in a
     digest."""
     return Phrase(
-        gettext_noop(
-            "the story %(story)s has no link to its page, though the edition is a digest. A template of "
-            "yours that replaces one of ours was probably written before there were digests: %(change)s "
-            "Compare your files in templates/email/blocks with ours and add what is missing, or write "
-            "`form: full` in edition.md."
-        ),
+        "the story %(story)s has no link to its page, though the edition is a digest. A template of "
+        "yours that replaces one of ours was probably written before there were digests: %(change)s "
+        "Compare your files in templates/email/blocks with ours and add what is missing, or write "
+        "`form: full` in edition.md.",
         story=story,
         change=Phrase(CHANGES[DIGEST_SINCE]),
     )
