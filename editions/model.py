@@ -7,6 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from locales.phrase import ChoiceEnum, gettext_noop
+
 
 class ImageShape(StrEnum):
     """The shape that a picture is cropped to."""
@@ -71,55 +73,87 @@ def _place(length: int, shown: int, focus: int) -> int:
     return max(0, min(length - shown, round(length * focus / 100 - shown / 2)))
 
 
-class StoryKind(StrEnum):
+class StoryKind(ChoiceEnum):
     """The kind of a story, which decides how it looks."""
 
     letter = "letter"
     """A letter signed by a person, with their portrait if there is one."""
 
-    story = "story"
+    story = ("story", gettext_noop("Story"), gettext_noop("Its picture stands beside the text."))
     """An ordinary story, with its picture next to the text."""
 
-    feature = "feature"
+    feature = (
+        "feature",
+        gettext_noop("Lead story"),
+        gettext_noop("It comes first, with a picture as wide as the mail."),
+    )
     """The lead story, with a picture as wide as the email."""
 
-    list = "list"
+    list = ("list", gettext_noop("Round-up"), gettext_noop("Its text is mostly a list."))
     """A round-up, whose body is mostly a list."""
 
-    centre = "centre"
+    centre = (
+        "centre",
+        gettext_noop("Category 2 centre"),
+        gettext_noop("A portrait of one, in a section of its own."),
+    )
     """A portrait of a category 2 centre."""
 
-    chair = "chair"
+    chair = (
+        "chair",
+        gettext_noop("UNESCO Chair"),
+        gettext_noop("A portrait of one, in a section of its own."),
+    )
     """A portrait of a UNESCO Chair."""
 
-    campaign = "campaign"
+    campaign = (
+        "campaign",
+        gettext_noop("Public campaign"),
+        gettext_noop("A joint campaign for the public, with its day."),
+    )
     """A joint public campaign, with its day."""
 
-    notice = "notice"
+    notice = (
+        "notice",
+        gettext_noop("Office news"),
+        gettext_noop("News about the office itself, without a sector."),
+    )
     """News about the office itself, without a sector."""
 
 
-class EditionForm(StrEnum):
+class EditionForm(ChoiceEnum):
     """How much of its stories the email of an edition carries. The web edition always has all of it."""
 
-    full = "full"
+    full = ("full", gettext_noop("Full"), gettext_noop("The mail has every story as a whole."))
     """Every story as a whole."""
 
-    digest = "digest"
+    digest = (
+        "digest",
+        gettext_noop("Digest"),
+        gettext_noop("The mail has a picture, a few lines and a link of each story."),
+    )
     """Of each story its title, its picture, its lead and a link to its page, two side by side where there is
     room. The letter and the lead story stay whole."""
 
 
-class Personalisation(StrEnum):
+class Personalisation(ChoiceEnum):
     """What to do with the sectors and countries that a reader follows."""
 
-    off = "off"
+    off = ("off", gettext_noop("The same for everybody"))
     """All readers get the same stories in the same order."""
 
-    order = "order"
+    order = (
+        "order",
+        gettext_noop("Own stories first"),
+        gettext_noop("Partners find the stories about what they follow first, and all others after them."),
+    )
     """All readers get all stories, with those about what they follow first."""
 
-    filter = "filter"
+    filter = (
+        "filter",
+        gettext_noop("Own stories only"),
+        gettext_noop("Partners get the stories about what they follow, and those for everyone."),
+    )
     """As ``order``, but stories about nothing a reader follows are left out, unless they are for everyone."""
 
 

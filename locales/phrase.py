@@ -24,6 +24,17 @@ class WordedEnum(StrEnum):
         return member
 
 
+class ChoiceEnum(WordedEnum):
+    """An enumeration that people choose from, whose members are written with a hint about their use, too."""
+
+    hint: str
+
+    def __new__(cls, value: str, words: str = "", hint: str = "") -> Self:
+        member = str.__new__(cls, value)
+        member._value_, member.words, member.tone, member.hint = value, words, "quiet", hint
+        return member
+
+
 class Phrase(str):
     """A phrase in English that keeps the ``message`` and the ``parameters`` which it was made of.
 

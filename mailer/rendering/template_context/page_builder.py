@@ -117,7 +117,7 @@ class PageBuilder:
         return Page(
             language=self.language,
             direction=text_direction(self.language),
-            form=edition.form.value,
+            form="digest" if edition.form is EditionForm.digest else "full",
             subject=text_of_edition.subject,
             preheader=text_of_edition.preheader,
             title=text_of_edition.title,

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from editions.errors import ImageError
 from editions.images.files import locate_image
 from editions.images.prepared_images import prepare_image
-from editions.model import Crop, StoryKind
+from editions.model import Crop
 from editions.source.folder import EDITION_FILE
 from mailer.activity.acts import Act
 from mailer.errors import ConfigurationError
@@ -266,38 +266,3 @@ def answer_with_image(page: EditionPage, file: str, *, width: int, crop: Crop | 
     if page.request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(image.data, media_type=IMAGE_TYPES[PurePosixPath(image.name).suffix], headers=headers)
-
-
-KIND_WORDS: Mapping[StoryKind, tuple[str, str]] = MappingProxyType(
-    {
-        StoryKind.story: (
-            gettext_noop("Story"),
-            gettext_noop("Its picture stands beside the text."),
-        ),
-        StoryKind.feature: (
-            gettext_noop("Lead story"),
-            gettext_noop("It comes first, with a picture as wide as the mail."),
-        ),
-        StoryKind.list: (
-            gettext_noop("Round-up"),
-            gettext_noop("Its text is mostly a list."),
-        ),
-        StoryKind.centre: (
-            gettext_noop("Category 2 centre"),
-            gettext_noop("A portrait of one, in a section of its own."),
-        ),
-        StoryKind.chair: (
-            gettext_noop("UNESCO Chair"),
-            gettext_noop("A portrait of one, in a section of its own."),
-        ),
-        StoryKind.campaign: (
-            gettext_noop("Public campaign"),
-            gettext_noop("A joint campaign for the public, with its day."),
-        ),
-        StoryKind.notice: (
-            gettext_noop("Office news"),
-            gettext_noop("News about the office itself, without a sector."),
-        ),
-    }
-)
-"""The name and the use of each kind that a writer chooses; a letter is written on its own page."""

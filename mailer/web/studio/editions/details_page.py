@@ -49,25 +49,6 @@ _UNREADABLE = gettext_noop("The details cannot be shown: %(why)s")
 _NOT_SAVED = gettext_noop("The details could not be saved (%(why)s). They are still on this page.")
 _BUSY = gettext_noop("the file is being changed all the time")
 
-_FORM_WORDS: Mapping[EditionForm, tuple[str, str]] = {
-    EditionForm.full: (gettext_noop("Full"), gettext_noop("The mail has every story as a whole.")),
-    EditionForm.digest: (
-        gettext_noop("Digest"),
-        gettext_noop("The mail has a picture, a few lines and a link of each story."),
-    ),
-}
-_PERSONAL_WORDS: Mapping[Personalisation, tuple[str, str]] = {
-    Personalisation.off: (gettext_noop("The same for everybody"), ""),
-    Personalisation.order: (
-        gettext_noop("Own stories first"),
-        gettext_noop("Partners find the stories about what they follow first, and all others after them."),
-    ),
-    Personalisation.filter: (
-        gettext_noop("Own stories only"),
-        gettext_noop("Partners get the stories about what they follow, and those for everyone."),
-    ),
-}
-
 
 @ROUTES.get_route("/editions/{edition}/details", Permission.write)
 def show_details(page: EditionPageDep) -> Response:
@@ -217,8 +198,8 @@ def _render(
         sitting=secrets.token_urlsafe(9),
         is_date=_is_date(texts.get("date", "")),
         themes=theme_names(page.state.workspace.template_overrides),
-        forms=_FORM_WORDS,
-        personal=_PERSONAL_WORDS,
+        forms=EditionForm,
+        personal=Personalisation,
         introductions=[
             (name, page.name_section(name.removeprefix(INTRODUCTION)))
             for name in texts

@@ -15,7 +15,7 @@ from editions.errors import DocumentError, NewEditionError
 from editions.new_editions import CopyChoice, copy_edition, create_empty_edition, suggest_name
 from editions.source.folder import is_slug
 from locales.languages import canonical_language
-from locales.phrase import Phrase, WordedEnum, load_phrase
+from locales.phrase import ChoiceEnum, Phrase, load_phrase
 from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
@@ -57,29 +57,30 @@ _NOT_READ = gettext_noop("%(name)s: %(why)s Nothing was made of it.")
 _NOT_WRITTEN = gettext_noop("The edition could not be written (%(why)s). Nothing was made.")
 
 
-class NewEditionWay(WordedEnum):
-    """What a new edition begins with, with words about its use."""
+class NewEditionWay(ChoiceEnum):
+    """What a new edition begins with."""
 
-    copy = ("copy", gettext_noop("From an earlier edition"))
-    empty = ("empty", gettext_noop("Empty"))
-    file = ("file", gettext_noop("From a document"))
-    feed = ("feed", gettext_noop("From a website"))
-    example = ("example", gettext_noop("An example"))
-
-
-_USES: Mapping[NewEditionWay, str] = {
-    NewEditionWay.copy: gettext_noop("Its title, letter and settings, with or without its stories."),
-    NewEditionWay.empty: gettext_noop("Only a title. You add the stories."),
-    NewEditionWay.file: gettext_noop(
-        "Word (.docx), OpenDocument (.odt) or a saved web page (.html), with its pictures."
-    ),
-    NewEditionWay.feed: gettext_noop(
-        "A story for each entry of its feed, with the day, the link and the pictures."
-    ),
-    NewEditionWay.example: gettext_noop(
-        "Three stories to replace with your own, to see how an edition is made."
-    ),
-}
+    copy = (
+        "copy",
+        gettext_noop("From an earlier edition"),
+        gettext_noop("Its title, letter and settings, with or without its stories."),
+    )
+    empty = ("empty", gettext_noop("Empty"), gettext_noop("Only a title. You add the stories."))
+    file = (
+        "file",
+        gettext_noop("From a document"),
+        gettext_noop("Word (.docx), OpenDocument (.odt) or a saved web page (.html), with its pictures."),
+    )
+    feed = (
+        "feed",
+        gettext_noop("From a website"),
+        gettext_noop("A story for each entry of its feed, with the day, the link and the pictures."),
+    )
+    example = (
+        "example",
+        gettext_noop("An example"),
+        gettext_noop("Three stories to replace with your own, to see how an edition is made."),
+    )
 
 
 class RefusedFormError(Exception):
@@ -103,8 +104,9 @@ WayDep = Annotated[NewEditionWay, Depends(_find_way)]
 @ROUTES.get_route("/editions/new", Permission.write)
 def show_ways(page: PageDep) -> Response:
     """Show what a new edition can begin with."""
-    ways = [way for way in _USES if way is not NewEditionWay.copy or page.state.summaries.list_slugs()]
-    return page.render("new_edition.html", section="editions", ways=[(way, _USES[way]) for way in ways])
+    slugs = page.state.summaries.list_slugs()
+    ways = [way for way in NewEditionWay if way is not NewEditionWay.copy or slugs]
+    return page.render("new_edition.html", section="editions", ways=ways)
 
 
 @ROUTES.get_route("/editions/new/{way}", Permission.write)
@@ -296,7 +298,6 @@ def _render(
         status=422 if errors else 200,
         section="editions",
         way=way,
-        use=_USES[way],
         values=values,
         errors=errors,
         wrong=dict(errors),

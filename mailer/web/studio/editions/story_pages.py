@@ -18,7 +18,7 @@ from mailer.web.studio.editions.edition_page import list_sections, render_editio
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import or_404
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.story_place import KIND_WORDS, EditionPage, EditionPageDep
+from mailer.web.studio.story_place import EditionPage, EditionPageDep
 
 ROUTES = Routes()
 MAX_TITLE = 300
@@ -93,7 +93,7 @@ def _render_form(
         wrong=dict(errors),
         values=values | {"slug": slug or form.get("slug")},
         sectors=list_sectors(page.translator, page.settings),
-        kinds=KIND_WORDS,
+        kinds=[kind for kind in StoryKind if kind.words],
     )
 
 

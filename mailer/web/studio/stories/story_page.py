@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.responses import Response
 
 from editions.changes.story_text import TextDraft, compose_text, join_words, list_fields, read_values
+from editions.model import StoryKind
 from editions.source.folder import STORIES_FOLDER
 from editions.source.front_matter import read_front_matter
 from editions.source.text_file import TextFile
@@ -33,7 +34,7 @@ from mailer.web.studio.stories.text_form import (
     tell_refusal,
     tell_saved,
 )
-from mailer.web.studio.story_place import KIND_WORDS, StoryPage, StoryPageDep
+from mailer.web.studio.story_place import StoryPage, StoryPageDep
 
 ROUTES = Routes()
 _OTHER_COUNTRY = "another_country"
@@ -126,7 +127,7 @@ def _render(
         sectors=list_sectors(page.translator, page.settings),
         countries=list_countries(page.translator, own_country_names(page.settings), codes)
         + [(code, code) for code in chosen if not is_country(code)],
-        kinds=[(kind.value, page.translate(words)) for kind, (words, _) in KIND_WORDS.items()],
+        kinds=[(kind.value, page.translate(kind.words)) for kind in StoryKind if kind.words],
         **describe_view(page, StoryView()),
     )
 
