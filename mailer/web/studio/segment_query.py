@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from sqlalchemy import Connection
 from sqlmodel import Session
@@ -36,13 +36,27 @@ QUERY_PARAMETER = "q"
 @dataclass(frozen=True, kw_only=True)
 class SegmentQuery:
     """A query as it was written. Either it is understood, and ``segment`` and ``filters`` are what it means
-    and ``in_words`` says it, or there is a ``problem``."""
+    and ``in_words`` says it, or there is a ``problem``.
+
+    ``errors`` are what is wrong with the form that asks for it: pairs of a field and words. ``from_filters``
+    says that its filters were changed, and not its line.
+    """
 
     text: str
     segment: Segment | None = None
     in_words: str = ""
     filters: SegmentFilters | None = None
     problem: SegmentError | None = None
+    errors: tuple[tuple[str, str], ...] = ()
+    from_filters: bool = False
+
+    @property
+    def faults(self) -> list[tuple[str, str]]:
+        """All that is wrong, by field."""
+        return [*([(QUERY_PARAMETER, self.problem.reason)] if self.problem else []), *self.errors]
+
+    def refuse(self, words: str) -> Self:
+        return replace(self, errors=(*self.errors, (QUERY_PARAMETER, words)))
 
     @property
     def is_everyone(self) -> bool:
@@ -59,6 +73,8 @@ class SegmentQuery:
 def read_query(page: StudioPage, text: str, session: Session | None = None) -> SegmentQuery:
     """Understand what was written, or find out what is wrong with it."""
     settings, session = page.settings, session or page.session
+    if len(text) > _MOST_LETTERS:
+        text = " ".join(text.split())[:_MOST_LETTERS]
     try:
         segment = read_segment(text, settings, session)
         filters = read_filters(text, make_lookups(session.connection(), settings))
@@ -94,6 +110,8 @@ def make_vocabulary(visit: Visit) -> Vocabulary:
 _BOTH_CHANGED = gettext_noop(
     "The query and the filters were both changed. Change one of them; the other follows."
 )
+_MOST_LETTERS = 4100
+"""More than a query may have, so that a longer one is refused, and not shown whole."""
 _MOST_COUNTRIES = 40
 _MOST_TAGS = 40
 _MOST_IMPORTS = 10
@@ -117,16 +135,6 @@ _SOURCES = {
     "subscribed": gettext_noop("By signing up"),
 }
 _IMPORT = gettext_noop("Import %(number)s: %(file)s")
-
-
-@dataclass(frozen=True, kw_only=True)
-class WrittenQuery:
-    """The query that a form asks for, and what is wrong with the form: pairs of a field and words.
-    ``from_filters`` says that the filters were changed, and not the line."""
-
-    text: str
-    errors: Sequence[tuple[str, str]] = ()
-    from_filters: bool = False
 
 
 def make_filter_form(page: StudioPage, query: SegmentQuery) -> Mapping[str, Any] | None:
@@ -181,30 +189,28 @@ def _list_sources(page: StudioPage, chosen: Sequence[str]) -> list[tuple[str, st
     ]
 
 
-def read_query_form(page: StudioPage, given: Sequence[tuple[str, str]]) -> WrittenQuery:
+def read_query_form(page: StudioPage, given: Sequence[tuple[str, str]]) -> SegmentQuery:
     """Read the query that a form or an address asks for: its line, or its filters if those were changed."""
     values = dict(given)
     text, before = values.get(QUERY_PARAMETER, ""), values.get("was", "")
     # While one writes, the page says what was changed: an answer may come after the next change.
     changed = values.get("changed", "")
     from_filters = changed == "filters"
-    if "filters" not in values or changed == "line":
-        return WrittenQuery(text=text)
     lookups = make_lookups(page.session.connection(), page.settings)
+    line = read_query(page, text)
+    if "filters" not in values or changed == "line":
+        return line
     try:
         shown = read_filters(before, lookups)
     except SegmentError:
-        return WrittenQuery(text=text)
+        return line
     wanted, errors = _read_filters(given)
-    if errors:
-        return WrittenQuery(text=text, errors=errors)
     wanted = wanted.keep_order(shown)
-    if wanted == shown and not from_filters:
-        return WrittenQuery(text=text)
+    if errors or (wanted == shown and not from_filters):
+        return replace(line, errors=tuple(errors))
     if text.strip() != before.strip() and not from_filters:
-        both = ((QUERY_PARAMETER, page.translate(_BOTH_CHANGED)),)
-        return WrittenQuery(text=text, errors=both)
-    return WrittenQuery(text=write_filters(wanted, lookups), from_filters=True)
+        return line.refuse(page.translate(_BOTH_CHANGED))
+    return replace(read_query(page, write_filters(wanted, lookups)), from_filters=True)
 
 
 def _read_filters(given: Sequence[tuple[str, str]]) -> tuple[SegmentFilters, list[tuple[str, str]]]:

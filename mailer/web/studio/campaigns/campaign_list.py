@@ -47,7 +47,6 @@ from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import QUERY_PARAMETER, read_query, read_query_form, say_segment
 from mailer.web.studio.story_place import find_edition_folder
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
-from subscribers.segments.parser import MAX_LENGTH
 
 ROUTES = Routes()
 _CAMPAIGNS_ON_PAGE = 30
@@ -191,11 +190,11 @@ _GONE = gettext_noop("This edition is no longer there. Choose another one.")
 def show_new_campaign(page: PageDep) -> Response:
     """Show the editions to choose from, the newest first, and who gets it, if the address says so."""
     given = page.request.query_params.multi_items()
-    written = read_query_form(page, given)
-    if written.errors:
+    query = read_query_form(page, given)
+    if query.errors:
         # Its form says what is wrong.
         return page.go_to(f"{page.make_path('/segments/query')}?{page.request.url.query}")
-    return _render(page, dict(given).get("edition", ""), written.text)
+    return _render(page, dict(given).get("edition", ""), query.text)
 
 
 @ROUTES.post_route("/campaigns/new", Permission.prepare)
@@ -251,7 +250,7 @@ def _render(
     shown = slugs[start : start + _EDITIONS_ON_PAGE]
     if chosen in slugs and chosen not in shown:
         shown = [chosen, *shown]
-    query = read_query(page, text.strip()[: MAX_LENGTH + 1])
+    query = read_query(page, text.strip())
     name = find_segment_name(text, make_lookups(page.session.connection(), page.settings))
     return page.render(
         "campaign_new.html",

@@ -52,9 +52,7 @@ from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import (
     QUERY_PARAMETER,
     SegmentQuery,
-    WrittenQuery,
     make_filter_form,
-    read_query,
     read_query_form,
 )
 from subscribers.segments.parser import EVERYONE, MAX_LENGTH
@@ -173,22 +171,21 @@ def show_segment(page: PreparedPageDep) -> Response:
     htmx, what that query means and how many they are."""
     given, decided = page.request.query_params.multi_items(), page.preparation.decisions
     if not any(name == QUERY_PARAMETER for name, _ in given):
-        return _render_segment(page, decided, WrittenQuery(text=decided.segment or ""), again=decided.again)
-    return _render_segment(page, decided, _read_written(page, given), again=("again", "yes") in given)
+        given = [(QUERY_PARAMETER, decided.segment or "")]
+        return _render_segment(page, decided, _read_query(page, given), again=decided.again)
+    return _render_segment(page, decided, _read_query(page, given), again=("again", "yes") in given)
 
 
 @ROUTES.post_route("/campaigns/{campaign}/segment", Permission.prepare)
 def save_segment(page: PreparedPageDep, form: OwnFormDep) -> Response:
     """Save who gets the campaign."""
     was, again = _read_was_segment(form, page.preparation.decisions), form.get("again") == "yes"
-    written = _read_written(page, form.fields)
-    query = _understand(page, written)
-    if not written.errors and (query.problem is not None or not written.text.strip()):
-        words = _NO_SEGMENT if query.problem is None else _NOT_UNDERSTOOD
-        written = replace(written, errors=((QUERY_PARAMETER, page.translator.translate(words)),))
-    if written.errors or query.segment is None:
-        return _render_segment(page, was, written, again=again, status=422)
-    name = find_segment_name(written.text, make_lookups(page.session.connection(), page.settings))
+    query = _read_query(page, form.fields)
+    if not query.errors and query.segment is None:
+        query = query.refuse(page.translate(_NO_SEGMENT if query.problem is None else _NOT_UNDERSTOOD))
+    if query.errors or query.segment is None:
+        return _render_segment(page, was, query, again=again, status=422)
+    name = find_segment_name(query.text, make_lookups(page.session.connection(), page.settings))
     if not name and query.segment.text == was.segment:
         # The page shows what the saved segment meant, and not its name.
         name = was.segment_name
@@ -196,8 +193,7 @@ def save_segment(page: PreparedPageDep, form: OwnFormDep) -> Response:
     try:
         save_decisions(page, was, wanted)
     except DecisionsRefusedError as error:
-        written = replace(written, errors=((QUERY_PARAMETER, error.words),))
-        return _render_segment(page, error.theirs, written, again=again, status=409)
+        return _render_segment(page, error.theirs, query.refuse(error.words), again=again, status=409)
     return page.go_back(Notice.decisions_saved)
 
 
@@ -210,34 +206,27 @@ def _read_was_segment(form: Form, now: Decisions) -> Decisions:
     return replace(now, segment=segment, segment_name=name, again=again)
 
 
-def _read_written(page: StudioPage, given: Sequence[tuple[str, str]]) -> WrittenQuery:
-    if len(dict(given).get(QUERY_PARAMETER, "")) > MAX_LENGTH:
-        words = page.translator.translate(_TOO_LONG)
-        return WrittenQuery(text=dict(given)[QUERY_PARAMETER], errors=((QUERY_PARAMETER, words),))
-    return read_query_form(page, given)
-
-
-def _understand(page: StudioPage, written: WrittenQuery) -> SegmentQuery:
-    """What a query means. An empty one means nobody yet, with filters that let all pass."""
-    if len(written.text) > MAX_LENGTH:
-        return SegmentQuery(text=written.text)
-    query = read_query(page, written.text)
-    return query if written.text.strip() else replace(query, segment=None, in_words="")
+def _read_query(page: StudioPage, given: Sequence[tuple[str, str]]) -> SegmentQuery:
+    """Read a query. An empty one means nobody yet, with filters that let all pass."""
+    text = dict(given).get(QUERY_PARAMETER, "")
+    if len(text) > MAX_LENGTH:
+        return SegmentQuery(text=text).refuse(page.translate(_TOO_LONG))
+    query = read_query_form(page, given)
+    return query if query.text.strip() else replace(query, segment=None, in_words="")
 
 
 def _render_segment(
-    page: PreparedPage, was: Decisions, written: WrittenQuery, *, again: bool, status: int = 200
+    page: PreparedPage, was: Decisions, query: SegmentQuery, *, again: bool, status: int = 200
 ) -> Response:
-    query, number = _understand(page, written), None
+    number = None
     # A part of the page whose filters are wrong has no number: that of the line would be another one.
-    if query.segment is not None and not (written.errors and page.is_fragment):
+    if query.segment is not None and not (query.errors and page.is_fragment):
         asked = request_audience(page.campaign.edition, query.segment.text, again=again)
         number = page.state.counts.get(asked)
     return page.render(
         "segment_words.html" if page.is_fragment else "campaign_segment.html",
         status=status,
         query=query,
-        from_filters=written.from_filters,
         form=make_filter_form(page, query),
         again=again,
         was=was,
@@ -246,8 +235,8 @@ def _render_segment(
         shows_numbers=False,
         saved=list_saved_segments(page.session.connection()),
         everyone=EVERYONE,
-        errors=written.errors,
-        wrong=dict(written.errors),
+        errors=query.errors,
+        wrong=dict(query.errors),
     )
 
 

@@ -35,7 +35,6 @@ ROUTES = Routes()
 
 @ROUTES.get_route("/partners/new", Permission.change_partners)
 def show_new(page: PageDep) -> Response:
-    """Show the form that adds a partner."""
     asked = page.request.query_params.get("organisation", "")[:300]
     return _render(page, Form([("organisation", asked)]))
 
@@ -57,7 +56,6 @@ def add(page: PageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.get_route("/partners/{subscriber}/edit", Permission.change_partners)
 def show_edit(page: SomebodyPageDep) -> Response:
-    """Show the form that changes a partner's details."""
     details = read_details(page.session, page.partner)
     texts = {
         "name": details.name,

@@ -13,7 +13,7 @@ from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import (
     FILTER_NAMES,
     QUERY_PARAMETER,
-    WrittenQuery,
+    SegmentQuery,
     make_filter_form,
     read_query,
     read_query_form,
@@ -33,7 +33,6 @@ from subscribers.directory import (
 )
 from subscribers.models import Subscriber
 from subscribers.queries import read_sectors
-from subscribers.segments.parser import MAX_LENGTH
 from subscribers.segments.segment import EVERYONE
 
 _QUERY = "query"
@@ -49,14 +48,12 @@ def show_list(page: PageDep) -> Response:
     """Show the partners that are asked for, 50 at a time."""
     asked = page.request.query_params
     given = [(name, value.replace("\0", "")) for name, value in asked.multi_items()]
-    search, written = clean_search(dict(given).get("search", "")), _read_written(page, given)
-    text = written.text.strip()
+    search, query = clean_search(dict(given).get("search", "")), _read_query(page, given)
+    text, errors = query.text.strip(), query.faults
     kept = {name: value for name, value in (("search", search), (_QUERY, text)) if value}
-    if QUERY_PARAMETER in dict(given) and not written.errors:
+    if QUERY_PARAMETER in dict(given) and not query.errors:
         # The address of a list is the same, whether it was written or chosen.
         return page.redirect("/partners", None, **kept)
-    query = read_query(page, written.text[: MAX_LENGTH + 1])
-    errors = [*written.errors, *([(QUERY_PARAMETER, query.problem.reason)] if query.problem else [])]
     found = ListPage[Subscriber]()
     if query.segment is not None and not errors:
         after = read_cursor(asked.get("after", ""))
@@ -73,26 +70,26 @@ def show_list(page: PageDep) -> Response:
         query=query,
         form=make_filter_form(page, query),
         errors=errors,
-        problems=dict(written.errors),
+        problems=dict(query.errors),
         found=found,
         is_empty=not errors and not found.rows and page.session.exec(anybody).first() is None,
         looked_at=LOOKED_AT,
         previous=page.make_path("/partners", None, **kept, before=str(found.previous)),
         next=page.make_path("/partners", None, **kept, after=str(found.next)),
-        number=page.state.counts.get(request_segment(query.text.strip() or EVERYONE)) if is_counted else None,
+        number=page.state.counts.get(request_segment(text or EVERYONE)) if is_counted else None,
         sectors=sectors,
         key=[(slug, page.name_sector(slug)) for slug in _order(page, set().union(*sectors.values()))],
     )
 
 
-def _read_written(page: StudioPage, given: Sequence[tuple[str, str]]) -> WrittenQuery:
+def _read_query(page: StudioPage, given: Sequence[tuple[str, str]]) -> SegmentQuery:
     """Read the query of the address, of the form, or of filters alone, as in "?tag=press"."""
     values = dict(given)
     if QUERY_PARAMETER in values:
         return read_query_form(page, given)
     if _QUERY not in values and any(values.get(name) for name in FILTER_NAMES):
         return read_query_form(page, [*given, ("filters", "1"), ("changed", "filters")])
-    return WrittenQuery(text=values.get(_QUERY, "").strip())
+    return read_query(page, values.get(_QUERY, "").strip())
 
 
 def _order(page: StudioPage, slugs: set[str]) -> list[str]:

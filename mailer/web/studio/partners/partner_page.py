@@ -271,7 +271,6 @@ def split_tags(text: str) -> list[str]:
 
 @ROUTES.post_route("/partners/{subscriber}/pause", Permission.change_partners)
 def pause(page: PartnerPageDep, form: OwnFormDep) -> Response:
-    """Pause a partner's mail until a day."""
     try:
         until = date.fromisoformat(form.get("until").strip())
     except ValueError:
@@ -287,8 +286,6 @@ def pause(page: PartnerPageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route("/partners/{subscriber}/resume", Permission.change_partners)
 def resume(page: PartnerPageDep, form: OwnFormDep) -> Response:
-    """End a partner's pause."""
-
     def change(session: Session) -> bool:
         return pause_subscriber(session, page.partner.email, None, **make_context(page)).changed
 
@@ -309,8 +306,6 @@ def unsubscribe(page: PartnerPageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route("/partners/{subscriber}/block", Permission.change_partners)
 def block(page: PartnerPageDep, form: OwnFormDep) -> Response:
-    """Block a partner's address."""
-
     def change(session: Session) -> bool:
         key, context = (
             page.state.workspace.keys.suppression,
@@ -323,7 +318,6 @@ def block(page: PartnerPageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route("/partners/{subscriber}/lift", Permission.change_partners)
 def lift(page: PartnerPageDep, form: OwnFormDep) -> Response:
-    """Lift the block of a partner's address."""
     why = form.get("lift-reason")
     if not why.strip():
         return _render(page, form, "lift-reason", _NO_REASON)

@@ -24,7 +24,7 @@ from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.segment_query import QUERY_PARAMETER, WrittenQuery, read_query, read_query_form
+from mailer.web.studio.segment_query import QUERY_PARAMETER, SegmentQuery, read_query, read_query_form
 from mailer.web.studio.segments.segment_page import COMPARED, render_segment
 from subscribers.errors import SegmentError, SubscriberError
 from subscribers.models import SavedSegment
@@ -85,18 +85,18 @@ def show_segment(page: PageDep, name: SegmentName) -> Response:
     given = page.request.query_params.multi_items()
     saved, values = _find(page.session, name), dict(given)
     if QUERY_PARAMETER not in values:
-        return _render(page, saved, WrittenQuery(text=saved.text), values)
-    written = read_query_form(page, given)
-    if "was" in values and not written.errors:
+        return _render(page, saved, read_query(page, saved.text), values)
+    query = read_query_form(page, given)
+    if "was" in values and not query.errors:
         kept = {COMPARED: values[COMPARED]} if values.get(COMPARED) else {}
-        return page.redirect(_make_path(saved.name), None, **{QUERY_PARAMETER: written.text, **kept})
-    return _render(page, saved, written, values)
+        return page.redirect(_make_path(saved.name), None, **{QUERY_PARAMETER: query.text, **kept})
+    return _render(page, saved, query, values)
 
 
 def _render(
     page: StudioPage,
     saved: SavedSegment,
-    written: WrittenQuery,
+    query: SegmentQuery,
     given: Mapping[str, str],
     *errors: tuple[str, str],
 ) -> Response:
@@ -104,13 +104,13 @@ def _render(
     among = list_saved_segments(connection)
     return render_segment(
         page,
-        written,
+        query,
         path=_make_path(saved.name),
         given=given,
         errors=errors,
         saved=saved,
         uses=find_segment_uses(connection, page.settings, [saved], among)[saved.name],
-        is_changed=written.text.strip() != saved.text,
+        is_changed=query.text.strip() != saved.text,
         new_name=given.get("new_name", saved.name),
         state_words=_STATE_WORDS,
     )
@@ -121,18 +121,18 @@ def _refuse(page: StudioPage, name: str, form: Form, error: SubscriberError, fie
     by itself."""
     saved = _find(page.session, name)
     is_written = QUERY_PARAMETER in dict(form.fields)
-    written = read_query_form(page, form.fields) if is_written else WrittenQuery(text=saved.text)
+    query = read_query_form(page, form.fields) if is_written else read_query(page, saved.text)
     errors = [(field, str(error))] if isinstance(error, SavedSegmentError) else []
-    return _render(page, saved, written, dict(form.fields), *errors)
+    return _render(page, saved, query, dict(form.fields), *errors)
 
 
 @ROUTES.post_route("/segments/{name}", Permission.change_partners)
 def save_changes(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response:
     """Save a segment as it was changed, unless somebody else has changed it meanwhile."""
-    written = read_query_form(page, form.fields)
-    if written.errors:
-        return _render(page, _find(page.session, name), written, dict(form.fields))
-    text = written.text.strip()
+    query = read_query_form(page, form.fields)
+    if query.errors:
+        return _render(page, _find(page.session, name), query, dict(form.fields))
+    text = query.text.strip()
     try:
         with page.writing() as session:
             saved, connection = _find(session, name), session.connection()
@@ -149,7 +149,6 @@ def save_changes(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response
 
 @ROUTES.post_route("/segments/{name}/rename", Permission.change_partners)
 def rename(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response:
-    """Give a segment another name."""
     new_name = form.get("new_name")
     try:
         with page.writing() as session:
@@ -200,12 +199,12 @@ def list_segments(page: PageDep) -> Response:
 @ROUTES.post_route("/segments", Permission.change_partners)
 def save_new_segment(page: PageDep, form: OwnFormDep) -> Response:
     """Save a segment under a name that no other has."""
-    written, name = read_query_form(page, form.fields), form.get("name")
+    query, name = read_query_form(page, form.fields), form.get("name")
     errors: list[tuple[str, str]] = []
-    if not written.errors:
+    if not query.errors:
         try:
             with page.writing() as session:
-                saved = _save_new(page, session, name, written.text)
+                saved = _save_new(page, session, name, query.text)
         except SavedSegmentError as error:
             errors = [("name", str(error))]
         except SegmentError:
@@ -213,7 +212,7 @@ def save_new_segment(page: PageDep, form: OwnFormDep) -> Response:
             errors = []
         else:
             return page.redirect(_make_path(saved.name), Notice.segment_saved)
-    return render_segment(page, written, path="/segments/query", given=dict(form.fields), errors=errors)
+    return render_segment(page, query, path="/segments/query", given=dict(form.fields), errors=errors)
 
 
 def _save_new(page: StudioPage, session: Session, name: str, text: str) -> SavedSegment:

@@ -24,7 +24,6 @@ from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import (
     QUERY_PARAMETER,
     SegmentQuery,
-    WrittenQuery,
     make_filter_form,
     read_query,
     read_query_form,
@@ -43,7 +42,6 @@ _UNKNOWN_COUNTRY = gettext_noop("Unknown")
 _MAILABLE = "status:active"
 _MOST_EDITIONS = 12
 _EDITION = "edition:"
-_MOST_LETTERS = 4100
 _ALONE = frozenset({CountKind.segment, CountKind.audience})
 """The numbers that are one line; tables are shown by the pages they are on."""
 
@@ -64,11 +62,11 @@ def show_query(page: PageDep) -> Response:
 
 def _show_query(page: StudioPage, path: str) -> Response:
     given = page.request.query_params.multi_items()
-    written = read_query_form(page, given)
-    if written.from_filters or ("was" in dict(given) and not written.errors):
+    query = read_query_form(page, given)
+    if query.from_filters or ("was" in dict(given) and not query.errors):
         # The address of a query is the same, whether it was written or chosen.
-        return _go_to_query(page, written.text)
-    return render_segment(page, written, path=path, given=dict(given))
+        return _go_to_query(page, query.text)
+    return render_segment(page, query, path=path, given=dict(given))
 
 
 def _go_to_query(page: StudioPage, text: str) -> Response:
@@ -82,17 +80,14 @@ def show_words(page: PageDep) -> Response:
     """Say what a query means while it is written, and how many they are. For htmx; otherwise it is the page
     of the query. With ``numbers`` in the address, the numbers of a segment's page follow as well."""
     given = page.request.query_params
-    written = read_query_form(page, given.multi_items())
+    query = read_query_form(page, given.multi_items())
     if not page.is_fragment:
-        return _go_to_query(page, written.text)
-    query = read_query(page, written.text[:_MOST_LETTERS])
-    is_understood = query.segment is not None and not written.errors
+        return _go_to_query(page, query.text)
+    is_understood = query.segment is not None and not query.errors
     asked = request_segment(query.text.strip() or EVERYONE)
     return page.render(
         "segment_words.html",
         query=query,
-        errors=written.errors,
-        from_filters=written.from_filters,
         form=make_filter_form(page, query),
         words_path="/segments/words" + ("?numbers=1" if "numbers" in given else ""),
         number=page.state.counts.get(asked) if is_understood else None,
@@ -108,7 +103,7 @@ def show_numbers(page: PageDep) -> Response:
     text = given.get(QUERY_PARAMETER, "")
     if not page.is_fragment:
         return _go_to_query(page, text)
-    query = read_query(page, text[:_MOST_LETTERS])
+    query = read_query(page, text)
     numbers = find_numbers(page, query, given.get(COMPARED, ""))
     return page.render("segment_numbers.html", query=query, numbers=numbers)
 
@@ -126,7 +121,7 @@ def show_count(kind: str, page: PageDep) -> Response:
 
 def render_segment(
     page: StudioPage,
-    written: WrittenQuery,
+    query: SegmentQuery,
     *,
     path: str,
     given: Mapping[str, str],
@@ -134,11 +129,8 @@ def render_segment(
     **values: Any,
 ) -> Response:
     """Render the page of a query. ``given`` has what else the address or the form says."""
-    query = read_query(page, written.text[:_MOST_LETTERS])
-    problems = [*written.errors, *errors]
-    if query.problem is not None:
-        problems.insert(0, (QUERY_PARAMETER, query.problem.reason))
-    is_asked = bool(written.text.strip()) or path != "/segments/new"
+    problems = [*query.faults, *errors]
+    is_asked = bool(query.text.strip()) or path != "/segments/new"
     unsaved = {
         "saved": None,
         "uses": None,
