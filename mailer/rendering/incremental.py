@@ -6,7 +6,7 @@ one story.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from editions.cache import BoundedCache
@@ -32,30 +32,13 @@ _MAX_CACHED = 8
 _MAX_CHANGED_SHARE = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
-class _SplitPage:
-    """A page split up: the stories, their slugs by section, and the page without them."""
-
-    without_stories: Page
-    slugs_by_section: tuple[tuple[str, ...], ...]
-    stories: Mapping[str, StoryView]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _CachedRender:
-    """A page and its rendering, made while the templates were in the state of ``stamps``."""
-
-    page: _SplitPage
-    stamps: FileStamps
-    rendered: RenderedPage
-
-
 class _MismatchError(Exception):
     """The new fragments do not fit into the previous email."""
 
 
-# Without it, compiling after a change to one story takes four times as long.
-_cached_renders: BoundedCache[_CachedRender] = BoundedCache(_MAX_CACHED)
+# Pages, the state of the templates and what they made of each page. Without it, compiling after a change to
+# one story takes four times as long.
+_cached_renders: BoundedCache[tuple[Page, FileStamps, RenderedPage]] = BoundedCache(_MAX_CACHED)
 
 
 def render_incrementally(
@@ -69,15 +52,14 @@ def render_incrementally(
     Raises:
         TemplateError: as there; or a text contains a reserved mark, or the template loses a fragment.
     """
-    split = _split_page(page)
     key = (template, overrides, page.language, page.title, page.issue, page.form)
     cached = _cached_renders.get(key)
     rendered = None
-    if cached and cached.stamps == stamps:
-        rendered = _update(cached, split, page, template=template, overrides=overrides)
+    if cached and cached[1] == stamps:
+        rendered = _update(cached[0], cached[2], page, template=template, overrides=overrides)
     rendered = rendered or _render_checked(page, template=template, overrides=overrides)
     if stamps is not None:
-        _cached_renders.put(key, _CachedRender(page=split, stamps=stamps, rendered=rendered))
+        _cached_renders.put(key, (page, stamps, rendered))
     return rendered
 
 
@@ -85,37 +67,36 @@ def render_excerpt(page: Page, *, template: str, overrides: Path | None) -> Rend
     return _render_checked(page, template=template, overrides=overrides)
 
 
-def _split_page(page: Page) -> _SplitPage:
-    return _SplitPage(
-        without_stories=replace(
-            page, sections=tuple(replace(section, stories=()) for section in page.sections)
-        ),
-        slugs_by_section=tuple(tuple(story.slug for story in section.stories) for section in page.sections),
-        stories={story.slug: story for section in page.sections for story in section.stories},
-    )
-
-
 def _update(
-    cached: _CachedRender, split: _SplitPage, page: Page, *, template: str, overrides: Path | None
+    before: Page, rendered: RenderedPage, page: Page, *, template: str, overrides: Path | None
 ) -> RenderedPage | None:
-    """Return the rendering of ``page`` made from the ``cached`` one; None if it has to be rendered
+    """Return the rendering of ``page`` made from that of the page ``before``; None if it has to be rendered
     completely."""
-    known = cached.page
-    if split.slugs_by_section != known.slugs_by_section or split.without_stories != known.without_stories:
+    known, stories = _list_stories(before), _list_stories(page)
+    if list(known) != list(stories) or _without_stories(before) != _without_stories(page):
         return None
-    changed = [slug for slug, story in split.stories.items() if story != known.stories[slug]]
+    changed = [place[1] for place, story in stories.items() if story != known[place]]
     if not changed:
-        return cached.rendered
-    if not cached.rendered.stories_isolated or len(changed) > len(split.stories) * _MAX_CHANGED_SHARE:
+        return rendered
+    if not rendered.stories_isolated or len(changed) > len(stories) * _MAX_CHANGED_SHARE:
         return None
     try:
         some = _keep_stories(page, changed)
-        css = cached.rendered.inline_css
+        css = rendered.inline_css
         partial = _render_checked(some, template=template, overrides=overrides, inline_css=css)
-        return _replace_stories(cached.rendered, partial, changed)
+        return _replace_stories(rendered, partial, changed)
     except (TemplateError, _MismatchError):
         # Rendering the whole email then reports the error with its line.
         return None
+
+
+def _list_stories(page: Page) -> Mapping[tuple[str, str], StoryView]:
+    """Return the stories by their section and slug."""
+    return {(section.key, story.slug): story for section in page.sections for story in section.stories}
+
+
+def _without_stories(page: Page) -> Page:
+    return replace(page, sections=tuple(replace(section, stories=()) for section in page.sections))
 
 
 def _render_checked(
