@@ -57,14 +57,21 @@ def render_incrementally(
     rendered = None
     if cached and cached[1] == stamps:
         rendered = _update(cached[0], cached[2], page, template=template, overrides=overrides)
-    rendered = rendered or _render_checked(page, template=template, overrides=overrides)
+    rendered = rendered or render_checked(page, template=template, overrides=overrides)
     if stamps is not None:
         _cached_renders.put(key, (page, stamps, rendered))
     return rendered
 
 
-def render_excerpt(page: Page, *, template: str, overrides: Path | None) -> RenderedPage:
-    return _render_checked(page, template=template, overrides=overrides)
+def render_checked(
+    page: Page, *, template: str, overrides: Path | None, inline_css: str | None = None
+) -> RenderedPage:
+    """Render ``page``, checking it before and after; parts rendered before need no second check."""
+    # The parts around the sections were checked with the whole page.
+    refuse_reserved_marks(page if page.whole else page.sections)
+    rendered = render_in_worker(page, template=template, overrides=overrides, inline_css=inline_css)
+    _refuse_lost_fragments(page, rendered, template=template)
+    return rendered
 
 
 def _update(
@@ -83,7 +90,7 @@ def _update(
     try:
         some = _keep_stories(page, changed)
         css = rendered.inline_css
-        partial = _render_checked(some, template=template, overrides=overrides, inline_css=css)
+        partial = render_checked(some, template=template, overrides=overrides, inline_css=css)
         return _replace_stories(rendered, partial, changed)
     except (TemplateError, _MismatchError):
         # Rendering the whole email then reports the error with its line.
@@ -97,17 +104,6 @@ def _list_stories(page: Page) -> Mapping[tuple[str, str], StoryView]:
 
 def _without_stories(page: Page) -> Page:
     return replace(page, sections=tuple(replace(section, stories=()) for section in page.sections))
-
-
-def _render_checked(
-    page: Page, *, template: str, overrides: Path | None, inline_css: str | None = None
-) -> RenderedPage:
-    """Render ``page``, checking it before and after; parts rendered before need no second check."""
-    # The parts around the sections were checked with the whole page.
-    refuse_reserved_marks(page if page.whole else page.sections)
-    rendered = render_in_worker(page, template=template, overrides=overrides, inline_css=inline_css)
-    _refuse_lost_fragments(page, rendered, template=template)
-    return rendered
 
 
 def _refuse_lost_fragments(page: Page, rendered: RenderedPage, *, template: str) -> None:
