@@ -31,6 +31,9 @@ class ImportFileState(StrEnum):
     """Nobody wanted it, or not for a week; the file is deleted."""
 
 
+WORKING = frozenset({ImportFileState.checking, ImportFileState.importing})
+
+
 class ImportHitch(WordedEnum):
     """Why a file waits for a person although they wanted more than a look at it."""
 
@@ -97,4 +100,4 @@ class ImportFile(SQLModel, table=True):
     @property
     def is_being_worked_on(self) -> bool:
         """Whether a program reads or imports it, or soon will."""
-        return self.state in {ImportFileState.checking, ImportFileState.importing}
+        return self.state in WORKING

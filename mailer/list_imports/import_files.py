@@ -12,14 +12,13 @@ from typing import BinaryIO
 
 from sqlmodel import Session, col, select
 
-from mailer.database.import_models import ImportFile, ImportFileState
+from mailer.database.import_models import WORKING, ImportFile, ImportFileState
 from mailer.database.team_models import TeamMember
 from mailer.errors import MailerError
 from mailer.list_imports.checked_file import ImportChoices, read_checked_file, read_choices
 from mailer.workspace import Workspace
 
-WORKING = frozenset({ImportFileState.checking, ImportFileState.importing})
-OPEN = WORKING | {ImportFileState.checked}
+_OPEN = WORKING | {ImportFileState.checked}
 
 
 class NotWaitingError(MailerError):
@@ -68,7 +67,7 @@ def list_open_files(session: Session, *, limit: int) -> Sequence[tuple[int, str,
     """Return number, name, uploader and time of the files that wait or are worked on, the newest first."""
     found = session.exec(
         select(ImportFile.id, ImportFile.name, TeamMember.name, ImportFile.uploaded_at)
-        .where(col(ImportFile.state).in_(sorted(OPEN)), ImportFile.member_id == TeamMember.id)
+        .where(col(ImportFile.state).in_(sorted(_OPEN)), ImportFile.member_id == TeamMember.id)
         .order_by(col(ImportFile.id).desc())
         .limit(limit)
     )
@@ -95,8 +94,6 @@ def ask_for_check(session: Session, number: int, choices: ImportChoices) -> None
     row = _lock_waiting(session, number)
     row.choices = choices.write_json()
     row.state, row.began_at, row.hitch = ImportFileState.checking, None, None
-    session.add(row)
-    session.flush()
 
 
 def ask_for_import(session: Session, number: int, *, version: str, member_id: int, basis: str) -> None:
@@ -113,8 +110,6 @@ def ask_for_import(session: Session, number: int, *, version: str, member_id: in
     row.state, row.began_at, row.hitch = ImportFileState.importing, None, None
     row.asked_by = member_id
     row.choices = replace(read_choices(row.choices), basis=basis).write_json()
-    session.add(row)
-    session.flush()
 
 
 def discard_import_file(session: Session, number: int, *, now: datetime) -> str:
@@ -124,16 +119,14 @@ def discard_import_file(session: Session, number: int, *, now: datetime) -> str:
     Raises:
         NotWaitingError: it does not wait for a person.
     """
-    return forget_row(session, _lock_waiting(session, number), now=now)
+    return forget_row(_lock_waiting(session, number), now=now)
 
 
-def forget_row(session: Session, row: ImportFile, *, now: datetime) -> str:
+def forget_row(row: ImportFile, *, now: datetime) -> str:
     """Mark a file as discarded, forget what was found in it, and return its name in the folder."""
     stored_as = row.stored_as
     row.state, row.stored_as, row.result, row.version = ImportFileState.discarded, "", None, ""
     row.choices, row.ended_at, row.began_at, row.hitch = ImportChoices().write_json(), now, None, None
-    session.add(row)
-    session.flush()
     return stored_as
 
 

@@ -9,8 +9,8 @@ again by itself.
 
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,11 +23,10 @@ from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.background import RepeatedWork
 from mailer.database.engine import open_session
-from mailer.database.import_models import ImportFile, ImportFileState, ImportHitch
+from mailer.database.import_models import WORKING, ImportFile, ImportFileState, ImportHitch
 from mailer.database.team_models import TeamMember
 from mailer.list_imports.checked_file import CheckedFile, check_file, read_checked_file, read_choices
 from mailer.list_imports.import_files import (
-    WORKING,
     delete_strays,
     delete_upload,
     find_upload,
@@ -68,7 +67,7 @@ def _discard_old_files(workspace: Workspace, engine: Engine, now: datetime) -> N
             .where(ImportFile.state == ImportFileState.checked, ImportFile.uploaded_at < now - KEPT)
             .with_for_update()
         ).all()
-        stored = [forget_row(session, row, now=now) for row in old]
+        stored = [forget_row(row, now=now) for row in old]
         session.commit()
     for stored_as in stored:
         delete_upload(workspace, stored_as)
@@ -90,7 +89,6 @@ def _forget_people(engine: Engine, now: datetime) -> None:
             row.result = read_checked_file(row.result).without_people().write_json()
             # An empty version says that this is done.
             row.version = ""
-            session.add(row)
         session.commit()
 
 
@@ -168,12 +166,17 @@ class ImportRunner(RepeatedWork):
             # Another machine may have it, and is at work on it.
             self._give_up_lost(number)
 
-    def _give_up_lost(self, number: int) -> None:
+    @contextmanager
+    def _change(self, number: int) -> Iterator[ImportFile]:
+        """Lock the row of a file for the block, at whose end it is committed."""
         with open_session(self._engine) as session:
-            row = session.get(ImportFile, number, with_for_update=True)
-            if row is not None and row.state in WORKING and row.began_at is None:
-                _put(session, row, CheckedFile(fault=FILE_GONE), hitch=None)
-                session.commit()
+            yield session.get_one(ImportFile, number, with_for_update=True)
+            session.commit()
+
+    def _give_up_lost(self, number: int) -> None:
+        with self._change(number) as row:
+            if row.is_being_worked_on and row.began_at is None:
+                _put(row, CheckedFile(fault=FILE_GONE), hitch=None)
 
     def _work_on(self, number: int, path: Path) -> None:
         state = self._begin(number)
@@ -196,17 +199,13 @@ class ImportRunner(RepeatedWork):
     def _begin(self, number: int) -> ImportFileState | None:
         """Note that the work begins, and return what is to be done. A file that was begun before, although
         its lock is ours, was interrupted."""
-        with open_session(self._engine) as session:
-            row = session.get(ImportFile, number, with_for_update=True)
-            if row is None or row.state not in WORKING:
+        with self._change(number) as row:
+            if not row.is_being_worked_on:
                 return None
             if row.began_at is not None:
-                _put_back(session, row, ImportHitch.interrupted)
-                session.commit()
+                _put_back(row, ImportHitch.interrupted)
                 return None
             row.began_at = self._clock()
-            session.add(row)
-            session.commit()
             return ImportFileState(row.state)
 
     def _leave(self, number: int, hitch: ImportHitch | None) -> None:
@@ -214,15 +213,11 @@ class ImportRunner(RepeatedWork):
 
         If not even that can be written, the file counts as interrupted later.
         """
-        with suppress(SQLAlchemyError), open_session(self._engine) as session:
-            row = session.get(ImportFile, number, with_for_update=True)
-            if row is None or row.state not in WORKING:
-                return
-            if hitch is not None:
-                _put_back(session, row, hitch)
-            row.began_at = None
-            session.add(row)
-            session.commit()
+        with suppress(SQLAlchemyError), self._change(number) as row:
+            if row.is_being_worked_on:
+                row.began_at = None
+                if hitch is not None:
+                    _put_back(row, hitch)
 
     def _check(self, number: int, path: Path, hitch: ImportHitch | None = None) -> None:
         with open_session(self._engine, read_only=True) as session:
@@ -235,10 +230,8 @@ class ImportRunner(RepeatedWork):
                 now=self._clock(),
                 on_progress=self._note_progress,
             )
-        with open_session(self._engine) as session:
-            row = session.get_one(ImportFile, number, with_for_update=True)
-            _put(session, row, checked, hitch=hitch)
-            session.commit()
+        with self._change(number) as row:
+            _put(row, checked, hitch=hitch)
 
     def _import(self, number: int, path: Path) -> None:
         """Import the file, unless it would do something else than what the person has seen."""
@@ -274,7 +267,6 @@ class ImportRunner(RepeatedWork):
         checked = replace(seen, report=report)
         row.state, row.import_id, row.ended_at = ImportFileState.imported, report.import_id, now
         row.result, row.version, row.hitch = checked.write_json(), checked.version, None
-        session.add(row)
         member = session.get_one(TeamMember, row.asked_by or row.member_id)
         record_activity(
             session,
@@ -285,15 +277,11 @@ class ImportRunner(RepeatedWork):
             f"{report.suppressed} suppressed, {len(report.refused)} refused",
             now=now,
         )
-        session.flush()
 
     def _delete_imported(self, number: int, stored_as: str) -> None:
         delete_upload(self._workspace, stored_as)
-        with open_session(self._engine) as session:
-            row = session.get_one(ImportFile, number, with_for_update=True)
+        with self._change(number) as row:
             row.stored_as = ""
-            session.add(row)
-            session.commit()
 
     def _note_progress(self, rows: int) -> None:
         if self.stopped.is_set():
@@ -301,15 +289,11 @@ class ImportRunner(RepeatedWork):
         self._current = (self._current[0], rows)
 
 
-def _put(session: Session, row: ImportFile, checked: CheckedFile, *, hitch: ImportHitch | None) -> None:
-    row.state, row.began_at, row.hitch = ImportFileState.checked, None, hitch
+def _put(row: ImportFile, checked: CheckedFile, *, hitch: ImportHitch | None) -> None:
     row.result, row.version = checked.write_json(), checked.version
-    session.add(row)
-    session.flush()
+    _put_back(row, hitch)
 
 
-def _put_back(session: Session, row: ImportFile, hitch: ImportHitch) -> None:
+def _put_back(row: ImportFile, hitch: ImportHitch | None) -> None:
     """Let a file wait for a person, with what was known of it before."""
     row.state, row.began_at, row.hitch = ImportFileState.checked, None, hitch
-    session.add(row)
-    session.flush()
