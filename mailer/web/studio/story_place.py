@@ -127,31 +127,6 @@ class StoryUnreadableError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoryPlace:
-    """A story of an edition, or its letter: ``story`` is the slug, "" for the letter. ``folder`` is that of
-    the edition, ``file`` what the story's file says now."""
-
-    edition: str
-    story: str
-    folder: Path
-    file: EditionFile
-
-    @property
-    def path(self) -> str:
-        """The page of the story, below /studio."""
-        return make_story_path(self.edition, self.story)
-
-    @property
-    def edition_path(self) -> str:
-        """The page of its edition."""
-        return f"/editions/{self.edition}"
-
-    @property
-    def is_letter(self) -> bool:
-        return not self.story
-
-
-@dataclass(frozen=True, kw_only=True)
 class StoryPage(EditionPage):
     """A request about a story of an edition, or its letter: ``story`` is the slug, "" for the letter.
     ``file`` is what the story's file says now."""
@@ -175,8 +150,16 @@ def open_story(page: EditionPage, story: str) -> StoryPage:
         StoryMissingError: the edition has no such story.
         StoryUnreadableError: its file cannot be read.
     """
-    place = find_place(page, page.edition, story)
-    return page.about(StoryPage, edition=page.edition, folder=page.folder, story=story, file=place.file)
+    name = find_file_name(page.folder, FilePlace(story=story)) if story else EDITION_FILE
+    if name is None:
+        raise StoryMissingError(page.edition, story)
+    try:
+        file = read_edition_file(page.folder, name)
+    except FileMissingError as error:
+        raise StoryMissingError(page.edition, story) from error
+    except EditionFileError as error:
+        raise StoryUnreadableError(page.edition, error) from error
+    return page.about(StoryPage, edition=page.edition, folder=page.folder, story=story, file=file)
 
 
 def _open_named_story(page: EditionPageDep) -> StoryPage:
@@ -191,36 +174,6 @@ def make_story_path(edition: str, story: str, language: str = "") -> str:
     """The page of a story below /studio, or of the letter if ``story`` is empty; or of its translation."""
     text = f"stories/{story}" if story else "letter"
     return f"/editions/{edition}/{text}{f'/translations/{language}' if language else ''}"
-
-
-def find_place(page: StudioPage, edition: str, story: str) -> StoryPlace:
-    """The story with the slug ``story`` of an edition, or its letter if that is empty.
-
-    Raises:
-        HTTPException: 404, there is no such edition.
-        StoryMissingError: the edition has no such story.
-        StoryUnreadableError: its file cannot be read.
-    """
-    folder = find_edition_folder(page, edition)
-    name = find_file_name(folder, FilePlace(story=story)) if story else EDITION_FILE
-    if name is None:
-        raise StoryMissingError(edition, story)
-    try:
-        file = read_edition_file(folder, name)
-    except FileMissingError as error:
-        raise StoryMissingError(edition, story) from error
-    except EditionFileError as error:
-        raise StoryUnreadableError(edition, error) from error
-    return StoryPlace(edition=edition, story=story, folder=folder, file=file)
-
-
-def _open_place(request: Request, page: PageDep) -> StoryPlace:
-    values = request.path_params
-    return find_place(page, values["edition"], values.get("story", ""))
-
-
-PlaceDep = Annotated[StoryPlace, Depends(_open_place)]
-"""The story, or the letter, that the path of a request names."""
 
 
 def show_missing_story(request: Request, error: Exception) -> Response:
