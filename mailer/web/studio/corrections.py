@@ -50,9 +50,8 @@ from mailer.web.mail_preview.query import PreviewQuery
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
 from mailer.web.studio.mail_frame import show_mail
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.page import PageDep, StudioPage, announced_session, make_line, or_404
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.text_save import announced_session, make_line
 
 ROUTES = Routes()
 _NUMBER = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)

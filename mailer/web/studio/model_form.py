@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 from mailer.fields import FAULTS, Field, FieldTextError, list_fields
-from mailer.i18n import Translator
+from mailer.i18n import Translator, gettext_noop
 from mailer.web.forms import Form
 
 _Model = TypeVar("_Model")
@@ -82,3 +82,18 @@ def explain_fault(translator: Translator, field: Field, error: FieldTextError) -
 
 def _clean(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+_BY_ANOTHER = gettext_noop(
+    "Somebody else has changed this meanwhile, to “%(theirs)s”. What you wrote is still here: save again to "
+    "keep it."
+)
+_IN_ANOTHER_TAB = gettext_noop(
+    "You have changed this in another tab, to “%(theirs)s”. What you wrote is still here: save again to keep "
+    "it."
+)
+
+
+def describe_overtaken_field(translator: Translator, theirs: str, *, is_own: bool) -> str:
+    """The words beside a field that says ``theirs`` by now; ``is_own`` if the same member has changed it."""
+    return translator.translate(_IN_ANOTHER_TAB if is_own else _BY_ANOTHER, theirs=theirs)

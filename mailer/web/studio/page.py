@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -12,8 +13,9 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
-from mailer.activity.record import Actor, record_activity
+from mailer.activity.record import ActivityLine, Actor, record_activity
 from mailer.database.engine import open_session
 from mailer.errors import ConfigurationError
 from mailer.i18n import Translator
@@ -250,3 +252,26 @@ def require(permission: Permission) -> Callable[[StudioPage], None]:
         page.require(permission)
 
     return check
+
+
+def make_line(
+    page: StudioPage, act: Act, *, edition: str = "", subject: str = "", detail: str = ""
+) -> ActivityLine:
+    """The line about what the member of ``page`` does now. The session of the act records it."""
+    return ActivityLine(
+        actor=page.actor,
+        act=act,
+        edition=edition,
+        subject=subject,
+        detail=detail,
+        at=page.state.clock(),
+    )
+
+
+@contextmanager
+def announced_session(page: StudioPage, lines: list[ActivityLine], *files: Path) -> Iterator[Session]:
+    """A session that commits when the block ends normally, for an act that changes ``files`` and records
+    ``lines``. Neither is there without the other when the server is killed, as
+    :func:`~mailer.activity.act_journal.announce_acts` says."""
+    with announce_acts(page.state.workspace, lines, files), page.state.write_session() as session:
+        yield session

@@ -32,11 +32,11 @@ from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
 from mailer.revisions.history import find_change_author
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
+from mailer.web.studio.model_form import describe_overtaken_field
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.overtaken_field import describe_overtaken_field
+from mailer.web.studio.page import announced_session, make_line
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPage, EditionPageDep
-from mailer.web.studio.text_save import announced_session, make_line
 
 ROUTES = Routes()
 _MAX_TRIES = 4

@@ -22,10 +22,9 @@ from mailer.activity.record import record_line
 from mailer.atomic_write import write_atomically
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
-from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.page import PageDep, StudioPage, make_line, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPageDep
-from mailer.web.studio.text_save import make_line
 from mailer.web.upload import SentFormDep, UploadedForm, clean_file_name
 
 if TYPE_CHECKING:

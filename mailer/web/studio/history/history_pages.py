@@ -48,10 +48,9 @@ from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import StudioPage, or_404
+from mailer.web.studio.page import StudioPage, announced_session, make_line, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPage, EditionPageDep, make_story_path
-from mailer.web.studio.text_save import announced_session, make_line
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 ROUTES = Routes()

@@ -30,11 +30,10 @@ from mailer.settings.changes.secret_files import (
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import or_404
+from mailer.web.studio.page import make_line, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.settings.settings_form import SettingsPage, SettingsPageDep
 from mailer.web.studio.sign_in.confirmation import require_confirmed
-from mailer.web.studio.text_save import make_line
 
 ROUTES = Routes()
 

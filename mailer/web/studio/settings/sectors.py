@@ -26,10 +26,9 @@ from mailer.settings.changes.setting import Setting, make_setting
 from mailer.team.members import Permission
 from mailer.web.forms import MAIL_LANGUAGES, OwnFormDep, own_language_name
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import or_404
+from mailer.web.studio.page import announced_session, make_line, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.settings.settings_form import SettingsForm, SettingsPage, SettingsPageDep
-from mailer.web.studio.text_save import announced_session, make_line
 from subscribers.errors import SubscriberError
 from subscribers.validation import clean_line
 

@@ -24,11 +24,9 @@ from mailer.settings.changes.settings_file import OvertakenError, change_setting
 from mailer.settings.changes.toml_nodes import TomlPath, TomlValue, write_keys
 from mailer.settings.changes.toml_splicer import TomlChanges, find_value
 from mailer.web.forms import Form
-from mailer.web.studio.model_form import ModelForm, explain_fault
+from mailer.web.studio.model_form import ModelForm, describe_overtaken_field, explain_fault
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.overtaken_field import describe_overtaken_field
-from mailer.web.studio.page import PageDep, StudioPage
-from mailer.web.studio.text_save import announced_session, make_line
+from mailer.web.studio.page import PageDep, StudioPage, announced_session, make_line
 from mailer.workspace import Workspace
 
 _RADIO = 4

@@ -39,10 +39,9 @@ from mailer.translations import (
 from mailer.web.dependencies import BodyDep
 from mailer.web.forms import MAIL_LANGUAGES, OwnFormDep, own_language_name
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import or_404
+from mailer.web.studio.page import announced_session, make_line, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPage, EditionPageDep
-from mailer.web.studio.text_save import announced_session, make_line
 from mailer.web.upload import read_uploaded_form
 
 ROUTES = Routes()
