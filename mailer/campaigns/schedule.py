@@ -8,13 +8,12 @@ clock.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from enum import StrEnum
 
 from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase, WordedEnum, gettext_noop
 from mailer.campaigns.approvals.approval import approve_edition_command, describe_round, list_voiding_settings
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.edition_lock import acquire_edition_lock
@@ -41,18 +40,25 @@ from subscribers.errors import SubscriberError
 from subscribers.segments.segment import Segment
 
 
-class StartTimeFault(StrEnum):
-    """Faults of a start time."""
+class StartTimeFault(WordedEnum):
+    """Faults of a start time, in words for which it is ``now`` there."""
 
-    unreadable = "unreadable"
-
-    skipped = "skipped"
-    """It does not exist, because the clocks are put forward over it."""
-
-    doubled = "doubled"
-    """It occurs twice, because the clocks are put back over it."""
-
-    past = "past"
+    unreadable = ("unreadable", gettext_noop("Write a day and a time, such as 2026-12-01T09:00."))
+    skipped = (
+        "skipped",
+        gettext_noop(
+            "On that day, the clocks are put forward over this time, so it does not exist. Choose another "
+            "one."
+        ),
+    )
+    doubled = (
+        "doubled",
+        gettext_noop(
+            "On that day, the clocks are put back over this time, so it occurs twice. Choose another one, or "
+            "give it in UTC."
+        ),
+    )
+    past = ("past", gettext_noop("This has passed: there it is %(now)s now. Choose a later time."))
 
 
 class ScheduleError(MailerError):

@@ -4,13 +4,19 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, and_, case, insert, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from locales.phrase import Phrase
 from mailer.campaigns.edition_lock import acquire_edition_lock
-from mailer.campaigns.preparation.preparation import DECIDED_FIELDS, Decision, Decisions, Preparation
+from mailer.campaigns.preparation.preparation import (
+    DECIDED_FIELDS,
+    PREPARED_STATES,
+    Decision,
+    Decisions,
+    Preparation,
+)
 from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignState, InDoubtPolicy
 from mailer.database.team_models import TeamMember
@@ -51,6 +57,50 @@ class PreparationConflictError(MailerError):
         self.decisions = decisions
         names = ", ".join(sorted(decisions))
         super().__init__(f"Campaign {theirs.campaign_id} was changed meanwhile: {names}.")
+
+
+def list_dated_campaigns(
+    session: Session, start: datetime, end: datetime, *, limit: int
+) -> list[tuple[datetime, Campaign]]:
+    """Return the campaigns of a time, each at the moment that counts for it: its start, or the one that is
+    wished for."""
+    launched, scheduled = col(Campaign.launched_at), col(Campaign.scheduled_at)
+    wished = col(CampaignPreparation.start_at)
+    is_scheduled = col(Campaign.state) == CampaignState.scheduled
+    found = (
+        select(Campaign, wished)
+        .outerjoin(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
+        .where(
+            or_(
+                launched.between(start, end),
+                and_(is_scheduled, scheduled.between(start, end)),
+                and_(col(Campaign.state).in_(PREPARED_STATES), wished.between(start, end)),
+            )
+        )
+        .order_by(col(Campaign.id))
+        .limit(limit)
+    )
+    return [
+        (one.launched_at or (one.scheduled_at if one.state is CampaignState.scheduled else start_at), one)
+        for one, start_at in session.execute(found)
+    ]
+
+
+def list_unlaunched_campaigns(
+    session: Session, *, since: datetime, until: datetime, limit: int
+) -> list[tuple[Campaign, CampaignPreparation]]:
+    """Return the campaigns that nobody has launched yet, though they are approved, or were to start since
+    then or soon: the latter first, by their time."""
+    start = col(CampaignPreparation.start_at)
+    is_near = and_(start.between(since, until), col(Campaign.state).in_(PREPARED_STATES))
+    found = (
+        select(Campaign, CampaignPreparation)
+        .join(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
+        .where(or_(is_near, col(Campaign.state) == CampaignState.approved))
+        .order_by(case((is_near, start), else_=None).nulls_last(), col(Campaign.id).desc())
+        .limit(limit)
+    )
+    return [tuple(row) for row in session.execute(found)]
 
 
 def begin_preparation(

@@ -3,13 +3,9 @@
 import calendar
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, timedelta
 
 from babel.dates import format_date, get_day_names
-from sqlalchemy import and_, case, or_
-from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -18,10 +14,12 @@ from mailer.activity.acts import Act
 from mailer.activity.log import find_launchers
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.pending_launches import find_pending_launch
-from mailer.campaigns.preparation.preparation import PREPARED_STATES, Decisions, Preparation
+from mailer.campaigns.preparation.preparation import Decisions, Preparation
 from mailer.campaigns.preparation.preparation_store import (
     AlreadyPreparedError,
     begin_preparation,
+    list_dated_campaigns,
+    list_unlaunched_campaigns,
     read_preparations,
     save_preparation,
 )
@@ -75,19 +73,15 @@ def list_campaigns(page: PageDep) -> Response:
 def _make_row(
     page: StudioPage, campaign: Campaign, prepared: Preparation | None, launched_by: str
 ) -> dict[str, object]:
-    """A campaign as the list shows it: what its query means, and who launched it or else changed it last."""
+    """Return what the list says of a campaign: what its query means, and who launched it or else changed it
+    last."""
     decided = prepared.decisions if prepared is not None and prepared.is_open else Decisions()
     segment = decided.segment or campaign.segment
     return {
-        "number": campaign.id,
-        "edition": campaign.edition,
+        "campaign": campaign,
         "title": name_campaign(page, campaign),
-        "language": campaign.language,
         "segment": say_segment(page, page.session, segment) if segment else "",
         "is_correction": SEPARATOR in campaign.edition,
-        "state": campaign.state,
-        "audience": campaign.audience if campaign.launched_at is not None else None,
-        "launched_at": campaign.launched_at,
         "starts_at": decided.start_at or campaign.scheduled_at,
         "made_at": prepared.changed_at if prepared is not None else campaign.created_at,
         "by": launched_by or (prepared.changed_by if prepared is not None else ""),
@@ -96,16 +90,6 @@ def _make_row(
 
 _FIRST, _LAST = date(2000, 1, 1), date(2199, 12, 1)
 _MAX_ENTRIES = 400
-
-
-class CalendarEntry(NamedTuple):
-    """A campaign at the moment that counts for it, on the clocks of the calendar: its start, or the one that
-    is wished for."""
-
-    at: datetime
-    number: int
-    title: str
-    state: CampaignState
 
 
 @ROUTES.get_route("/campaigns/calendar", Permission.read)
@@ -117,12 +101,15 @@ def show_calendar(page: PageDep) -> Response:
     month = _read_month(page.request.query_params.get("month", ""), today)
     # Whole weeks, from Monday on, in which the month lies.
     weeks = calendar.Calendar().monthdatescalendar(month.year, month.month)
-    entries = sorted(_list_entries(page.session, weeks[0][0], weeks[-1][-1], zone))
+    start = datetime.combine(weeks[0][0], time(), zone).astimezone(UTC)
+    end = datetime.combine(weeks[-1][-1], time(), zone).astimezone(UTC) + timedelta(days=1, hours=3)
+    found = list_dated_campaigns(page.session, start, end, limit=_MAX_ENTRIES)
+    entries = sorted(((at.astimezone(zone), one) for at, one in found), key=lambda entry: entry[0])
 
     def describe_day(day: date) -> dict[str, object]:
         return {
             "day": day,
-            "entries": [one for one in entries if one.at.date() == day],
+            "entries": [(at, one) for at, one in entries if at.date() == day],
             "is_other": day.month != month.month,
             "is_today": day == today,
             "is_open": is_sending_day(day.weekday(), settings),
@@ -153,34 +140,6 @@ def _read_month(text: str, today: date) -> date:
     return min(max(found.replace(day=1), _FIRST), _LAST)
 
 
-def _list_entries(session: Session, first: date, last: date, zone: ZoneInfo) -> Iterator[CalendarEntry]:
-    start = datetime(first.year, first.month, first.day, tzinfo=zone).astimezone(UTC)
-    end = datetime(last.year, last.month, last.day, tzinfo=zone).astimezone(UTC) + timedelta(days=1, hours=3)
-    launched, scheduled = col(Campaign.launched_at), col(Campaign.scheduled_at)
-    wished = col(CampaignPreparation.start_at)
-    is_scheduled = col(Campaign.state) == CampaignState.scheduled
-    is_wished = col(Campaign.state).in_(PREPARED_STATES)
-    found = (
-        select_columns(
-            *(col(Campaign.id), col(Campaign.title), col(Campaign.state), col(Campaign.launched_at)),
-            *(col(Campaign.scheduled_at), col(CampaignPreparation.start_at)),
-        )
-        .outerjoin(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
-        .where(
-            or_(
-                launched.between(start, end),
-                and_(is_scheduled, scheduled.between(start, end)),
-                and_(is_wished, wished.between(start, end)),
-            )
-        )
-        .order_by(col(Campaign.id))
-        .limit(_MAX_ENTRIES)
-    )
-    for number, title, state, launched_at, scheduled_at, start_at in session.execute(found):
-        at = launched_at or (scheduled_at if state is CampaignState.scheduled else start_at)
-        yield CalendarEntry(at.astimezone(zone), number, title, state)
-
-
 _EDITIONS_ON_PAGE = 20
 _CHOOSE = gettext_noop("Choose an edition.")
 _GONE = gettext_noop("This edition is no longer there. Choose another one.")
@@ -202,11 +161,11 @@ def begin_campaign(page: PageDep, form: OwnFormDep) -> Response:
     """Begin to prepare a campaign of an edition, or go on with the one that was begun."""
     edition, text = form.get("edition"), form.get(QUERY_PARAMETER).strip()
     if not edition:
-        return _render(page, "", text, [("editions", page.translator.translate(_CHOOSE))])
+        return _render(page, "", text, [("editions", page.translate(_CHOOSE))])
     try:
         find_edition_folder(page, edition)
     except HTTPException:
-        return _render(page, "", text, [("editions", page.translator.translate(_GONE))])
+        return _render(page, "", text, [("editions", page.translate(_GONE))])
     title, now = page.state.summaries.read(edition).title or edition, page.state.clock()
     try:
         with page.writing() as session:
@@ -276,29 +235,19 @@ _PASSED = gettext_noop("Was to start %(time)s, and nobody has launched it")
 
 def _list_campaigns(page: StudioPage) -> Iterator[WaitingItem]:
     now = page.state.clock()
-    start = col(CampaignPreparation.start_at)
-    is_near = and_(start.between(now - _FORGOTTEN, now + _NEAR), col(Campaign.state).in_(PREPARED_STATES))
-    waits = (
-        select(Campaign, CampaignPreparation)
-        .join(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
-        .where(or_(is_near, col(Campaign.state) == CampaignState.approved))
-        .order_by(case((is_near, start), else_=None).nulls_last(), col(Campaign.id).desc())
-        .limit(_MAX_SHOWN)
-    )
     with page.state.read_session() as session:
-        found = [
-            (campaign, prepared)
-            for campaign, prepared in session.exec(waits).all()
-            if not _is_being_launched(session, campaign)
-        ]
+        since, until = now - _FORGOTTEN, now + _NEAR
+        waiting = list_unlaunched_campaigns(session, since=since, until=until, limit=_MAX_SHOWN)
+        asked = [_is_being_launched(session, campaign) for campaign, _ in waiting]
         launchers = [one.name for one in list_members(session) if is_allowed(one.role, Permission.launch)]
         session.expunge_all()
-    for campaign, prepared in found:
-        yield _describe(page, campaign, prepared, launchers)
+    for (campaign, prepared), is_asked in zip(waiting, asked, strict=True):
+        if not is_asked:
+            yield _describe(page, campaign, prepared, launchers)
 
 
 def _is_being_launched(session: Session, campaign: Campaign) -> bool:
-    """Whether somebody has asked for its launch, which then waits by itself."""
+    """Return whether somebody has asked for its launch, which then waits by itself."""
     asked = find_pending_launch(session, campaign.id or 0, now=read_clock(session.connection()))
     return asked is not None and asked.is_active
 
@@ -307,7 +256,7 @@ def _describe(
     page: StudioPage, campaign: Campaign, prepared: CampaignPreparation, launchers: Sequence[str]
 ) -> WaitingItem:
     """A campaign that is approved waits for whoever may launch it, any other for whoever prepares it."""
-    translate, is_approved = page.translator.translate, campaign.state is CampaignState.approved
+    translate, is_approved = page.translate, campaign.state is CampaignState.approved
     is_for_others = is_approved and not page.may(Permission.launch)
     act, path = gettext_noop("Prepare its launch"), f"/campaigns/{campaign.id}"
     if is_for_others:
@@ -330,10 +279,10 @@ def _say_what_waits(page: StudioPage, prepared: CampaignPreparation) -> tuple[st
     """The words and their tone: that its start is near or has passed, or else that it is approved."""
     now, at = page.state.clock(), prepared.start_at
     if at is None or not now - _FORGOTTEN <= at <= now + _NEAR:
-        return page.translator.translate(_APPROVED), "right"
+        return page.translate(_APPROVED), "right"
     zone = find_zone(prepared.start_zone) or find_team_zone(page.settings)
     words = _SOON if at > now else _PASSED
-    said = page.translator.translate(words, time=say_moment(at, zone, page.translator))
+    said = page.translate(words, time=say_moment(at, zone, page.translator))
     return said, "careful" if at > now else "wrong"
 
 

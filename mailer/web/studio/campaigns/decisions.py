@@ -71,17 +71,6 @@ _NO_CANARY = gettext_noop("This is the wait after the first partners: say how ma
 _NO_SEGMENT = gettext_noop("Say who gets it. Write all for everyone on the list.")
 _TOO_LONG = gettext_noop("This query is too long. Save it as a segment and write segment: and its name.")
 _NOT_UNDERSTOOD = gettext_noop("This query cannot be understood.")
-_START_FAULTS = {
-    StartTimeFault.unreadable: gettext_noop("Write a day and a time, such as 2026-12-01T09:00."),
-    StartTimeFault.skipped: gettext_noop(
-        "On that day, the clocks are put forward over this time, so it does not exist. Choose another one."
-    ),
-    StartTimeFault.doubled: gettext_noop(
-        "On that day, the clocks are put back over this time, so it occurs twice. Choose another one, or "
-        "give it in UTC."
-    ),
-    StartTimeFault.past: gettext_noop("This has passed: there it is %(now)s now. Choose a later time."),
-}
 _NO_ZONE = gettext_noop("Choose the time zone from the list.")
 _OTHER_START = gettext_noop(
     "Somebody else has changed this meanwhile. Save again to have the time that you chose."
@@ -148,7 +137,7 @@ def save_options(page: PreparedPageDep, sent: OwnFormDep) -> Response:
     shown = _fill_options(page, page.preparation.decisions)
     form = shown.read(sent, page.translator)
     if form.texts["canary_minutes"] and not form.texts["canary"].strip("0"):
-        form = form.refuse("canary", page.translator.translate(_NO_CANARY))
+        form = form.refuse("canary", page.translate(_NO_CANARY))
     if not form.errors:
         before, wanted = form.decide(page.preparation.decisions, shown)
         try:
@@ -268,7 +257,7 @@ class StartForm:
         """Return the moment (UTC) and its zone; or the form with what is wrong, as it is ``now``."""
         zone = find_zone(self.zone)
         if zone is None:
-            return self.refuse("zone", page.translator.translate(_NO_ZONE))
+            return self.refuse("zone", page.translate(_NO_ZONE))
         try:
             at = parse_start_time(self.start, zone).astimezone(UTC)
         except (ScheduleError, OverflowError) as error:
@@ -278,7 +267,7 @@ class StartForm:
                 return at, zone
             fault = StartTimeFault.past
         said = say_moment(now, zone, page.translator)
-        return self.refuse("start", page.translator.translate(_START_FAULTS[fault], now=said))
+        return self.refuse("start", page.translate(fault.words, now=said))
 
 
 @ROUTES.get_route("/campaigns/{campaign}/start", Permission.prepare)

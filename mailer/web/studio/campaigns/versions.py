@@ -233,7 +233,7 @@ def _describe_audience(page: StudioPage, version: MailVersionShown, mail: Compil
         Interests(sectors=one.sectors & sectors, countries=one.countries & countries)
         for one in version.followed
     ]
-    translate = page.translator.translate
+    translate = page.translate
     if not any(followed):
         return translate(_NO_FOLLOWERS)
     shared = Interests(
@@ -301,10 +301,10 @@ def show_version_frame(page: PreparedPageDep, tag: str) -> Response:
     version = or_404(mail.find(tag))
     languages = {one.language: one for one in mail.mails}
     compiled = languages[choose_language(version.language, tuple(languages))]
-    title = page.translator.translate("Preview")
+    title = page.translate("Preview")
     shown = personalise_mail(compiled, *_make_reader(page, version))
     if shown is None:
-        words = page.translator.translate("There is nothing to show yet. The checks say why.")
+        words = page.translate("There is nothing to show yet. The checks say why.")
         return show_words(words, query, title=title, language=page.translator.tag)
     if query.show is ShownWindows.text:
         return show_text(shown.text, query, title=title, language=compiled.language)
@@ -377,7 +377,7 @@ def send_campaign_test(page: PreparedPageDep, form: OwnFormDep) -> Response:
         # The page names those who are in doubt.
         notice = Notice.test_sent if done.number_sent == len(done.results) else None
         return page.redirect(f"{page.path}/tests", notice)
-    translate = page.translator.translate
+    translate = page.translate
     words = [
         translate(_LATER if one.outcome == "deferred" else _NOT_SENT, address=one.address, reply=one.reply)
         for one in failed
@@ -387,7 +387,7 @@ def send_campaign_test(page: PreparedPageDep, form: OwnFormDep) -> Response:
 
 def _send(page: PreparedPage, addresses: str, tag: str) -> SentTests:
     texts = [text for text in _SEPARATORS.split(addresses) if text]
-    translate, mail = page.translator.translate, look_at_mail(page)
+    translate, mail = page.translate, look_at_mail(page)
     if not texts:
         raise RefusedTestError(translate(_NO_ADDRESS))
     if len(texts) > MAX_TEST_READERS:
