@@ -1,10 +1,23 @@
 """Which versions of a campaign's mail a member has looked at."""
 
 from datetime import datetime
+from hashlib import sha256
 
 from sqlmodel import Session, col, select
 
 from mailer.database.launch_models import SeenVariant
+from mailer.rendering.body.variants import Variant
+from mailer.rendering.compiled_edition import CompiledEdition
+
+
+def digest_version(mail: CompiledEdition, variant: Variant) -> str:
+    """Return the SHA-256 in hex of all that the readers of ``variant`` have in common."""
+    assembled = mail.assemble(variant)
+    parts = (mail.sender_name, mail.subject, mail.preheader, assembled.html, assembled.text)
+    digest = sha256()
+    for part in parts:
+        digest.update(sha256(part.encode()).digest())
+    return digest.hexdigest()
 
 
 def mark_variant_seen(

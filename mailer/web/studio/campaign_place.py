@@ -23,7 +23,7 @@ CampaignNumber = Annotated[int, depend_on_number("campaign")]
 
 
 def read_campaign(session: Session, number: int) -> Campaign:
-    """The campaign with this number.
+    """Return the campaign with this number.
 
     Raises:
         HTTPException: 404, there is no such campaign.
@@ -78,11 +78,9 @@ class CampaignPage(StudioPage):
         return super().render(template, status=status, **shared, **values)
 
     def go_back(self, notice: Notice | None = None) -> Response:
-        """Go on to the page of the campaign."""
         return self.redirect(self.path, notice)
 
     def log(self, session: Session, act: Act, detail: str = "") -> None:
-        """Write down that the member does ``act`` to the campaign."""
         edition = self.campaign.edition
         self.record(session, act, edition=edition, subject=str(self.number), detail=detail)
 

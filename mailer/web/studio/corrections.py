@@ -366,7 +366,6 @@ def show_readers(page: CorrectionPageDep) -> Response:
 
 @ROUTES.get_route("/corrections/{edition}/{story}/{number}/mail/{language}", Permission.prepare)
 def show_correction_mail(page: CorrectionPageDep, language: str) -> Response:
-    """Show the mail of the correction in a language, for a frame."""
     try:
         planned = _plan(page)
     except MailerError as error:

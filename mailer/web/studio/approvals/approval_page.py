@@ -67,8 +67,8 @@ def as_person(page: StudioPage) -> Person:
 
 
 def is_askable(page: CampaignPage) -> bool:
-    """Whether an approval can be asked for: the campaign is not launched, and no correction of the command
-    line, whose note only that has."""
+    """Return whether an approval can be asked for: the campaign is not launched, and no correction of the
+    command line, whose note only that has."""
     return page.campaign.state in _ASKABLE and not (page.is_correction and page.preparation is None)
 
 
@@ -223,7 +223,6 @@ def ask(page: CampaignPage, *, note: str, steps: Sequence[WantedStep] | None = N
 
 
 def _plan(page: CampaignPage) -> Plan:
-    """Plan the campaign as it would be launched now."""
     state, campaign, prepared, now = page.state, page.campaign, page.preparation, page.state.clock()
     if prepared is not None and prepared.is_open:
         return plan_prepared_campaign(state.workspace, state.engine, prepared, now=now)
@@ -265,7 +264,6 @@ def post_withdrawal(page: CampaignPageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route("/campaigns/{campaign}/approval/comments", Permission.comment)
 def post_comment(page: CampaignPageDep, form: OwnFormDep) -> Response:
-    """Comment on somebody's answer."""
     answer, request, now = read_number(form.get("answer")), form.get("request")[:64], page.state.clock()
     try:
         with page.writing() as session:

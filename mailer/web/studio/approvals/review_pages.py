@@ -48,7 +48,6 @@ def show_review(visit: VisitDep, token: str) -> Response:
 
 @ROUTES.post_route("/review/{token}", None)
 def post_review(visit: VisitDep, token: str, form: OwnFormDep) -> Response:
-    """Take a reviewer's answer."""
     wanted, words = form.get("verdict"), form.get("words")
     review = _look_up(visit, token)
     if review is None or wanted not in list(ApprovalVerdict):

@@ -94,7 +94,6 @@ _MAX_ENTRIES = 400
 
 @ROUTES.get_route("/campaigns/calendar", Permission.read)
 def show_calendar(page: PageDep) -> Response:
-    """Show the campaigns of a month."""
     settings, translator, now = page.settings, page.translator, page.state.clock()
     zone = find_team_zone(settings)
     today = now.astimezone(zone).date()
@@ -132,7 +131,7 @@ def show_calendar(page: PageDep) -> Response:
 
 
 def _read_month(text: str, today: date) -> date:
-    """The first day of the month that ``text`` (2026-03) names; of this one if it names none."""
+    """Return the first day of the month that ``text`` (2026-03) names; of this one if it names none."""
     try:
         found = datetime.strptime(text, "%Y-%m").date() if len(text) == 7 else today  # noqa: DTZ007 - a month
     except ValueError:
@@ -276,7 +275,7 @@ def _describe(
 
 
 def _say_what_waits(page: StudioPage, prepared: CampaignPreparation) -> tuple[str, str]:
-    """The words and their tone: that its start is near or has passed, or else that it is approved."""
+    """Return the words and their tone: that its start is near or has passed, or else that it is approved."""
     now, at = page.state.clock(), prepared.start_at
     if at is None or not now - _FORGOTTEN <= at <= now + _NEAR:
         return page.translate(_APPROVED), "right"

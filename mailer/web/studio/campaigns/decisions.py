@@ -126,7 +126,6 @@ def save_decisions(page: PreparedPage, was: Decisions, wanted: Decisions) -> Non
 
 @ROUTES.get_route("/campaigns/{campaign}/options", Permission.prepare)
 def show_options(page: PreparedPageDep) -> Response:
-    """Show how the campaign is to be sent."""
     return page.render("campaign_options.html", form=_fill_options(page, page.preparation.decisions))
 
 
@@ -150,7 +149,7 @@ def save_options(page: PreparedPageDep, sent: OwnFormDep) -> Response:
 
 
 def _fill_options(page: StudioPage, decided: Decisions) -> ModelForm:
-    """What holds now, be it decided here or by the settings."""
+    """Return what holds now, be it decided here or by the settings."""
     return ModelForm.show(decided.resolve(page.settings.campaigns))
 
 
@@ -167,7 +166,6 @@ def show_segment(page: PreparedPageDep) -> Response:
 
 @ROUTES.post_route("/campaigns/{campaign}/segment", Permission.prepare)
 def save_segment(page: PreparedPageDep, form: OwnFormDep) -> Response:
-    """Save who gets the campaign."""
     was, again = _read_was_segment(form, page.preparation.decisions), form.get("again") == "yes"
     query = _read_query(page, form.fields)
     if not query.errors and query.segment is None:
@@ -187,7 +185,7 @@ def save_segment(page: PreparedPageDep, form: OwnFormDep) -> Response:
 
 
 def _read_was_segment(form: Form, now: Decisions) -> Decisions:
-    """What the form began from; a field that it does not have counts as it is now."""
+    """Return what the form began from; a field that it does not have counts as it is now."""
     names = dict(form.fields)
     segment = names["was-segment"] or None if "was-segment" in names else now.segment
     again = names["was-again"] == "yes" if "was-again" in names else now.again
@@ -272,7 +270,6 @@ class StartForm:
 
 @ROUTES.get_route("/campaigns/{campaign}/start", Permission.prepare)
 def show_start(page: PreparedPageDep) -> Response:
-    """Show when the campaign is to start."""
     decided = page.preparation.decisions
     zone = find_zone(decided.start_zone) or find_team_zone(page.settings)
     when = "launch" if decided.start_at is None else "time"
@@ -281,7 +278,6 @@ def show_start(page: PreparedPageDep) -> Response:
 
 @ROUTES.post_route("/campaigns/{campaign}/start", Permission.prepare)
 def save_start(page: PreparedPageDep, form: OwnFormDep) -> Response:
-    """Save when the campaign is to start."""
     was, typed = _read_was_start(form, page.preparation.decisions), StartForm.read(form)
     when = "time" if form.get("when") == "time" else "launch"
     wanted = replace(was, start_at=None, start_zone="")
@@ -300,7 +296,7 @@ def save_start(page: PreparedPageDep, form: OwnFormDep) -> Response:
 
 
 def _read_was_start(form: Form, now: Decisions) -> Decisions:
-    """What the form began from; a form without it began from what is decided now."""
+    """Return what the form began from; a form without it began from what is decided now."""
     names = dict(form.fields)
     if "was-start" not in names:
         return now
@@ -319,7 +315,7 @@ def _render_start(
 
 
 def _list_start_values(page: CampaignPage, form: StartForm) -> dict[str, Any]:
-    """What a template with a form for a day and time needs."""
+    """Return what a template with a form for a day and time needs."""
     zone = find_zone(form.zone) or find_team_zone(page.settings)
     now = page.state.clock()
     return {
@@ -333,7 +329,6 @@ def _list_start_values(page: CampaignPage, form: StartForm) -> dict[str, Any]:
 
 @ROUTES.get_route("/campaigns/{campaign}/reschedule", Permission.launch)
 def show_scheduled_start(page: CampaignPageDep) -> Response:
-    """Show when a scheduled campaign starts."""
     at = page.campaign.scheduled_at
     if page.campaign.state is not CampaignState.scheduled or at is None:
         return page.go_back()
@@ -344,7 +339,6 @@ def show_scheduled_start(page: CampaignPageDep) -> Response:
 
 @ROUTES.post_route("/campaigns/{campaign}/reschedule", Permission.launch)
 def change_scheduled_start(page: CampaignPageDep, form: OwnFormDep) -> Response:
-    """Let a scheduled campaign start at another time."""
     typed, seen = StartForm.read(form), _read_seen(form)
     settings, translate = page.settings.campaigns, page.translator.translate
     try:
@@ -371,7 +365,7 @@ def change_scheduled_start(page: CampaignPageDep, form: OwnFormDep) -> Response:
 
 
 def _read_seen(form: Form) -> datetime | None:
-    """The time from which the form began; None if it does not say so."""
+    """Return the time from which the form began; None if it does not say so."""
     try:
         return datetime.fromisoformat(form.get("seen"))
     except ValueError:

@@ -98,7 +98,6 @@ def _make_record(page: CampaignPage, how: str) -> RecordResolution:
 
 @ROUTES.post_route("/campaigns/{campaign}/doubts/log", Permission.launch)
 def settle_by_log(page: CampaignPageDep, form: SentFormDep) -> Response:
-    """Settle what a log of the relay proves."""
     content, state = form.values.get("log", b""), page.state
     if not content:
         return _render(page, ("log", page.translate(_NO_LOG)))

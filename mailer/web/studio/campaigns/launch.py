@@ -134,7 +134,6 @@ def ask(page: CampaignPageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route("/campaigns/{campaign}/launch/undo", Permission.launch)
 def undo(page: CampaignPageDep, form: OwnFormDep) -> Response:
-    """Undo a launch that has not begun."""
     number = _read_typed_number(form.get("number")) or 0
     with page.writing() as session:
         pending = read_pending_launch(session, number)

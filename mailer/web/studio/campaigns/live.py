@@ -121,7 +121,7 @@ class SumTerm(NamedTuple):
 
 
 def _describe_progress(progress: CampaignProgress | None, translator: Translator) -> dict[str, Any]:
-    """What ``live_progress.html`` shows; ``progress`` is None while it is counted."""
+    """Return what ``live_progress.html`` shows; ``progress`` is None while it is counted."""
     if progress is None:
         return {"progress": None}
     words, tone = _describe_state(progress, translator)
@@ -138,7 +138,7 @@ def _describe_progress(progress: CampaignProgress | None, translator: Translator
 
 
 def _describe_state(progress: CampaignProgress, translator: Translator) -> tuple[str, str]:
-    """The words and the tone for a campaign's state."""
+    """Return the words and the tone for a campaign's state."""
     state, translate = progress.state, translator.translate
     if state is CampaignState.paused and progress.canary is not None:
         words = gettext_noop("Paused after the first %(number)s")
@@ -149,7 +149,7 @@ def _describe_state(progress: CampaignProgress, translator: Translator) -> tuple
 
 
 def _list_terms(progress: CampaignProgress, translator: Translator) -> Iterator[SumTerm]:
-    """The terms of the sum, but for those that are nothing and seldom are anything."""
+    """Return the terms of the sum, but for those that are nothing and seldom are anything."""
     is_cancelled = progress.state is CampaignState.cancelled
     for name, number in progress.list_terms():
         words = _NEVER_SENT if is_cancelled and name in {"queued", "deferred"} else _TERM_WORDS[name]
@@ -158,7 +158,7 @@ def _list_terms(progress: CampaignProgress, translator: Translator) -> Iterator[
 
 
 def _list_bar_parts(terms: Sequence[SumTerm], audience: int) -> Iterator[tuple[str, float, float]]:
-    """The parts of a bar that is 100 long: the name of the colour, the start, and the width."""
+    """Return the parts of a bar that is 100 long: the name of the colour, the start, and the width."""
     start = 0.0
     for term in terms:
         width = 100 * term.number / audience if audience else 0.0
@@ -168,7 +168,7 @@ def _list_bar_parts(terms: Sequence[SumTerm], audience: int) -> Iterator[tuple[s
 
 
 def _describe_time_left(progress: CampaignProgress, translator: Translator) -> str:
-    """How long the rest will take, in words; "" if that is not known."""
+    """Return how long the rest will take, in words; "" if that is not known."""
     seconds, count = progress.seconds_left, translator.translations.ngettext
     if seconds is None:
         return ""
@@ -236,7 +236,7 @@ async def _stream_progress(page: StudioPage, reader: ProgressReader) -> AsyncIte
 
 
 def _encode_event(name: str, data: str) -> bytes:
-    """An event with lines of data, as the standard wants them."""
+    """Return an event with lines of data, as the standard wants them."""
     lines = "\n".join(f"data: {line}" for line in data.splitlines()) or "data:"
     return f"event: {name}\n{lines}\n\n".encode()
 
@@ -264,7 +264,7 @@ async def _wait_for(*events: asyncio.Event, seconds: float) -> None:
 
 
 def _is_signed_in(page: StudioPage) -> bool:
-    """Whether the session that opened the stream still is one, of a member with the same role."""
+    """Return whether the session that opened the stream still is one, of a member with the same role."""
     state = page.state
     secret = page.request.cookies.get(state.cookie_name, "")
     with state.read_session() as session:
@@ -295,7 +295,6 @@ def show_cancelling(page: CampaignPageDep) -> Response:
 
 @ROUTES.post_route("/campaigns/{campaign}/cancel", Permission.launch)
 def cancel(page: CampaignPageDep) -> Response:
-    """Cancel a campaign for good."""
     require_confirmed(page)
     return _change(page, cancel_campaign, Act.cancelled_campaign, Notice.campaign_cancelled)
 

@@ -11,7 +11,7 @@ from mailer.settings import Settings
 
 
 def find_team_zone(settings: Settings) -> ZoneInfo:
-    """The zone in ``[studio] time_zone``, or else that of readers without a country, or else UTC.
+    """Return the zone in ``[studio] time_zone``, or else that of readers without a country, or else UTC.
 
     Raises:
         ConfigurationError: a zone in ``[time_zones]`` is invalid.
@@ -22,8 +22,8 @@ def find_team_zone(settings: Settings) -> ZoneInfo:
 
 
 def list_zones(settings: Settings, *others: str) -> list[ZoneInfo]:
-    """The zones to choose from: the team's own first, those of the countries that the newsletter is for, UTC,
-    and ``others``, each once.
+    """Return the zones to choose from: the team's own first, those of the countries that the newsletter is
+    for, UTC, and ``others``, each once.
 
     Raises:
         ConfigurationError: a zone in ``[time_zones]`` is invalid.
@@ -37,7 +37,7 @@ def list_zones(settings: Settings, *others: str) -> list[ZoneInfo]:
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """The zone of this name; None if there is none."""
+    """Return the zone of this name; None if there is none."""
     try:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -53,7 +53,7 @@ _BOTH = gettext_noop(
 
 
 def describe_hours(translator: Translator, settings: Settings) -> str:
-    """In which hours and on which days mail is sent; "" if it always is."""
+    """Return in which hours and on which days mail is sent; "" if it always is."""
     campaigns = settings.campaigns
     start, _, end = campaigns.window.partition("-")
     days = ""
@@ -64,24 +64,24 @@ def describe_hours(translator: Translator, settings: Settings) -> str:
 
 
 def list_days(translator: Translator, settings: Settings) -> list[str]:
-    """The days on which mail is sent, by name, Monday first."""
+    """Return the days on which mail is sent, by name, Monday first."""
     names = get_day_names("abbreviated", "stand-alone", locale=translator.tag.replace("-", "_"))
     return [names[_DAYS.index(day)] for day in _DAYS if day in settings.campaigns.window_days]
 
 
 def is_sending_day(weekday: int, settings: Settings) -> bool:
-    """Whether mail is sent on this day of the week, 0 for Monday."""
+    """Return whether mail is sent on this day of the week, 0 for Monday."""
     return _DAYS[weekday] in settings.campaigns.window_days
 
 
 def say_moment(moment: datetime, zone: ZoneInfo, translator: Translator) -> str:
-    """A moment on the clocks of ``zone``, with its name: "30 March 2026, 09:00 (Asia/Tokyo, UTC+9)"."""
+    """Return a moment on the clocks of ``zone``: "30 March 2026, 09:00 (Asia/Tokyo, UTC+9)"."""
     local = moment.astimezone(zone)
     return f"{translator.format_day(local.date())}, {local:%H:%M} ({name_zone(zone, moment)})"
 
 
 def name_zone(zone: ZoneInfo, moment: datetime) -> str:
-    """A time zone with its difference from UTC at a moment: "Asia/Ulaanbaatar, UTC+8"."""
+    """Return a time zone with its difference from UTC at a moment: "Asia/Ulaanbaatar, UTC+8"."""
     offset = moment.astimezone(zone).utcoffset()
     minutes = round(offset.total_seconds() / 60) if offset is not None else 0
     if zone.key == "UTC" or not minutes:

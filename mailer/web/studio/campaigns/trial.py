@@ -21,7 +21,6 @@ ROUTES = Routes()
 
 @ROUTES.get_route("/trial", Permission.read)
 def show_trial(page: PageDep) -> Response:
-    """Show whether the workspace is in trial mode, and who decided that."""
     return _render(page)
 
 
@@ -47,7 +46,6 @@ def end(page: PageDep) -> Response:
 
 @ROUTES.post_route("/trial/begin", Permission.manage)
 def begin(page: PageDep) -> Response:
-    """Begin trial mode again."""
     require_confirmed(page)
     try:
         with page.writing() as session:

@@ -2,9 +2,10 @@
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
+from functools import cached_property
+from typing import Any
 
 from starlette.responses import Response
 
@@ -21,7 +22,11 @@ from mailer.campaigns.mail_to_test_readers import (
     send_test,
 )
 from mailer.campaigns.plan import Plan
-from mailer.campaigns.preparation.seen_variants import list_seen_variants, mark_variant_seen
+from mailer.campaigns.preparation.seen_variants import (
+    digest_version,
+    list_seen_variants,
+    mark_variant_seen,
+)
 from mailer.campaigns.recipients import Cohort, group_cohorts
 from mailer.counts.counters import CountedNumber, read_cohorts, request_cohorts
 from mailer.errors import ConfigurationError, MailerError
@@ -31,7 +36,7 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.mail_merge import Reader, anonymous_reader
 from mailer.smtp.reply_classifier import Verdict
 from mailer.team.members import Permission
-from mailer.web.forms import OwnFormDep, list_sectors, own_country_names, own_language_name, read_number
+from mailer.web.forms import OwnFormDep, list_sectors, own_country_names, read_number
 from mailer.web.mail_preview.compiler import CompiledPreview
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import (
@@ -56,27 +61,29 @@ MAX_VERSIONS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class MailVersionShown:
-    """A version of the mail: number ``number`` of all, by its readers. ``tag`` names it in an address,
-    ``followed`` is what groups of its readers follow, empty while they are not known, and ``digest`` is that
-    of the mail, so that one that has changed has not been looked at. ``is_seen`` says whether the member
-    has."""
+    """A version of the mail: number ``number`` of all, by its readers, who are not known where there are no
+    ``cohorts``. ``digest`` is that of the mail, so that one that has changed has not been looked at.
+    ``is_seen`` says whether the member has."""
 
     number: int
-    tag: str
     variant: Variant
-    followed: tuple[Interests, ...]
-    readers: int
+    cohorts: Sequence[Cohort]
     digest: str
     is_seen: bool
+
+    @cached_property
+    def tag(self) -> str:
+        """Its name in an address."""
+        return tag_variant(self.variant)
 
     @property
     def interests(self) -> Interests:
         """What one of its readers follows."""
-        return self.followed[0] if self.followed else NO_INTERESTS
+        return self.cohorts[0].interests if self.cohorts else NO_INTERESTS
 
     @property
-    def stories(self) -> int:
-        return len(self.variant.stories)
+    def readers(self) -> int:
+        return sum(cohort.size for cohort in self.cohorts)
 
     @property
     def language(self) -> str:
@@ -126,7 +133,7 @@ class PreparedMail:
         return (self.compiled is None and not self.gone) or is_counting
 
     def find(self, tag: str) -> MailVersionShown | None:
-        """The version that ``tag`` names; None if no reader gets it any more."""
+        """Return the version that ``tag`` names; None if no reader gets it any more."""
         return next((version for version in self.versions if version.tag == tag), None)
 
 
@@ -153,34 +160,17 @@ def look_at_mail(page: PreparedPage, *, compiles: bool = True) -> PreparedMail:
     versions = []
     for number, (variant, readers) in enumerate([*found.items()][:MAX_VERSIONS], start=1):
         digest = digest_version(compiled.mails[variant.language], variant)
+        is_seen = digest in seen
         versions.append(
-            MailVersionShown(
-                number=number,
-                tag=tag_variant(variant),
-                variant=variant,
-                followed=tuple(cohort.interests for cohort in readers),
-                readers=sum(cohort.size for cohort in readers),
-                digest=digest,
-                is_seen=digest in seen,
-            )
+            MailVersionShown(number=number, variant=variant, cohorts=readers, digest=digest, is_seen=is_seen)
         )
     return PreparedMail(
         compiled=compiled, cohorts=cohorts, versions=versions, total=len(found) if is_known else None
     )
 
 
-def digest_version(mail: CompiledEdition, variant: Variant) -> str:
-    """The SHA-256 in hex of all that the readers of ``variant`` have in common."""
-    assembled = mail.assemble(variant)
-    parts = (mail.sender_name, mail.subject, mail.preheader, assembled.html, assembled.text)
-    digest = sha256()
-    for part in parts:
-        digest.update(sha256(part.encode()).digest())
-    return digest.hexdigest()
-
-
 def _make_reader(page: StudioPage, version: MailVersionShown) -> tuple[Reader, Variant]:
-    """A reader of no name who gets ``version``, and the variant for them."""
+    """Return a reader of no name who gets ``version``, and the variant for them."""
     reader = anonymous_reader(page.settings)._replace(language=version.language, interests=version.interests)
     return reader, replace(version.variant, named=False)
 
@@ -190,30 +180,23 @@ _NO_FOLLOWERS = gettext_noop("For partners who follow none of its sectors and co
 _OTHERS = gettext_noop("For partners who follow different things, or nothing in particular")
 
 
-@dataclass(frozen=True, kw_only=True)
-class VersionWords:
-    """In the language of the page: for whom a version is, "" if that cannot be said in a line, and in what it
-    differs, a line each."""
-
-    audience: str
-    differences: tuple[str, ...]
-
-
-def describe_versions(
+def _describe_versions(
     page: StudioPage, mail: PreparedMail, versions: Sequence[MailVersionShown]
-) -> dict[str, VersionWords]:
-    """Describe some ``versions`` of a mail, by their tag. Those of a mail that has only one need no words."""
+) -> dict[str, Mapping[str, Any]]:
+    """Describe some ``versions`` of a mail in the language of the page, by their tag: for whom each is, "" if
+    that cannot be said in a line, and in what it differs, a line each. Those of a mail that has only one
+    need no words."""
     if len(mail.versions) < 2:
         return {}
     mails = {one.language: one for one in mail.mails}
     main, titles, translator = mail.versions[0], _name_stories(mail), page.translator
     return {
-        one.tag: VersionWords(
-            audience=_describe_audience(page, one, mails[one.language]),
-            differences=describe_main(translator)
+        one.tag: {
+            "audience": _describe_audience(page, one, mails[one.language]),
+            "differences": describe_main(translator)
             if one.tag == main.tag
             else describe_difference(translator, one.variant.stories, main.variant.stories, titles),
-        )
+        }
         for one in versions
     }
 
@@ -224,14 +207,14 @@ def _name_stories(mail: PreparedMail) -> dict[str, str]:
 
 
 def _describe_audience(page: StudioPage, version: MailVersionShown, mail: CompiledEdition) -> str:
-    """What its readers have in common of that which the edition's order depends on."""
-    if mail.personalise is Personalisation.off or not version.followed:
+    """Return what its readers have in common of that which the edition's order depends on."""
+    if mail.personalise is Personalisation.off or not version.cohorts:
         return ""
     sectors = {story.sector for story in mail.stories} | {story.section for story in mail.stories}
     countries = {country for story in mail.stories for country in story.countries}
     followed = [
         Interests(sectors=one.sectors & sectors, countries=one.countries & countries)
-        for one in version.followed
+        for one in (cohort.interests for cohort in version.cohorts)
     ]
     translate = page.translate
     if not any(followed):
@@ -269,16 +252,14 @@ def show_versions(page: PreparedPageDep) -> Response:
         "campaign_contact_sheet.html" if page.is_fragment else "campaign_versions.html",
         mail=mail,
         shown=shown,
-        words=describe_versions(page, mail, shown),
+        words=_describe_versions(page, mail, shown),
         current=current,
         last=last,
-        languages=_name_languages(mail),
     )
 
 
 @ROUTES.get_route("/campaigns/{campaign}/versions/{tag}", Permission.read)
 def show_version(page: PreparedPageDep, tag: str) -> Response:
-    """Show one version at full size."""
     mail = look_at_mail(page)
     version = or_404(mail.find(tag))
     beside = {one.number: one for one in mail.versions}
@@ -286,17 +267,15 @@ def show_version(page: PreparedPageDep, tag: str) -> Response:
         "campaign_version.html",
         mail=mail,
         version=version,
-        words=describe_versions(page, mail, [version]).get(tag),
+        words=_describe_versions(page, mail, [version]).get(tag),
         before=beside.get(version.number - 1),
         after=beside.get(version.number + 1),
         query=_read_query(page),
-        language=own_language_name(version.language),
     )
 
 
 @ROUTES.get_route("/campaigns/{campaign}/versions/{tag}/frame", Permission.read)
 def show_version_frame(page: PreparedPageDep, tag: str) -> Response:
-    """Show the email of one version."""
     mail, query = look_at_mail(page), _read_query(page)
     version = or_404(mail.find(tag))
     languages = {one.language: one for one in mail.mails}
@@ -330,10 +309,6 @@ def mark_version(page: PreparedPageDep, tag: str, form: OwnFormDep) -> Response:
     return page.redirect(f"{page.path}/versions/{unseen.tag}")
 
 
-def _name_languages(mail: PreparedMail) -> dict[str, str]:
-    return {one.language: own_language_name(one.language) for one in mail.mails}
-
-
 def _read_query(page: StudioPage) -> PreviewQuery:
     query = parse_query(page.request.query_params)
     if query.show is ShownWindows.both:
@@ -353,7 +328,6 @@ _LATER = gettext_noop(
 
 @ROUTES.get_route("/campaigns/{campaign}/tests", Permission.prepare)
 def show_tests(page: PreparedPageDep) -> Response:
-    """Show the tests that were sent, and the form for another one."""
     usual = page.settings.campaigns.test_readers or (page.member.email,)
     return _render_tests(page, "\n".join(usual))
 
@@ -412,7 +386,7 @@ def _send(page: PreparedPage, addresses: str, tag: str) -> SentTests:
 
 
 def _make_plan(edition: str, mail: PreparedMail, version: MailVersionShown | None) -> Plan:
-    """A plan of what a test needs: the content, and the version to show, without counting the list."""
+    """Return a plan of what a test needs: the content, and the version to show, without counting the list."""
     compiled = mail.compiled
     assert compiled is not None  # noqa: S101 - there are mails of it
     variants = {}
@@ -450,6 +424,5 @@ def _render_tests(page: PreparedPage, addresses: str, tag: str = "", errors: Seq
         sent={"addresses": addresses, "tag": tag},
         tests=list_tests(page.session, page.campaign.edition),
         request=secrets.token_urlsafe(12),
-        languages=_name_languages(mail),
         errors=[("addresses", words) for words in errors],
     )

@@ -39,36 +39,33 @@ _BROWSER = "browser"
 
 
 def set_session_cookie(response: Response, state: StudioState, secret: str) -> None:
-    """Keep the secret of a session in the browser."""
     _set(response, state, state.cookie_name, secret, _SESSION_COOKIE_LIFETIME)
 
 
 def delete_session_cookie(response: Response, state: StudioState) -> None:
-    """Let the browser forget the secret of its session."""
     _set(response, state, state.cookie_name, "", timedelta(0))
 
 
 def find_browser_digest(visit: Visit) -> str:
-    """The digest of the browser's own secret; "" if it has none yet."""
+    """Return the digest of the browser's own secret; "" if it has none yet."""
     secret = visit.request.cookies.get(_name(visit.state, _BROWSER), "")
     return digest_secret(secret) if secret else ""
 
 
 def keep_browser_secret(visit: Visit) -> tuple[str, str]:
-    """The browser's own secret and its digest; a new one if it has none. The caller sets the cookie."""
+    """Return the browser's own secret and its digest; a new one if it has none. The caller sets the
+    cookie."""
     secret = visit.request.cookies.get(_name(visit.state, _BROWSER), "") or make_secret()
     return secret, digest_secret(secret)
 
 
 def set_browser_cookie(response: Response, state: StudioState, secret: str) -> None:
-    """Keep the browser's own secret."""
     _set(response, state, _name(state, _BROWSER), secret, _BROWSER_LIFETIME)
 
 
 def set_ticket_cookie(
     response: Response, visit: Visit, purpose: TicketPurpose, values: dict[str, str], *, lifetime: timedelta
 ) -> None:
-    """Give the browser a ticket."""
     state = visit.state
     ticket = _signer(state).make(purpose, values, lifetime=lifetime, now=state.clock())
     _set(response, state, _name(state, purpose), ticket, lifetime)
@@ -217,7 +214,6 @@ def render_sign_in(
 
 
 def refuse_address(visit: Visit, **values: Any) -> Response:
-    """Say that what was typed is no address."""
     return render_sign_in(visit, ("email", visit.translate(_BAD_ADDRESS)), **values)
 
 

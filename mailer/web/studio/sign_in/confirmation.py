@@ -109,7 +109,6 @@ def _render(page: StudioPage, next_path: str, *errors: tuple[str, str], status: 
 
 @ROUTES.post_route("/sign-out", None)
 def sign_out(visit: VisitDep) -> Response:
-    """End the session of this browser."""
     if visit.signed_in is not None:
         with visit.state.write_session() as session:
             end_team_session(session, visit.signed_in.session_id)
@@ -189,7 +188,7 @@ async def _answer(request: Request, page: str, status: int, key: str) -> Respons
 
 
 def find_here(request: Request) -> str:
-    """The path of the page that was asked for, below Studio, with its query."""
+    """Return the path of the page that was asked for, below Studio, with its query."""
     path = quote(request.scope["path"].removeprefix(PATH)) or "/"
     return f"{path}?{request.url.query}" if request.url.query else path
 
@@ -200,7 +199,7 @@ def _wants_json(request: Request) -> bool:
 
 
 def _is_known(visit: Visit) -> bool:
-    """Whether somebody is or was signed in with this browser."""
+    """Return whether somebody is or was signed in with this browser."""
     return visit.signed_in is not None or read_ticket_cookie(visit, TicketPurpose.known) is not None
 
 

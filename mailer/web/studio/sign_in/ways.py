@@ -324,7 +324,6 @@ def try_password(visit: Visit, email: str, password: str) -> Member | None:
 
 @ROUTES.get_route("/sign-in/password", None)
 def show_password_form(visit: VisitDep) -> Response:
-    """Ask for the address and the password."""
     next_path = check_next_path(visit.request.query_params.get("next", ""))
     return render_sign_in(visit, template=_BY_PASSWORD, next_path=next_path)
 
@@ -365,7 +364,6 @@ def show_first_account(visit: VisitDep, token: str) -> Response:
 
 @ROUTES.post_route("/first/{token}", None)
 def make_first_account(visit: VisitDep, form: OwnFormDep, token: str) -> Response:
-    """Make the first account, and sign it in."""
     name, typed = " ".join(form.get("name").split()), form.get("email").strip()
     try:
         email = normalise_address(typed).email
