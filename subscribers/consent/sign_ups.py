@@ -8,8 +8,10 @@ until then: a new subscriber stays pending, one who had left stays gone. Nothing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Unpack
+from typing import Any, Unpack
 
+from sqlalchemy import Row
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from subscribers.address import normalise_address
@@ -91,18 +93,6 @@ def confirm_opt_in(
         return StatusChange(changed=False, status=subscriber.status)
     change_status(session, subscriber, Status.active, event=ConsentEvent.subscribed, **context)
     return StatusChange(changed=True, status=Status.active)
-
-
-@dataclass(frozen=True, kw_only=True)
-class WaitingSignUp:
-    """A confirmed sign-up that waits. ``status`` is pending, or why the person had left before."""
-
-    subscriber_id: int
-    email: str
-    name: str
-    language: str
-    status: Status
-    confirmed_at: datetime
 
 
 def hold_opt_in(
@@ -229,11 +219,19 @@ def count_waiting_sign_ups(session: Session) -> int:
 
 def list_waiting_sign_ups(
     session: Session, *, after: tuple[datetime, int] | None = None, limit: int
-) -> Sequence[WaitingSignUp]:
+) -> Sequence[Row[Any]]:
     """Return the sign-ups that wait, the longest waiting first; ``after`` is the time and the number of
-    the last one before."""
+    the last one before.
+
+    Each has ``confirmed_at``, and of its person ``subscriber_id``, ``email``, ``name``, ``language`` and
+    ``status``, which is pending, or why they had left before.
+    """
+    columns: tuple[Any, ...] = (
+        *(col(SignUpReview.confirmed_at), col(SignUpReview.subscriber_id), col(Subscriber.email)),
+        *(col(Subscriber.name), col(Subscriber.language), col(Subscriber.status)),
+    )
     wanted = (
-        select(SignUpReview.confirmed_at, Subscriber)
+        select_columns(*columns)
         .join(Subscriber, col(Subscriber.id) == col(SignUpReview.subscriber_id))
         .where(col(SignUpReview.declined_at).is_(None))
         .order_by(col(SignUpReview.confirmed_at), col(SignUpReview.subscriber_id))
@@ -244,14 +242,4 @@ def list_waiting_sign_ups(
         later = col(SignUpReview.confirmed_at) > at
         same = (col(SignUpReview.confirmed_at) == at) & (col(SignUpReview.subscriber_id) > number)
         wanted = wanted.where(later | same)
-    return [
-        WaitingSignUp(
-            subscriber_id=person.id or 0,
-            email=person.email,
-            name=person.name,
-            language=person.language or "",
-            status=Status(person.status),
-            confirmed_at=at,
-        )
-        for at, person in session.exec(wanted)
-    ]
+    return session.connection().execute(wanted).all()

@@ -100,7 +100,8 @@ def add_subscriber(
     found = normalise_address(address)
     details = _apply(SubscriberDetails(), changes, sectors)
     lock_suppressions_shared(session)
-    _refuse_known(session, found.email)
+    if (known := _find_subscriber(session, found.email)) is not None:
+        raise OnListError(found.email, known.status)
     if suppression := read_suppression(session, key, found.email):
         raise SuppressionError(_explain_suppression(found.email, suppression))
     subscriber = Subscriber(
@@ -194,14 +195,6 @@ def _lock(session: Session, address: str) -> Subscriber:
     if subscriber.status is Status.erased:
         raise UnknownSubscriberError(normalise_address(address).email)
     return subscriber
-
-
-def _refuse_known(session: Session, email: str) -> None:
-    try:
-        known = find_subscriber(session, email)
-    except UnknownSubscriberError:
-        return
-    raise OnListError(email, known.status)
 
 
 def _explain_suppression(email: str, suppression: Suppression) -> str:

@@ -212,7 +212,7 @@ def sign_ups(context: CliContext, as_json: bool) -> None:
                 {
                     "email": sign_up.email,
                     "name": sign_up.name,
-                    "language": sign_up.language,
+                    "language": sign_up.language or "",
                     "status": sign_up.status.value,
                     "confirmed_at": sign_up.confirmed_at.astimezone(UTC).isoformat(),
                 }
@@ -221,7 +221,7 @@ def sign_ups(context: CliContext, as_json: bool) -> None:
         )
         return
     rows = [
-        (sign_up.email, f"{sign_up.confirmed_at:%Y-%m-%d %H:%M}", sign_up.language, sign_up.status)
+        (sign_up.email, f"{sign_up.confirmed_at:%Y-%m-%d %H:%M}", sign_up.language or "", sign_up.status)
         for sign_up in waiting
     ]
     emit(columns(rows, head=("email", "confirmed (UTC)", "language", "status")))

@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
+from sqlalchemy import Row
 from sqlmodel import Session
 from starlette.responses import Response
 
@@ -17,7 +19,6 @@ from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.consent.sign_ups import (
-    WaitingSignUp,
     admit_sign_up,
     count_waiting_sign_ups,
     decline_sign_up,
@@ -103,7 +104,7 @@ def _render(page: StudioPage, errors: list[tuple[str, str]] | None = None) -> Re
     )
 
 
-def _make_next_path(page: StudioPage, last: WaitingSignUp) -> str:
+def _make_next_path(page: StudioPage, last: Row[Any]) -> str:
     at = last.confirmed_at.astimezone(UTC).isoformat()
     return page.make_path("/sign-ups", after=f"{at}_{last.subscriber_id}")
 
