@@ -26,7 +26,18 @@ _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 _OPTIONS = {"jinja2": {"trimmed": "true", "encoding": "utf-8", "silent": "false"}}
 _ROOMS = (
     *("web", "selfservice", "campaigns", "team", "revisions", "comments", "counts", "activity"),
-    *("checks", "dispatch", "doctor", "feedback", "list_imports", "oauth", "providers", "settings", "smtp"),
+    *(
+        "checks",
+        "dispatch",
+        "doctor",
+        "feedback",
+        "list_imports",
+        "oauth",
+        "providers",
+        "reasons",
+        "settings",
+        "smtp",
+    ),
 )
 _TABLES = {
     "mailer/doctor/explanations.toml": ("title", "why", "advice"),

@@ -2,71 +2,68 @@
 
 from enum import StrEnum
 
+from locales.phrase import WordedEnum, gettext_noop
 
-class Reason(StrEnum):
+
+class Reason(WordedEnum):
     """Why a message came back, or what its recipient did."""
 
-    no_such_user = "no_such_user"
+    no_such_user = ("no_such_user", gettext_noop("no such user"))
     """The mailbox does not exist."""
 
-    no_such_host = "no_such_host"
+    no_such_host = ("no_such_host", gettext_noop("no such host"))
     """The domain does not exist, or has no mail server."""
 
-    has_moved = "has_moved"
+    has_moved = ("has_moved", gettext_noop("has moved"))
     """The person has moved to another address."""
 
-    does_not_accept = "does_not_accept"
+    does_not_accept = ("does_not_accept", gettext_noop("does not accept"))
     """The domain says that it accepts no mail at all."""
 
-    unconfirmed = "unconfirmed"
+    unconfirmed = ("unconfirmed", gettext_noop("unconfirmed"))
     """The server may not know the mailbox, but does not say so in a way that is certain."""
 
-    full = "full"
+    full = ("full", gettext_noop("full"))
     """The mailbox is full."""
 
-    over_quota = "over_quota"
+    over_quota = ("over_quota", gettext_noop("over quota"))
     """The recipient or their server has received too much, or too fast, for now."""
 
-    greylisted = "greylisted"
+    greylisted = ("greylisted", gettext_noop("greylisted"))
     """The server asks every unknown sender to try again later."""
 
-    too_big = "too_big"
+    too_big = ("too_big", gettext_noop("too big"))
     """The message is larger than the server accepts."""
 
-    content = "content"
+    content = ("content", gettext_noop("content"))
     """The server refused something in the message: a virus, an attachment, a header, its format."""
 
-    spam = "spam"
+    spam = ("spam", gettext_noop("spam"))
     """The server took the message for spam."""
 
-    policy = "policy"
+    policy = ("policy", gettext_noop("policy"))
     """A rule of the recipient or of their server refused the message."""
 
-    authentication = "authentication"
+    authentication = ("authentication", gettext_noop("authentication"))
     """Our SPF, DKIM, DMARC, reverse DNS or login failed."""
 
-    blocked = "blocked"
+    blocked = ("blocked", gettext_noop("blocked"))
     """The server refuses our address, network or domain because of its reputation."""
 
-    network = "network"
+    network = ("network", gettext_noop("network"))
     """Servers could not reach each other, or mail went round in a loop."""
 
-    suspended = "suspended"
+    suspended = ("suspended", gettext_noop("suspended"))
     """The mailbox exists, but is disabled or unused."""
 
-    expired = "expired"
+    expired = ("expired", gettext_noop("expired"))
     """The server gave up after trying for days."""
 
-    other = "other"
+    other = ("other", gettext_noop("other"))
     """The server gave no reason that we understand."""
 
-    complaint = "complaint"
+    complaint = ("complaint", gettext_noop("complaint"))
     """The reader reported the message as spam."""
-
-    @property
-    def label(self) -> str:
-        """The reason as people read it: ``no such user``."""
-        return self.value.replace("_", " ")
 
     @property
     def is_dead(self) -> bool:

@@ -164,7 +164,7 @@ class ReturnedGroup:
         """Return what it is, as shown to people: ``bounce: no such user``."""
         if self.reason is None or self.kind is FeedbackKind.complaint:
             return self.kind.value
-        return f"{self.kind.value}: {self.reason.label}"
+        return f"{self.kind.value}: {self.reason.words}"
 
 
 @dataclass(frozen=True, kw_only=True)

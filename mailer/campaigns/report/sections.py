@@ -150,7 +150,7 @@ def _describe_reasons(report: CampaignReport) -> Iterator[ReportSection]:
         return
     rows = tuple(
         (
-            group.cause.label if group.cause else _OUTCOMES[group.state],
+            group.cause.words if group.cause else _OUTCOMES[group.state],
             group.number,
             _OUTCOMES[group.state],
             group.fault.label if group.fault else "",
@@ -321,7 +321,7 @@ def _describe_returned(report: CampaignReport) -> Iterator[ReportSection]:
         name="alarms",
         head=("alarm", "readers", "in their words"),
         is_wide=True,
-        rows=tuple((one.reason.label, one.readers, tidy_words(one.words)) for one in returned.alarms),
+        rows=tuple((one.reason.words, one.readers, tidy_words(one.words)) for one in returned.alarms),
         right=frozenset({1}),
     )
     tables = tuple(table for table in (groups, alarms) if table.rows)

@@ -69,7 +69,7 @@ class Followed:
     @property
     def what(self) -> str:
         """What the reader or their server did, in words."""
-        why = f" ({self.reason.label})" if self.kind is FeedbackKind.bounce and self.reason else ""
+        why = f" ({self.reason.words})" if self.kind is FeedbackKind.bounce and self.reason else ""
         return f"{_KINDS[self.kind]}{why}"
 
     @property

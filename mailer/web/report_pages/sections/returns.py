@@ -11,7 +11,7 @@ from mailer.campaigns.report.reasons import ReasonGroup, Returned, ReturnedGroup
 from mailer.database.feedback_models import FeedbackKind
 from mailer.database.models import DeliveryState
 from mailer.i18n import gettext_noop
-from mailer.reasons.reason import Fault, Reason
+from mailer.reasons.reason import Fault
 from mailer.web.report_pages.charts.bar_chart import Bar, draw_bars
 from mailer.web.report_pages.charts.svg import Tone
 from mailer.web.report_pages.section import (
@@ -36,31 +36,6 @@ STATE_WORDS: Final[Mapping[DeliveryState, str]] = MappingProxyType(
     }
 )
 """What became of readers whose deliveries have a reason."""
-
-CAUSE_WORDS: Final[Mapping[Reason, str]] = MappingProxyType(
-    {
-        Reason.no_such_user: gettext_noop("no such user"),
-        Reason.no_such_host: gettext_noop("no such host"),
-        Reason.has_moved: gettext_noop("has moved"),
-        Reason.does_not_accept: gettext_noop("does not accept"),
-        Reason.unconfirmed: gettext_noop("unconfirmed"),
-        Reason.full: gettext_noop("full"),
-        Reason.over_quota: gettext_noop("over quota"),
-        Reason.greylisted: gettext_noop("greylisted"),
-        Reason.too_big: gettext_noop("too big"),
-        Reason.content: gettext_noop("content"),
-        Reason.spam: gettext_noop("spam"),
-        Reason.policy: gettext_noop("policy"),
-        Reason.authentication: gettext_noop("authentication"),
-        Reason.blocked: gettext_noop("blocked"),
-        Reason.network: gettext_noop("network"),
-        Reason.suspended: gettext_noop("suspended"),
-        Reason.expired: gettext_noop("expired"),
-        Reason.other: gettext_noop("other"),
-        Reason.complaint: gettext_noop("complaint"),
-    }
-)
-"""What a server meant."""
 
 FAULT_WORDS: Final[Mapping[Fault, str]] = MappingProxyType(
     {
@@ -123,7 +98,7 @@ def _name_group(group: ReturnedGroup, viewer: Viewer) -> str:
     kind = viewer.gettext(KIND_WORDS[group.kind])
     if group.reason is None or group.kind is FeedbackKind.complaint:
         return kind
-    return f"{kind}: {viewer.gettext(CAUSE_WORDS[group.reason])}"
+    return f"{kind}: {viewer.gettext(group.reason.words)}"
 
 
 def _make_table(returned: Returned, viewer: Viewer) -> Table:
@@ -212,7 +187,7 @@ def _describe_largest(group: ReasonGroup, viewer: Viewer) -> str:
 
 
 def _name_cause(group: ReasonGroup, viewer: Viewer) -> str:
-    return viewer.gettext(CAUSE_WORDS[group.cause]) if group.cause else ""
+    return viewer.gettext(group.cause.words) if group.cause else ""
 
 
 def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
