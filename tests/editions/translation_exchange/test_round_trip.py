@@ -16,9 +16,9 @@ from editions.changes.front_matter_change import read_fields
 from editions.errors import DocumentError
 from editions.reader import inspect_edition
 from editions.rich_text.nodes import Mark, MarkKind, Text
-from editions.translation_exchange.exporter import export_texts
-from editions.translation_exchange.importer import (
+from editions.translation_exchange.exchange import (
     ImportedTranslations,
+    export_texts,
     import_translations,
     read_translations,
 )

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from editions.changes.translation_text import read_front
 from editions.errors import DocumentError, EditionError
 from editions.text_diff.comparison import BlockChangeKind, compare_texts
-from editions.translation_exchange.importer import read_translations
+from editions.translation_exchange.exchange import read_translations
 from editions.translation_exchange.units import Exchange
 from locales.languages import canonical_language
 from mailer.activity.acts import Act
@@ -177,7 +177,7 @@ def download_xliff(page: EditionPageDep, language: str) -> Response:
 def _download(
     page: EditionPage, language: str, write: Callable[[Exchange], bytes], ending: str, media_type: str
 ) -> Response:
-    from editions.translation_exchange.exporter import export_texts
+    from editions.translation_exchange.exchange import export_texts
 
     _check_language(page, language)
     try:
