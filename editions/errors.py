@@ -1,7 +1,7 @@
 """The problems of an edition as data, and the errors that carry them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
@@ -39,9 +39,6 @@ class Problem:
     @classmethod
     def warning(cls, path: str, line: int, code: str, message: str) -> Self:
         return cls(path=path, line=line, level=ProblemLevel.warning, code=code, message=message)
-
-    def as_dict(self) -> dict[str, str | int]:
-        return {**asdict(self), "level": self.level.value}
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.message} [{self.code}]"

@@ -139,9 +139,7 @@ class ImportedEdition:
             "stories_begin": {"at": str(self.starts.rule), "level": self.starts.level or None},
             "stories": list(self.stories),
             "images": list(self.images),
-            "left_behind": [
-                {"where": left.where, "what": left.what, "words": left.words} for left in self.omissions
-            ],
+            "left_behind": [vars(left) for left in self.omissions],
         }
 
 

@@ -146,8 +146,6 @@ def prune(context: CliContext, dry_run: bool, confirm: bool, as_json: bool) -> N
 
     The periods are set in [retention].
     """
-    from dataclasses import asdict
-
     from mailer.privacy.retention import plan_pruning
     from mailer.privacy.retention import prune as prune_list
 
@@ -159,7 +157,7 @@ def prune(context: CliContext, dry_run: bool, confirm: bool, as_json: bool) -> N
         else:
             found = plan_pruning(engine, context.workspace.settings.retention, now=now)
     if as_json:
-        emit_json({"done": really, "rules": [asdict(rule) for rule in found]})
+        emit_json({"done": really, "rules": found})
         return
     for rule in found:
         emit(str(rule))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -209,8 +208,7 @@ def compare(context: CliContext, before: str, after: str, as_csv: bool, as_json:
             return
         difference = comparison.count(session)
         if as_json:
-            people = [asdict(moved) for moved in comparison.list_changes(session)]
-            emit_json({**difference.as_dict(), "people": people})
+            emit_json({**difference.as_dict(), "people": [*comparison.list_changes(session)]})
             return
     _print_difference(difference)
 
@@ -225,7 +223,7 @@ def _write_changes_csv(people: Iterator[AudienceChange]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("change", "reason", "email", "name", "organisation", "country"))
     for moved in people:
-        writer.writerow([escape_formula(str(cell or "")) for cell in asdict(moved).values()])
+        writer.writerow([escape_formula(str(cell or "")) for cell in vars(moved).values()])
 
 
 def _print_difference(difference: Difference) -> None:

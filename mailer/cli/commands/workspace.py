@@ -6,7 +6,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,17 +42,7 @@ if TYPE_CHECKING:
     "is the sample's too, and nothing can be sent.",
 )
 @json_option
-def init(
-    folder: Path,
-    name: str | None,
-    address: str | None,
-    organisation: str | None,
-    postal_address: str | None,
-    sectors: str | None,
-    edition: str,
-    sample: bool,
-    as_json: bool,
-) -> None:
+def init(folder: Path, *, edition: str, sample: bool, as_json: bool, **answers: str | None) -> None:
     """Create a workspace in DIR, with settings, keys and a database.
 
     Asks who the newsletter is from, and which sectors readers can follow. A script gives the answers as
@@ -61,13 +50,6 @@ def init(
     """
     from mailer.workspace_init import create_workspace
 
-    answers = {
-        "name": name,
-        "address": address,
-        "organisation": organisation,
-        "postal_address": postal_address,
-        "sectors": sectors,
-    }
     given = any(answer is not None for answer in answers.values())
     founder = _ask_founder(answers) if given or not sample else None
     created = create_workspace(folder, sample=sample, now=datetime.now(UTC), founder=founder, edition=edition)
@@ -254,7 +236,7 @@ def list_(context: CliContext, as_json: bool) -> None:
 
     found = list_keys(context.workspace.root / KEYS_FILE)
     if as_json:
-        emit_json([asdict(key) for key in found])
+        emit_json(found)
         return
     rows = [(key.number, key.made or "–", key.last_day or "–", _describe_use(key)) for key in found]
     emit(columns(rows, head=("key", "made", "last day", "what it does"), right=(0,)))
