@@ -50,7 +50,7 @@ from mailer.web.mail_preview.query import PreviewQuery
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
 from mailer.web.studio.mail_frame import show_mail
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage, announced_session, make_line, or_404
+from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes
 
 ROUTES = Routes()
@@ -89,7 +89,7 @@ class SentStoryPage(StudioPage):
 
     def make_line(self, act: Act, place: NotePlace) -> ActivityLine:
         number = str(place.number)
-        return make_line(self, act, edition=self.edition, subject=self.story.slug, detail=number)
+        return self.describe_act(act, edition=self.edition, subject=self.story.slug, detail=number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +179,7 @@ def create_correction(page: PageDep, form: OwnFormDep) -> Response:
     expected = find_next_place(workspace, edition, story)
     line = about.make_line(Act.wrote_correction, expected)
     try:
-        with announced_session(page, [line], expected.find_file(workspace)) as session:
+        with page.announcing(line, expected.find_file(workspace)) as session:
             place = create_note(workspace, edition, story, note)
             record_line(session, replace(line, detail=str(place.number)))
     except OSError as error:
@@ -211,7 +211,7 @@ def change_note(page: LastingDep, form: OwnFormDep) -> Response:
     line = page.make_line(Act.wrote_correction, place)
     translations = (place.find_translation(workspace, tag) for tag in note.translations)
     try:
-        with announced_session(page, [line], place.find_file(workspace), *translations) as session:
+        with page.announcing(line, place.find_file(workspace), *translations) as session:
             record_line(session, line)
             write_note(workspace, place, note)
     except OSError as error:
@@ -411,7 +411,7 @@ def discard(page: LastingDep) -> Response:
     workspace = page.state.workspace
     line = page.make_line(Act.discarded_correction, page.place)
     try:
-        with announced_session(page, [line], page.place.find_file(workspace)) as session:
+        with page.announcing(line, page.place.find_file(workspace)) as session:
             record_line(session, line)
             delete_note(workspace, page.place)
     except OSError as error:

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
-from mailer.activity.record import ActivityLine, Actor, record_activity
+from mailer.activity.record import ActivityLine, Actor, record_line
 from mailer.database.engine import open_session
 from mailer.errors import ConfigurationError
 from mailer.i18n import Translator
@@ -190,8 +190,24 @@ class StudioPage(Visit):
         self, session: Session, act: Act, *, edition: str = "", subject: str = "", detail: str = ""
     ) -> None:
         """Write down that the member does ``act``, together with what ``session`` changes."""
+        record_line(session, self.describe_act(act, edition=edition, subject=subject, detail=detail))
+
+    def describe_act(
+        self, act: Act, *, edition: str = "", subject: str = "", detail: str = ""
+    ) -> ActivityLine:
+        """Return the line about what the member does now."""
         now = self.state.clock()
-        record_activity(session, self.actor, act, edition=edition, subject=subject, detail=detail, now=now)
+        return ActivityLine(
+            actor=self.actor, act=act, edition=edition, subject=subject, detail=detail, at=now
+        )
+
+    @contextmanager
+    def announcing(self, line: ActivityLine, *files: Path) -> Iterator[Session]:
+        """A session as of :meth:`writing`, for an act that changes ``files`` and records ``line``. Neither is
+        there without the other when the server is killed, as
+        :func:`~mailer.activity.act_journal.announce_acts` says."""
+        with announce_acts(self.state.workspace, [line], files), self.writing() as session:
+            yield session
 
     @property
     def member(self) -> Member:
@@ -252,26 +268,3 @@ def require(permission: Permission) -> Callable[[StudioPage], None]:
         page.require(permission)
 
     return check
-
-
-def make_line(
-    page: StudioPage, act: Act, *, edition: str = "", subject: str = "", detail: str = ""
-) -> ActivityLine:
-    """The line about what the member of ``page`` does now. The session of the act records it."""
-    return ActivityLine(
-        actor=page.actor,
-        act=act,
-        edition=edition,
-        subject=subject,
-        detail=detail,
-        at=page.state.clock(),
-    )
-
-
-@contextmanager
-def announced_session(page: StudioPage, lines: list[ActivityLine], *files: Path) -> Iterator[Session]:
-    """A session that commits when the block ends normally, for an act that changes ``files`` and records
-    ``lines``. Neither is there without the other when the server is killed, as
-    :func:`~mailer.activity.act_journal.announce_acts` says."""
-    with announce_acts(page.state.workspace, lines, files), page.state.write_session() as session:
-        yield session

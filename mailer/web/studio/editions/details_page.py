@@ -34,7 +34,6 @@ from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.model_form import describe_overtaken_field
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import announced_session, make_line
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPage, EditionPageDep
 
@@ -127,7 +126,7 @@ def _is_date(day: str) -> bool:
 
 
 def _save(page: EditionPage, file: EditionFile, text: str, *, sitting: str, attempt: int) -> Saved | Conflict:
-    line = make_line(page, Act.changed_details, edition=page.edition)
+    line = page.describe_act(Act.changed_details, edition=page.edition)
     save = TextSave(
         edition=page.edition,
         name=EDITION_FILE,
@@ -138,7 +137,7 @@ def _save(page: EditionPage, file: EditionFile, text: str, *, sitting: str, atte
         sequence=attempt,
         now=line.at,
     )
-    with announced_session(page, [line], page.folder / EDITION_FILE) as session:
+    with page.announcing(line, page.folder / EDITION_FILE) as session:
         result = save_edition_file(page.state.workspace, session, save)
         if isinstance(result, Saved) and text != file.text:
             record_line(session, line)

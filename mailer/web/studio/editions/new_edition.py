@@ -22,7 +22,7 @@ from mailer.activity.record import record_line
 from mailer.atomic_write import write_atomically
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
-from mailer.web.studio.page import PageDep, StudioPage, make_line, or_404
+from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPageDep
 from mailer.web.upload import SentFormDep, UploadedForm, clean_file_name
@@ -239,7 +239,7 @@ def _import_feed(page: StudioPage, form: UploadedForm, slug: str) -> None:
 @contextmanager
 def _recorded(page: StudioPage, act: Act, slug: str, subject: str = "") -> Iterator[None]:
     """Announce that an edition is made in the block, and write it down when it is."""
-    line = make_line(page, act, edition=slug, subject=subject)
+    line = page.describe_act(act, edition=slug, subject=subject)
     workspace = page.state.workspace
     with announce_acts(workspace, [line], [workspace.editions / slug]):
         yield

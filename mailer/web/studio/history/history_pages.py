@@ -48,7 +48,7 @@ from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import StudioPage, announced_session, make_line, or_404
+from mailer.web.studio.page import StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPage, EditionPageDep, make_story_path
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
@@ -143,9 +143,9 @@ def show_edition_history(page: EditionPageDep) -> Response:
 def restore_removed_story(page: EditionPageDep, form: OwnFormDep) -> Response:
     """Bring a removed story back."""
     story = form.get("story")
-    line = make_line(page, Act.restored_story, edition=page.edition, subject=story)
+    line = page.describe_act(Act.restored_story, edition=page.edition, subject=story)
     try:
-        with announced_session(page, [line], page.folder / STORIES_FOLDER) as session:
+        with page.announcing(line, page.folder / STORIES_FOLDER) as session:
             restore_story(page.state.workspace, session, page.edition, story, member=page.member, now=line.at)
             record_line(session, line)
     except EditionFileError as error:

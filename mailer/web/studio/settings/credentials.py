@@ -30,7 +30,7 @@ from mailer.settings.changes.secret_files import (
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import make_line, or_404
+from mailer.web.studio.page import or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.settings.settings_form import SettingsPage, SettingsPageDep
 from mailer.web.studio.sign_in.confirmation import require_confirmed
@@ -198,7 +198,7 @@ def _list_pending(page: SettingsPage) -> PendingSignIns:
 @contextmanager
 def _announced(page: SettingsPage, found: SignIn, act: Act) -> Iterator[ActivityLine]:
     """Announce the line of a block that may keep a sign-in or end it, and then records the line."""
-    line = make_line(page, act, subject=found.name)
+    line = page.describe_act(act, subject=found.name)
     file = GrantStore(root=page.workspace.root).find_path(found.name)
     with announce_acts(page.state.workspace, [line], [file]):
         yield line

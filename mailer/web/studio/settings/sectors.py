@@ -26,7 +26,7 @@ from mailer.settings.changes.setting import Setting, make_setting
 from mailer.team.members import Permission
 from mailer.web.forms import MAIL_LANGUAGES, OwnFormDep, own_language_name
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import announced_session, make_line, or_404
+from mailer.web.studio.page import or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.settings.settings_form import SettingsForm, SettingsPage, SettingsPageDep
 from subscribers.errors import SubscriberError
@@ -123,9 +123,9 @@ def color_sector(page: SettingsPageDep, sector: SectorDep, form: OwnFormDep) -> 
     was = form.get("was").partition(" ")
     file = find_theme_file(root, _THEME)
     subject = f"{file.relative_to(root).as_posix()} sections.{sector}"
-    line = make_line(page, Act.changed_settings, subject=subject)
+    line = page.describe_act(Act.changed_settings, subject=subject)
     try:
-        with announced_session(page, [line], file) as session:
+        with page.announcing(line, file) as session:
             record_line(session, line)
             change_sector_colour(root, _THEME, sector, wanted, was=(was[0], was[2]) if was[2] else None)
     except OSError as error:

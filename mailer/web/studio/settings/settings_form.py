@@ -26,7 +26,7 @@ from mailer.settings.changes.toml_splicer import TomlChanges, find_value
 from mailer.web.forms import Form
 from mailer.web.studio.model_form import ModelForm, describe_overtaken_field, explain_fault
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage, announced_session, make_line
+from mailer.web.studio.page import PageDep, StudioPage
 from mailer.workspace import Workspace
 
 _RADIO = 4
@@ -247,8 +247,8 @@ class SettingsPage(StudioPage):
         self.end_reading()
         workspace = self.state.workspace
         keys = ", ".join(map(write_keys, dict.fromkeys((*changes, *(orders or {})))))
-        line = make_line(self, Act.changed_settings, subject=keys)
-        with announced_session(self, [line], workspace.root / SETTINGS_FILE) as session:
+        line = self.describe_act(Act.changed_settings, subject=keys)
+        with self.announcing(line, workspace.root / SETTINGS_FILE) as session:
             record_line(session, line)
             # The line first: if it cannot be written, neither are the settings.
             session.flush()

@@ -39,7 +39,7 @@ from mailer.translations import (
 from mailer.web.dependencies import BodyDep
 from mailer.web.forms import MAIL_LANGUAGES, OwnFormDep, own_language_name
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import announced_session, make_line, or_404
+from mailer.web.studio.page import or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPage, EditionPageDep
 from mailer.web.upload import read_uploaded_form
@@ -134,14 +134,13 @@ def apply_import(page: EditionPageDep, language: str, form: OwnFormDep) -> Respo
     if not texts:
         return _render(page, language, page.translate(_PREVIEW_LOST))
     names = [one.name for one in texts]
-    line = make_line(
-        page,
+    line = page.describe_act(
         Act.imported_translations,
         edition=page.edition,
         subject=form.get("file")[:200],
         detail=", ".join(names),
     )
-    with announced_session(page, [line], *(page.folder / name for name in names)) as session:
+    with page.announcing(line, *(page.folder / name for name in names)) as session:
         kept = save_returned_texts(
             page.state.workspace,
             session,
