@@ -15,8 +15,7 @@ from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.database.models import Campaign
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage, open_visit
-from mailer.web.studio.row_number import depend_on_number
+from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, open_visit
 
 CampaignNumber = Annotated[int, depend_on_number("campaign")]
 """The path's ``campaign``, if it can be the number of one; otherwise the answer is 404."""

@@ -41,9 +41,8 @@ from mailer.revisions.edition_file import EditionFileError, FilePlace, find_file
 from mailer.team.members import Permission, list_members
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import StudioPage, or_404
+from mailer.web.studio.page import StudioPage, depend_on_number, or_404, read_row_number
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.row_number import depend_on_number, read_row_number
 from mailer.web.studio.story_place import EditionPage, EditionPageDep
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 

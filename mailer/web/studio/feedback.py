@@ -26,9 +26,8 @@ from mailer.reasons.reason import Reason
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep, list_sectors, own_country_names, render_country_options
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, or_404, read_row_number
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.row_number import depend_on_number, read_row_number
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.consent.team_changes import DetailChanges
 from subscribers.errors import DetailError, OnListError, SubscriberError, SuppressionError

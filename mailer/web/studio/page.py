@@ -1,5 +1,6 @@
 """A request for a page of Studio: who makes it, in which language, and how the page is rendered."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,28 @@ from mailer.web.language import choose_translator
 from mailer.web.page_renderer import compress_own_page
 from mailer.web.studio.notices import Notice, find_notice
 from mailer.web.studio.state import StudioState, get_state
+
+# A longer number is none that a database has.
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+
+
+def read_row_number(text: str) -> int | None:
+    """The number that ``text`` is, if a row can have it."""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def depend_on_number(name: str) -> Any:
+    """The dependency that reads the part ``name`` of a path; if no row can have that number, the answer is
+    404."""
+
+    def read(request: Request) -> int:
+        number = read_row_number(request.path_params[name])
+        if number is None:
+            raise HTTPException(404)
+        return number
+
+    return Depends(read)
+
 
 _NOTICE = "notice"
 _Thing = TypeVar("_Thing")

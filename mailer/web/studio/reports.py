@@ -23,9 +23,8 @@ from mailer.web.report_pages.campaign_page import describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.report_pages.section import Viewer
 from mailer.web.studio.campaign_place import CampaignNumber, read_campaign
-from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.page import PageDep, StudioPage, or_404, read_row_number
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.row_number import read_row_number
 from mailer.web.studio.segment_query import make_vocabulary, say_segment
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 

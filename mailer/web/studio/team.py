@@ -43,9 +43,8 @@ from mailer.team.members import (
 from mailer.team.sessions import end_all_sessions, list_team_sessions
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, or_404, read_row_number
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.row_number import depend_on_number, read_row_number
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 from subscribers.errors import AddressError

@@ -1,6 +1,6 @@
 import pytest
 
-from mailer.web.studio.row_number import read_row_number
+from mailer.web.studio.page import read_row_number
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("42", 42), ("999999999", 999_999_999)])

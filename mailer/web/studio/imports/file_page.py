@@ -24,9 +24,8 @@ from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep, own_language_name
 from mailer.web.studio.imports.upload_page import SHORT_WAIT
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, or_404
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.row_number import depend_on_number
 from subscribers.imports.columns.column_mapping import FILE_NAME
 from subscribers.imports.columns.layout_guess import ColumnCorrections, ColumnUse
 from subscribers.imports.columns.status_columns import DESCRIPTIONS, EVERY_ROW, OTHERS, StatusValueCount

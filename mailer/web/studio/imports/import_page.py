@@ -13,9 +13,8 @@ from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.imports.file_page import SHOWN_ROWS, send_refused
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, or_404, read_row_number
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.row_number import depend_on_number, read_row_number
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 from subscribers.errors import RollbackError
 from subscribers.imports.importer import list_imports

@@ -25,9 +25,8 @@ from mailer.privacy.erasure import ErasureError, erase_person, list_out_of_reach
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, or_404
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.row_number import depend_on_number
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 from subscribers.consent.preferences import read_countries
 from subscribers.consent.status_changes import ConsentContext, suppress
