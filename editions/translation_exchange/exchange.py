@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from editions.changes.translation_text import NEW_FILE, change_texts, read_front
 from editions.errors import DocumentError, EditionError, FrontMatterError
 from editions.rich_text.nodes import DocumentSchemaError, Mark, Text, UnwritableError
-from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
+from editions.source.folder import EDITION_FILE, scan_folder
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import TextFile, read_text_file, text_digest
 from editions.translatable_texts import TextForm, list_translatable_texts, read_text
@@ -45,9 +46,16 @@ class TranslatedFile:
     def is_story(self) -> bool:
         return self.id.startswith(STORY_PREFIX)
 
-    def read_translation(self) -> FrontMatter:
-        """Return the translation's front matter and body; empty if there is none."""
+    @cached_property
+    def translation(self) -> FrontMatter:
+        """The translation's front matter and body; empty if there is none."""
         return read_front(self.text or NEW_FILE)
+
+    @cached_property
+    def units(self) -> FileUnits:
+        """What of it is translated."""
+        title = self.front_matter.text("title")
+        return FileUnits(id=self.id, name=self.original.name, title=title, units=tuple(_list_units(self)))
 
 
 def list_translated_files(folder: Path, language: str) -> Iterator[TranslatedFile]:
@@ -60,9 +68,10 @@ def list_translated_files(folder: Path, language: str) -> Iterator[TranslatedFil
     contents = scan_folder(folder)
     if not contents.has_edition:
         raise EditionError(contents.problems)
-    for identifier, original, name in _list_names(contents, language):
+    stories = ((f"{STORY_PREFIX}{one.slug}", one.original, one.translations) for one in contents.stories)
+    for identifier, original, translations in ((EDITION_ID, EDITION_FILE, contents.translations), *stories):
         file = _read(folder, original)
-        translation = _read(folder, name) if (folder / name).exists() else None
+        name = translations.get(language, f"{original.removesuffix('.md')}.{language}.md")
         front_matter, problems = read_front_matter(file)
         if front_matter.values is None:
             raise EditionError(problems)
@@ -71,16 +80,8 @@ def list_translated_files(folder: Path, language: str) -> Iterator[TranslatedFil
             original=file,
             front_matter=front_matter,
             name=name,
-            text=translation.text if translation else None,
+            text=_read(folder, name).text if (folder / name).exists() else None,
         )
-
-
-def _list_names(contents: FolderContents, language: str) -> Iterator[tuple[str, str, str]]:
-    translation = contents.translations.get(language, f"edition.{language}.md")
-    yield EDITION_ID, EDITION_FILE, translation
-    for story in contents.stories:
-        name = story.translations.get(language, f"{story.original.removesuffix('.md')}.{language}.md")
-        yield f"{STORY_PREFIX}{story.slug}", story.original, name
 
 
 def _read(folder: Path, name: str) -> TextFile:
@@ -103,31 +104,21 @@ def export_texts(folder: Path, language: str) -> Exchange:
         title=edition.text("title"),
         source_language=edition.text("language") or "en",
         language=language,
-        files=tuple(make_units(file) for file in files),
-    )
-
-
-def make_units(file: TranslatedFile) -> FileUnits:
-    return FileUnits(
-        id=file.id,
-        name=file.original.name,
-        title=file.front_matter.text("title"),
-        units=tuple(_list_units(file)),
+        files=tuple(file.units for file in files),
     )
 
 
 def _list_units(file: TranslatedFile) -> Iterator[TranslationUnit]:
-    translation = file.read_translation()
     for path, note in list_fields(file.front_matter, is_story=file.is_story):
         is_markdown = path[0] == "introductions"
         yield TranslationUnit(
             id=".".join(map(str, path)),
             note=note,
             source=_read_text(file.front_matter, path),
-            target=_read_text(translation, path),
+            target=_read_text(file.translation, path),
             is_markdown=is_markdown,
         )
-    yield from list_body_units(file.front_matter.body, translation.body)
+    yield from list_body_units(file.front_matter.body, file.translation.body)
 
 
 def _read_text(front_matter: FrontMatter, path: tuple[str | int, ...]) -> Texts:
@@ -173,7 +164,6 @@ class _Import:
 
     def __init__(self, files: Sequence[TranslatedFile]) -> None:
         self.files = {file.id: file for file in files}
-        self.units = {file.id: make_units(file) for file in files}
         self.problems: list[ExchangeProblem] = []
         self.taken: dict[str, dict[str, ReturnedUnit]] = {}
         self.unchanged = 0
@@ -217,13 +207,13 @@ class _Import:
             self.taken.setdefault(returned.file_id, {})[returned.id] = returned
 
     def _find(self, returned: ReturnedUnit) -> TranslationUnit | None:
-        file = self.units.get(returned.file_id)
+        file = self.files.get(returned.file_id)
         if file is None:
             self._report(
                 returned, gettext_noop("the edition has no such story any more, so its texts were not taken.")
             )
             return None
-        known = next((unit for unit in file.units if unit.id == returned.id), None)
+        known = next((unit for unit in file.units.units if unit.id == returned.id), None)
         if known is None:
             self._report(
                 returned, gettext_noop("the edition has no such text any more, so it was not taken.")
@@ -236,7 +226,7 @@ class _Import:
     def _write(self, file: TranslatedFile, units: Mapping[str, ReturnedUnit]) -> str | None:
         """Return the new text of a translation; None if it cannot be written, which is reported."""
         try:
-            return _write_translation(file, self.units[file.id], units)
+            return _write_translation(file, units)
         except (FrontMatterError, EditionError) as error:
             reason = getattr(error, "reason", str(error))
         except (UnwritableError, DocumentSchemaError) as error:
@@ -248,8 +238,8 @@ class _Import:
         return None
 
 
-def _write_translation(file: TranslatedFile, known: FileUnits, units: Mapping[str, ReturnedUnit]) -> str:
-    now, original = file.read_translation(), file.front_matter
+def _write_translation(file: TranslatedFile, units: Mapping[str, ReturnedUnit]) -> str:
+    now, original = file.translation, file.front_matter
     text = file.text if file.text is not None else NEW_FILE
     values, names = {}, set()
     for one in list_translatable_texts(original, is_story=file.is_story):
@@ -265,13 +255,9 @@ def _write_translation(file: TranslatedFile, known: FileUnits, units: Mapping[st
     bodies = {name: _clean(unit.target) for name, unit in units.items() if name not in names}
     if bodies or (file.text is None and original.body.strip()):
         text = _replace_body(text, now, fill_body(original.body, now.body, bodies))
-    translated_from = text_digest(file.original.text) if _is_complete(known, units) else ""
+    is_complete = all(unit.target or unit.id in units for unit in file.units.units)
+    translated_from = text_digest(file.original.text) if is_complete else ""
     return change_texts(text, values, original, is_story=file.is_story, translated_from=translated_from)
-
-
-def _is_complete(known: FileUnits, units: Mapping[str, ReturnedUnit]) -> bool:
-    """Return whether every text of a file has a translation now, or had one."""
-    return all(unit.target or unit.id in units for unit in known.units)
 
 
 def _replace_body(text: str, now: FrontMatter, body: str) -> str:
