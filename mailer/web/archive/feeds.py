@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from mailer.campaigns.corrections import anchor_correction
@@ -13,8 +14,7 @@ from mailer.rendering.themes.template_files import load_phrases
 from mailer.web.archive_store import ArchivedEdition
 
 
-@dataclass(frozen=True, kw_only=True)
-class CorrectionEntry:
+class CorrectionEntry(NamedTuple):
     """A correction in the language of its edition. ``anchor`` ends its address in the web edition."""
 
     anchor: str

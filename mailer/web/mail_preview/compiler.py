@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from editions.checks.registry import DisabledCheckResult
 from editions.errors import Problem, ProblemLevel
@@ -53,8 +54,7 @@ class CompiledPreview:
         return tuple(sorted(self.mails.values(), key=lambda mail: mail.language != own))
 
 
-@dataclass(frozen=True, kw_only=True)
-class UnsavedMail:
+class UnsavedMail(NamedTuple):
     """An email, or one story of it, made of texts that are not saved yet, without its checks.
 
     ``mail`` is None if nothing can be made of them; ``words`` then say why.

@@ -1,8 +1,8 @@
 """The page that says whether a mail is from us, by its code or by the mail as a file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
@@ -20,8 +20,7 @@ from mailer.web.routing import GET, POST, Route
 from mailer.web.upload import read_upload
 
 
-@dataclass(frozen=True, kw_only=True)
-class AnswerWords:
+class AnswerWords(NamedTuple):
     """The heading of an answer and what it means; ``tone`` is "right", "wrong" or ""."""
 
     heading: str
