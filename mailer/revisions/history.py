@@ -289,6 +289,21 @@ def _make_entry(row: Row[EditionRevision, RevisionFile, str | None]) -> Revision
     return RevisionEntry(revision=revision, file=file, who=who or "")
 
 
+def list_last_edits(session: Session, *, limit: int) -> dict[str, tuple[str, datetime | None]]:
+    """Return who changed the editions last that were changed last, "" where that is not known, and when, the
+    latest first."""
+    newest = func.max(EditionRevision.id)
+    latest = select(newest).where(col(EditionRevision.kind) != RevisionKind.found)
+    latest = latest.group_by(col(EditionRevision.edition)).order_by(newest.desc()).limit(limit)
+    rows = session.execute(
+        select(EditionRevision, col(TeamMember.name))
+        .outerjoin(TeamMember, col(TeamMember.id) == col(EditionRevision.member_id))
+        .where(col(EditionRevision.id).in_(latest))
+        .order_by(col(EditionRevision.id).desc())
+    )
+    return {revision.edition: (name or "", revision.ended_at) for revision, name in rows}
+
+
 def find_last_writers(session: Session, editions: Collection[str]) -> dict[str, tuple[str, datetime]]:
     """Return the name of the member who has last changed each of ``editions`` in Studio, and when, as far as
     that is known."""

@@ -7,18 +7,15 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import quote
 
-from sqlalchemy import func
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, col, select
 from starlette.responses import Response
 
 from editions.overview import EditionSummary
 from mailer.campaigns.edition_state import EditionState, find_edition_states
 from mailer.campaigns.report.summary import list_open_doubts
-from mailer.database.edition_models import EditionRevision, RevisionKind
-from mailer.database.team_models import TeamMember
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
+from mailer.revisions.history import list_last_edits
 from mailer.team.members import Permission
 from mailer.translations import TranslationState, list_translation_states
 from mailer.web.forms import own_language_name
@@ -73,6 +70,8 @@ def show_home(page: PageDep) -> Response:
             try:
                 items += source.list_items(page)
             except (SQLAlchemyError, MailerError, OSError) as error:
+                # A transaction in which a statement failed answers no other source.
+                page.end_reading()
                 _log.warning("%s of the first page cannot be read: %s", source.name, error)
                 unreachable.append(page.translate(source.name))
     return page.render(
@@ -88,7 +87,7 @@ def show_home(page: PageDep) -> Response:
 def _list_recent_editions(page: StudioPage) -> list[RecentEdition]:
     """A few editions: first those that members wrote in lately, then the newest by name."""
     slugs = page.state.summaries.list_slugs()
-    edits = _find_last_edits(page.session)
+    edits = list_last_edits(page.session, limit=_MAX_EDITIONS * 2)
     known = set(slugs)
     written = [slug for slug in edits if slug in known]
     chosen = list(dict.fromkeys([*written, *slugs]))[:_MAX_EDITIONS]
@@ -102,24 +101,6 @@ def _list_recent_editions(page: StudioPage) -> list[RecentEdition]:
             RecentEdition(summary=summary, state=states[slug], edited_at=at, edited_by=name, count=count)
         )
     return recent
-
-
-def _find_last_edits(session: Session) -> dict[str, tuple[str, datetime | None]]:
-    """Who changed each of the editions last that were changed last, and when, the latest first."""
-    latest = (
-        select(func.max(EditionRevision.id))
-        .where(EditionRevision.kind != RevisionKind.found)
-        .group_by(col(EditionRevision.edition))
-        .order_by(func.max(EditionRevision.id).desc())
-        .limit(_MAX_EDITIONS * 2)
-    )
-    rows = session.exec(
-        select(EditionRevision, TeamMember.name)
-        .outerjoin(TeamMember, col(TeamMember.id) == col(EditionRevision.member_id))
-        .where(col(EditionRevision.id).in_(latest))
-        .order_by(col(EditionRevision.id).desc())
-    ).all()
-    return {row.edition: (name or "", row.ended_at) for row, name in rows}
 
 
 def _list_sources(recent: Sequence[RecentEdition]) -> tuple[WaitingSource, ...]:
