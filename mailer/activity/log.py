@@ -22,22 +22,6 @@ _ROWS_AT_A_TIME = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogEntry:
-    """Something that somebody did. ``act`` is None for one that a newer program wrote; ``act_name`` is its
-    name in the database."""
-
-    id: int
-    at: datetime
-    member_id: int | None
-    name: str
-    act: Act | None
-    act_name: str
-    edition: str = ""
-    subject: str = ""
-    detail: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class LogFilter:
     """Which entries are wanted. ``person`` is a member's number, or :data:`COMMAND_LINE`; ``day`` is a day in
     the time zone ``zone``. What is "" or None does not matter."""
@@ -53,7 +37,7 @@ class LogFilter:
 class LogPage:
     """Some entries, newest first. ``older`` is what to ask for to get those before; None at the end."""
 
-    entries: tuple[LogEntry, ...]
+    entries: Sequence[ActivityRecord]
     older: int | None
 
 
@@ -64,7 +48,7 @@ def read_log(session: Session, wanted: LogFilter, *, before: int | None = None, 
         query = query.where(col(ActivityRecord.id) < before)
     # By number, not by time: the clock of a machine can be set back.
     rows = session.exec(query.order_by(col(ActivityRecord.id).desc()).limit(limit + 1)).all()
-    entries = tuple(_as_entry(row) for row in rows[:limit])
+    entries = rows[:limit]
     return LogPage(entries=entries, older=entries[-1].id if len(rows) > limit else None)
 
 
@@ -115,15 +99,14 @@ def write_log_csv(session: Session, wanted: LogFilter) -> Iterator[str]:
         if not rows:
             return
         after = rows[-1].id or 0
-        yield "".join(_write_row(_list_cells(_as_entry(row))) for row in rows)
+        yield "".join(_write_row(_list_cells(row)) for row in rows)
         session.expunge_all()
 
 
-def _list_cells(entry: LogEntry) -> tuple[str, ...]:
+def _list_cells(entry: ActivityRecord) -> tuple[str, ...]:
     place = COMMAND_LINE if entry.member_id is None else "studio"
-    return (
-        format_iso(entry.at), entry.name, place, entry.act_name, entry.edition, entry.subject, entry.detail
-    )  # fmt: skip
+    about = (entry.edition, entry.subject, entry.detail)
+    return (format_iso(entry.at), entry.name, place, entry.act, *about)
 
 
 def _write_row(cells: tuple[str, ...]) -> str:
@@ -147,17 +130,3 @@ def _list_conditions(wanted: LogFilter) -> list[ColumnElement[bool]]:
         end = datetime.combine(wanted.day + timedelta(days=1), time(), tzinfo=wanted.zone)
         conditions += [col(ActivityRecord.at) >= start, col(ActivityRecord.at) < end]
     return conditions
-
-
-def _as_entry(row: ActivityRecord) -> LogEntry:
-    return LogEntry(
-        id=row.id or 0,
-        at=row.at,
-        member_id=row.member_id,
-        name=row.name,
-        act=Act(row.act) if row.act in list(Act) else None,
-        act_name=row.act,
-        edition=row.edition,
-        subject=row.subject,
-        detail=row.detail,
-    )

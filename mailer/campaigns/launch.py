@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, update
 from sqlmodel import SQLModel, col
@@ -36,19 +36,6 @@ from subscribers.models import Subscriber
 from subscribers.segments.segment import Segment
 
 _DELIVERY_COLUMNS = SQLModel.metadata.tables["delivery"].columns
-
-
-class HasAudience(Protocol):
-    """Anything that says who gets a campaign: a plan, or a campaign that was scheduled earlier."""
-
-    @property
-    def edition(self) -> str: ...
-
-    @property
-    def segment(self) -> Segment: ...
-
-    @property
-    def again(self) -> bool: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +147,15 @@ def launch_plan(
     refuse_one_person(settings.campaigns, options)
     refuse_in_trial(connection, settings, plan, now)
     campaign_id = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
-    audience = insert_deliveries(connection, campaign_id, plan, now, settings.law)
+    audience = insert_deliveries(
+        connection,
+        campaign_id,
+        plan.segment,
+        edition=plan.edition,
+        again=plan.again,
+        now=now,
+        law=settings.law,
+    )
     if audience == 0:
         raise LaunchRefusedError(_explain_empty_audience(plan))
     values = {**options.column_values(settings.campaigns), "again": plan.again, "audience": audience}
@@ -230,9 +225,17 @@ def _require_test(connection: Connection, plan: Plan) -> None:
 
 
 def insert_deliveries(
-    connection: Connection, campaign_id: int, plan: HasAudience, now: datetime, law: LawSettings
+    connection: Connection,
+    campaign_id: int,
+    segment: Segment,
+    *,
+    edition: str,
+    again: bool,
+    now: datetime,
+    law: LawSettings,
 ) -> int:
     """Insert one delivery for each reader in the audience ``now``, in one statement; return their number.
+    With ``again``, those who have the edition already get it once more.
 
     The law of each reader's country is applied again here, whatever an earlier plan said.
     """
@@ -247,8 +250,8 @@ def insert_deliveries(
         "updated_at": literal(now, _DELIVERY_COLUMNS.updated_at.type),
     }
     # Looking up which readers already have the edition takes half the time, so skip it if none can have it.
-    again = plan.again or not _was_sent_before(connection, campaign_id, plan.edition)
-    audience = is_in_audience(plan.segment, plan.edition, now.date(), again=again, law=law)
+    again = again or not _was_sent_before(connection, campaign_id, edition)
+    audience = is_in_audience(segment, edition, now.date(), again=again, law=law)
     readers = select(*row.values()).where(audience).order_by(col(Subscriber.id))
     rows = connection.execute(insert(Delivery).from_select(list(row), readers)).rowcount
     if rows >= 0:

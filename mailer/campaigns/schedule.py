@@ -37,7 +37,6 @@ from mailer.errors import MailerError
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
-from subscribers.segments.segment import Segment
 
 
 class StartTimeFault(WordedEnum):
@@ -233,13 +232,6 @@ def _resume(engine: Engine, campaign_id: int, clock: Clock) -> bool:
     return moved
 
 
-@dataclass(frozen=True, kw_only=True)
-class _ScheduledAudience:
-    edition: str
-    segment: Segment
-    again: bool
-
-
 def _start_campaign(
     engine: Engine, workspace: Workspace, campaign_id: int, clock: Clock
 ) -> StartResult | None:
@@ -283,8 +275,10 @@ def _insert_audience(
         connection, workspace.settings, segment, row.edition, today=now.date(), again=row.again
     ):
         return stop(CampaignState.cancelled, fault)
-    addressed = _ScheduledAudience(edition=row.edition, segment=segment, again=row.again)
-    audience = insert_deliveries(connection, campaign_id, addressed, now, workspace.settings.law)
+    law = workspace.settings.law
+    audience = insert_deliveries(
+        connection, campaign_id, segment, edition=row.edition, again=row.again, now=now, law=law
+    )
     if audience == 0:
         return stop(
             CampaignState.cancelled, gettext_noop("No reader would have got it when the campaign was due.")

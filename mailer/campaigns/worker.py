@@ -27,7 +27,6 @@ from mailer.database.engine import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
 from mailer.dispatch.event_log import RunResult
 from mailer.dispatch.job_queue import (
-    JobHandlers,
     enqueue_jobs,
     has_unfinished_job,
     prepare_job_queue,
@@ -260,11 +259,15 @@ class Worker:
 
     def run_jobs(self, *, listen: bool) -> None:
         """Let the job queue wake this process until told to stop, whatever happens to the database."""
-        calls = JobHandlers(run_campaign=self.work_on_campaign, run_tick=self.poll_and_enqueue)
         while not self.stop.is_set():
             try:
                 process_jobs(
-                    self.engine, calls, stop=self.stop, max_campaigns=self.max_campaigns, listen=listen
+                    self.engine,
+                    self.work_on_campaign,
+                    self.poll_and_enqueue,
+                    stop=self.stop,
+                    max_campaigns=self.max_campaigns,
+                    listen=listen,
                 )
             except Exception as error:
                 self.say(f"The job queue is not available; polling once a second. ({type(error).__name__})")

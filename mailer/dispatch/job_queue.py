@@ -12,7 +12,6 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
@@ -34,18 +33,6 @@ _POLL_SECONDS = 0.1
 # For what runs beside the campaigns: the tick, and jobs whose campaign is being sent already.
 _SPARE_THREADS = 4
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobHandlers:
-    """The functions that the job queue calls, from its own threads.
-
-    ``run_campaign`` sends a campaign until nothing is left to do now, or returns immediately if this process
-    is not to. ``run_tick`` looks after what has no job, once a minute on one of all machines.
-    """
-
-    run_campaign: Callable[[int], None]
-    run_tick: Callable[[], None]
 
 
 def enqueue_jobs(connection: Connection, campaign_id: int, audience: int) -> int:
@@ -89,9 +76,19 @@ def prepare_job_queue(engine: Engine) -> bool:
 
 
 def process_jobs(
-    engine: Engine, handlers: JobHandlers, *, stop: threading.Event, max_campaigns: int, listen: bool = True
+    engine: Engine,
+    run_campaign: Callable[[int], None],
+    run_tick: Callable[[], None],
+    *,
+    stop: threading.Event,
+    max_campaigns: int,
+    listen: bool = True,
 ) -> None:
     """Run jobs until ``stop`` is set and the current ones have ended.
+
+    Both functions are called from threads of the job queue. ``run_campaign`` sends a campaign until nothing
+    is left to do now, or returns immediately if this process is not to. ``run_tick`` looks after what has no
+    job, once a minute on one of all machines.
 
     ``max_campaigns`` limits how many campaigns are worked on at the same time. With ``listen`` a launch is
     noticed immediately (LISTEN); without, as PgBouncer in transaction mode requires, within five seconds.
@@ -100,11 +97,11 @@ def process_jobs(
         ConfigurationError: the package is not installed.
         Exception: the database failed; the caller may try again.
     """
-    app = _make_app(engine, handlers)
+    app = _make_app(engine, run_campaign, run_tick)
     asyncio.run(_run(app, stop, threads=max_campaigns + _SPARE_THREADS, listen=listen))
 
 
-def _make_app(engine: Engine, calls: JobHandlers) -> App:
+def _make_app(engine: Engine, run_campaign: Callable[[int], None], run_tick: Callable[[], None]) -> App:
     try:
         from procrastinate import App, PsycopgConnector
     except ModuleNotFoundError as error:
@@ -119,13 +116,13 @@ def _make_app(engine: Engine, calls: JobHandlers) -> App:
     # No queueing_lock: a job that a dead worker holds could then not be retried beside a new one.
     @app.task(name=_TASK, queue=QUEUE)
     def dispatch(campaign_id: int) -> None:
-        calls.run_campaign(campaign_id)
+        run_campaign(campaign_id)
 
     @app.periodic(cron="* * * * *")
     @app.task(name=_TICK, queue=QUEUE)
     async def tick(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes it
         await _retry_stalled_jobs(app)
-        await asyncio.to_thread(calls.run_tick)
+        await asyncio.to_thread(run_tick)
 
     return app
 

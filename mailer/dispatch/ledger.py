@@ -10,7 +10,6 @@ import random
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,15 +77,6 @@ _CLAIM = make_state_update(
     owner=bindparam("me"),
     updated_at=bindparam("now"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class RescueResult:
-    """The deliveries that dead dispatchers left: ``queued`` were never sent or are sent again, ``in_doubt``
-    are held."""
-
-    queued: int = 0
-    in_doubt: int = 0
 
 
 class Ledger:
@@ -239,8 +229,9 @@ class Ledger:
             suspects = (col(Delivery.id).in_(delivery_ids), ~is_bounced)
             return _update_state(connection, final, DeliveryState.queued, *suspects, updated_at=now)
 
-    def rescue(self, dead: Collection[str]) -> RescueResult:
-        """Take over what dead dispatchers held, of this campaign and of others.
+    def rescue(self, dead: Collection[str]) -> tuple[int, int]:
+        """Take over what dead dispatchers held, of this campaign and of others; return how many deliveries
+        are queued again and how many are in doubt.
 
         What was only claimed was never sent and goes back in the queue. What was being sent may have arrived:
         it is in doubt, and is queued again only if its campaign says ``resend``.
@@ -255,7 +246,7 @@ class Ledger:
                 connection, in_doubt, DeliveryState.queued, owned, _may_resend(), **values
             )
             held = _update_state(connection, in_doubt, DeliveryState.in_doubt, owned, **values)
-        return RescueResult(queued=queued, in_doubt=held)
+        return queued, held
 
     def requeue_in_doubt(self, *, always: bool = False) -> int:
         """Requeue deliveries in doubt that no dispatcher holds, if the campaign says ``resend`` or

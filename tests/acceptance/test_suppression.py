@@ -34,7 +34,7 @@ from subscribers.errors import AddressError, StatusError, SubscriberError, Token
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentEvent, LiftedSuppression, Status, Subscriber, Suppression
 from subscribers.one_time_links import issue_link, use_link
-from subscribers.segments.segment import EVERYONE, Segment, parse_segment
+from subscribers.segments.segment import EVERYONE, parse_segment
 from subscribers.tokens import LinkPurpose
 from tests.factories.deliveries import FakeClock, begin, register_dispatchers
 
@@ -283,7 +283,10 @@ class Newsletter(RuleBasedStateMachine):
                 session.add(campaign)
                 session.commit()
                 number = campaign.id or 0
-            insert_deliveries(connection, number, PlanForAll(campaign.edition), self.now, TEAM)
+            everybody = parse_segment("")
+            insert_deliveries(
+                connection, number, everybody, edition=campaign.edition, again=True, now=self.now, law=TEAM
+            )
         register_dispatchers(self.engine, f"life{number}")
         self.ledgers.append(Ledger(self.engine, number, f"life{number}", clock=self.clock))
 
@@ -318,16 +321,6 @@ class Newsletter(RuleBasedStateMachine):
         digest = self.workspace.keys.suppression.digest
         assert not {digest(address) for address in mailable} & digests
         assert {digest(address) for address in self.suppressed} == digests
-
-
-class PlanForAll:
-    """What `insert_deliveries` reads of a plan, for all subscribers."""
-
-    segment: Segment = parse_segment("")
-    again = True
-
-    def __init__(self, edition: str) -> None:
-        self.edition = edition
 
 
 @pytest.mark.spare

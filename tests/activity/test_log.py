@@ -28,7 +28,7 @@ def fill(session: Session, now: datetime) -> Actor:
     return ann
 
 
-def list_numbers(session: Session, **wanted: object) -> list[int]:
+def list_numbers(session: Session, **wanted: object) -> list[int | None]:
     page = read_log(session, LogFilter(**wanted))  # type: ignore[arg-type]
     return [entry.id for entry in page.entries]
 
@@ -81,8 +81,7 @@ def test_an_act_of_a_newer_program_is_shown_by_its_name(session: Session, now: d
         ),
         {"at": now.isoformat(sep=" ")},
     )
-    entry = read_log(session, LogFilter()).entries[0]
-    assert (entry.act, entry.act_name) == (None, "flew_to_mars")
+    assert read_log(session, LogFilter()).entries[0].act == "flew_to_mars"
 
 
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1", "a;=1"])

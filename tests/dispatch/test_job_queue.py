@@ -10,7 +10,6 @@ from sqlalchemy import Engine, text
 
 from mailer.database.engine import open_engine
 from mailer.dispatch.job_queue import (
-    JobHandlers,
     enqueue_jobs,
     has_unfinished_job,
     prepare_job_queue,
@@ -48,9 +47,9 @@ class RunningWorker:
         self.stop = threading.Event()
         self.hold = threading.Event()
         self.hold.set()
-        calls = JobHandlers(run_campaign=self._work_on, run_tick=lambda: None)
+        calls = (engine, self._work_on, lambda: None)
         words = {"stop": self.stop, "max_campaigns": 2}
-        self._thread = threading.Thread(target=process_jobs, args=(engine, calls), kwargs=words)
+        self._thread = threading.Thread(target=process_jobs, args=calls, kwargs=words)
 
     def _work_on(self, campaign_id: int) -> None:
         self.worked.append(campaign_id)

@@ -13,13 +13,12 @@ from starlette.responses import Response, StreamingResponse
 from mailer.activity.acts import Act
 from mailer.activity.log import (
     COMMAND_LINE,
-    LogEntry,
     LogFilter,
     list_logged_editions,
     read_log,
     write_log_csv,
 )
-from mailer.database.team_models import Role
+from mailer.database.team_models import ActivityRecord, Role
 from mailer.i18n import LANGUAGES, NATIVE_NAMES, Translator, gettext_noop
 from mailer.team.invitations import (
     LastManagerError,
@@ -306,19 +305,20 @@ def _read_filter(page: StudioPage, given: Mapping[str, str]) -> tuple[LogFilter,
 
 
 def _group_by_day(
-    entries: Sequence[LogEntry], translator: Translator
-) -> list[tuple[date, list[tuple[LogEntry, Markup]]]]:
+    entries: Sequence[ActivityRecord], translator: Translator
+) -> list[tuple[date, list[tuple[ActivityRecord, Markup]]]]:
     lines = ((entry, _describe(entry, translator)) for entry in entries)
     return [(day, list(group)) for day, group in groupby(lines, key=lambda line: line[0].at.date())]
 
 
-def _describe(entry: LogEntry, translator: Translator) -> Markup:
+def _describe(entry: ActivityRecord, translator: Translator) -> Markup:
     """The sentence about an entry, with its subject marked up."""
-    words = entry.act.words if entry.act is not None else ""
+    # A newer program may have written it.
+    words = Act(entry.act).words if entry.act in list(Act) else ""
     subject = Markup("<bdi>{}</bdi>").format(entry.subject)
     if _SUBJECT in words:
         return translator.translate_html(words, subject=subject)
-    sentence = translator.translate_html(words) if words else escape(entry.act_name)
+    sentence = translator.translate_html(words) if words else escape(entry.act)
     return Markup("{}: {}").format(sentence, subject) if entry.subject else sentence
 
 

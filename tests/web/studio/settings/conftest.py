@@ -59,7 +59,7 @@ class Desk:
         """What the log says was done, the newest first."""
         with Session(self.house.studio.engine) as session:
             entries = read_log(session, LogFilter()).entries
-        return [(one.act_name, one.subject) for one in entries]
+        return [(one.act, one.subject) for one in entries]
 
 
 def change_form(form: Sequence[tuple[str, str]], fields: Mapping[str, str | None]) -> list[tuple[str, str]]:
