@@ -87,6 +87,11 @@ class LaunchRequest:
     scheduled_at: datetime | None = None
     preparation_version: int | None = None
 
+    def describe(self) -> str:
+        """Return what the log says of it: "1,200 partners, country:MN"."""
+        at = f", at {self.scheduled_at:%Y-%m-%d %H:%M} UTC" if self.scheduled_at else ""
+        return f"{self.count:,} partners, {self.segment}{at}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class PendingLaunch:

@@ -6,7 +6,7 @@ redirect.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -161,18 +161,18 @@ class Plan:
 
     edition: str
     segment: Segment
-    in_words: str
-    again: bool
     compiled: tuple[CompiledEdition, ...]
     problems: tuple[Problem, ...]
-    switched_off: tuple[DisabledCheckResult, ...]
-    audience: int
-    by_country: Mapping[str, int]
-    by_sector: Mapping[str, int]
-    by_language: Mapping[str, int]
-    left_out: Mapping[str, int]
-    held_back: tuple[HeldBack, ...]
-    variants: Mapping[Variant, Cohort]
+    in_words: str = ""
+    again: bool = False
+    switched_off: tuple[DisabledCheckResult, ...] = ()
+    audience: int = 0
+    by_country: Mapping[str, int] = field(default_factory=dict)
+    by_sector: Mapping[str, int] = field(default_factory=dict)
+    by_language: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    held_back: tuple[HeldBack, ...] = ()
+    variants: Mapping[Variant, Cohort] = field(default_factory=dict)
     authors: tuple[str, ...] = ()
     launch_problems: tuple[Problem, ...] = ()
     correction: CorrectionRecord | None = None

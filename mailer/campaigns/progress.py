@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
+from locales.phrase import WordedEnum, gettext_noop
 from mailer.campaigns.ledger_counter import LedgerCount, LedgerCounter
 from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.database.engine import read_clock
@@ -21,6 +22,19 @@ from mailer.dispatch.liveness import DEAD_AFTER
 
 _MEASURED_FOR = 60.0
 _LEAST_SECONDS = 5.0
+
+
+class SumTerm(WordedEnum):
+    """A term of the sum of a campaign's messages."""
+
+    sent = ("sent", gettext_noop("sent"))
+    rejected = ("rejected", gettext_noop("refused"))
+    failed = ("failed", gettext_noop("failed"))
+    suppressed = ("suppressed", gettext_noop("left before their turn"))
+    in_doubt = ("in_doubt", gettext_noop("in doubt"))
+    on_way = ("on_way", gettext_noop("being sent"))
+    deferred = ("deferred", gettext_noop("put off by their server"))
+    queued = ("queued", gettext_noop("still to send"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,17 +93,17 @@ class CampaignProgress:
         left = self.seconds_left
         return None if left is None else self.read_at + timedelta(seconds=left)
 
-    def list_terms(self) -> Iterator[tuple[str, int]]:
-        """The terms of the closing equation, by name; they add up to the audience."""
+    def list_terms(self) -> Iterator[tuple[SumTerm, int]]:
+        """The terms of the closing equation; they add up to the audience."""
         counts = self.counts
-        yield "sent", counts.sent
-        yield "rejected", counts.rejected
-        yield "failed", counts.failed
-        yield "suppressed", counts.suppressed
-        yield "in_doubt", self.in_doubt
-        yield "on_way", self.on_way
-        yield "deferred", counts.deferred
-        yield "queued", counts.queued
+        yield SumTerm.sent, counts.sent
+        yield SumTerm.rejected, counts.rejected
+        yield SumTerm.failed, counts.failed
+        yield SumTerm.suppressed, counts.suppressed
+        yield SumTerm.in_doubt, self.in_doubt
+        yield SumTerm.on_way, self.on_way
+        yield SumTerm.deferred, counts.deferred
+        yield SumTerm.queued, counts.queued
 
 
 class SettledRate:

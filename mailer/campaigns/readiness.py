@@ -18,6 +18,7 @@ from mailer.campaigns.approvals.approval import Approval, find_approval, find_ap
 from mailer.campaigns.content_versions import find_test
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.named_plan import NoSegmentError, plan_prepared_campaign
+from mailer.campaigns.pending_launches import LaunchRequest
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.recipients import find_missing_identity
@@ -89,6 +90,22 @@ class LaunchReadiness:
     @property
     def is_ready(self) -> bool:
         return bool(self.digest) and not self.faults
+
+    def make_request(self) -> LaunchRequest:
+        """Return what somebody asks for who launches exactly this."""
+        preparation, decided = self.preparation, self.preparation.decisions
+        return LaunchRequest(
+            campaign_id=preparation.campaign_id,
+            edition=preparation.edition,
+            segment=self.segment,
+            again=decided.again,
+            counts_clicks=self.counts_clicks,
+            options=decided,
+            digest=self.digest,
+            count=self.audience,
+            scheduled_at=decided.start_at,
+            preparation_version=preparation.version,
+        )
 
 
 def check_readiness(

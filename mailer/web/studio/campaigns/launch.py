@@ -13,7 +13,6 @@ from mailer.activity.acts import Act
 from mailer.campaigns.lifecycle import CampaignStateError
 from mailer.campaigns.pending_launches import (
     LAUNCHABLE_STATES,
-    LaunchRequest,
     OtherCountError,
     OtherLaunchError,
     PendingLaunch,
@@ -117,14 +116,14 @@ def ask(page: CampaignPageDep, form: OwnFormDep) -> Response:
     words = _find_error(page, form, readiness)
     if words or readiness is None:
         return _render(page, pending, words, typed=form.get("count")[:20])
-    request, needs_second = _make_request(readiness), page.settings.campaigns.launch_by == "two"
+    request, needs_second = readiness.make_request(), page.settings.campaigns.launch_by == "two"
     try:
         with page.writing() as session:
             now = read_clock(session.connection())
             asked = ask_launch(session, request, member_id=page.member.id, needs_second=needs_second, now=now)
             if asked.asked_at == now:
                 act = Act.asked_launch if needs_second else Act.launched_campaign
-                page.log(session, act, _describe_request(request))
+                page.log(session, act, request.describe())
     except OtherLaunchError as error:
         return page.redirect(f"/campaigns/{error.campaign_id}/launch")
     except CampaignStateError:
@@ -166,7 +165,7 @@ def confirm(page: CampaignPageDep, form: OwnFormDep) -> Response:
                 now=read_clock(session.connection()),
             )
             if confirmed != pending:
-                done = f"confirmed: {_describe_request(pending.request)}"
+                done = f"confirmed: {pending.request.describe()}"
                 page.log(session, Act.launched_campaign, done)
     except SamePersonError:
         words = page.translate(_SAME_PERSON)
@@ -234,28 +233,6 @@ def _read_typed_number(text: str) -> int | None:
     """Return the number that somebody has typed, with or without signs between its thousands."""
     digits = _SEPARATORS.sub("", text)
     return int(digits) if digits.isdecimal() and len(digits) <= _MAX_DIGITS else None
-
-
-def _make_request(readiness: LaunchReadiness) -> LaunchRequest:
-    preparation = readiness.preparation
-    decided = preparation.decisions
-    return LaunchRequest(
-        campaign_id=preparation.campaign_id,
-        edition=preparation.edition,
-        segment=readiness.segment,
-        again=decided.again,
-        counts_clicks=readiness.counts_clicks,
-        options=decided,
-        digest=readiness.digest,
-        count=readiness.audience,
-        scheduled_at=decided.start_at,
-        preparation_version=preparation.version,
-    )
-
-
-def _describe_request(request: LaunchRequest) -> str:
-    at = f", at {request.scheduled_at:%Y-%m-%d %H:%M} UTC" if request.scheduled_at else ""
-    return f"{request.count:,} partners, {request.segment}{at}"
 
 
 _SAID_STATES = frozenset({PendingLaunchState.refused, PendingLaunchState.expired})

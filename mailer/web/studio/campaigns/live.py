@@ -7,9 +7,9 @@ proxy that has lost the line are noticed soon. It ends at once when the server s
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlmodel import col, select
 from starlette.responses import Response, StreamingResponse
@@ -23,7 +23,7 @@ from mailer.campaigns.lifecycle import (
     resume_campaign,
 )
 from mailer.campaigns.pending_launches import LAUNCHABLE_STATES
-from mailer.campaigns.progress import CampaignProgress, ProgressReader
+from mailer.campaigns.progress import CampaignProgress, ProgressReader, SumTerm
 from mailer.campaigns.trial import read_trial
 from mailer.campaigns.worker import list_processes
 from mailer.database.models import CampaignState, Delivery
@@ -86,19 +86,6 @@ def _find_delivery(page: CampaignPage, reader: Subscriber) -> Delivery | None:
     return page.session.exec(select(Delivery).where(*own)).first()
 
 
-_TERM_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "sent": gettext_noop("sent"),
-        "rejected": gettext_noop("refused"),
-        "failed": gettext_noop("failed"),
-        "suppressed": gettext_noop("left before their turn"),
-        "in_doubt": gettext_noop("in doubt"),
-        "on_way": gettext_noop("being sent"),
-        "deferred": gettext_noop("put off by their server"),
-        "queued": gettext_noop("still to send"),
-    }
-)
-"""What the terms of a campaign's sum are called."""
 _NEVER_SENT = gettext_noop("do not get it")
 """What is called the rest of a campaign that was cancelled."""
 
@@ -112,26 +99,17 @@ _FAULT_WORDS: Mapping[Fault, str] = MappingProxyType(
 )
 
 
-class SumTerm(NamedTuple):
-    """A number of the sum: the name of its colour, what it is called, and how many."""
-
-    name: str
-    words: str
-    number: int
-
-
 def _describe_progress(progress: CampaignProgress | None, translator: Translator) -> dict[str, Any]:
     """Return what ``live_progress.html`` shows; ``progress`` is None while it is counted."""
     if progress is None:
         return {"progress": None}
     words, tone = _describe_state(progress, translator)
-    terms = list(_list_terms(progress, translator))
     return {
         "progress": progress,
         "state_words": words,
         "state_tone": tone,
-        "terms": terms,
-        "bar_parts": list(_list_bar_parts(terms, progress.counts.audience)),
+        "terms": list(_list_terms(progress, translator)),
+        "bar_parts": list(_list_bar_parts(progress)),
         "time_left": _describe_time_left(progress, translator),
         "fault_words": _FAULT_WORDS,
     }
@@ -148,22 +126,24 @@ def _describe_state(progress: CampaignProgress, translator: Translator) -> tuple
     return translate(state.words), state.tone
 
 
-def _list_terms(progress: CampaignProgress, translator: Translator) -> Iterator[SumTerm]:
-    """Return the terms of the sum, but for those that are nothing and seldom are anything."""
+def _list_terms(progress: CampaignProgress, translator: Translator) -> Iterator[tuple[SumTerm, str, int]]:
+    """Yield the terms of the sum, what each is called and how many it is, but for those that are nothing and
+    seldom are anything."""
     is_cancelled = progress.state is CampaignState.cancelled
-    for name, number in progress.list_terms():
-        words = _NEVER_SENT if is_cancelled and name in {"queued", "deferred"} else _TERM_WORDS[name]
-        if number or name in {"sent", "rejected", "queued"}:
-            yield SumTerm(name, translator.translate(words), number)
+    for term, number in progress.list_terms():
+        is_rest = term in {SumTerm.queued, SumTerm.deferred}
+        words = _NEVER_SENT if is_cancelled and is_rest else term.words
+        if number or term in {SumTerm.sent, SumTerm.rejected, SumTerm.queued}:
+            yield term, translator.translate(words), number
 
 
-def _list_bar_parts(terms: Sequence[SumTerm], audience: int) -> Iterator[tuple[str, float, float]]:
-    """Return the parts of a bar that is 100 long: the name of the colour, the start, and the width."""
-    start = 0.0
-    for term in terms:
-        width = 100 * term.number / audience if audience else 0.0
+def _list_bar_parts(progress: CampaignProgress) -> Iterator[tuple[str, float, float]]:
+    """Yield the parts of a bar that is 100 long: the name of the colour, the start, and the width."""
+    start, audience = 0.0, progress.counts.audience
+    for term, number in progress.list_terms():
+        width = 100 * number / audience if audience else 0.0
         if width:
-            yield term.name, round(start, 2), round(width, 2)
+            yield term, round(start, 2), round(width, 2)
         start += width
 
 
