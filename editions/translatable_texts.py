@@ -1,12 +1,14 @@
 """The texts of a file that are translated, and which of them a translation does not have yet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from editions.source.front_matter import FrontMatter
 from editions.source.text_file import text_digest
 from editions.source.yaml_parser import KeyPath
+from locales.phrase import Phrase, gettext_noop
 
 BODY = "body"
 """The key of the text below the front matter."""
@@ -15,6 +17,40 @@ _PICTURE = ("alt", "caption", "credit")
 _LINK = ("what", "url")
 # What may well be the same in another language, or is the original's if it is left out.
 _OPTIONAL = frozenset({"credit", "lead", "name", "url"})
+_LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "title": gettext_noop("Title"),
+        "date": gettext_noop("Day, as readers see it"),
+        "lead": gettext_noop("Summary in a digest"),
+        "subject": gettext_noop("Subject of the email"),
+        "preheader": gettext_noop("What inboxes show after the subject"),
+        "period": gettext_noop("Period"),
+        "letter.title": gettext_noop("Heading of the letter"),
+        "letter.name": gettext_noop("Who signs it, if written otherwise"),
+        "letter.titles": gettext_noop("Lines below the name"),
+    }
+)
+_PART_LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "alt": gettext_noop("What it shows, for readers who cannot see it"),
+        "caption": gettext_noop("Caption"),
+        "credit": gettext_noop("Credit"),
+        "what": gettext_noop("Its words"),
+        "url": gettext_noop("Its address, if it is another page"),
+    }
+)
+_HEADINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "image": gettext_noop("Picture"),
+        "images": gettext_noop("Further picture %(number)s"),
+        "read_more": gettext_noop("Link %(number)s"),
+        "button": gettext_noop("Button"),
+        "video": gettext_noop("Video"),
+        "letter": gettext_noop("Who signs the letter"),
+        "letter.portrait": gettext_noop("Portrait"),
+        "introductions": gettext_noop("Introductions of sections"),
+    }
+)
 
 
 class TextForm(StrEnum):
@@ -38,6 +74,22 @@ class TranslatableText:
     def key(self) -> str:
         """The path as one word: images.0.alt."""
         return ".".join(map(str, self.path))
+
+    @property
+    def label(self) -> str:
+        """What it is called, as a message; "" for an introduction, which is called as its section."""
+        is_introduction = self.path[0] == "introductions"
+        return "" if is_introduction else _LABELS.get(self.key) or _PART_LABELS[str(self.path[-1])]
+
+    @property
+    def heading(self) -> str:
+        """The heading of the part of a page that it belongs to; empty for the first."""
+        first, *rest = self.path
+        if not rest or self.key == "letter.title":
+            return ""
+        if isinstance(rest[0], int):
+            return Phrase(_HEADINGS[str(first)], number=rest[0] + 1)
+        return Phrase(_HEADINGS.get(f"{first}.{rest[0]}") or _HEADINGS[str(first)])
 
     @property
     def is_optional(self) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Annotated, Any
 
 import nh3
@@ -25,7 +24,6 @@ from editions.changes.translation_text import (
 from editions.errors import FrontMatterError
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, render_markdown
 from editions.source.folder import scan_folder
-from editions.source.yaml_parser import KeyPath
 from editions.text_diff.comparison import BlockChangeKind, compare_texts
 from editions.text_diff.words import WordChange, WordChangeKind, compare_words
 from editions.translatable_texts import read_text
@@ -83,40 +81,6 @@ _SAFE_TAGS = {
     *("p", "h3", "h4", "h5", "ul", "ol", "li", "blockquote", "pre", "hr", "br", "em", "strong", "s", "a"),
     *("code", "span", "sup", "table", "thead", "tbody", "tr", "th", "td"),
 }
-_KEYS: Mapping[str, str] = MappingProxyType(
-    {
-        "title": gettext_noop("Title"),
-        "date": gettext_noop("Day, as readers see it"),
-        "lead": gettext_noop("Summary in a digest"),
-        "subject": gettext_noop("Subject of the email"),
-        "preheader": gettext_noop("What inboxes show after the subject"),
-        "period": gettext_noop("Period"),
-        "letter.title": gettext_noop("Heading of the letter"),
-        "letter.name": gettext_noop("Who signs it, if written otherwise"),
-        "letter.titles": gettext_noop("Lines below the name"),
-    }
-)
-_PARTS: Mapping[str, str] = MappingProxyType(
-    {
-        "alt": gettext_noop("What it shows, for readers who cannot see it"),
-        "caption": gettext_noop("Caption"),
-        "credit": gettext_noop("Credit"),
-        "what": gettext_noop("Its words"),
-        "url": gettext_noop("Its address, if it is another page"),
-    }
-)
-_GROUPS: Mapping[str, str] = MappingProxyType(
-    {
-        "image": gettext_noop("Picture"),
-        "images": gettext_noop("Further picture %(number)s"),
-        "read_more": gettext_noop("Link %(number)s"),
-        "button": gettext_noop("Button"),
-        "video": gettext_noop("Video"),
-        "letter": gettext_noop("Who signs the letter"),
-        "letter.portrait": gettext_noop("Portrait"),
-        "introductions": gettext_noop("Introductions of sections"),
-    }
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,10 +277,10 @@ def _list_groups(
     for one in list_texts(original, front, is_story=bool(page.story)):
         was = read_text(before, one.path, one.form) if before is not None else one.value
         words = compare_words(was, one.value)
-        groups.setdefault(_name_group(page, one.path), []).append(
+        groups.setdefault(page.translator.say(one.heading), []).append(
             {
                 "key": one.key,
-                "label": _name_text(page, one.path),
+                "label": page.translate(one.label) if one.label else one.path[-1],
                 "form": one.form,
                 "original": words,
                 "is_changed": any(word.kind is not WordChangeKind.same for word in words),
@@ -325,21 +289,6 @@ def _list_groups(
             }
         )
     return groups
-
-
-def _name_text(page: TranslationPage, path: KeyPath) -> str:
-    if path[0] == "introductions":
-        return str(path[1])
-    return page.translate(_KEYS.get(".".join(map(str, path))) or _PARTS[str(path[-1])])
-
-
-def _name_group(page: TranslationPage, path: KeyPath) -> str:
-    """Return the heading of the part of a page that a text belongs to; empty for the first."""
-    if len(path) == 1 or path == ("letter", "title"):
-        return ""
-    if isinstance(path[1], int):
-        return page.translate(_GROUPS[str(path[0])], number=path[1] + 1)
-    return page.translate(_GROUPS.get(f"{path[0]}.{path[1]}") or _GROUPS[str(path[0])])
 
 
 def _show_original(page: TranslationPage, base: str | None) -> list[Markup | tuple[WordChange, ...]]:
