@@ -247,7 +247,7 @@ class AudienceComparison:
         )
 
     def list_changes(self, session: Session) -> Iterator[AudienceChange]:
-        """The people who are new or gone: new ones first, sorted by reason and address."""
+        """Yield the people who are new or gone: new ones first, sorted by reason and address."""
         people = self._select_people(col(Subscriber.id).label("id")).subquery()
         details = (col(Subscriber.email), col(Subscriber.name), col(Subscriber.organisation))
         wanted = (

@@ -173,7 +173,7 @@ def _list_translations(file: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _format(draft: NoteDraft) -> str:
-    """A note as a file; a string of JSON is one of YAML, whatever is in it."""
+    """Return a note as a file; a string of JSON is one of YAML, whatever is in it."""
     keys = {"was": draft.was, "is": draft.right, "title": draft.title, "subject": draft.subject}
     head = "".join(
         f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in keys.items() if value

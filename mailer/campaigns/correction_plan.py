@@ -301,7 +301,7 @@ def list_sent_stories(connection: Connection, edition: str) -> Sequence[SentStor
 
 
 def find_sent_story(connection: Connection, edition: str, story: str) -> SentStory | None:
-    """A story as it was sent; None if no campaign has sent it."""
+    """Return a story as it was sent; None if no campaign has sent it."""
     numbers = _list_campaigns(connection, edition).get(story)
     if numbers is None:
         return None

@@ -79,7 +79,7 @@ class CorrectionRecord:
 
     @property
     def subject_name(self) -> str:
-        """Return what it corrects, as people write it: ``2026-1/teachers``."""
+        """What it corrects, as people write it: ``2026-1/teachers``."""
         return f"{self.edition}/{self.story}"
 
     def choose_text(self, language: str) -> tuple[str, CorrectionText]:

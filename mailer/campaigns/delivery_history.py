@@ -88,7 +88,7 @@ def read_story_campaigns(connection: Connection, edition: str) -> dict[str, tupl
 def read_sent_contents(
     connection: Connection, edition: str
 ) -> Iterator[tuple[int, datetime, CompiledEdition]]:
-    """The frozen content of each launched campaign of ``edition``, in its own language, oldest first.
+    """Yield the frozen content of each launched campaign of ``edition``, in its own language, oldest first.
 
     Those written by another version of the program are left out.
     """

@@ -196,7 +196,7 @@ def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now:
 def find_or_create_campaign(
     connection: Connection, workspace: Workspace, plan: Plan, now: datetime, *, by: str
 ) -> int:
-    """The campaign that was approved with exactly this plan, or a new draft of it; its number.
+    """Return the number of the campaign that was approved with exactly this plan, or of a new draft of it.
 
     Raises:
         LaunchRefusedError: an approval is required and missing, or it is that of ``by``, who launches, or of
@@ -262,7 +262,7 @@ def insert_deliveries(
 
 
 def _was_sent_before(connection: Connection, campaign_id: int, edition: str) -> bool:
-    """Whether another campaign of this edition has ever been launched."""
+    """Return whether another campaign of this edition has ever been launched."""
     other = (col(Campaign.edition) == edition, col(Campaign.id) != campaign_id, col(Campaign.audience) > 0)
     return bool(connection.scalar(select(exists().where(*other))))
 

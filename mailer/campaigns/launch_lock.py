@@ -59,7 +59,7 @@ def check_launchable(settings: Settings, plan: Plan) -> None:
 
 @contextlib.contextmanager
 def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Connection]:
-    """A transaction that only one launch of an edition can hold at a time.
+    """Open a transaction that only one launch of an edition can hold at a time.
 
     First checks whether the edition may be launched, and stores the pictures before anything is written to
     the database.

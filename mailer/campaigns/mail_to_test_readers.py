@@ -78,7 +78,7 @@ class ReaderResult:
 
     @property
     def outcome(self) -> str:
-        """Return what became of it, in a word or two."""
+        """What became of it, in a word or two."""
         return _OUTCOMES.get(self.verdict, "not sent")
 
     def as_dict(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class SentTests:
 
     @property
     def is_deferred(self) -> bool:
-        """Return whether a relay has said "not now" for an address. Nothing tries a test again by itself."""
+        """Whether a relay has said "not now" for an address. Nothing tries a test again by itself."""
         return any(result.verdict is Verdict.deferred for result in self.results)
 
     def as_dict(self) -> dict[str, Any]:

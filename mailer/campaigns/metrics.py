@@ -91,7 +91,7 @@ def _subscribers(connection: Connection) -> GaugeMetricFamily:
 
 
 def _feedback(connection: Connection) -> Iterator[GaugeMetricFamily]:
-    """Return what came back, by kind; what waits for a person; and what servers said about us."""
+    """Yield what came back, by kind; what waits for a person; and what servers said about us."""
     came = GaugeMetricFamily("mailer_feedback", "Messages that came back, by kind.", labels=["kind"])
     kind, state = col(FeedbackMessage.kind), col(FeedbackMessage.state)
     found = {row[0]: row[1] for row in connection.execute(select(kind, func.count()).group_by(kind))}

@@ -146,7 +146,7 @@ _MessageToWrite: TypeAlias = tuple[str, CompiledEdition, Reader]
 
 
 def _find_samples(session: Session, plan: Plan, workspace: Workspace) -> Iterator[_MessageToWrite]:
-    """The first reader of each variant, starting with the variant with the most readers."""
+    """Yield the first reader of each variant, starting with the variant with the most readers."""
     alone = Counter(variant.language for variant in plan.variants)
     numbers: Counter[str] = Counter()
     for variant, cohort in plan.variants.items():

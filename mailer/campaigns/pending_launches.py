@@ -116,7 +116,7 @@ class PendingLaunch:
 
     @property
     def is_active(self) -> bool:
-        """Return whether it may still start."""
+        """Whether it may still start."""
         return self.state in _ACTIVE_STATES
 
     def seconds_left(self, now: datetime) -> int:
@@ -267,13 +267,13 @@ def list_not_started(session: Session, *, since: datetime, now: datetime) -> lis
 
 
 def read_pending_launch(session: Session, number: int) -> PendingLaunch | None:
-    """A launch by its number, read from the database again; None if there is no such launch."""
+    """Return a launch by its number, read from the database again; None if there is no such launch."""
     row = session.get(PendingLaunchRecord, number, populate_existing=True)
     return None if row is None else _read(row)
 
 
 def require_pending_launch(session: Session, number: int) -> PendingLaunch:
-    """A launch by its number.
+    """Return a launch by its number.
 
     Raises:
         PendingLaunchError: there is no such launch.

@@ -180,7 +180,8 @@ def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> P
 
 
 def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterator[Problem]:
-    """A warning for each translation in which a section has the name of its sector in another language."""
+    """Yield a warning for each translation in which a section has the name of its sector in another
+    language."""
     settings, overrides = workspace.settings, workspace.template_overrides
     used = {section.key for section in arrange_sections(edition, sectors=tuple(settings.sectors))}
     for language in edition.languages:
@@ -213,8 +214,8 @@ def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterat
 
 
 def _find_old_theme(workspace: Workspace, edition: Edition) -> Iterator[Problem]:
-    """A warning if the edition's theme is of an older version of the templates. It works for this form of the
-    edition, or it would not have been compiled."""
+    """Yield a warning if the edition's theme is of an older version of the templates. It works for this form
+    of the edition, or it would not have been compiled."""
     version = read_version(edition.template, workspace.template_overrides)
     if message := explain_old_version(edition.template, version):
         yield Problem(
@@ -345,7 +346,7 @@ def add_link_problems(report: PreflightReport) -> PreflightReport:
 
 
 def locate_links(report: PreflightReport) -> dict[str, tuple[str, int]]:
-    """Every web address in the mails, with the file and line that contain it.
+    """Return every web address in the mails, with the file and line that contain it.
 
     For an address that comes from a template, that is the first line of edition.md.
     """

@@ -71,17 +71,17 @@ class CampaignProgress:
 
     @property
     def in_doubt(self) -> int:
-        """Return how many may or may not have got it, and nobody is sending to them."""
+        """How many may or may not have got it, and nobody is sending to them."""
         return self.counts.in_doubt - self.on_way
 
     @property
     def is_over(self) -> bool:
-        """Return whether nothing more is sent unless a person says so."""
+        """Whether nothing more is sent unless a person says so."""
         return self.state in {CampaignState.finished, CampaignState.cancelled}
 
     @property
     def seconds_left(self) -> int | None:
-        """Return how long the rest will take at this rate; None if that cannot be said."""
+        """How long the rest will take at this rate; None if that cannot be said."""
         waiting = self.counts.queued + self.on_way
         if self.state is not CampaignState.sending or not self.rate or not waiting:
             return None
@@ -89,12 +89,12 @@ class CampaignProgress:
 
     @property
     def ends_at(self) -> datetime | None:
-        """Return when the rest will have been sent at this rate."""
+        """When the rest will have been sent at this rate."""
         left = self.seconds_left
         return None if left is None else self.read_at + timedelta(seconds=left)
 
     def list_terms(self) -> Iterator[tuple[SumTerm, int]]:
-        """The terms of the closing equation; they add up to the audience."""
+        """Yield the terms of the closing equation; they add up to the audience."""
         counts = self.counts
         yield SumTerm.sent, counts.sent
         yield SumTerm.rejected, counts.rejected

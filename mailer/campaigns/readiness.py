@@ -206,7 +206,7 @@ def _find_ledger_faults(
 
 
 def _join(problems: tuple[Problem, ...]) -> str:
-    """Each with its place; the code of a check says nothing to who launches."""
+    """Return each with its place; the code of a check says nothing to who launches."""
     return "\n".join(f"{one.path}:{one.line}: {one.message}" for one in problems)
 
 

@@ -170,7 +170,7 @@ def may_be_mailed(law: LawSettings) -> ColumnElement[bool]:
 
 
 def find_held_back(session: Session, law: LawSettings, audience: ColumnElement[bool]) -> Iterator[HeldBack]:
-    """The readers in ``audience`` that the law of their country excludes, by country."""
+    """Yield the readers in ``audience`` that the law of their country excludes, by country."""
     country = col(Subscriber.country)
     held_back = (audience, country.in_(law.opt_in), ~has_consent_on_record())
     counted = select(country, func.count()).where(*held_back).group_by(country).order_by(country)
@@ -273,7 +273,8 @@ class Cohort:
 
 
 def list_cohorts(session: Session, audience: ColumnElement[bool]) -> Iterator[Cohort]:
-    """The cohorts of an audience, grouped by the database: a million readers become a few hundred rows."""
+    """Yield the cohorts of an audience, grouped by the database: a million readers become a few hundred
+    rows."""
     followed = (
         select_columns(func.aggregate_strings(col(SubscriberSector.sector), ","))
         .where(col(SubscriberSector.subscriber_id) == col(Subscriber.id))

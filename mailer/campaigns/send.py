@@ -34,7 +34,7 @@ from subscribers.tokens import LinkPurpose, TokenSigner
 
 @contextlib.contextmanager
 def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
-    """An event that is set on SIGTERM and SIGINT. A second signal ends the process as usual.
+    """Yield an event that is set on SIGTERM and SIGINT. A second signal ends the process as usual.
 
     If ``stop`` is given, or outside the main thread, signal handlers are not changed.
     """
@@ -152,7 +152,7 @@ def _read_contents(session: Session, campaign_id: int, own_language: str) -> Seq
 
 
 def make_token_finder(campaign_id: int, signer: TokenSigner) -> Callable[[Claim], str]:
-    """A function that signs the token by which the bounce of a claim's message is recognised."""
+    """Return a function that signs the token by which the bounce of a claim's message is recognised."""
 
     # A message has it in a header, and its envelope again, once a connection takes the message.
     @lru_cache(maxsize=4096)
@@ -170,7 +170,7 @@ def make_message_builder(
     find_token: Callable[[Claim], str],
     counted: CountedLinks | None = None,
 ) -> Callable[[Claim], bytes]:
-    """A function that builds the message for a claim from the campaign's frozen content."""
+    """Return a function that builds the message for a claim from the campaign's frozen content."""
     links = index_links(counted, contents, settings.web.base_url) if counted else {}
     builder = MessageBuilder(contents, settings, links=links)
     find_click_token = _make_click_token_finder(campaign_id, counted, signer) if counted else None
@@ -194,7 +194,7 @@ def make_message_builder(
 def _make_click_token_finder(
     campaign_id: int, counted: CountedLinks, signer: TokenSigner
 ) -> Callable[[Claim], str]:
-    """A function that signs the token in the counted links of a claim's message.
+    """Return a function that signs the token in the counted links of a claim's message.
 
     It says where the reader is and what they follow. Only those who have agreed to it are named.
     """
@@ -220,7 +220,8 @@ def _make_click_token_finder(
 
 
 def make_story_finder(content: CompiledEdition) -> Callable[[Claim], str] | None:
-    """A function that encodes the stories in the message for a claim, which are the same in each language.
+    """Return a function that encodes the stories in the message for a claim, which are the same in each
+    language.
 
     None if all readers get all stories.
     """

@@ -86,12 +86,13 @@ class CountRequest:
 
     @property
     def path(self) -> str:
-        """Return where Studio answers with this number alone: "/counts/segment?segment=country%3AMN"."""
+        """Where Studio answers with this number alone: "/counts/segment?segment=country%3AMN"."""
         given = {name: value for name, value in self.arguments.items() if value}
         return f"/counts/{self.kind.value}?{urlencode(given)}"
 
     def digest(self, basis: str) -> str:
-        """A key for this request. ``basis`` is what else the number depends on, such as the settings."""
+        """Return a key for this request. ``basis`` is what else the number depends on, such as the
+        settings."""
         words = json.dumps([self.kind.value, *self.values, basis], ensure_ascii=False)
         return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -242,7 +242,7 @@ class SqliteBatchWriter:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        """A transaction, which is taken back unless it is committed inside."""
+        """Open a transaction, which is taken back unless it is committed inside."""
         run = self._cursor.execute
         run("BEGIN IMMEDIATE")
         try:
@@ -378,7 +378,7 @@ class PostgresBatchWriter:
 
     @contextlib.contextmanager
     def _driver_connection(self) -> Iterator[Any]:
-        """The driver's connection; a new one where the last one failed, for the server may be back."""
+        """Return the driver's connection; a new one where the last one failed, for the server may be back."""
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:

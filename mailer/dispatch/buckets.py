@@ -211,7 +211,7 @@ class BucketCursor:
 
     @property
     def planned(self) -> float:
-        """Return until when the bucket is busy with what was postponed, in seconds."""
+        """Until when the bucket is busy with what was postponed, in seconds."""
         return self._planned / 1e6
 
     def state(self) -> BucketState:

@@ -101,7 +101,7 @@ class ConnectionPool:
 
     @property
     def is_stopped(self) -> bool:
-        """Return whether it takes no more work: it was asked not to, or the campaign is paused."""
+        """Whether it takes no more work: it was asked not to, or the campaign is paused."""
         return self._is_stopped
 
     @property
@@ -110,7 +110,7 @@ class ConnectionPool:
 
     @property
     def is_idle(self) -> bool:
-        """Return whether no message is being sent and none waits."""
+        """Whether no message is being sent and none waits."""
         return (
             self.queue.is_empty
             and self.write_ahead.is_empty
@@ -295,7 +295,7 @@ class _PooledConnection:
 
     @property
     def is_idle(self) -> bool:
-        """Return whether it could do with work; one that is being opened will be."""
+        """Whether it could do with work; one that is being opened will be."""
         return not self._claims
 
     def open(self) -> None:

@@ -254,13 +254,12 @@ class Counts:
 
     @property
     def balances(self) -> bool:
-        """Return whether the closing equation holds. If it does not, another program has changed the
-        ledger."""
+        """Whether the closing equation holds. If it does not, another program has changed the ledger."""
         return self.audience == self.settled + self.still_to_do
 
     @property
     def settled(self) -> int:
-        """Return how many need no more work from a dispatcher."""
+        """How many need no more work from a dispatcher."""
         return self.sent + self.rejected + self.failed + self.suppressed + self.in_doubt
 
     def equation(self) -> str:

@@ -55,7 +55,7 @@ class MessagePrefetcher:
 
     @property
     def is_enabled(self) -> bool:
-        """Return whether :meth:`prefetch` does anything."""
+        """Whether :meth:`prefetch` does anything."""
         return self._pool is not None
 
     def prefetch(self, claim: Claim) -> None:
@@ -153,7 +153,7 @@ class DeliveryQueue:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether nothing is claimed and not given out."""
+        """Whether nothing is claimed and not given out."""
         return not (self._ready or self._waiting)
 
     def refill(self) -> bool:

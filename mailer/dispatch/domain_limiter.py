@@ -120,7 +120,7 @@ class DomainRateLimiter:
 
     @property
     def is_unlimited(self) -> bool:
-        """Return whether neither a domain nor a provider has a rate."""
+        """Whether neither a domain nor a provider has a rate."""
         return not self._rates and self._default_rate is None and self._directory is None
 
     def reserve(self, addresses: Sequence[str]) -> list[Slot]:
@@ -172,7 +172,7 @@ class DomainRateLimiter:
         now: datetime,
         ours: float,
     ) -> dict[str, BucketCursor]:
-        """A cursor for each bucket; ``ours`` is what this process's clock says at ``now``."""
+        """Return a cursor for each bucket; ``ours`` is what this process's clock says at ``now``."""
         return {
             name: BucketCursor(limit, buckets[name], now, self._busy_for(name, ours))
             for name, limit in limits.items()

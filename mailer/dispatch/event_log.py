@@ -48,7 +48,7 @@ class RunResult:
 
     @property
     def needs_attention(self) -> bool:
-        """Return whether a person has to do something before the campaign can go on."""
+        """Whether a person has to do something before the campaign can go on."""
         return self.outcome in {RunOutcome.paused, RunOutcome.cancelled, RunOutcome.stopped}
 
 

@@ -110,7 +110,7 @@ class RateLimiter:
 
     @property
     def is_unlimited(self) -> bool:
-        """Return whether this limiter never makes anything wait."""
+        """Whether this limiter never makes anything wait."""
         return self._rate is None and self._day_limit is None
 
     def acquire(self) -> float | None:
@@ -167,7 +167,7 @@ class RateLimiter:
 
     @property
     def _max_ahead(self) -> timedelta:
-        """Return how far ahead a bucket may be taken and still be believed."""
+        """How far ahead a bucket may be taken and still be believed."""
         block = max(_BLOCK_SECONDS, self._interval)
         return timedelta(seconds=_CLOCK_SLACK + _MAX_BLOCKS_AHEAD * block)
 

@@ -107,7 +107,7 @@ class Relay:
 
     @property
     def epoch(self) -> int:
-        """Return what a connection remembers from before it is opened; see :meth:`Relays.report_failure`."""
+        """What a connection remembers from before it is opened; see :meth:`Relays.report_failure`."""
         return self.backoff.epoch
 
     @property

@@ -58,15 +58,14 @@ class CanaryProgress:
 
     @property
     def attempted(self) -> int:
-        """Return how many deliveries have been attempted or are in progress; those suppressed since do not
-        count."""
+        """How many deliveries have been attempted or are in progress; those suppressed since do not count."""
         counts = self.counts
         decided = counts.sent + counts.rejected + counts.failed + counts.in_doubt + counts.deferred
         return decided + self.claimed
 
     @property
     def untouched(self) -> int:
-        """Return how many no dispatcher has claimed yet."""
+        """How many no dispatcher has claimed yet."""
         return self.counts.queued - self.claimed
 
 

@@ -105,7 +105,7 @@ class SendingWindows:
 
     @property
     def is_always_open(self) -> bool:
-        """Return whether the window never closes."""
+        """Whether the window never closes."""
         return self._end - self._start == _WHOLE_DAY and len(self._days) == len(_DAYS)
 
     def zone_of(self, country: str | None) -> ZoneInfo:
@@ -261,7 +261,7 @@ class SendScheduler:
 
     @property
     def is_unlimited(self) -> bool:
-        """Return whether no rate is set."""
+        """Whether no rate is set."""
         return self._is_unlimited
 
     def seconds_until_slot(self, relay: Relay) -> float | None:

@@ -175,7 +175,7 @@ def _list_tokens(addresses: Iterable[str]) -> Iterator[str]:
 
 
 def _list_addresses(message: IncomingMessage, recipient: ReportedRecipient) -> Iterator[str]:
-    """Return the addresses that may be the subscriber's, likeliest first."""
+    """Yield the addresses that may be the subscriber's, likeliest first."""
     yield from filter(None, (recipient.original_address, recipient.address))
     if len(message.recipients) <= 1:
         yield from message.original.recipients

@@ -61,7 +61,7 @@ def run_feedback_worker(
 def list_sources(
     context: FeedbackContext, *, report: Callable[[str], None], clock: Clock = read_clock
 ) -> Iterator[FeedbackSource]:
-    """Return the sources that the settings name; the ledger, whose refusals come back at once; and clicks."""
+    """Yield the sources that the settings name; the ledger, whose refusals come back at once; and clicks."""
     workspace = context.workspace
     settings = workspace.settings.feedback
     yield FeedbackSource(name="the refusals in the ledger", run=RefusalWatch(context, clock=clock).run)

@@ -39,7 +39,7 @@ class AuthMechanism(StrEnum):
 
     @property
     def takes_token(self) -> bool:
-        """Return whether it logs in with a token, not with a password."""
+        """Whether it logs in with a token, not with a password."""
         return self in {AuthMechanism.xoauth2, AuthMechanism.oauthbearer}
 
 
@@ -212,7 +212,7 @@ class AuthExchange:
 
     @property
     def error_detail(self) -> str:
-        """Return what the server said about a rejected token besides its reply; empty if nothing."""
+        """What the server said about a rejected token besides its reply; empty if nothing."""
         return self._error_detail
 
     def initial_response(self) -> str:

@@ -95,12 +95,12 @@ class SmtpOptions:
 
     @property
     def is_loopback(self) -> bool:
-        """Return whether the server runs on this machine."""
+        """Whether the server runs on this machine."""
         return self.host in {"127.0.0.1", "localhost", "::1"}
 
     @property
     def needs_trusted_certificate(self) -> bool:
-        """Return whether the server's certificate must be valid.
+        """Whether the server's certificate must be valid.
 
         It must be for implicit TLS, for ``starttls = "require"`` and whenever a password is sent. Otherwise
         an unverified certificate is still better than clear text (RFC 7435).

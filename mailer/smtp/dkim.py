@@ -126,7 +126,7 @@ class DkimSigner:
 
     @property
     def is_slow(self) -> bool:
-        """Return whether a signature is worth making in another thread.
+        """Whether a signature is worth making in another thread.
 
         RSA's is: it takes a quarter of a millisecond, in which the interpreter's lock is free. Ed25519's
         takes less time than handing it over.

@@ -94,8 +94,7 @@ class Outcome(NamedTuple):
 
     @property
     def is_attempt(self) -> bool:
-        """Return whether this counts as an attempt: the server was asked about the recipient, not only about
-        us."""
+        """Whether this counts as an attempt: the server was asked about the recipient, not only about us."""
         return self.stage in _RECIPIENT_STAGES
 
     @property
@@ -105,7 +104,7 @@ class Outcome(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """Return why a campaign must stop, as shown to people."""
+        """Why a campaign must stop, as shown to people."""
         return _STAGE_SUMMARIES[self.stage] % {"reason": self.reason}
 
 

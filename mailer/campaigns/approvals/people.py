@@ -108,7 +108,7 @@ class Review:
 
     @property
     def is_waited_for(self) -> bool:
-        """Return whether they may answer now."""
+        """Whether they may answer now."""
         return self.asked.is_asked(self.reviewer)
 
 

@@ -183,8 +183,8 @@ class Round:
 
     @property
     def waits_since(self) -> datetime | None:
-        """Return since when the current step waits: since the answer that fulfilled those before it, or since
-        it was asked for; None if there is no current step."""
+        """Since when the current step waits: since the answer that fulfilled those before it, or since it was
+        asked for; None if there is no current step."""
         current, since = self.current_step, self.asked_at
         if current is None:
             return None
@@ -197,7 +197,7 @@ class Round:
 
     @property
     def approver_names(self) -> tuple[str, ...]:
-        """Return who approved, in the order of their answers."""
+        """Who approved, in the order of their answers."""
         return tuple(dict.fromkeys(one.person.name for one in self.answers if one.approves))
 
     def find_answer(self, person: Person) -> RoundAnswer | None:

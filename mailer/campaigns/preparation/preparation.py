@@ -78,8 +78,8 @@ class Decisions(LaunchOptions):
         )
 
     def is_other_audience(self, other: "Decisions") -> bool:
-        """Whether an approval of these is none of ``other``, because another mail or other readers are meant.
-        By which name a segment was chosen is no part of that."""
+        """Return whether an approval of these is none of ``other``, because another mail or other readers are
+        meant. By which name a segment was chosen is no part of that."""
         binding = self.list_changes(other) & BINDING_DECISIONS
         same = {Decision.segment} if self.segment == other.segment else set()
         return bool(binding - same)

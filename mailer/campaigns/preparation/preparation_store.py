@@ -131,19 +131,19 @@ def begin_preparation(
 
 
 def read_preparation(session: Session, campaign_id: int) -> Preparation | None:
-    """How a campaign was prepared, whatever became of it; None if it was not."""
+    """Return how a campaign was prepared, whatever became of it; None if it was not."""
     row = session.execute(_select().where(col(Campaign.id) == campaign_id)).first()
     return None if row is None else _as_preparation(row)
 
 
 def read_preparations(session: Session, campaigns: Collection[int]) -> Mapping[int, Preparation]:
-    """How each of ``campaigns`` was prepared, by number; those that were not are missing."""
+    """Return how each of ``campaigns`` was prepared, by number; those that were not are missing."""
     rows = session.execute(_select().where(col(Campaign.id).in_(campaigns)))
     return {row.id: _as_preparation(row) for row in rows}
 
 
 def find_preparation(session: Session, edition: str) -> Preparation | None:
-    """How the draft of ``edition`` is prepared; None if it is not, or there is none."""
+    """Return how the draft of ``edition`` is prepared; None if it is not, or there is none."""
     drafts = _select().where(col(Campaign.edition) == edition, col(Campaign.state).in_(_DRAFTS))
     row = session.execute(drafts.order_by(col(Campaign.id).desc())).first()
     return None if row is None else _as_preparation(row)

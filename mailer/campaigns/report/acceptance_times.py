@@ -19,7 +19,7 @@ from subscribers.models import Subscriber
 
 
 def format_duration(seconds: float) -> str:
-    """A length of time as people say it: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 h 5 min``, ``3 d 4 h``."""
+    """Return a length of time as people say it: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``3 d 4 h``."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

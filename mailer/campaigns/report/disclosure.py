@@ -34,7 +34,7 @@ Figure = int | None
 
 
 def format_figure(figure: Figure) -> str:
-    """A figure as shown to people: ``1,200``, or a dash if it is hidden."""
+    """Return a figure as shown to people: ``1,200``, or a dash if it is hidden."""
     return HIDDEN if figure is None else f"{figure:,}"
 
 

@@ -61,8 +61,7 @@ class ReasonGroup:
 
     @property
     def cause(self) -> Reason | None:
-        """Return what the words of a server mean; None if they are not a server's, or say nothing we
-        understand."""
+        """What the words of a server mean; None if they are not a server's, or say nothing we understand."""
         told = self.explain()
         return None if told is None or told.reason is Reason.other else told.reason
 
@@ -126,7 +125,8 @@ def mask_details(connection: Connection, words: Any) -> Any:
 
 
 def mask_words(words: str) -> str:
-    """A server's ``words`` without what differs from reader to reader, as :func:`mask_details` has them."""
+    """Return a server's ``words`` without what differs from reader to reader, as :func:`mask_details` has
+    them."""
     for pattern, mask in ((_TIME_PATTERN, ""), (_ADDRESS_PATTERN, "<…>"), (_ID_PATTERN, "…")):
         words = re.sub(pattern, mask, words)
     return words
@@ -161,7 +161,7 @@ class ReturnedGroup:
 
     @property
     def label(self) -> str:
-        """Return what it is, as shown to people: ``bounce: no such user``."""
+        """What it is, as shown to people: ``bounce: no such user``."""
         if self.reason is None or self.kind is FeedbackKind.complaint:
             return self.kind.value
         return f"{self.kind.value}: {self.reason.words}"

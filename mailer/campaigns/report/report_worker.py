@@ -160,7 +160,8 @@ def _show_table(table: ReportTable) -> ShownTable:
 
 
 def _write_paragraphs(table: ReportTable, rows: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
-    """Each row without columns: ``Mongolia``, ``sent 1,200, not sent 3``. Most words speak for themselves."""
+    """Yield each row without columns: ``Mongolia``, ``sent 1,200, not sent 3``. Most words speak for
+    themselves."""
     for first, *others in rows:
         words = (_title_value(table, place, value) for place, value in enumerate(others, start=1) if value)
         yield first, ", ".join(words)

@@ -42,7 +42,7 @@ class ReportTable:
 
     @property
     def hides(self) -> bool:
-        """Return whether a figure is hidden or not known."""
+        """Whether a figure is hidden or not known."""
         return any(cell is None for row in self.rows for cell in row)
 
 

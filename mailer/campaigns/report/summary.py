@@ -94,7 +94,7 @@ class CampaignSummary:
 
     @property
     def edition_label(self) -> str:
-        """Return what it sends, as shown to people."""
+        """What it sends, as shown to people."""
         return f"correction of {self.correction_of}" if self.correction_of else self.edition
 
     def as_dict(self) -> dict[str, Any]:

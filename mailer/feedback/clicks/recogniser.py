@@ -186,7 +186,7 @@ def _is_near(click: SeenClick, window: Sequence[SeenClick], time: timedelta) -> 
 
 
 def _slide(clicks: Sequence[SeenClick], time: timedelta) -> Iterator[Sequence[SeenClick]]:
-    """Return the clicks within ``time`` of each click and after it. They are in the order of time."""
+    """Yield the clicks within ``time`` of each click and after it. They are in the order of time."""
     end = 0
     for start, first in enumerate(clicks):
         while end < len(clicks) and clicks[end].at - first.at <= time:

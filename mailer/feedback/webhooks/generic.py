@@ -103,7 +103,7 @@ def decode_secret(secret: str) -> bytes:
 
 
 def read_request(request: WebhookRequest) -> Iterator[ProviderEvent]:
-    """Return the events of a request; nothing for what is of another type."""
+    """Yield the events of a request; nothing for what is of another type."""
     told = request.headers.get("webhook-id", "")
     for number, said in enumerate(list_objects(parse_json(request.body))):
         event = _Event.model_validate(said)

@@ -139,7 +139,7 @@ class MailgunSignature:
 
 
 def read_request(request: WebhookRequest) -> Iterator[ProviderEvent]:
-    """Return the event of a request; nothing for what does not concern us, such as an opened mail."""
+    """Yield the event of a request; nothing for what does not concern us, such as an opened mail."""
     event = _parse(request).event_data
     headers = {name.lower(): value for name, value in event.message.headers.items()}
     original = make_original(

@@ -64,7 +64,7 @@ class _Event(ProviderFields):
 
 
 def read_event(said: dict[str, Any]) -> Iterator[ProviderEvent]:
-    """Return the event of one object; nothing for what does not concern us, such as a click."""
+    """Yield the event of one object; nothing for what does not concern us, such as a click."""
     event = _Event.model_validate(said)
     kind = _KINDS.get(event.event)
     # The reader has the mail: it was a second one of the same campaign.

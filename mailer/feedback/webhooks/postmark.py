@@ -61,7 +61,7 @@ class _Event(ProviderFields):
 
 
 def read_event(said: dict[str, Any]) -> Iterator[ProviderEvent]:
-    """Return the event of one object; nothing for what does not concern us, such as an opened mail."""
+    """Yield the event of one object; nothing for what does not concern us, such as an opened mail."""
     event = _Event.model_validate(said)
     token = read_line(event.metadata.get("feedback-token")) or _find_token(said.get("Content"))
     # MessageID is Postmark's own, not that of our header.

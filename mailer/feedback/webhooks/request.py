@@ -149,7 +149,7 @@ class ProviderFields(BaseModel):
 
 
 def list_objects(parsed: object) -> Iterator[dict[str, Any]]:
-    """Return the events of a request: an object, or a list of them.
+    """Yield the events of a request: an object, or a list of them.
 
     Raises:
         MalformedRequestError: it is neither.

@@ -102,7 +102,7 @@ def read_verification_key(text: str) -> Any:
 
 
 def read_event(said: dict[str, Any]) -> Iterator[ProviderEvent]:
-    """Return the event of one object; nothing for what does not concern us, such as a click."""
+    """Yield the event of one object; nothing for what does not concern us, such as a click."""
     event = _Event.model_validate(said)
     original = make_original(token=event.feedback_token, message_id=event.smtp_id)
     if event.event == "spamreport" or (event.event, event.reason) == ("dropped", "Spam Reporting Address"):

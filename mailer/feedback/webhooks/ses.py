@@ -133,7 +133,7 @@ class _Event(ProviderFields):
 
 
 def read_request(request: WebhookRequest, verifier: SnsVerifier) -> Iterator[ProviderEvent]:
-    """Return the events of a verified request, one for each recipient. A request to confirm a subscription is
+    """Yield the events of a verified request, one for each recipient. A request to confirm a subscription is
     confirmed."""
     message = read_message(request)
     if message["Type"] == "SubscriptionConfirmation":
@@ -146,7 +146,7 @@ def read_request(request: WebhookRequest, verifier: SnsVerifier) -> Iterator[Pro
 
 
 def read_events(text: str) -> Iterator[ProviderEvent]:
-    """Return the events of one message of SES; nothing for what does not concern us, such as a delivery."""
+    """Yield the events of one message of SES; nothing for what does not concern us, such as a delivery."""
     try:
         parsed = parse_json(text)
     except MalformedRequestError:
