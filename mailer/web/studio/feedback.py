@@ -35,7 +35,7 @@ from subscribers.errors import DetailError, OnListError, SubscriberError, Suppre
 OTHER_BOUNCE: Final = "bounce"
 """The choice for a bounce with another reason, which a second field names."""
 
-CHOICES: Final = {
+_CHOICES: Final = {
     "dead": (
         gettext_noop("A bounce: the address does not exist"),
         gettext_noop("They are marked as bounced and get no more mail."),
@@ -204,7 +204,7 @@ def _render_message(page: StudioPage, number: int, form: Form, *errors: tuple[st
         choice=_read_choice(form),
         reason=form.get("reason"),
         subscriber=form.get("subscriber").strip()[:320],
-        choices=CHOICES,
+        choices=_CHOICES,
         reasons=REASON_WORDS,
         other_bounce=OTHER_BOUNCE,
         reply_address=page.settings.sender.reply_to or page.settings.sender.address,
@@ -235,7 +235,7 @@ def read_judgement(form: Form) -> str:
     choice, reason = _read_choice(form), form.get("reason")
     if choice == OTHER_BOUNCE:
         return reason if reason in set(REASON_WORDS) else ""
-    return choice if choice in CHOICES else ""
+    return choice if choice in _CHOICES else ""
 
 
 @ROUTES.post_route("/feedback/messages/{number}", Permission.change_partners)

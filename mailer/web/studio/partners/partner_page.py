@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -57,7 +57,7 @@ from subscribers.queries import (
 )
 from subscribers.validation import clean_line, clean_tags
 
-SUPPRESSION_WORDS = {
+_SUPPRESSION_WORDS = {
     ConsentEvent.suppressed: gettext_noop(
         "The team blocked this address. No import and no form brings it back."
     ),
@@ -135,7 +135,7 @@ def explain(error: SubscriberError) -> str:
 
 
 def make_context(page: StudioPage, *, reason: str = "", basis: str = "") -> ConsentContext:
-    """The context of a change by the member who makes the request.
+    """Return the context of a change by the member who makes the request.
 
     Raises:
         DetailError: the reason or the basis is too long, or has characters that no text has.
@@ -217,7 +217,7 @@ def _render(page: PartnerPage, form: Form | None = None, field: str = "", words:
         countries=sorted(read_countries(session, page.number)),
         since=find_status_record(session, partner),
         suppression=read_suppression(session, page.state.workspace.keys.suppression, partner.email),
-        suppression_words=SUPPRESSION_WORDS,
+        suppression_words=_SUPPRESSION_WORDS,
         deliveries=list_sent_campaigns(session, numbers, limit=_MOST),
         tests=list_sent_tests(session, [one.email for one in people], limit=_MOST),
         returned=list_returned_messages(session, numbers, limit=_MOST),
@@ -245,7 +245,9 @@ def _change(
             if changed:
                 page.record(session, act, subject=page.partner.email, detail=detail)
     except SubscriberError as error:
-        return _render(page, form, field, explain(error))
+        # As they are now: perhaps somebody has just erased them.
+        now = replace(page, partner=or_404(page.session.get(Subscriber, page.number)))
+        return _render(now, form, field, explain(error))
     return page.go_back(notice if changed else Notice.nothing_changed)
 
 

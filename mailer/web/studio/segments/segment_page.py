@@ -32,7 +32,7 @@ from subscribers.cross_table import CrossTableRow
 from subscribers.models import Status, Subscriber
 from subscribers.segments.segment import EVERYONE
 
-STEPS = 5
+_STEPS = 5
 """How many grounds there are, besides none at all."""
 
 COMPARED = "compare"
@@ -104,7 +104,7 @@ def show_numbers(page: PageDep) -> Response:
     if not page.is_fragment:
         return _go_to_query(page, text)
     query = read_query(page, text)
-    numbers = find_numbers(page, query, given.get(COMPARED, ""))
+    numbers = _find_numbers(page, query, given.get(COMPARED, ""))
     return page.render("segment_numbers.html", query=query, numbers=numbers)
 
 
@@ -145,14 +145,14 @@ def render_segment(
         path=path,
         query=query,
         form=make_filter_form(page, query),
-        numbers=find_numbers(page, query, given.get(COMPARED, "")) if is_asked else None,
+        numbers=_find_numbers(page, query, given.get(COMPARED, "")) if is_asked else None,
         errors=problems,
         problems=dict(problems),
         **{**unsaved, **values},
     )
 
 
-def find_numbers(page: StudioPage, query: SegmentQuery, compared: str) -> Mapping[str, Any] | None:
+def _find_numbers(page: StudioPage, query: SegmentQuery, compared: str) -> Mapping[str, Any] | None:
     """Find what is known of a query, and have the rest counted; None if it is not understood.
 
     Each :class:`CountedNumber` may still be counted. ``difference`` is None if nothing was sent yet;
@@ -222,11 +222,11 @@ def _make_heat_map(page: StudioPage, query: SegmentQuery, counted: CountedNumber
     def list_cells(row: CrossTableRow, place: str | None, most: int) -> Iterator[tuple[int, int, str]]:
         for slug, number in zip(table.sectors, row.by_sector, strict=True):
             path = "" if place is None else make_path(number, place, f"sector:{slug}")
-            yield number, choose_step(number, most), path
+            yield number, _choose_step(number, most), path
         # No query asks for those who follow nothing, or something that is no sector of ours any more.
         for number, in_all in ((row.other, total.other), (row.none, total.none)):
             if in_all:
-                yield number, choose_step(number, most), ""
+                yield number, _choose_step(number, most), ""
 
     rows = []
     for code, row in table.countries.items():
@@ -245,11 +245,11 @@ def _make_heat_map(page: StudioPage, query: SegmentQuery, counted: CountedNumber
     }
 
 
-def choose_step(number: int, largest: int) -> int:
-    """Return the ground of a number: 0 for none, and up to :data:`STEPS` for the largest.
+def _choose_step(number: int, largest: int) -> int:
+    """Return the ground of a number: 0 for none, and up to :data:`_STEPS` for the largest.
 
     By the square root, so that one large country does not make all others look empty.
     """
     if number <= 0 or largest <= 0:
         return 0
-    return max(1, min(STEPS, math.ceil(STEPS * math.sqrt(number / largest))))
+    return max(1, min(_STEPS, math.ceil(_STEPS * math.sqrt(number / largest))))
