@@ -55,6 +55,11 @@ _AnyLink: TypeAlias = (
 )
 
 _stories: LatestCache[Story] = LatestCache(2000)
+H = TypeVar("H", bound=BaseModel)
+_LANGUAGE = re.compile(r"^language:\s*(\S+)\s*$", re.MULTILINE)
+# The compiler refuses it anywhere.
+_UNCOMPILABLE = "reserved-sign"
+_SAME = object()
 
 
 def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
@@ -266,13 +271,6 @@ def _valid_header(document: Document[Any]) -> Any:
     return document.header
 
 
-H = TypeVar("H", bound=BaseModel)
-
-_LANGUAGE = re.compile(r"^language:\s*(\S+)\s*$", re.MULTILINE)
-# The compiler refuses it anywhere.
-_UNCOMPILABLE = "reserved-sign"
-
-
 def assemble_partial_edition(
     folder: Path,
     slug: str,
@@ -351,9 +349,6 @@ def _repair(
 def _without_missing_pictures(header: H, images: Mapping[str, object]) -> H:
     changes = {name: _keep_pictures(value, images) for name, value in header}
     return header.model_copy(update={name: new for name, new in changes.items() if new is not _SAME})
-
-
-_SAME = object()
 
 
 def _keep_pictures(value: Any, images: Mapping[str, object]) -> Any:

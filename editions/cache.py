@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 V = TypeVar("V")
+_SETTLED = 2_000_000_000
+"""Nanoseconds since a file's last change before its stamp is trusted."""
+_MAX_DIGESTS = 10_000
 
 
 class BoundedCache(Generic[V]):
@@ -89,12 +92,6 @@ class LatestCache(Generic[V]):
 
     def clear(self) -> None:
         self._made.clear()
-
-
-_SETTLED = 2_000_000_000
-"""Nanoseconds since a file's last change before its stamp is trusted."""
-
-_MAX_DIGESTS = 10_000
 
 
 class FileStamp(NamedTuple):

@@ -7,6 +7,8 @@ from typing import Self
 
 from locales.phrase import Phrase, gettext_noop
 
+_AT_LINE = gettext_noop("Line %(line)s: %(reason)s")
+
 
 class ProblemLevel(StrEnum):
     """How serious a problem is."""
@@ -42,9 +44,6 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.message} [{self.code}]"
-
-
-_AT_LINE = gettext_noop("Line %(line)s: %(reason)s")
 
 
 class EditionError(Exception):

@@ -30,6 +30,11 @@ from locales.phrase import Phrase, gettext_noop
 _ISSUE_NUMBER = re.compile(r"\d{4}(-\d{1,2})?(?!\d)")
 _MAX_SLUG_LENGTH = 60
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+_EMPTY = "---\ntitle: x\n---\n\n"
+_NOT_COPIED = gettext_noop("%(name)s cannot be copied: %(reason)s")
+_FAULTY_LINE = gettext_noop("%(name)s cannot be copied. Line %(line)s: %(reason)s")
+_YEAR_AND_NUMBER = re.compile(r"(?P<before>.*?)(?P<year>(?:19|20)\d\d)-(?P<number>\d{1,2})(?P<after>\D*)")
+_LAST_NUMBER = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*)")
 
 
 def make_slug(text: str, *, fallback: str) -> str:
@@ -115,9 +120,6 @@ def _reject_existing(target: Path, advice: str) -> None:
             )
             % {"parent": target.parent, "advice": advice},
         )
-
-
-_EMPTY = "---\ntitle: x\n---\n\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,10 +214,6 @@ def _date_anew(slug: str, language: str, today: date) -> FieldChanges:
     }
 
 
-_NOT_COPIED = gettext_noop("%(name)s cannot be copied: %(reason)s")
-_FAULTY_LINE = gettext_noop("%(name)s cannot be copied. Line %(line)s: %(reason)s")
-
-
 def _read(folder: Path, name: str, slug: str) -> str:
     file, problems = read_text_file(folder, name)
     if file is None:
@@ -242,10 +240,6 @@ def _copy_pictures(folder: Path, building: Path, images: Collection[str], *, eve
         path = f"{IMAGES_FOLDER}/{name}"
         if (every or name == used) and (folder / path).is_file() and not leads_outside(folder, path):
             shutil.copyfile(folder / path, building / path)
-
-
-_YEAR_AND_NUMBER = re.compile(r"(?P<before>.*?)(?P<year>(?:19|20)\d\d)-(?P<number>\d{1,2})(?P<after>\D*)")
-_LAST_NUMBER = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*)")
 
 
 def suggest_name(slugs: Collection[str], today: date) -> str:

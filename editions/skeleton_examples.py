@@ -100,6 +100,9 @@ Values: TypeAlias = Mapping[str, Any]
 """Values of front matter by key: text, a date, a list, or values again."""
 
 _PICTURE_KEYS = {"ai": "edited", "people": "agreed", "shape": "landscape", "focus": "50 30"}
+_CODE = "example-text"
+_KEYS: tuple[tuple[str, ...], ...] = (("subject",), ("preheader",), ("letter", "name"))
+"""What the example sets in edition.md for its writer to replace."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,11 +229,6 @@ def _explained_story(about: Mapping[str, Any]) -> Example:
         body=STORY_BODY,
         translation=(StoryTranslation, STORY_VALUES_ZH, STORY_BODY_ZH),
     )
-
-
-_CODE = "example-text"
-_KEYS: tuple[tuple[str, ...], ...] = (("subject",), ("preheader",), ("letter", "name"))
-"""What the example sets in edition.md for its writer to replace."""
 
 
 def find_example_remains(folder: Path) -> Iterator[Problem]:

@@ -55,6 +55,38 @@ _WRITTEN_OUT = {
     "isl": "islands",
     "sts": "states",
 }
+_REPUBLIC = "Republic of "
+_KINGDOM = "Kingdom of "
+_WORDS: Mapping[str, str] = {
+    "republic": _REPUBLIC,
+    "republik": _REPUBLIC,
+    "республика": _REPUBLIC,
+    "جمهوريه": _REPUBLIC,
+    "kingdom": _KINGDOM,
+    "royaume": _KINGDOM,
+    "reino": _KINGDOM,
+    "konigreich": _KINGDOM,
+    "королевство": _KINGDOM,
+    "مملكه": _KINGDOM,
+}
+_ENDINGS: Mapping[str, str] = {
+    "共和国": _REPUBLIC,
+    "共和國": _REPUBLIC,
+    "공화국": _REPUBLIC,
+    "王国": _KINGDOM,
+    "王國": _KINGDOM,
+    "왕국": _KINGDOM,
+}
+# A word in the names of this many countries says little about which of them is meant.
+_SHARED_BY = 3
+_MOST_SLIPS = 2
+# "Republic", "people", "islands" and their like, in scripts that put no space between words.
+_SHARED_CHARACTERS = re.compile(
+    "共和[国國]|合[众眾衆][国國]|[联聯連]邦|[联聯連]合|[王公][国國]|人民|民主|主[义義]|社[会會]|伊斯[兰蘭]|阿拉伯"
+    "|[群诸諸][岛島]|特[别別]行政[区區]|共和|[岛島国國]|イスラム|공화국|왕국|제도|민주|인민|연방"
+)
+_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_SAME_INITIALS = str.maketrans("cq", "kk")
 
 
 def exact_key(name: str) -> str:
@@ -107,30 +139,6 @@ def _without_accents(text: str) -> str:
     return normalize("NFC", _ACCENTS.sub(r"\1", normalize("NFD", text))).translate(_LETTERS)
 
 
-_REPUBLIC = "Republic of "
-_KINGDOM = "Kingdom of "
-_WORDS: Mapping[str, str] = {
-    "republic": _REPUBLIC,
-    "republik": _REPUBLIC,
-    "республика": _REPUBLIC,
-    "جمهوريه": _REPUBLIC,
-    "kingdom": _KINGDOM,
-    "royaume": _KINGDOM,
-    "reino": _KINGDOM,
-    "konigreich": _KINGDOM,
-    "королевство": _KINGDOM,
-    "مملكه": _KINGDOM,
-}
-_ENDINGS: Mapping[str, str] = {
-    "共和国": _REPUBLIC,
-    "共和國": _REPUBLIC,
-    "공화국": _REPUBLIC,
-    "王国": _KINGDOM,
-    "王國": _KINGDOM,
-    "왕국": _KINGDOM,
-}
-
-
 def split_state_form(name: str) -> tuple[str, str] | None:
     """Return how the formal English name of such a state begins, and the loose key of the rest of
     ``name``; None when ``name`` is not of that form."""
@@ -170,18 +178,6 @@ def edit_distance(written: str, meant: str, limit: int) -> int | None:
         if min(row) > limit:
             return None
     return row[-1] if row[-1] <= limit else None
-
-
-# A word in the names of this many countries says little about which of them is meant.
-_SHARED_BY = 3
-_MOST_SLIPS = 2
-# "Republic", "people", "islands" and their like, in scripts that put no space between words.
-_SHARED_CHARACTERS = re.compile(
-    "共和[国國]|合[众眾衆][国國]|[联聯連]邦|[联聯連]合|[王公][国國]|人民|民主|主[义義]|社[会會]|伊斯[兰蘭]|阿拉伯"
-    "|[群诸諸][岛島]|特[别別]行政[区區]|共和|[岛島国國]|イスラム|공화국|왕국|제도|민주|인민|연방"
-)
-_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_SAME_INITIALS = str.maketrans("cq", "kk")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,11 @@ JOURNAL = ".moves.json"
 """The file in an edition's folder that says which renames have begun."""
 
 _MAX_JOURNAL_BYTES = 1_000_000
+MAX_STORIES = 999
+_STEP = 10
+_STORY_FILE = re.compile(
+    r"(?P<number>\d{3})-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)(?P<language>\.[^.]+)?\.md", re.ASCII
+)
 
 
 class FileMove(NamedTuple):
@@ -118,13 +123,6 @@ def _is_inside(name: object) -> bool:
         and ".." not in name.split("/")
         and "\0" not in name
     )
-
-
-MAX_STORIES = 999
-_STEP = 10
-_STORY_FILE = re.compile(
-    r"(?P<number>\d{3})-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)(?P<language>\.[^.]+)?\.md", re.ASCII
-)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,12 @@ Link: TypeAlias = tuple[str, str]
 """What a page is, and its address."""
 
 FieldValue: TypeAlias = str | tuple[str, ...] | tuple[Link, ...]
+LINK_KEYS = ("what", "url")
+YES = "yes"
+# A field without a value stands for this.
+_USUAL = {"kind": StoryKind.story.value}
+_TRUE = frozenset({"true", "yes", "on", "1", "y", "t"})
+_FENCE = "---"
 
 
 class FieldShape(StrEnum):
@@ -65,13 +71,6 @@ LETTER_FIELDS: Mapping[str, FieldShape] = MappingProxyType(
     {"letter.title": FieldShape.text, "letter.name": FieldShape.text, "letter.titles": FieldShape.lines}
 )
 """The fields of the letter; those of the edition itself are on its own page."""
-
-LINK_KEYS = ("what", "url")
-YES = "yes"
-# A field without a value stands for this.
-_USUAL = {"kind": StoryKind.story.value}
-_TRUE = frozenset({"true", "yes", "on", "1", "y", "t"})
-_FENCE = "---"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,13 @@ _MAX_ALT_LENGTH = 125
 _FILE_NAME = re.compile(
     r"\S+\.(jpe?g|png|gif|webp|heic|tiff?|bmp)|(img|dsc[nf]?|image|picture|photo)[ _-]?\d+", re.IGNORECASE
 )
+_MAX_STORY_WORDS = 400
+_REFERENCE = re.compile(r"(?<![\\!])\[\^(?P<name>[^\]\s\\^]+)\](?![(\[])")
+_NOTE = re.compile(r" {0,3}\[\^(?P<name>[^\]\s\\^]+)\]:")
+MERGE_TAG_DELIMITER = "@@"
+"""Begins and ends the places of an email that are filled in for each reader; not allowed in text."""
+# Without it, compiling after a change to one story takes a fifth longer.
+_checked_documents: BoundedCache[tuple[list[Problem], tuple[TextLink, ...]]] = BoundedCache(5000)
 
 
 def check_alt_texts(document: AnyDocument) -> Iterator[Problem]:
@@ -77,9 +84,6 @@ def is_file_name(text: str) -> bool:
     return bool(_FILE_NAME.fullmatch(text))
 
 
-_MAX_STORY_WORDS = 400
-
-
 def check_story_body(document: AnyDocument) -> Iterator[Problem]:
     if not document.has_text:
         yield make_error(
@@ -122,10 +126,6 @@ def check_letter(document: AnyDocument) -> Iterator[Problem]:
                 "matter, or delete the body."
             ),
         )
-
-
-_REFERENCE = re.compile(r"(?<![\\!])\[\^(?P<name>[^\]\s\\^]+)\](?![(\[])")
-_NOTE = re.compile(r" {0,3}\[\^(?P<name>[^\]\s\\^]+)\]:")
 
 
 def check_notes(document: AnyDocument) -> Iterator[Problem]:
@@ -203,10 +203,6 @@ def _normalise(name: str) -> str:
     return name.casefold()
 
 
-MERGE_TAG_DELIMITER = "@@"
-"""Begins and ends the places of an email that are filled in for each reader; not allowed in text."""
-
-
 def check_reserved_sign(document: AnyDocument) -> Iterator[Problem]:
     """Find the sign wherever it stands in one file, or would stand in what is made of it."""
     lines = []
@@ -248,10 +244,6 @@ def _list_texts(value: YamlValue) -> Iterator[str]:
         return
     for part in value.values() if isinstance(value, dict) else value:
         yield from _list_texts(part)
-
-
-# Without it, compiling after a change to one story takes a fifth longer.
-_checked_documents: BoundedCache[tuple[list[Problem], tuple[TextLink, ...]]] = BoundedCache(5000)
 
 
 def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:

@@ -16,18 +16,22 @@ from editions.source.text_file import read_text_file
 from locales.languages import canonical_language, display_width
 from locales.phrase import gettext_noop
 
-
-@lru_cache(maxsize=4096)
-def make_comparable(text: str) -> str:
-    """Return ``text`` for comparison: without capitals and without punctuation around it."""
-    return unicodedata.normalize("NFKC", text).casefold().strip(" .,:;!?…»›>→()[]。！？：、")
-
-
 # In columns, of which a Chinese, Japanese or Korean character takes two.
 MAX_SUBJECT_WIDTH = 70
 PREHEADER_WIDTHS = (40, 130)
 # Promises and exclamations that spam filters such as SpamAssassin give points for.
 _ADVERTISING = re.compile(r"[!！]{2,}|100\s?% (guaranteed|free)|act now|risk[- ]free", re.IGNORECASE)
+_DATE = re.compile(r"^date:\s*[\"']?(\d{4}-\d\d-\d\d)", re.MULTILINE)
+_NUMBER = re.compile(r"^number:\s*(.*)$", re.MULTILINE)
+_WORD = re.compile(r"[^\W\d_]+")
+_TRANSLATION = re.compile(r"edition\.([^.]+)\.md")
+_SAME_LETTERS = 0.85
+
+
+@lru_cache(maxsize=4096)
+def make_comparable(text: str) -> str:
+    """Return ``text`` for comparison: without capitals and without punctuation around it."""
+    return unicodedata.normalize("NFKC", text).casefold().strip(" .,:;!?…»›>→()[]。！？：、")
 
 
 def check_inbox(document: AnyDocument) -> Iterator[Problem]:
@@ -98,10 +102,6 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
         )
 
 
-_DATE = re.compile(r"^date:\s*[\"']?(\d{4}-\d\d-\d\d)", re.MULTILINE)
-_NUMBER = re.compile(r"^number:\s*(.*)$", re.MULTILINE)
-_WORD = re.compile(r"[^\W\d_]+")
-_TRANSLATION = re.compile(r"edition\.([^.]+)\.md")
 # Of four words, one may differ: “News from Beijing, spring” and “News from Beijing, autumn”.
 _SAME, _NEARLY = "the same as", "nearly the same as"
 _MESSAGES = {
@@ -117,7 +117,6 @@ _MESSAGES = {
     ),
 }
 _SAME_WORDS, _FEWEST_WORDS = 0.75, 4
-_SAME_LETTERS = 0.85
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,8 @@ from editions.source.folder import EDITION_FILE
 from editions.source.front_matter import FrontMatter
 from locales.phrase import gettext_noop
 
+CHECKS_KEY = "checks"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
@@ -49,8 +51,6 @@ def load_checks(path: Path) -> Mapping[str, Check]:
 
 SOURCE_CHECKS = load_checks(Path(__file__).with_name("checks.toml"))
 """The checks of this package by code."""
-
-CHECKS_KEY = "checks"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,10 @@ _PORTRAIT: KeyPath = ("letter", "portrait")
 
 ImageSizes: TypeAlias = Mapping[str, ImageSize]
 """The sizes of an edition's pictures by file name."""
+MAX_UPLOAD_BYTES = 30_000_000
+"""The largest file that is taken. What is kept of it is smaller."""
+_MAX_NAME = 60
+_MAX_TRIES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,12 +158,6 @@ def _unused_image_problem(name: str) -> Problem:
         "unused-image",
         gettext_noop("no story uses this picture, so it will not be sent. Use it in a story, or delete it."),
     )
-
-
-MAX_UPLOAD_BYTES = 30_000_000
-"""The largest file that is taken. What is kept of it is smaller."""
-_MAX_NAME = 60
-_MAX_TRIES = 1000
 
 
 def add_image(folder: Path, name: str, content: bytes) -> str:

@@ -60,6 +60,12 @@ _SIGNATURES = (
     (0, b"BM", "BMP", _NOT_SHOWN),
     (0, b"%PDF", "PDF", _NOT_SHOWN),
 )
+_CONVERTED_FORMATS = ("WEBP", "TIFF", "BMP")
+_ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif"}
+_MAX_KEPT_PIXELS = 13_000_000
+_MAX_KEPT_BYTES = 10_000_000
+_MAX_SIDE = 2400
+"""Pixels a side of a huge photograph keeps: twice what the widest picture of a mail shows."""
 
 
 def locate_image(folder: Path, name: str) -> Path:
@@ -214,14 +220,6 @@ def broken_image_error(name: str, error: BaseException) -> ImageError:
         )
         % {"name": name, "error": error},
     )
-
-
-_CONVERTED_FORMATS = ("WEBP", "TIFF", "BMP")
-_ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif"}
-_MAX_KEPT_PIXELS = 13_000_000
-_MAX_KEPT_BYTES = 10_000_000
-_MAX_SIDE = 2400
-"""Pixels a side of a huge photograph keeps: twice what the widest picture of a mail shows."""
 
 
 def convert_image(

@@ -25,6 +25,14 @@ _EDITED = {b"compositeWithTrainedAlgorithmicMedia", b"compositeSynthetic", b"alg
 _GENERATED = b"trainedAlgorithmicMedia"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MAX_UNPACKED = 1_000_000
+_SHARE = 0.17
+_LEAST = 96
+_SMOOTHING = 4
+_DARK = 175
+_MAX_PNG_COLOURS = 1024
+_JPEG_QUALITY = 78
+V = TypeVar("V")
+_Form = tuple[int, bool, Crop | None]
 
 
 def read_ai_label(content: bytes) -> AiOrigin | None:
@@ -112,12 +120,6 @@ def _is_generator_text(part: bytes) -> bool:
     )
 
 
-_SHARE = 0.17
-_LEAST = 96
-_SMOOTHING = 4
-_DARK = 175
-
-
 def draw_play_sign(image: Image.Image) -> Image.Image:
     """Return ``image`` with a white triangle on a dark disc in its middle; both are seen on any picture."""
     size = min(max(_LEAST, round(min(image.size) * _SHARE * 2)), *image.size)
@@ -135,8 +137,6 @@ def draw_play_sign(image: Image.Image) -> Image.Image:
     return drawn
 
 
-_MAX_PNG_COLOURS = 1024
-_JPEG_QUALITY = 78
 # EXIF tag 274 is the orientation; 5 to 8 lay the picture on its side.
 _ORIENTATION, _SIDEWAYS = 274, frozenset({5, 6, 7, 8})
 
@@ -162,8 +162,6 @@ class PreparedImage:
     height: int
 
 
-V = TypeVar("V")
-_Form = tuple[int, bool, Crop | None]
 _sizes: BoundedCache[ImageSize] = BoundedCache(10_000)
 _prepared: BoundedCache[PreparedImage] = BoundedCache(64_000_000, measure=lambda image: len(image.data))
 

@@ -55,6 +55,24 @@ _STOCK_NAME = re.compile(
 _SEARCH_RESULT = re.compile(
     r"(image|bild|résultat de recherche d.images?) (result )?(for|zu|pour)\b", re.IGNORECASE
 )
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_KANA = re.compile(r"[\u3041-\u30fa]")
+_HANGUL = re.compile(r"[\uac00-\ud7a3]")
+_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+# A Chinese character carries about as much as three letters.
+_LETTERS_PER_CJK_CHARACTER = 3
+_CYRILLIC_LANGUAGES = frozenset({"mn", "ru", "kk", "ky", "uk", "bg", "sr", "be", "mk", "tg", "tt"})
+_DEFAULT_LANGUAGE = "en"
+_NO_HEADINGS = gettext_noop(
+    "no heading of level %(level)s has text below it, and there are no other headings. Leave out "
+    "--stories-at, and the import finds the titles by itself."
+)
+_OTHER_LEVELS = gettext_noop(
+    "no heading of level %(level)s has text below it; there are %(used)s. Choose another level, or leave out "
+    "--stories-at, and the import finds the titles by itself."
+)
+_OF_LEVEL = gettext_noop("%(number)s of level %(level)s")
 
 
 def choose_alt(alt: str, caption: str) -> str:
@@ -74,17 +92,6 @@ def choose_alt(alt: str, caption: str) -> str:
         or text.casefold() == caption.strip(" .").casefold()
     )
     return "" if useless else text
-
-
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
-_KANA = re.compile(r"[\u3041-\u30fa]")
-_HANGUL = re.compile(r"[\uac00-\ud7a3]")
-_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
-_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
-# A Chinese character carries about as much as three letters.
-_LETTERS_PER_CJK_CHARACTER = 3
-_CYRILLIC_LANGUAGES = frozenset({"mn", "ru", "kk", "ky", "uk", "bg", "sr", "be", "mk", "tg", "tt"})
-_DEFAULT_LANGUAGE = "en"
 
 
 def detect_language(text: str, *, language: str = "", east_asian_language: str = "") -> str:
@@ -110,17 +117,6 @@ def _chinese_variant(setting: str) -> str:
 def _base_language(setting: str) -> str:
     """Return ``en-GB`` as ``en``: readers choose a language, not a regional variant."""
     return canonical_language(setting.partition("-")[0]) or ""
-
-
-_NO_HEADINGS = gettext_noop(
-    "no heading of level %(level)s has text below it, and there are no other headings. Leave out "
-    "--stories-at, and the import finds the titles by itself."
-)
-_OTHER_LEVELS = gettext_noop(
-    "no heading of level %(level)s has text below it; there are %(used)s. Choose another level, or leave out "
-    "--stories-at, and the import finds the titles by itself."
-)
-_OF_LEVEL = gettext_noop("%(number)s of level %(level)s")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,8 @@ _MAX_LINE_LENGTH = 160
 _MAX_LINES = 5
 _SALUTATION_ENDINGS = (",", ":", "!", "，", "：", "！", "、")
 _ENDS_A_SENTENCE = re.compile(r"[.!?:;,。！？：；，…]$")
+SECTOR_PLACEHOLDER = "choose-one"
+"""In place of a story's sector until a person chooses it."""
 
 
 def is_letter(body: CleanChapter) -> bool:
@@ -71,10 +73,6 @@ def _signature_lines(block: etree._Element) -> list[str]:
     lines = [line.strip() for line in text]
     fits = all(line and len(line) <= _MAX_LINE_LENGTH and not _ENDS_A_SENTENCE.search(line) for line in lines)
     return lines if fits else []
-
-
-SECTOR_PLACEHOLDER = "choose-one"
-"""In place of a story's sector until a person chooses it."""
 
 
 def format_edition_file(

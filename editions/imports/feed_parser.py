@@ -13,6 +13,12 @@ from lxml import etree
 
 _FRACTION = re.compile(r"(\.\d+)")
 _DAY_ALONE = re.compile(r"\d{4}(-\d\d){0,2}")
+_XML = "{http://www.w3.org/XML/1998/namespace}"
+_NAMED_ENTITY = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z]\w{1,30};)")
+_LONE_AMPERSAND = re.compile(rb"&(?!#?\w{1,30};)")
+_ROOTS = frozenset({"rss", "feed", "rdf"})
+_NOT_TEXT = frozenset({"media", "itunes", "googleplay", "podcast"})
+_MEDIA = "http://search.yahoo.com/mrss"
 
 
 def parse_date(text: str) -> datetime | None:
@@ -31,14 +37,6 @@ def parse_date(text: str) -> datetime | None:
     except (ValueError, TypeError, IndexError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-_XML = "{http://www.w3.org/XML/1998/namespace}"
-_NAMED_ENTITY = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z]\w{1,30};)")
-_LONE_AMPERSAND = re.compile(rb"&(?!#?\w{1,30};)")
-_ROOTS = frozenset({"rss", "feed", "rdf"})
-_NOT_TEXT = frozenset({"media", "itunes", "googleplay", "podcast"})
-_MEDIA = "http://search.yahoo.com/mrss"
 
 
 @dataclass(frozen=True, kw_only=True)

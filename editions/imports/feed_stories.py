@@ -40,6 +40,10 @@ from locales.phrase import AFTER_PLACE, Phrase, gettext_noop, join_sentences, re
 
 _INVISIBLE = 2
 _PIXEL_BYTES = 2_000
+MAX_ENTRIES = 100
+"""The most stories that are made of one feed."""
+_MAX_FEED_BYTES = 20_000_000
+_FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml"})
 
 
 class RemotePictureFinder(PictureFinder):
@@ -88,10 +92,6 @@ def _is_invisible(data: bytes) -> bool:
             return min(image.size) <= _INVISIBLE
     except ImageError:
         return False
-
-
-MAX_ENTRIES = 100
-"""The most stories that are made of one feed."""
 
 
 def read_feed(
@@ -222,10 +222,6 @@ def _one_line(text: str) -> str:
     # Characters that no XML may have would stop lxml.
     line.text = "".join(character for character in text if character.isprintable() or character.isspace())
     return one_line_text(line)
-
-
-_MAX_FEED_BYTES = 20_000_000
-_FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml"})
 
 
 def find_feed(address: str, fetch: Fetch) -> ParsedFeed:

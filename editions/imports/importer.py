@@ -49,6 +49,14 @@ _FAULTS = {
 }
 """What is wrong with a picture, by its code."""
 _NAME_DIGITS = 12
+_MAX_STORIES = 999
+_NUMBER_STEP = 10
+_MAX_PORTRAIT_RATIO = 1.5
+_MAX_IMAGES = 9
+_MIN_IMAGE_WIDTH = 120
+_SPARE_PICTURE = gettext_noop("a picture, kept as %(file)s")
+_WHERE_IMAGES_GO = gettext_noop("a story shows up to %(most)s that are no icons, a letter one portrait")
+_READERS = {FileFormat.docx: read_docx, FileFormat.odt: read_odt, FileFormat.web_page: read_web_page}
 
 
 class ImageStore:
@@ -106,17 +114,6 @@ def _explain(error: ImageError) -> str:
     if known:
         return Phrase(AFTER_PLACE, place=known[1], words=known[2])
     return Phrase(_FAULTS.get(error.code, error.code.replace("-", " ")))
-
-
-_MAX_STORIES = 999
-_NUMBER_STEP = 10
-_MAX_PORTRAIT_RATIO = 1.5
-_MAX_IMAGES = 9
-_MIN_IMAGE_WIDTH = 120
-_SPARE_PICTURE = gettext_noop("a picture, kept as %(file)s")
-_WHERE_IMAGES_GO = gettext_noop("a story shows up to %(most)s that are no icons, a letter one portrait")
-
-_READERS = {FileFormat.docx: read_docx, FileFormat.odt: read_odt, FileFormat.web_page: read_web_page}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,29 @@ BOLD_ATTRIBUTE = "data-bold"
 NO_CROP = (0.0, 0.0, 0.0, 0.0)
 MAX_IMAGE_BYTES = 60_000_000
 """Bytes a picture of a document may have, unpacked; a huge one is made smaller."""
+BEFORE_HEADING = gettext_noop("before the first heading")
+WHOLE_DOCUMENT = gettext_noop("in the whole document")
+IN_NOTES = gettext_noop("in the notes")
+_IN_STORY = gettext_noop("in ‘%(title)s’")
+_MAX_QUOTATION = 80
+QUOTED = gettext_noop("%(what)s “%(quotation)s”")
+"""Something, and words of the document by which a person finds it."""
+QUOTED_AFTER = gettext_noop("%(what)s: “%(quotation)s”")
+"""The same after a whole clause."""
+# What documents of several formats have.
+AS_PICTURE = gettext_noop("add it as a picture")
+CHART = gettext_noop("a chart")
+DRAWING = gettext_noop("a drawing")
+EQUATION = gettext_noop("an equation")
+FORM_FIELD = gettext_noop("a button or field of a form")
+LIFTED_BOX = gettext_noop("a text box; its text is now in paragraphs of its own")
+LINKED_PICTURE = gettext_noop("a picture that is not in the file but linked from elsewhere")
+MACROS = gettext_noop("macros, which were not read or run")
+PAGE_FOOTER = gettext_noop("a page footer")
+PAGE_HEADER = gettext_noop("a page header")
+SCRIPT = gettext_noop("a script, which was not run")
+_LEFT_OUT = gettext_noop("left out")
+_THE_FIRST = gettext_noop("the first")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,31 +73,6 @@ class SourceDocument:
     title: str = ""
     language: str = ""
     east_asian_language: str = ""
-
-
-BEFORE_HEADING = gettext_noop("before the first heading")
-WHOLE_DOCUMENT = gettext_noop("in the whole document")
-IN_NOTES = gettext_noop("in the notes")
-_IN_STORY = gettext_noop("in ‘%(title)s’")
-_MAX_QUOTATION = 80
-
-QUOTED = gettext_noop("%(what)s “%(quotation)s”")
-"""Something, and words of the document by which a person finds it."""
-QUOTED_AFTER = gettext_noop("%(what)s: “%(quotation)s”")
-"""The same after a whole clause."""
-
-# What documents of several formats have.
-AS_PICTURE = gettext_noop("add it as a picture")
-CHART = gettext_noop("a chart")
-DRAWING = gettext_noop("a drawing")
-EQUATION = gettext_noop("an equation")
-FORM_FIELD = gettext_noop("a button or field of a form")
-LIFTED_BOX = gettext_noop("a text box; its text is now in paragraphs of its own")
-LINKED_PICTURE = gettext_noop("a picture that is not in the file but linked from elsewhere")
-MACROS = gettext_noop("macros, which were not read or run")
-PAGE_FOOTER = gettext_noop("a page footer")
-PAGE_HEADER = gettext_noop("a page header")
-SCRIPT = gettext_noop("a script, which was not run")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +111,6 @@ class OmissionKind(StrEnum):
     """A line of a table of contents; the email has its own."""
 
 
-_LEFT_OUT = gettext_noop("left out")
 _OUTCOMES = {
     OmissionKind.insertion: gettext_noop("taken as accepted"),
     OmissionKind.contents: gettext_noop("left out, because the email has its own"),
@@ -126,7 +123,6 @@ _ONE = {
     OmissionKind.placeholder: gettext_noop("an unfilled field"),
     OmissionKind.contents: gettext_noop("a line of the table of contents"),
 }
-_THE_FIRST = gettext_noop("the first")
 _SEVERAL = {
     OmissionKind.insertion: gettext_noop("%(number)s tracked insertions"),
     OmissionKind.deletion: gettext_noop("%(number)s tracked deletions"),

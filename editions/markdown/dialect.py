@@ -25,6 +25,28 @@ TOKENS = (
     *(f"footnote{part}_{end}" for part in ("", "_block") for end in ("open", "close")),
 )
 """The types of tokens that :func:`write_mark` writes."""
+_MARKER = re.compile(r"([A-Z](?=[.)](?: {2}|\t))|[a-z]|[ivxlc]{2,8}|[IVXLC]{2,8})([.)])[ \t]+\S")
+_NUMERALS = (
+    (100, "c"),
+    (90, "xc"),
+    (50, "l"),
+    (40, "xl"),
+    (10, "x"),
+    (9, "ix"),
+    (5, "v"),
+    (4, "iv"),
+    (1, "i"),
+)
+_STYLES = {"a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
+MAX_CHARACTERS = 200_000
+"""The most characters a body may have. An email must stay below 100 kB, so this is generous."""
+MAX_NESTING = 20
+"""How deep quotations and lists may be nested, a list counting twice. The parser silently leaves out anything
+deeper."""
+# A span may go over a line end, but not over an empty line, where its paragraph ends.
+_SPAN = re.compile(r"(?<![\\`])(?P<ticks>`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)(?P=ticks)(?!`)", re.DOTALL)
+_MAY_BE_CODE = re.compile(r"`|~~~|^(?: {4}|\t)", re.MULTILINE)
+_CHARACTER = re.compile(r"[^\n]")
 
 
 def use_footnotes(parser: MarkdownIt) -> None:
@@ -146,21 +168,6 @@ def _name(anchor: str) -> str:
     return f'<!--[if mso]><a name="{anchor}"></a><![endif]-->'
 
 
-_MARKER = re.compile(r"([A-Z](?=[.)](?: {2}|\t))|[a-z]|[ivxlc]{2,8}|[IVXLC]{2,8})([.)])[ \t]+\S")
-_NUMERALS = (
-    (100, "c"),
-    (90, "xc"),
-    (50, "l"),
-    (40, "xl"),
-    (10, "x"),
-    (9, "ix"),
-    (5, "v"),
-    (4, "iv"),
-    (1, "i"),
-)
-_STYLES = {"a": "lower-alpha", "A": "upper-alpha", "i": "lower-roman", "I": "upper-roman"}
-
-
 def use_lettered_lists(parser: MarkdownIt) -> None:
     """Make ``parser`` read such lists as ordered ones with the attributes ``type`` and ``style``."""
     parser.block.ruler.before(
@@ -275,14 +282,6 @@ def _to_roman(number: int) -> str:
     return text
 
 
-MAX_CHARACTERS = 200_000
-"""The most characters a body may have. An email must stay below 100 kB, so this is generous."""
-
-MAX_NESTING = 20
-"""How deep quotations and lists may be nested, a list counting twice. The parser silently leaves out anything
-deeper."""
-
-
 def create_parser(renderer: type[RendererHTML] = RendererHTML) -> MarkdownIt:
     """Create a parser of bodies; ``renderer`` writes what it has read as HTML."""
     parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}, renderer_cls=renderer)
@@ -293,12 +292,6 @@ def create_parser(renderer: type[RendererHTML] = RendererHTML) -> MarkdownIt:
     # Accept every link here, so that it can be reported; by default `[x](javascript:…)` stays text.
     parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
     return parser
-
-
-# A span may go over a line end, but not over an empty line, where its paragraph ends.
-_SPAN = re.compile(r"(?<![\\`])(?P<ticks>`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)(?P=ticks)(?!`)", re.DOTALL)
-_MAY_BE_CODE = re.compile(r"`|~~~|^(?: {4}|\t)", re.MULTILINE)
-_CHARACTER = re.compile(r"[^\n]")
 
 
 def mask_code(source: str) -> str:

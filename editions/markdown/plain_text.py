@@ -18,6 +18,23 @@ _STRUCK_OUT = "[× {}]"
 _MAILTO = "mailto:"
 # A line of plain-text email is wrapped after 76 characters, which would mix up the cells of a row.
 _MAX_ROW = 76
+MAX_LEAD_WIDTH = 130
+"""The most that a lead is long, in columns of a fixed-width font: a Chinese character counts as two. On a
+phone this is three or four lines."""
+_MIN_LEAD_WIDTH = 60
+_PARAGRAPH = re.compile(r"<(p|li|blockquote)(?:\s[^>]*)?>(.*?)</\1>", re.DOTALL)
+# A reference to a note says nothing without the note.
+_NOTE_REFERENCE = re.compile(r"<sup\b[^>]*>.*?</sup>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+# A full stop ends a sentence if something that begins one follows, and if it does not end an abbreviation
+# such as "Dr." or "U.N.": before it are two small letters, a digit or a closing mark.
+_SENTENCE_END = re.compile(
+    r"(?:(?:(?<=[^\W\d_]{2})|(?<=[\d)\]”’\"»%]))\.|[!?…؟۔])[”’\"»)]*(?=\s+[^\sa-z])|[。！？][”’」』）]*"
+)
+_ABBREVIATION = re.compile(
+    r"\b(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nos|Art|cf|vs|approx|Mme|Mlle|Inc|Ltd|Jr|Sr|Col|Gen|Vol|Fig)\.$"
+)
+_WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]")
 
 
 def render_plain_text(tokens: Sequence[Token]) -> str:
@@ -130,26 +147,6 @@ def _printable_url(url: str) -> str:
     written = url.removeprefix(_MAILTO).partition("?")[0]
     plain = unquote(written)
     return plain if plain.isprintable() else written
-
-
-MAX_LEAD_WIDTH = 130
-"""The most that a lead is long, in columns of a fixed-width font: a Chinese character counts as two. On a
-phone this is three or four lines."""
-
-_MIN_LEAD_WIDTH = 60
-_PARAGRAPH = re.compile(r"<(p|li|blockquote)(?:\s[^>]*)?>(.*?)</\1>", re.DOTALL)
-# A reference to a note says nothing without the note.
-_NOTE_REFERENCE = re.compile(r"<sup\b[^>]*>.*?</sup>", re.DOTALL)
-_TAG = re.compile(r"<[^>]+>")
-# A full stop ends a sentence if something that begins one follows, and if it does not end an abbreviation
-# such as "Dr." or "U.N.": before it are two small letters, a digit or a closing mark.
-_SENTENCE_END = re.compile(
-    r"(?:(?:(?<=[^\W\d_]{2})|(?<=[\d)\]”’\"»%]))\.|[!?…؟۔])[”’\"»)]*(?=\s+[^\sa-z])|[。！？][”’」』）]*"
-)
-_ABBREVIATION = re.compile(
-    r"\b(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nos|Art|cf|vs|approx|Mme|Mlle|Inc|Ltd|Jr|Sr|Col|Gen|Vol|Fig)\.$"
-)
-_WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]")
 
 
 # A story is asked for its lead each time its edition is read, and changes seldom.

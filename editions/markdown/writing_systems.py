@@ -23,6 +23,38 @@ _SHARED_PUNCTUATION = "“”‘’—…·"
 # How many characters are looked at: "……”" is the longest run that is in use.
 _NEAR = 4
 _WIDE = frozenset({"W", "F", "H"})
+_HAN = (
+    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003fffd"
+)
+_KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d\U0001aff0-\U0001b16f"
+_HANGUL_SCRIPT = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"
+_CYRILLIC = "\u0400-\u0482\u048a-\u052f\u1c80-\u1c8f"
+_MONGOLIAN = "\u1820-\u18aa"
+_NON_LATIN = re.compile(f"[{_HAN}{_KANA}{_HANGUL_SCRIPT}{_CYRILLIC}{_MONGOLIAN}]")
+# East Asian punctuation: part of a run, but not a run on its own.
+_CJK_PUNCTUATION = "\u3001-\u3003\u3008-\u301f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+# Allowed between two letters of one run: spaces, digits and common punctuation; U+0301 is a stress mark.
+_JOINING_CHARACTERS = " 0-9·–—,.:;“”‘’'\u0301\u00a0-"
+# The languages written in a script, in which it needs no mark.
+_NATIVE_LANGUAGES = {
+    "han": frozenset({"zh", "yue", "wuu", "hak", "nan", "lzh", "ja", "ko"}),
+    "kana": frozenset({"ja"}),
+    "hangul": frozenset({"ko"}),
+    "cyrillic": frozenset(("be", "bg", "kk", "ky", "mk", "mn", "ru", "sr", "tg", "tt", "tyv", "uk")),
+    "mongolian": frozenset({"mn"}),
+}
+_LANGUAGE_BY_SCRIPT = {
+    "han": "zh-Hans",
+    "kana": "ja",
+    "hangul": "ko",
+    "cyrillic": "mn",
+    "mongolian": "mn-Mong",
+}
+_IS_CJK_PUNCTUATION = re.compile(f"[{_CJK_PUNCTUATION}]")
+_HAS_KANA = re.compile(f"[{_KANA}]")
+_MARKUP = re.compile("(<[^>]*>)")
+_INLINE = re.compile(r"</?(a|em|strong|s|code|span)\b")
 
 
 def is_cjk(character: str) -> bool:
@@ -137,41 +169,6 @@ def _is_punctuation(character: str) -> bool:
 
 def _is_non_cjk_punctuation(character: str) -> bool:
     return _is_punctuation(character) and not is_cjk(character)
-
-
-_HAN = (
-    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003fffd"
-)
-_KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d\U0001aff0-\U0001b16f"
-_HANGUL_SCRIPT = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"
-_CYRILLIC = "\u0400-\u0482\u048a-\u052f\u1c80-\u1c8f"
-_MONGOLIAN = "\u1820-\u18aa"
-_NON_LATIN = re.compile(f"[{_HAN}{_KANA}{_HANGUL_SCRIPT}{_CYRILLIC}{_MONGOLIAN}]")
-# East Asian punctuation: part of a run, but not a run on its own.
-_CJK_PUNCTUATION = "\u3001-\u3003\u3008-\u301f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
-# Allowed between two letters of one run: spaces, digits and common punctuation; U+0301 is a stress mark.
-_JOINING_CHARACTERS = " 0-9·–—,.:;“”‘’'\u0301\u00a0-"
-
-# The languages written in a script, in which it needs no mark.
-_NATIVE_LANGUAGES = {
-    "han": frozenset({"zh", "yue", "wuu", "hak", "nan", "lzh", "ja", "ko"}),
-    "kana": frozenset({"ja"}),
-    "hangul": frozenset({"ko"}),
-    "cyrillic": frozenset(("be", "bg", "kk", "ky", "mk", "mn", "ru", "sr", "tg", "tt", "tyv", "uk")),
-    "mongolian": frozenset({"mn"}),
-}
-_LANGUAGE_BY_SCRIPT = {
-    "han": "zh-Hans",
-    "kana": "ja",
-    "hangul": "ko",
-    "cyrillic": "mn",
-    "mongolian": "mn-Mong",
-}
-_IS_CJK_PUNCTUATION = re.compile(f"[{_CJK_PUNCTUATION}]")
-_HAS_KANA = re.compile(f"[{_KANA}]")
-_MARKUP = re.compile("(<[^>]*>)")
-_INLINE = re.compile(r"</?(a|em|strong|s|code|span)\b")
 
 
 @lru_cache(maxsize=4096)

@@ -25,6 +25,18 @@ from editions.rich_text.nodes import (
 )
 from locales.phrase import gettext_noop
 
+# A paragraph that the other can follow without a blank line, and which is therefore in a tight list.
+_AFTER_PARAGRAPH = frozenset(
+    {BlockKind.bullet_list, BlockKind.heading, BlockKind.blockquote, BlockKind.horizontal_rule}
+)
+_ONE_LINE = frozenset({BlockKind.heading, BlockKind.horizontal_rule})
+# Longer blocks are written anew: to compare them takes too long.
+_MAX_LENGTH = 20_000
+_WORD = re.compile(r"[^\W_]+|[^\s]")
+MAX_DEPTH = 16
+"""How deep lists and quotations may be in each other, a list counting twice. The parser's own limit is a
+little further."""
+
 
 def trim_emphasis(texts: Sequence[Text], is_edge: Callable[[str], bool]) -> list[Text]:
     """Return ``texts`` with no emphasis on characters at its ends for which ``is_edge`` holds."""
@@ -91,13 +103,6 @@ def _edge_length(text: str, is_edge: Callable[[str], bool]) -> int:
 
 def _reverse(text: Text) -> Text:
     return text if text is BREAK else Text(text.text[::-1], text.marks)
-
-
-# A paragraph that the other can follow without a blank line, and which is therefore in a tight list.
-_AFTER_PARAGRAPH = frozenset(
-    {BlockKind.bullet_list, BlockKind.heading, BlockKind.blockquote, BlockKind.horizontal_rule}
-)
-_ONE_LINE = frozenset({BlockKind.heading, BlockKind.horizontal_rule})
 
 
 def canonical_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
@@ -221,11 +226,6 @@ def _strip_line(line: list[Text]) -> list[Text]:
     return line
 
 
-# Longer blocks are written anew: to compare them takes too long.
-_MAX_LENGTH = 20_000
-_WORD = re.compile(r"[^\W_]+|[^\s]")
-
-
 def patch_source(source: str, *, before: str, after: str) -> str | None:
     """Return ``source`` with the change from ``before`` to ``after``; None where it is not found.
 
@@ -262,11 +262,6 @@ def _find_places(before: str, source: str) -> dict[int, int]:
             for offset in range(len(word[0]) + 1):
                 places.setdefault(word.start() + offset, place + offset)
     return places
-
-
-MAX_DEPTH = 16
-"""How deep lists and quotations may be in each other, a list counting twice. The parser's own limit is a
-little further."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,27 @@ _UNMODELLED_INLINE = {
     "html_inline": RawReason.html,
     "footnote_ref": RawReason.footnote,
 }
+_LINE_END = re.compile(r"\r\n|\r|\n")
+# As the parser does, and as str.splitlines does not: it also divides at U+2028 and the like.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
+_LAST_LINE_END = re.compile(r"(?:\r\n|\r|\n)\Z")
+# A definition of a link inside a quotation or an item, which the parser takes out.
+_INNER_DEFINITION = re.compile(r"^(?:[>\s]|[-+*]\s|\d{1,9}[.)]\s)+\[[^\]\n]+\]:", re.MULTILINE)
+_CONTAINERS = {
+    "blockquote_open": BlockKind.blockquote,
+    "bullet_list_open": BlockKind.bullet_list,
+    "ordered_list_open": BlockKind.ordered_list,
+    "list_item_open": BlockKind.list_item,
+}
+_UNMODELLED = {
+    "table_open": RawReason.table,
+    "fence": RawReason.code,
+    "code_block": RawReason.code,
+    "html_block": RawReason.html,
+    "footnote_reference_open": RawReason.footnote,
+}
+_EMPTY_PARAGRAPH = Block(BlockKind.paragraph)
+_Span = tuple[int, int, Block]
 
 
 class UnmodelledError(Exception):
@@ -103,9 +124,6 @@ def _close(opened: list[Mark], kind: MarkKind) -> None:
     del opened[place]
 
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
-
-
 def find_line_end(text: str) -> str:
     """Return the line end that ``text`` has first; ``\\n`` if it has none."""
     found = _LINE_END.search(text)
@@ -115,27 +133,6 @@ def find_line_end(text: str) -> str:
 def normalise_line_ends(text: str) -> str:
     """Return ``text`` with ``\\n`` for every kind of line end."""
     return _LINE_END.sub("\n", text) if "\r" in text else text
-
-
-# As the parser does, and as str.splitlines does not: it also divides at U+2028 and the like.
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
-_LAST_LINE_END = re.compile(r"(?:\r\n|\r|\n)\Z")
-# A definition of a link inside a quotation or an item, which the parser takes out.
-_INNER_DEFINITION = re.compile(r"^(?:[>\s]|[-+*]\s|\d{1,9}[.)]\s)+\[[^\]\n]+\]:", re.MULTILINE)
-_CONTAINERS = {
-    "blockquote_open": BlockKind.blockquote,
-    "bullet_list_open": BlockKind.bullet_list,
-    "ordered_list_open": BlockKind.ordered_list,
-    "list_item_open": BlockKind.list_item,
-}
-_UNMODELLED = {
-    "table_open": RawReason.table,
-    "fence": RawReason.code,
-    "code_block": RawReason.code,
-    "html_block": RawReason.html,
-    "footnote_reference_open": RawReason.footnote,
-}
-_EMPTY_PARAGRAPH = Block(BlockKind.paragraph)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,9 +178,6 @@ def read_blocks(markdown: str, references: dict[str, Any] | None = None) -> Mark
 def _parser() -> MarkdownIt:
     # A footnote stays where it is written.
     return create_parser().disable("footnote_tail")
-
-
-_Span = tuple[int, int, Block]
 
 
 def _find_spans(tokens: Sequence[Token], lines: Sequence[str]) -> list[_Span]:

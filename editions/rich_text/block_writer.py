@@ -10,6 +10,22 @@ from editions.rich_text.nodes import BREAK, LIST_KINDS, MARK_ORDER, Block, Block
 _BULLET = re.compile(r" {0,3}([-*+])(?=\s|$)")
 _OTHER = {"-": "*", "*": "-", "+": "-", ".": ")", ")": "."}
 _NUMBER = re.compile(r" {0,3}\d{1,9}([.)])(?=\s|$)")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+# What begins or ends something: _ not within a word, ~ only beside another, & only before an entity, ! only
+# before a picture.
+_SIGNS = re.compile(
+    r"[\\`*\[\]<]|(?<![^\W_])_|_(?![^\W_])|~(?=~)|(?<=~)~|&(?=#?\w+;)|!(?=\[)|(?<=\s)#(?=#*$)"
+)
+_LINE_START = re.compile(
+    r"(?:#{1,6}(?=\s|$)|[-+=>|:]|~~~|(?:\d{1,9}|[A-Za-z]|[ivxlcIVXLC]{2,8})(?=[.)](?:\s|$)))"
+)
+_SPACE_AT_START = re.compile(r"\A[^\S ]+")
+_SPACE_AT_END = re.compile(r"[^\S ]+\Z")
+_AUTOLINK = re.compile(r"https?://[^\s<>]+|[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_IN_TITLE = re.compile(r'["\\&]')
+_IN_HREF = re.compile(r"[<>\\]|&(?=#?\w+;)")
+_IN_BARE_HREF = re.compile(r"\\(?=[!-/:-@\[-`{-~])|&(?=#?\w+;)")
+_BARE_HREF = re.compile(r"[^\s<>\x00-\x1f]+")
 
 
 class Escapes(StrEnum):
@@ -55,24 +71,6 @@ def list_styles(base: Style) -> Iterator[Style]:
 def other_style(style: Style) -> Style:
     """Return ``style`` with other signs for lists."""
     return replace(style, bullet=_OTHER[style.bullet], delimiter=_OTHER[style.delimiter])
-
-
-_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
-# What begins or ends something: _ not within a word, ~ only beside another, & only before an entity, ! only
-# before a picture.
-_SIGNS = re.compile(
-    r"[\\`*\[\]<]|(?<![^\W_])_|_(?![^\W_])|~(?=~)|(?<=~)~|&(?=#?\w+;)|!(?=\[)|(?<=\s)#(?=#*$)"
-)
-_LINE_START = re.compile(
-    r"(?:#{1,6}(?=\s|$)|[-+=>|:]|~~~|(?:\d{1,9}|[A-Za-z]|[ivxlcIVXLC]{2,8})(?=[.)](?:\s|$)))"
-)
-_SPACE_AT_START = re.compile(r"\A[^\S ]+")
-_SPACE_AT_END = re.compile(r"[^\S ]+\Z")
-_AUTOLINK = re.compile(r"https?://[^\s<>]+|[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-_IN_TITLE = re.compile(r'["\\&]')
-_IN_HREF = re.compile(r"[<>\\]|&(?=#?\w+;)")
-_IN_BARE_HREF = re.compile(r"\\(?=[!-/:-@\[-`{-~])|&(?=#?\w+;)")
-_BARE_HREF = re.compile(r"[^\s<>\x00-\x1f]+")
 
 
 def write_inline(texts: tuple[Text, ...], style: Style) -> str:

@@ -10,6 +10,14 @@ from markdown_it import MarkdownIt
 
 from locales.phrase import WordedEnum, gettext_noop
 
+MAX_HREF_LENGTH = 4000
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+# What browsers leave out before they look for the scheme (URL Standard §4.4).
+_IGNORED = re.compile(r"[\x00-\x20\x7f]")
+# What may be opened by a click in the editor. What an email may have is another question, which the checks
+# answer with words for the writer.
+_SCHEMES = frozenset({"http", "https", "mailto", "tel", "sms", "ftp", "ftps"})
+
 
 class MarkKind(StrEnum):
     """What text is marked as, from the outermost mark to the innermost."""
@@ -147,16 +155,6 @@ class UnwritableError(Exception):
 
 class DocumentSchemaError(Exception):
     """This is no document of the editor: another program made it, or somebody who means harm."""
-
-
-MAX_HREF_LENGTH = 4000
-
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
-# What browsers leave out before they look for the scheme (URL Standard §4.4).
-_IGNORED = re.compile(r"[\x00-\x20\x7f]")
-# What may be opened by a click in the editor. What an email may have is another question, which the checks
-# answer with words for the writer.
-_SCHEMES = frozenset({"http", "https", "mailto", "tel", "sms", "ftp", "ftps"})
 
 
 def is_editable_link(href: str) -> bool:

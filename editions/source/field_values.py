@@ -18,6 +18,7 @@ from locales.languages import canonical_language
 from locales.phrase import gettext_noop
 
 FIXED_SECTIONS = ("feature", "centres-and-chairs", "campaigns", "office")
+YesNo = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})]
 
 
 def validation_error(code: str, reason: str) -> PydanticCustomError:
@@ -197,7 +198,6 @@ LanguageTag = Annotated[
     AfterValidator(_check_language),
     _pattern_schema("^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"),
 ]
-YesNo = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})]
 Kind = Annotated[
     StoryKind,
     _choose(StoryKind, "unknown-kind", gettext_noop("%(value)s is not a kind of story. %(advice)s")),

@@ -18,6 +18,27 @@ from locales.phrase import gettext_noop
 _FENCE = "---"
 # Parsing YAML takes longer than the rest of a file, and authors mostly change bodies.
 _parsed_yaml: BoundedCache[YamlParser] = BoundedCache(50_000, measure=lambda parsed: len(parsed.lines) + 1)
+H = TypeVar("H", bound=BaseModel)
+_TEXT = "text"
+_EXPECTED = {
+    "string_type": _TEXT,
+    "list_type": gettext_noop("a list"),
+    "dict_type": gettext_noop("followed by indented keys"),
+    "model_type": gettext_noop("followed by indented keys"),
+    "model_attributes_type": gettext_noop("followed by indented keys"),
+    "bool_type": gettext_noop("yes or no"),
+    "bool_parsing": gettext_noop("yes or no"),
+    "date_type": gettext_noop("a date, as in 2021-12-31"),
+}
+# Each round removes what the round before uncovered: a picture without an alt text, then the whole picture.
+_MAX_ROUNDS = 10
+# In place of a required text. A check must not take it for words, so it has no letters.
+_PLACEHOLDERS = {"date": "2000-01-01"}
+_TEXT_PLACEHOLDER = "…"
+# Its heading and its name cannot be left out without the letter itself.
+_KEPT_PARTS = frozenset({"letter"})
+# Without the right language, nothing could be said about how a text is marked.
+_NEEDED = frozenset({"language"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,21 +127,6 @@ def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
 
 def _without_values(body: str, body_line: int) -> FrontMatter:
     return FrontMatter(values=None, lines={}, body=body, body_line=body_line)
-
-
-H = TypeVar("H", bound=BaseModel)
-
-_TEXT = "text"
-_EXPECTED = {
-    "string_type": _TEXT,
-    "list_type": gettext_noop("a list"),
-    "dict_type": gettext_noop("followed by indented keys"),
-    "model_type": gettext_noop("followed by indented keys"),
-    "model_attributes_type": gettext_noop("followed by indented keys"),
-    "bool_type": gettext_noop("yes or no"),
-    "bool_parsing": gettext_noop("yes or no"),
-    "date_type": gettext_noop("a date, as in 2021-12-31"),
-}
 
 
 def validate_front_matter(
@@ -229,17 +235,6 @@ def find_model(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(find_model, get_args(annotation))), None)
-
-
-# Each round removes what the round before uncovered: a picture without an alt text, then the whole picture.
-_MAX_ROUNDS = 10
-# In place of a required text. A check must not take it for words, so it has no letters.
-_PLACEHOLDERS = {"date": "2000-01-01"}
-_TEXT_PLACEHOLDER = "…"
-# Its heading and its name cannot be left out without the letter itself.
-_KEPT_PARTS = frozenset({"letter"})
-# Without the right language, nothing could be said about how a text is marked.
-_NEEDED = frozenset({"language"})
 
 
 def repair_header(schema: type[H], values: Mapping[str, Any] | None, *, sectors: Collection[str]) -> H | None:

@@ -20,6 +20,14 @@ CHECKS: Mapping[str, Check] = MappingProxyType({**SOURCE_CHECKS, **MAIL_CHECKS})
 _TABLE = Path(__file__).with_name("support.toml")
 _LEVELS = {ProblemLevel.error: "An error", ProblemLevel.warning: "A warning"}
 _PAGES = "https://www.caniemail.com/features/"
+_PLURALS = {
+    "element": "Elements",
+    "property": "Properties",
+    "value": "Values",
+    "at-rule": "At-rules",
+    "pseudo": "Pseudo-classes",
+}
+_USES = {"all": "yes", "enhancement": "extra", "never": "**no**"}
 
 
 class Use(StrEnum):
@@ -136,16 +144,6 @@ def describe_support() -> str:
         lines += [f"## {_PLURALS[kind]}", "", "| name | use | notes |", "|---|---|---|"]
         lines += [*_describe_features(feature for feature in features if feature.kind == kind), ""]
     return "\n".join(lines)
-
-
-_PLURALS = {
-    "element": "Elements",
-    "property": "Properties",
-    "value": "Values",
-    "at-rule": "At-rules",
-    "pseudo": "Pseudo-classes",
-}
-_USES = {"all": "yes", "enhancement": "extra", "never": "**no**"}
 
 
 def _describe_features(features: Iterable[Feature]) -> Iterable[str]:

@@ -32,6 +32,48 @@ _FILE = re.compile(r"(?:stories/\d{3}-(?P<slug>[a-z0-9-]+)|edition)(?:\.(?P<lang
 _MIN_LETTERS, _MIN_WIDE = 6, 2
 # What follows adds nothing, and may be on the other side of an emphasis.
 _MAX_LETTERS = 60
+_RULES: Sequence[Callable[[ParsedMail], Iterator[MailFinding]]] = (
+    wording.check_language,
+    structure.check_title,
+    structure.check_tables,
+    pictures.check_alt_texts,
+    structure.check_headings,
+    links.check_link_texts,
+    legibility.check_contrast,
+    legibility.check_legibility,
+    wording.check_foreign_words,
+    wording.check_phrases,
+    wording.check_fonts,
+    mime.check_size,
+    structure.check_style_sizes,
+    structure.check_doctype,
+    structure.check_meta_tags,
+    structure.check_dark_rules,
+    legibility.check_dark_backgrounds,
+    pictures.check_sizes,
+    pictures.check_formats,
+    pictures.check_weight,
+    pictures.check_text_ratio,
+    client_support.check_backgrounds,
+    client_support.check_buttons,
+    client_support.check_resolution,
+    client_support.check_conditionals,
+    client_support.check_tag_balance,
+    client_support.check_support,
+    links.check_targets,
+    body_parts.check_preheader,
+    body_parts.check_first_words,
+    body_parts.check_text_part,
+    body_parts.check_unsubscribe_links,
+    mime.check_headers,
+    links.check_tracking_parameters,
+    wording.check_unprocessed_markup,
+)
+"""In the order of the list of 39; 30 and parts of others are about the files, 38 about MJML, 39 about the
+network."""
+# Tells a theme of another program. What a writer wrote is for the checks of the files, and may be in code.
+_THEME_CODES = frozenset({"merge-left"})
+_MAX_OTHER_LINES = 3
 
 
 class SourceLine(NamedTuple):
@@ -152,52 +194,6 @@ class SourceLines:
 
 def _first(found: Iterable[SourceLine | None]) -> SourceLine | None:
     return next(filter(None, found), None)
-
-
-_RULES: Sequence[Callable[[ParsedMail], Iterator[MailFinding]]] = (
-    wording.check_language,
-    structure.check_title,
-    structure.check_tables,
-    pictures.check_alt_texts,
-    structure.check_headings,
-    links.check_link_texts,
-    legibility.check_contrast,
-    legibility.check_legibility,
-    wording.check_foreign_words,
-    wording.check_phrases,
-    wording.check_fonts,
-    mime.check_size,
-    structure.check_style_sizes,
-    structure.check_doctype,
-    structure.check_meta_tags,
-    structure.check_dark_rules,
-    legibility.check_dark_backgrounds,
-    pictures.check_sizes,
-    pictures.check_formats,
-    pictures.check_weight,
-    pictures.check_text_ratio,
-    client_support.check_backgrounds,
-    client_support.check_buttons,
-    client_support.check_resolution,
-    client_support.check_conditionals,
-    client_support.check_tag_balance,
-    client_support.check_support,
-    links.check_targets,
-    body_parts.check_preheader,
-    body_parts.check_first_words,
-    body_parts.check_text_part,
-    body_parts.check_unsubscribe_links,
-    mime.check_headers,
-    links.check_tracking_parameters,
-    wording.check_unprocessed_markup,
-)
-"""In the order of the list of 39; 30 and parts of others are about the files, 38 about MJML, 39 about the
-network."""
-
-
-# Tells a theme of another program. What a writer wrote is for the checks of the files, and may be in code.
-_THEME_CODES = frozenset({"merge-left"})
-_MAX_OTHER_LINES = 3
 
 
 def check_mails(mails: Iterable[Mail], source: SourceLines | None = None) -> list[Problem]:

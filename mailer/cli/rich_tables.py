@@ -21,6 +21,29 @@ from subscribers.segments.description import Vocabulary
 
 # Output that does not go to a terminal is never wrapped.
 _UNLIMITED_WIDTH = 1000
+# In the order in which people mend them. What only people can know has no column.
+_COLUMNS = {
+    Requirement.spf: "SPF",
+    Requirement.dkim: "DKIM",
+    Requirement.dmarc: "DMARC",
+    Requirement.alignment: "From",
+    Requirement.ptr: "PTR",
+    Requirement.tls: "TLS",
+    Requirement.from_domain: "MX",
+    Requirement.one_click: "click",
+    Requirement.unsubscribe_mailto: "mailto",
+}
+_DEMAND_MARKS = {
+    DemandState.met: ("✓", "green"),
+    DemandState.missing: ("✗", "red"),
+    DemandState.unknown: ("?", "yellow"),
+}
+_MOST = 15
+_MARKS = {Health.bad: ("✗", "red"), Health.doubtful: ("!", "yellow"), Health.good: ("✓", "green")}
+_WIDTH = 100
+_SUBJECT_WIDTH = 15
+_MAX_WIDTH = 100
+_MAX_ROWS = 20
 
 
 def print_table(table: CrossTable, vocabulary: Vocabulary) -> None:
@@ -71,26 +94,6 @@ def _name(code: str | None, vocabulary: Vocabulary) -> str:
     return "unknown" if code is None else country_name(code, "en", vocabulary.countries)
 
 
-# In the order in which people mend them. What only people can know has no column.
-_COLUMNS = {
-    Requirement.spf: "SPF",
-    Requirement.dkim: "DKIM",
-    Requirement.dmarc: "DMARC",
-    Requirement.alignment: "From",
-    Requirement.ptr: "PTR",
-    Requirement.tls: "TLS",
-    Requirement.from_domain: "MX",
-    Requirement.one_click: "click",
-    Requirement.unsubscribe_mailto: "mailto",
-}
-_DEMAND_MARKS = {
-    DemandState.met: ("✓", "green"),
-    DemandState.missing: ("✗", "red"),
-    DemandState.unknown: ("?", "yellow"),
-}
-_MOST = 15
-
-
 def print_demands(demands: Sequence[Demand], *, console: Console | None = None) -> None:
     """Print the providers of most readers, and for each what it asks for; nothing if there is none.
 
@@ -124,11 +127,6 @@ def _show(demand: Demand, requirement: Requirement) -> Text:
     level, mark = demand.marks[requirement]
     sign, colour = _DEMAND_MARKS[mark]
     return Text(sign if level is Level.required else f"({sign})", style=colour)
-
-
-_MARKS = {Health.bad: ("✗", "red"), Health.doubtful: ("!", "yellow"), Health.good: ("✓", "green")}
-_WIDTH = 100
-_SUBJECT_WIDTH = 15
 
 
 def print_findings(findings: Sequence[Diagnosis], *, show_good: bool, console: Console | None = None) -> None:
@@ -209,10 +207,6 @@ def _print_end(console: Console, findings: Sequence[Diagnosis], *, show_good: bo
         console.print(Text(f"{hint}.", style="dim"))
     else:
         console.print(Text("Nothing stands in the way of your mail.", style="green"))
-
-
-_MAX_WIDTH = 100
-_MAX_ROWS = 20
 
 
 def print_sections(sections: Sequence[ReportSection], *, all_rows: str) -> None:

@@ -18,26 +18,6 @@ if TYPE_CHECKING:
 
     from mailer.campaigns.preparation.preparation import Decisions, Preparation
 
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How a command that sends is run.
-
-    Without ``confirm`` it is a preview, which ``addresses`` and ``open_browser`` are about. ``rate`` is in
-    messages per second, None for that of the settings. ``wait`` stays until deferred messages have been tried
-    again; ``detach`` leaves the sending to the workers. ``by`` is a name for the record.
-    """
-
-    confirm: bool
-    addresses: tuple[str, ...]
-    open_browser: bool
-    rate: float | None
-    wait: bool
-    detach: bool
-    by: str
-    as_json: bool
-
-
 confirm_option = click.option(
     "--confirm", is_flag=True, help="Send. Without it, this is only a preview and nothing is sent."
 )
@@ -72,10 +52,8 @@ count_clicks_option = click.option(
     help="Whether clicks on its links are counted, by country and sector and without names. Default: as set "
     "in [campaigns] count_clicks.",
 )
-
 AT_ONCE = "now"
 """What ``--at`` says to start at the launch, whatever the draft says."""
-
 _PARAMETERS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     click.argument("edition"),
     click.argument("test_readers", nargs=-1, metavar="[ADDRESS]..."),
@@ -143,6 +121,25 @@ _PARAMETERS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = 
     count_clicks_option,
     json_option,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a command that sends is run.
+
+    Without ``confirm`` it is a preview, which ``addresses`` and ``open_browser`` are about. ``rate`` is in
+    messages per second, None for that of the settings. ``wait`` stays until deferred messages have been tried
+    again; ``detach`` leaves the sending to the workers. ``by`` is a name for the record.
+    """
+
+    confirm: bool
+    addresses: tuple[str, ...]
+    open_browser: bool
+    rate: float | None
+    wait: bool
+    detach: bool
+    by: str
+    as_json: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,28 @@ _PLAIN_TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
 _MAILBOX = re.compile(r"[^\x00-\x20\x7f\x80-\xa0\"(),:;<>@\[\\\]]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _FOLDED = re.compile(r"[^\r\n\x00]*(?:\r\n [^\r\n\x00]+)*")
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_HEX_DIGITS = frozenset("0123456789abcdef")
+_OWN = "X-Feedback-Token: {}\r\n"
+_OF_PROVIDERS: Mapping[str, str] = MappingProxyType(
+    {
+        "postmark": "X-PM-Metadata-feedback-token: {}\r\n",
+        "mailgun": 'X-Mailgun-Variables: {{"feedback_token": "{}"}}\r\n',
+        "sendgrid": 'X-SMTPAPI: {{"unique_args": {{"feedback_token": "{}"}}}}\r\n',
+        "brevo": "X-Mailin-custom: {}\r\n",
+        "mailjet": "X-MJ-CustomID: {}\r\n",
+    }
+)
+# RFC 9477, section 3.6. The token is hard to forge, as its section 6.2 asks, and the report may leave out all
+# other headers.
+_OF_COMPLAINTS = "CFBL-Address: {}; report=arf\r\nCFBL-Feedback-ID: {}\r\n"
+# A NUL is in no header.
+_PLACE = "\0"
+_MAX_SENDER_ID = 15
+_MIN_SENDER_ID = 5
+_DIGEST_DIGITS = 6
+_MAX_FIELD = 40
+# What separates the fields, and whatever a header would have to encode.
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def write_header(name: str, value: str) -> str:
@@ -118,9 +140,6 @@ def _split_words(text: str) -> Iterator[bytes]:
         yield chunk
 
 
-_HEX_DIGITS = frozenset("0123456789abcdef")
-
-
 def split_address(base: str, delimiter: str) -> tuple[str, str]:
     """Return what stands before and after the token in the addresses made from ``base``, such as
     ``("bounce+", "@news.example.org")``."""
@@ -150,23 +169,6 @@ def find_token(address: str) -> str | None:
     return None if before[-1:].isalnum() else token
 
 
-_OWN = "X-Feedback-Token: {}\r\n"
-_OF_PROVIDERS: Mapping[str, str] = MappingProxyType(
-    {
-        "postmark": "X-PM-Metadata-feedback-token: {}\r\n",
-        "mailgun": 'X-Mailgun-Variables: {{"feedback_token": "{}"}}\r\n',
-        "sendgrid": 'X-SMTPAPI: {{"unique_args": {{"feedback_token": "{}"}}}}\r\n',
-        "brevo": "X-Mailin-custom: {}\r\n",
-        "mailjet": "X-MJ-CustomID: {}\r\n",
-    }
-)
-# RFC 9477, section 3.6. The token is hard to forge, as its section 6.2 asks, and the report may leave out all
-# other headers.
-_OF_COMPLAINTS = "CFBL-Address: {}; report=arf\r\nCFBL-Feedback-ID: {}\r\n"
-# A NUL is in no header.
-_PLACE = "\0"
-
-
 def split_token_headers(feedback: FeedbackSettings) -> tuple[str, ...]:
     """Return the headers, cut where the token stands: ``token.join(...)`` writes them for one message."""
     providers = feedback.webhooks.list_names()
@@ -175,14 +177,6 @@ def split_token_headers(feedback: FeedbackSettings) -> tuple[str, ...]:
     if feedback.complaint_address:
         written.append(_OF_COMPLAINTS.format(feedback.complaint_address, _PLACE))
     return tuple("".join(written).split(_PLACE))
-
-
-_MAX_SENDER_ID = 15
-_MIN_SENDER_ID = 5
-_DIGEST_DIGITS = 6
-_MAX_FIELD = 40
-# What separates the fields, and whatever a header would have to encode.
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def write_campaign_fields(edition: str, language: str, domain: str) -> str:

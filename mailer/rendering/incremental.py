@@ -30,15 +30,13 @@ from mailer.rendering.worker.client import render_in_worker
 _MAX_CACHED = 8
 # If more than this share of the stories changed, rendering all of them is as fast.
 _MAX_CHANGED_SHARE = 0.5
+# Pages, the state of the templates and what they made of each page. Without it, compiling after a change to
+# one story takes four times as long.
+_cached_renders: BoundedCache[tuple[Page, FileStamps, RenderedPage]] = BoundedCache(_MAX_CACHED)
 
 
 class _MismatchError(Exception):
     """The new fragments do not fit into the previous email."""
-
-
-# Pages, the state of the templates and what they made of each page. Without it, compiling after a change to
-# one story takes four times as long.
-_cached_renders: BoundedCache[tuple[Page, FileStamps, RenderedPage]] = BoundedCache(_MAX_CACHED)
 
 
 def render_incrementally(

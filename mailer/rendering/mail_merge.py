@@ -20,6 +20,8 @@ _MESSAGE_ID_DIGITS = 12
 
 PREVIEW_CODE: Final = "0000-0000-0000-0000"
 """The code of a mail that was not sent to anybody."""
+# Visible ASCII characters allowed in a URL, and no more of them than fit in a header line.
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,900}")
 
 
 class SubscriberLike(Protocol):
@@ -171,10 +173,6 @@ def message_id(campaign_id: int, subscriber_id: int, domain: str, signer: TokenS
 
 def _ascii_domain(domain: str) -> str:
     return domain if domain.isascii() else domain.encode("idna").decode("ascii")
-
-
-# Visible ASCII characters allowed in a URL, and no more of them than fit in a header line.
-_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,900}")
 
 
 def personalise(compiled: CompiledEdition, reader: Reader, variant: Variant | None = None) -> MailTexts:

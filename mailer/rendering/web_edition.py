@@ -18,6 +18,8 @@ WebEdition: TypeAlias = Mapping[str, Any]
 """An edition in one language: ``direction``, ``title``, ``title_html``, ``issue_html``, ``period``,
 ``letter``, ``follow``, ``palette`` (``light`` and ``dark``), ``sections``, each with ``stories``, and ``ai``:
 what to say of pictures and texts that AI has to do with."""
+# Only the email needs them: the plain text of its other part, and how its theme lays a story out.
+_ONLY_OF_THE_MAIL = frozenset({"body", "origin", "accent", "wraps", "lead_html", "url"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +33,6 @@ class _Frozen:
 
 _frozen_heads: LatestCache[_Frozen] = LatestCache(64)
 _frozen_stories: LatestCache[_Frozen] = LatestCache(2000)
-
-# Only the email needs them: the plain text of its other part, and how its theme lays a story out.
-_ONLY_OF_THE_MAIL = frozenset({"body", "origin", "accent", "wraps", "lead_html", "url"})
 
 
 def freeze_page(page: Page) -> tuple[WebEdition, tuple[bytes, ...]]:

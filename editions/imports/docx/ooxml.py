@@ -42,6 +42,16 @@ _STRICT_NAMESPACES = {
 _NAMES = XmlNames(NAMESPACES)
 qualified_name = _NAMES.qualified_name
 prefixed_name = _NAMES.prefixed_name
+_LINEAR = frozenset({"m:oMath", "m:oMathPara", "m:r", "m:t"})
+_HYPERLINK = re.compile(r"\s*HYPERLINK\b", re.IGNORECASE)
+_TOKEN = re.compile(r'\\(?P<switch>[a-zA-Z])|["“”](?P<quoted>[^"“”]*)["“”]|(?P<bare>[^\s"“”]+)')
+# Switches with a value of their own: the part of the page, the text shown on hover, the window.
+_VALUED_SWITCHES = frozenset("lot")
+_CONTENT_TYPES = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="png" ContentType="image/png"/></Types>'
+)
+_RELATIONSHIPS_NAMESPACE = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 
 def get_attribute(element: etree._Element | None, path: str = "", name: str = "w:val") -> str:
@@ -116,9 +126,6 @@ def _transitional_name(name: str) -> str:
     return f"{{{_STRICT_NAMESPACES.get(address, address)}}}{local}" if brace else name
 
 
-_LINEAR = frozenset({"m:oMath", "m:oMathPara", "m:r", "m:t"})
-
-
 def is_linear(equation: etree._Element) -> bool:
     """Return whether ``equation`` has no fractions, roots or the like, without which its signs would be
     wrong."""
@@ -134,12 +141,6 @@ def _equation_parts(equation: etree._Element) -> list[etree._Element]:
         and not prefixed_name(part).endswith("Pr")
         and not any(prefixed_name(ancestor).endswith("Pr") for ancestor in part.iterancestors())
     ]
-
-
-_HYPERLINK = re.compile(r"\s*HYPERLINK\b", re.IGNORECASE)
-_TOKEN = re.compile(r'\\(?P<switch>[a-zA-Z])|["“”](?P<quoted>[^"“”]*)["“”]|(?P<bare>[^\s"“”]+)')
-# Switches with a value of their own: the part of the page, the text shown on hover, the window.
-_VALUED_SWITCHES = frozenset("lot")
 
 
 def read_link_address(instruction: str) -> str | None:
@@ -270,13 +271,6 @@ def _read_relationship(folder: str, element: etree._Element) -> Relationship:
         # A target outside the zip does not name a part, and nothing outside is ever opened.
         target = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
     return Relationship(kind=element.get("Type", "").rpartition("/")[2], target=target, external=external)
-
-
-_CONTENT_TYPES = (
-    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-    '<Default Extension="png" ContentType="image/png"/></Types>'
-)
-_RELATIONSHIPS_NAMESPACE = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 
 def write_docx(

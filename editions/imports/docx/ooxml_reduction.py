@@ -51,6 +51,31 @@ from editions.imports.source_document import (
 )
 from locales.phrase import gettext_noop
 
+# mammoth needs some kilobytes of memory for each; a 300-page book has half as many.
+_MAX_ELEMENTS = 60_000
+_NOTE_PARTS = ("footnotes", "endnotes")
+_UNWRAPPED_ELEMENTS = ("w:bdo", "w:dir", "w:smartTag", "w:customXml")
+_REMOVED_ELEMENTS = (
+    "w:bookmarkStart",
+    "w:bookmarkEnd",
+    "w:commentRangeStart",
+    "w:commentRangeEnd",
+    "w:proofErr",
+    "w:permStart",
+    "w:permEnd",
+    "w:sectPr",
+    "w:lastRenderedPageBreak",
+)
+_DRAWING_ELEMENTS = ("w:drawing", "w:pict", "w:object", "w:control")
+# What a line of a table of contents has only if it is more than that.
+_MORE_THAN_TEXT = (
+    *map(qualified_name, ("w:footnoteReference", "w:endnoteReference", "w:commentReference")),
+    *map(qualified_name, ("w:drawing", "w:pict", "w:object", "w:del", "m:oMath")),
+)
+_GALLERY = "w:docPartObj/w:docPartGallery"
+_ALIGNMENTS = {"right": "right", "end": "right", "center": "center"}
+_KEPT_RUN_PROPERTIES = {qualified_name(name) for name in ("w:vertAlign", "w:strike")}
+
 
 def read_comments(package: DocxPackage) -> dict[str, tuple[str, str]]:
     """Return how each comment is listed, and its text, by the comment's id."""
@@ -78,32 +103,6 @@ def log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> None
                 omissions.add(quote(what, text), words=" ".join([text, *dict.fromkeys(targets)]))
     if any(part.endswith("vbaProject.bin") for part in package.parts):
         omissions.add(MACROS)
-
-
-# mammoth needs some kilobytes of memory for each; a 300-page book has half as many.
-_MAX_ELEMENTS = 60_000
-_NOTE_PARTS = ("footnotes", "endnotes")
-_UNWRAPPED_ELEMENTS = ("w:bdo", "w:dir", "w:smartTag", "w:customXml")
-_REMOVED_ELEMENTS = (
-    "w:bookmarkStart",
-    "w:bookmarkEnd",
-    "w:commentRangeStart",
-    "w:commentRangeEnd",
-    "w:proofErr",
-    "w:permStart",
-    "w:permEnd",
-    "w:sectPr",
-    "w:lastRenderedPageBreak",
-)
-_DRAWING_ELEMENTS = ("w:drawing", "w:pict", "w:object", "w:control")
-# What a line of a table of contents has only if it is more than that.
-_MORE_THAN_TEXT = (
-    *map(qualified_name, ("w:footnoteReference", "w:endnoteReference", "w:commentReference")),
-    *map(qualified_name, ("w:drawing", "w:pict", "w:object", "w:del", "m:oMath")),
-)
-_GALLERY = "w:docPartObj/w:docPartGallery"
-_ALIGNMENTS = {"right": "right", "end": "right", "center": "center"}
-_KEPT_RUN_PROPERTIES = {qualified_name(name) for name in ("w:vertAlign", "w:strike")}
 
 
 def simplify_document(

@@ -21,6 +21,14 @@ from editions.imports.docx.ooxml import (
 from editions.imports.html.tree import TextFormat
 from editions.imports.source_document import ITEM_BOOKMARK
 
+_BOLD = qualified_name("w:b")
+_DEFAULT_SIZE = 10.0  # As the standard has it where a document does not say.
+FACT_BOOKMARK = "fact-"
+"""The beginning of the name of a bookmark that says something about its paragraph, such as ``fact-size-140``.
+mammoth keeps bookmarks, and nothing else about how a paragraph looks."""
+_MAX_LENGTH = 300
+_ABSTRACT = qualified_name("w:abstractNum")
+
 
 class WordParagraphRole(StrEnum):
     """The role of a paragraph; the value is the style name given to mammoth."""
@@ -62,10 +70,6 @@ _ROLES_BY_NAME = (
     (re.compile(r"list bullet( (?P<level>[1-5]))?"), WordParagraphRole.bullet),
     (re.compile(r"list number( (?P<level>[1-5]))?"), WordParagraphRole.number),
 )
-
-
-_BOLD = qualified_name("w:b")
-_DEFAULT_SIZE = 10.0  # As the standard has it where a document does not say.
 
 
 class WordStyles:
@@ -173,13 +177,6 @@ def _role_from_outline(level: str) -> tuple[WordParagraphRole, int]:
     )
 
 
-FACT_BOOKMARK = "fact-"
-"""The beginning of the name of a bookmark that says something about its paragraph, such as ``fact-size-140``.
-mammoth keeps bookmarks, and nothing else about how a paragraph looks."""
-
-_MAX_LENGTH = 300
-
-
 class Typography:
     def __init__(self, root: etree._Element, styles: WordStyles) -> None:
         self._styles = styles
@@ -218,9 +215,6 @@ class Typography:
 def add_facts(paragraph: etree._Element, facts: list[str]) -> None:
     for fact in facts:
         paragraph.insert(1, new_element("w:bookmarkStart", w_name=f"{FACT_BOOKMARK}{fact}"))
-
-
-_ABSTRACT = qualified_name("w:abstractNum")
 
 
 def extract_list_parts(package: DocxPackage) -> dict[str, bytes]:

@@ -16,6 +16,11 @@ from locales.phrase import gettext_noop
 _MAX_HEADING_LENGTH = 40
 _PAGE_NUMBER = re.compile(r"[\s.…·]*\b\d{1,3}\s*$")
 _LETTERS = re.compile(r"[^\w]+")
+_LAYOUT_CONTENT = ("img", *HEADINGS, "table", "blockquote")
+_MAX_DATA_LENGTH = 400
+_MAX_DATA_LINE = 80
+"""A cell with more text than the first, or with paragraphs of which one is longer than the second, is not
+data."""
 
 
 def find_contents_lists(
@@ -74,13 +79,6 @@ def _is_short_line(block: etree._Element) -> bool:
 
 def _key(text: str) -> str:
     return _LETTERS.sub("", text.casefold())
-
-
-_LAYOUT_CONTENT = ("img", *HEADINGS, "table", "blockquote")
-_MAX_DATA_LENGTH = 400
-_MAX_DATA_LINE = 80
-"""A cell with more text than the first, or with paragraphs of which one is longer than the second, is not
-data."""
 
 
 @dataclass

@@ -30,6 +30,13 @@ from locales.phrase import AFTER_PLACE, Phrase, gettext_noop
 
 _MAX_COLUMNS = 63
 """The most columns Word allows in a table."""
+_NOTE_LINES = ("p", "li", "td", "th")
+_BARE_MAILBOX = re.compile(r"[^@\s<>()/:]+@[^@\s<>()/:]+\.[^@\s<>()/:]+")
+_NOT_IN_ADDRESS = re.compile(r'[\s<>"{}|^`\\]+')
+# What follows the address in Word's field for a link, as in HYPERLINK "https://…" \o "shown on hover".
+_FIELD_SWITCH = '" \\'
+_EMPTY_LINK = gettext_noop("the link of an empty text")
+_HOLDERS = ("p", *HEADINGS, "li", "td", "th", "table")
 
 
 def simplify_table(table: etree._Element, omissions: OmissionLog) -> etree._Element | None:
@@ -110,13 +117,6 @@ def _flatten_cell(cell: etree._Element) -> Iterator[InlineSpan]:
             yield InlineSpan(text=" ")
         for span in read_own_spans(part):
             yield InlineSpan(text=" ", href=span.href) if span.text == LINE_BREAK else span
-
-
-_NOTE_LINES = ("p", "li", "td", "th")
-_BARE_MAILBOX = re.compile(r"[^@\s<>()/:]+@[^@\s<>()/:]+\.[^@\s<>()/:]+")
-_NOT_IN_ADDRESS = re.compile(r'[\s<>"{}|^`\\]+')
-# What follows the address in Word's field for a link, as in HYPERLINK "https://…" \o "shown on hover".
-_FIELD_SWITCH = '" \\'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,9 +313,6 @@ def _clean_block(block: etree._Element, omissions: OmissionLog) -> etree._Elemen
     return block if text_content(block).strip() else None
 
 
-_EMPTY_LINK = gettext_noop("the link of an empty text")
-
-
 def _check_links(block: etree._Element, omissions: OmissionLog) -> None:
     """Turn links that do not work in an email, such as Word's links within the document, into plain text."""
     for link in list(block.iter("a")):
@@ -352,9 +349,6 @@ def _normalise_headings(blocks: Sequence[etree._Element], omissions: OmissionLog
             for span in normalise_spans(read_spans(block))
         )
         write_spans(normalise_spans(spans), block)
-
-
-_HOLDERS = ("p", *HEADINGS, "li", "td", "th", "table")
 
 
 def keep_picture_links(body: etree._Element, alts: Sequence[str]) -> None:

@@ -11,6 +11,9 @@ from editions.imports.source_document import BOLD_ATTRIBUTE, ITEM_BOOKMARK, SIZE
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 _SPACED_AFTER = frozenset({"br", "p", "li", "td", "th", "tr", "ul", "ol", "blockquote"})
+_MEASURED = "data-measured"
+"""The size and the length of a paragraph, until its size can be compared with that of the whole."""
+_MAX_TITLE_LENGTH = 120
 
 
 def text_content(element: etree._Element) -> str:
@@ -102,11 +105,6 @@ def make_list_item(content: Sequence[etree._Element], first_number: int = 0) -> 
             item.extend(list(inner))
     item.extend(nested)
     return item
-
-
-_MEASURED = "data-measured"
-"""The size and the length of a paragraph, until its size can be compared with that of the whole."""
-_MAX_TITLE_LENGTH = 120
 
 
 class TypeMeasure:

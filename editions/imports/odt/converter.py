@@ -41,6 +41,8 @@ from editions.imports.source_document import (
 from locales.phrase import gettext_noop
 
 _MAX_REPEATED_ROWS = 100
+_MAX_COLUMNS = 63
+_TITLES = frozenset({OdtParagraphRole.heading, OdtParagraphRole.document_title})
 
 
 def make_block(role: OdtParagraphRole, level: int) -> etree._Element:
@@ -145,10 +147,6 @@ class TrackedChanges:
         """Take note of text that may be part of an insertion."""
         for words in self._open.values():
             words.append(text)
-
-
-_MAX_COLUMNS = 63
-_TITLES = frozenset({OdtParagraphRole.heading, OdtParagraphRole.document_title})
 
 
 class OdtConverter:

@@ -40,34 +40,6 @@ _NOT_TEXT = frozenset(
 _NAMES = XmlNames(NAMESPACES)
 qualified_name = _NAMES.qualified_name
 prefixed_name = _NAMES.prefixed_name
-
-
-def get_attribute(element: etree._Element, name: str) -> str:
-    """Return the attribute ``name``, such as ``text:style-name``; empty when there is none."""
-    return element.get(qualified_name(name), "")
-
-
-def get_count(element: etree._Element, name: str, *, most: int) -> int:
-    """Return a number of times something is repeated or spans, from 1 to ``most``."""
-    written = get_attribute(element, name)
-    return min(max(int(written), 1), most) if written.isascii() and written.isdecimal() else 1
-
-
-def plain_text(element: etree._Element) -> str:
-    """Return the text below ``element`` on one line, with a space at the end of each paragraph."""
-    return " ".join("".join(_text_parts(element)).split())
-
-
-def _text_parts(element: etree._Element) -> list[str]:
-    parts = [element.text or ""]
-    for child in element:
-        name = prefixed_name(child)
-        if name and name not in _NOT_TEXT:
-            parts += _text_parts(child)
-        parts += [" " if name in _SPACED_AFTER else "", child.tail or ""]
-    return parts
-
-
 INDEXES = frozenset(
     f"text:{name}"
     for name in (
@@ -102,9 +74,34 @@ WITHOUT_TEXT = frozenset(
     }
 )
 CHANGE_MARKS = frozenset({"text:change", "text:change-start", "text:change-end"})
-
 _MANIFEST = "META-INF/manifest.xml"
 _MAX_MANIFEST_BYTES = 4_000_000
+
+
+def get_attribute(element: etree._Element, name: str) -> str:
+    """Return the attribute ``name``, such as ``text:style-name``; empty when there is none."""
+    return element.get(qualified_name(name), "")
+
+
+def get_count(element: etree._Element, name: str, *, most: int) -> int:
+    """Return a number of times something is repeated or spans, from 1 to ``most``."""
+    written = get_attribute(element, name)
+    return min(max(int(written), 1), most) if written.isascii() and written.isdecimal() else 1
+
+
+def plain_text(element: etree._Element) -> str:
+    """Return the text below ``element`` on one line, with a space at the end of each paragraph."""
+    return " ".join("".join(_text_parts(element)).split())
+
+
+def _text_parts(element: etree._Element) -> list[str]:
+    parts = [element.text or ""]
+    for child in element:
+        name = prefixed_name(child)
+        if name and name not in _NOT_TEXT:
+            parts += _text_parts(child)
+        parts += [" " if name in _SPACED_AFTER else "", child.tail or ""]
+    return parts
 
 
 class OdtPackage(OfficeArchive):

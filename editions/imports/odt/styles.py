@@ -16,6 +16,9 @@ _DEFAULT_SIZE = 12.0
 # Bold and italic there only say that it is the first row, which a mail shows in its own way.
 _TABLE_HEADINGS = frozenset({"table heading", "table head"})
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)(pt|%)")
+_XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
+_MAX_NUMBER = 999_999_999
+"""The largest number that begins a list in Markdown."""
 
 
 class OdtParagraphRole(StrEnum):
@@ -232,11 +235,6 @@ def _role_from_name(name: str) -> tuple[OdtParagraphRole, int]:
         if found := pattern.fullmatch(plain):
             return role, int(found.groupdict().get("level") or 0)
     return OdtParagraphRole.body, 0
-
-
-_XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
-_MAX_NUMBER = 999_999_999
-"""The largest number that begins a list in Markdown."""
 
 
 @dataclass

@@ -23,6 +23,35 @@ from editions.imports.web_page.pictures import PictureFinder
 from editions.imports.web_page.styles import PageStyles, ShownStyle
 
 _SPACES = " \t\r\n\f\xa0\u200b\u200c\u200d\u2060\ufeff\u034f\u00ad"
+_BLOCKS = frozenset(
+    {
+        *(
+            "address",
+            "article",
+            "aside",
+            "body",
+            "center",
+            "dd",
+            "details",
+            "dialog",
+            "div",
+            "dl",
+            "fieldset",
+        ),
+        *("figure", "footer", "form", "header", "hgroup", "html", "legend", "main", "p", "pre", "section"),
+        *("summary", "tbody", "td", "tfoot", "th", "thead", "tr"),
+    }
+)
+_WITHOUT_TEXT = frozenset(
+    {
+        *("area", "base", "basefont", "bgsound", "col", "colgroup", "head", "hr", "link", "meta", "param"),
+        *("source", "style", "template", "title", "track", "wbr"),
+    }
+)
+_ROLES = {"msotitle": "title", "title": "title", "msosubtitle": "subtitle", "subtitle": "subtitle"}
+_CAPTIONS = frozenset({"msocaption", "wp-caption-text", "caption"})
+_LONG_QUOTATION = 1500
+_MAX_SPAN = 1000
 
 
 class Flow:
@@ -96,37 +125,6 @@ class Flow:
         elif self._breaks and self._line is not None:
             etree.SubElement(self._line, "br")
         self._breaks = 0
-
-
-_BLOCKS = frozenset(
-    {
-        *(
-            "address",
-            "article",
-            "aside",
-            "body",
-            "center",
-            "dd",
-            "details",
-            "dialog",
-            "div",
-            "dl",
-            "fieldset",
-        ),
-        *("figure", "footer", "form", "header", "hgroup", "html", "legend", "main", "p", "pre", "section"),
-        *("summary", "tbody", "td", "tfoot", "th", "thead", "tr"),
-    }
-)
-_WITHOUT_TEXT = frozenset(
-    {
-        *("area", "base", "basefont", "bgsound", "col", "colgroup", "head", "hr", "link", "meta", "param"),
-        *("source", "style", "template", "title", "track", "wbr"),
-    }
-)
-_ROLES = {"msotitle": "title", "title": "title", "msosubtitle": "subtitle", "subtitle": "subtitle"}
-_CAPTIONS = frozenset({"msocaption", "wp-caption-text", "caption"})
-_LONG_QUOTATION = 1500
-_MAX_SPAN = 1000
 
 
 class PageConverter:

@@ -27,6 +27,33 @@ _ICON = 48.0
 # With these, mails fill up the line that an inbox shows after the subject.
 _FILLERS = dict.fromkeys(map(ord, "\u200b\u200c\u034f\u00ad\ufeff\u2060"))
 _KINDS = {"video": gettext_noop("a film"), "audio": gettext_noop("a sound")}
+_MAX_LINK_LENGTH = 70
+_MAX_WIDTH_AROUND = 80
+"""Columns of text around the links; more of it is a story with a link that only looks like one of them."""
+_LINES = ("p", "li", *HEADINGS)
+_WORDS = re.compile(
+    r"""
+    unsubscribe | \bopt[ -]?out\b | in\ (your|a|the)\ (web\ ?)?browser
+    | (view|read|see)\ (it\ |this\ .{0,20})?online
+    | online\ version | web\ ?version
+    | (update|manage|change|edit)\ (your\ |my\ )?.{0,20}(preferences|subscriptions?|profile)
+    | (email|subscription)\ preferences
+    | désabonner | désinscri | se\ désinscrire | version\ en\ ligne | (votre|le|un)\ navigateur
+    | abmelden | abbestellen | abbestellung | (im|ihrem)\ browser | online-version | webversion
+    | darse\ de\ baja | cancelar\ (la\ |su\ )?suscripci | (el|tu|su)\ navegador | versión\ (web|en\ línea)
+    | cancelar\ (a\ )?(inscrição|assinatura) | descadastr | no\ (seu\ )?navegador
+    | disiscri | cancella\ iscrizione | nel\ (tuo\ )?browser | (je\ )?uitschrijven | afmelden
+    | in\ je\ browser
+    | отписаться | в\ браузере | хөтөч | бүртгэлээс\ хасах
+    | 退订 | 取消订阅 | 退訂 | 取消訂閱 | 浏览器 | 瀏覽器
+    | 配信停止 | 購読解除 | ブラウザで | 브라우저 | 수신\ ?거부 | 구독\ ?취소
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_ADDRESS = re.compile(
+    r"/(unsubscribe|unsub|optout|opt-out)\b|\*\|(UNSUB|ARCHIVE|UPDATE_PROFILE|FORWARD)\|\*", re.IGNORECASE
+)
+_LEADS_TO = gettext_noop("%(what)s (%(address)s)")
 
 
 class LeftOutContent:
@@ -117,36 +144,6 @@ def _text_parts(element: etree._Element) -> list[str]:
             parts += _text_parts(child)
         parts.append(child.tail or "")
     return parts
-
-
-_MAX_LINK_LENGTH = 70
-_MAX_WIDTH_AROUND = 80
-"""Columns of text around the links; more of it is a story with a link that only looks like one of them."""
-_LINES = ("p", "li", *HEADINGS)
-_WORDS = re.compile(
-    r"""
-    unsubscribe | \bopt[ -]?out\b | in\ (your|a|the)\ (web\ ?)?browser
-    | (view|read|see)\ (it\ |this\ .{0,20})?online
-    | online\ version | web\ ?version
-    | (update|manage|change|edit)\ (your\ |my\ )?.{0,20}(preferences|subscriptions?|profile)
-    | (email|subscription)\ preferences
-    | désabonner | désinscri | se\ désinscrire | version\ en\ ligne | (votre|le|un)\ navigateur
-    | abmelden | abbestellen | abbestellung | (im|ihrem)\ browser | online-version | webversion
-    | darse\ de\ baja | cancelar\ (la\ |su\ )?suscripci | (el|tu|su)\ navegador | versión\ (web|en\ línea)
-    | cancelar\ (a\ )?(inscrição|assinatura) | descadastr | no\ (seu\ )?navegador
-    | disiscri | cancella\ iscrizione | nel\ (tuo\ )?browser | (je\ )?uitschrijven | afmelden
-    | in\ je\ browser
-    | отписаться | в\ браузере | хөтөч | бүртгэлээс\ хасах
-    | 退订 | 取消订阅 | 退訂 | 取消訂閱 | 浏览器 | 瀏覽器
-    | 配信停止 | 購読解除 | ブラウザで | 브라우저 | 수신\ ?거부 | 구독\ ?취소
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-_ADDRESS = re.compile(
-    r"/(unsubscribe|unsub|optout|opt-out)\b|\*\|(UNSUB|ARCHIVE|UPDATE_PROFILE|FORWARD)\|\*", re.IGNORECASE
-)
-
-_LEADS_TO = gettext_noop("%(what)s (%(address)s)")
 
 
 def remove_mail_links(body: etree._Element, omissions: OmissionLog) -> None:

@@ -10,6 +10,10 @@ from editions.imports.html.tree import HEADINGS
 _LAYOUT_ROLES = frozenset({"presentation", "none"})
 _LAYOUT_CONTENT = ("table", *HEADINGS, "blockquote", "ul", "ol")
 _MAX_CELL_LENGTH = 160
+_KEPT = frozenset({"li", "ul", "ol", "menu", "dir", "p", "div"})
+_LIST = re.compile(r"mso-list\s*:\s*l\d+ level(?P<level>\d)", re.IGNORECASE)
+_IGNORED = re.compile(r"mso-list\s*:\s*ignore", re.IGNORECASE)
+_NUMBER = re.compile(r"\(?(\d{1,3}|[a-z])[.)]", re.IGNORECASE)
 
 
 def is_data_table(table: etree._Element, borders: Mapping[etree._Element, bool]) -> bool:
@@ -58,9 +62,6 @@ def _text(cell: etree._Element) -> str:
     return " ".join("".join(map(str, cell.itertext())).split())
 
 
-_KEPT = frozenset({"li", "ul", "ol", "menu", "dir", "p", "div"})
-
-
 def wrap_loose_items(listed: etree._Element) -> None:
     """Put text and inline elements that are in a list, but in none of its items, into items."""
     children: list[etree._Element] = []
@@ -86,11 +87,6 @@ def _start_item(text: str | None, children: list[etree._Element]) -> etree._Elem
     item.text = text
     children.append(item)
     return item
-
-
-_LIST = re.compile(r"mso-list\s*:\s*l\d+ level(?P<level>\d)", re.IGNORECASE)
-_IGNORED = re.compile(r"mso-list\s*:\s*ignore", re.IGNORECASE)
-_NUMBER = re.compile(r"\(?(\d{1,3}|[a-z])[.)]", re.IGNORECASE)
 
 
 def rebuild_word_lists(root: etree._Element) -> None:

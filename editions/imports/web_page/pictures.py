@@ -24,6 +24,8 @@ _SMALL = 48.0
 """Pixels. A picture of no more in both directions is an icon."""
 _LAZY_SOURCES = ("data-src", "data-lazy-src", "data-original")
 _SUFFIXES = {"jpeg": ".jpg", "svg+xml": ".svg"}
+_MAX_TITLE_LENGTH = 120
+_LARGE = 115
 
 
 class PictureFinder:
@@ -129,10 +131,6 @@ def _read_side(element: etree._Element, said: Mapping[str, tuple[str, bool]], na
     written = said.get(name, ("", False))[0]
     pixels = read_pixels(written) if written else None
     return pixels if pixels is not None else read_pixels(element.get(name) or "")
-
-
-_MAX_TITLE_LENGTH = 120
-_LARGE = 115
 
 
 def move_pictures_below_titles(body: etree._Element) -> None:

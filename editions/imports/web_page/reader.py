@@ -44,6 +44,10 @@ _BROWSER_NAMES = {
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _MAX_DEPTH = 200
 _MAX_ELEMENTS = 200_000
+_MAX_PAGE_BYTES = 60_000_000
+"""Bytes of a page; pictures may be within it."""
+_SAVED_FROM = re.compile(r"saved from url=\(\d+\)(\S+)")
+_MERGE_TAG = re.compile(r"\*\|.*?\|\*|\{\{.*?\}\}|%%.*?%%")
 
 
 def decode_page(data: bytes, *, charset: str = "") -> str:
@@ -109,12 +113,6 @@ def _measure(root: etree._Element) -> tuple[int, int]:
         deepest = max(deepest, depth)
         count += event == "start"
     return deepest, count
-
-
-_MAX_PAGE_BYTES = 60_000_000
-"""Bytes of a page; pictures may be within it."""
-_SAVED_FROM = re.compile(r"saved from url=\(\d+\)(\S+)")
-_MERGE_TAG = re.compile(r"\*\|.*?\|\*|\{\{.*?\}\}|%%.*?%%")
 
 
 @contextmanager

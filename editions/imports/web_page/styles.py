@@ -39,6 +39,28 @@ _MAX_CSS_LENGTH = 2_000_000
 
 Declarations = dict[str, tuple[str, bool]]
 """Values by property, each with whether it is important."""
+_BASE_SIZE = 16.0
+_MIN_SIZE = 2.0
+"""Pixels. Smaller type is there for inboxes and spam filters, not for readers."""
+_BOLD_WEIGHT = 600
+_BOLD = frozenset({"b", "strong"})
+_ITALIC = frozenset({"i", "em", "cite", "dfn", "var"})
+_STRUCK = frozenset({"s", "strike", "del"})
+_BLOCK_DISPLAYS = frozenset({"block", "table", "flex", "grid", "list-item", "table-row", "table-cell"})
+_LENGTH = re.compile(r"(\d*\.?\d+)\s*(px|pt|em|rem|%|pc|in|cm|mm)?")
+_PIXELS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, None: 1.0}
+_SIZE_WORDS = {
+    "xx-small": 9.0,
+    "x-small": 10.0,
+    "small": 13.0,
+    "medium": 16.0,
+    "large": 18.0,
+    "x-large": 24.0,
+    "xx-large": 32.0,
+}
+_FONT_SIZES = {"1": 10.0, "2": 13.0, "3": 16.0, "4": 18.0, "5": 24.0, "6": 32.0, "7": 48.0}
+_ALIGNMENTS = {"right": "right", "end": "right", "center": "center"}
+_PLAIN = TextFormat()
 
 
 @dataclass(frozen=True)
@@ -154,32 +176,6 @@ def _parse_selector(selector: str) -> tuple[PageSelector, ...]:
             )
         )
     return tuple(compounds)
-
-
-_BASE_SIZE = 16.0
-_MIN_SIZE = 2.0
-"""Pixels. Smaller type is there for inboxes and spam filters, not for readers."""
-_BOLD_WEIGHT = 600
-_BOLD = frozenset({"b", "strong"})
-_ITALIC = frozenset({"i", "em", "cite", "dfn", "var"})
-_STRUCK = frozenset({"s", "strike", "del"})
-_BLOCK_DISPLAYS = frozenset({"block", "table", "flex", "grid", "list-item", "table-row", "table-cell"})
-_LENGTH = re.compile(r"(\d*\.?\d+)\s*(px|pt|em|rem|%|pc|in|cm|mm)?")
-_PIXELS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, None: 1.0}
-_SIZE_WORDS = {
-    "xx-small": 9.0,
-    "x-small": 10.0,
-    "small": 13.0,
-    "medium": 16.0,
-    "large": 18.0,
-    "x-large": 24.0,
-    "xx-large": 32.0,
-}
-_FONT_SIZES = {"1": 10.0, "2": 13.0, "3": 16.0, "4": 18.0, "5": 24.0, "6": 32.0, "7": 48.0}
-_ALIGNMENTS = {"right": "right", "end": "right", "center": "center"}
-
-
-_PLAIN = TextFormat()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,14 @@ from mailer.rendering.themes.theme import measure_contrast
 
 _PARTS = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*(?:[,/]\s*([\d.]+%?)\s*)?\)")
 _TOKENS = re.compile(r"[\w-]+\([^)]*\)|[^\s,]+")
+_DESKTOP_WIDTH = 700
+_LENGTH = re.compile(r"(-?\d*\.?\d+)(px|pt|em|rem|%)?")
+_FONT = re.compile(
+    r"(?P<before>(?:[\w-]+\s+)*?)(?P<size>\d*\.?\d+(?:px|pt|em|rem|%))(?:\s*/\s*(?P<line>[\w.%]+))?\s+(?P<family>.+)"
+)
+_BOLD_TAGS = frozenset({"b", "strong", "th", "h1", "h2", "h3", "h4", "h5", "h6"})
+_TAG_SIZES = {"h1": 2.0, "h2": 1.5, "h3": 1.17, "h4": 1.0, "h5": 0.83, "h6": 0.67, "small": 0.83}
+_LINK_BLUE = "#0000ee"
 
 
 @lru_cache(maxsize=4096)
@@ -50,16 +58,6 @@ def _blend(colour: tuple[int, int, int], alpha: float, background: str) -> str |
     below = (int(background[place : place + 2], 16) for place in (1, 3, 5))
     mixed = (round(alpha * over + (1 - alpha) * under) for over, under in zip(colour, below, strict=True))
     return "#" + "".join(f"{channel:02x}" for channel in mixed)
-
-
-_DESKTOP_WIDTH = 700
-_LENGTH = re.compile(r"(-?\d*\.?\d+)(px|pt|em|rem|%)?")
-_FONT = re.compile(
-    r"(?P<before>(?:[\w-]+\s+)*?)(?P<size>\d*\.?\d+(?:px|pt|em|rem|%))(?:\s*/\s*(?P<line>[\w.%]+))?\s+(?P<family>.+)"
-)
-_BOLD_TAGS = frozenset({"b", "strong", "th", "h1", "h2", "h3", "h4", "h5", "h6"})
-_TAG_SIZES = {"h1": 2.0, "h2": 1.5, "h3": 1.17, "h4": 1.0, "h5": 0.83, "h6": 0.67, "small": 0.83}
-_LINK_BLUE = "#0000ee"
 
 
 class Appearance(StrEnum):

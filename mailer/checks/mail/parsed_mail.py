@@ -20,6 +20,15 @@ from mailer.rendering.body.assembly import StorySpan
 from mailer.rendering.body.fragments import MergeTag
 from mailer.rendering.themes.theme import Theme
 
+_NON_TEXT_TAGS = frozenset({"head", "script", "style", "template", "title"})
+_CONDITION = re.compile(r"<!--\[if ([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)
+_NOT_OUTLOOK = re.compile(r"<!--\[if !mso\]><!-->(.*?)<!--<!\[endif\]-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+# Begins and ends a story in the parsed email. Comments change nothing that is checked in it.
+_STORY_MARK = "story:"
+_MAX_TEXTS = 3
+_FOLLOWING = 40
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -118,18 +127,6 @@ class Mail:
         """Return whether ``url`` is one of our own pages, or the placeholder for one."""
         own = (*(tag.placeholder for tag in MergeTag), self.unsubscribe_url, self.preferences_url)
         return url in own or url == self.base_url or url.startswith(f"{self.base_url}/")
-
-
-_NON_TEXT_TAGS = frozenset({"head", "script", "style", "template", "title"})
-_CONDITION = re.compile(r"<!--\[if ([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)
-_NOT_OUTLOOK = re.compile(r"<!--\[if !mso\]><!-->(.*?)<!--<!\[endif\]-->", re.DOTALL)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-
-
-# Begins and ends a story in the parsed email. Comments change nothing that is checked in it.
-_STORY_MARK = "story:"
-_MAX_TEXTS = 3
-_FOLLOWING = 40
 
 
 class TextRun(NamedTuple):

@@ -27,6 +27,10 @@ _HTML_LACKS = gettext_noop(
     "the HTML part lacks %(missing)s of the %(number)s different words in the other part, such as "
     "“%(example)s”; spam filters compare the two. Put the same text in both templates."
 )
+_FIRST = 200
+_LEAST = 60
+# A longer block is not a line about the email, but has one somewhere in it.
+_MAX_BLOCK = 300
 
 
 def check_text_part(mail: ParsedMail) -> Iterator[MailFinding]:
@@ -148,12 +152,6 @@ def _check_identity(mail: ParsedMail) -> Iterator[MailFinding]:
                     )
                     % {"part": part, "what": what},
                 )
-
-
-_FIRST = 200
-_LEAST = 60
-# A longer block is not a line about the email, but has one somewhere in it.
-_MAX_BLOCK = 300
 
 
 class _TextPiece(NamedTuple):

@@ -25,6 +25,14 @@ _JUSTIFIED = gettext_noop(
     "start of "
     "the line."
 )
+_MIN_LARGE_CONTRAST = 3.0
+_LARGE = 24
+_LARGE_BOLD = 18.66
+_KINDS = {
+    Appearance.bare: gettext_noop("in programs that drop style sheets"),
+    Appearance.light: gettext_noop("on a light background"),
+    Appearance.dark: gettext_noop("in dark mode"),
+}
 
 
 def check_legibility(mail: ParsedMail) -> Iterator[MailFinding]:
@@ -118,16 +126,6 @@ def _shows_by_colour_only(link: Node, style: ComputedStyle, mail: ParsedMail) ->
     return not (
         style.is_underlined or style.is_hidden or style.background != around or "border" in link.style
     )
-
-
-_MIN_LARGE_CONTRAST = 3.0
-_LARGE = 24
-_LARGE_BOLD = 18.66
-_KINDS = {
-    Appearance.bare: gettext_noop("in programs that drop style sheets"),
-    Appearance.light: gettext_noop("on a light background"),
-    Appearance.dark: gettext_noop("in dark mode"),
-}
 
 
 def check_contrast(mail: ParsedMail) -> Iterator[MailFinding]:

@@ -23,6 +23,10 @@ _SEVERAL = gettext_noop(
 _NONE = gettext_noop(
     "the message has no valid %(name)s and needs exactly one, or providers treat it as forged."
 )
+MAX_HTML_BYTES = 100_000
+"""Bytes of HTML above which an email is rejected: Gmail cuts it off a little above 102,000."""
+WARN_HTML_BYTES = 85_000
+"""Bytes of HTML above which the author is warned: a translation or two more stories would be too much."""
 
 
 def check_headers(mail: ParsedMail) -> Iterator[MailFinding]:
@@ -140,13 +144,6 @@ def _is_valid(name: str, value: str) -> bool:
 
 def _are_related(one: str, other: str) -> bool:
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
-
-
-MAX_HTML_BYTES = 100_000
-"""Bytes of HTML above which an email is rejected: Gmail cuts it off a little above 102,000."""
-
-WARN_HTML_BYTES = 85_000
-"""Bytes of HTML above which the author is warned: a translation or two more stories would be too much."""
 
 
 def check_size(mail: ParsedMail) -> Iterator[MailFinding]:

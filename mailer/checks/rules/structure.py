@@ -11,6 +11,18 @@ from mailer.checks.mail.stylesheet import StyleRule
 _LAYOUT_ROLES = frozenset({"presentation", "none"})
 _OUTLOOK_TABLE = re.compile(r"<table\b[^>]*>", re.IGNORECASE)
 _HAS_ROLE = re.compile(r"\brole\s*=\s*[\"']?(?:presentation|none)\b", re.IGNORECASE)
+_DOCTYPE = "<!DOCTYPE html>"
+_MAX_SHEET_BYTES = 16_000
+_METAS = {
+    "viewport": gettext_noop("without it, phones show the email as a desktop page"),
+    "color-scheme": gettext_noop("Apple Mail shows the dark colours only if it is declared"),
+    "supported-color-schemes": gettext_noop("older versions of Apple Mail use this name"),
+    "x-apple-disable-message-reformatting": gettext_noop("without it, iOS enlarges text unpredictably"),
+    "format-detection": gettext_noop("without it, iOS turns numbers and dates into blue links"),
+}
+# Only these have to override a style attribute in dark mode.
+_PAINTED = frozenset({"color", "background-color", "background", "border-color"})
+_IMPORTANT = re.compile(r"(\s*)!(\s*)(important)\b", re.IGNORECASE)
 
 
 def check_title(mail: ParsedMail) -> Iterator[MailFinding]:
@@ -136,20 +148,6 @@ def check_headings(mail: ParsedMail) -> Iterator[MailFinding]:
                 ),
                 place=mail.place_of(heading),
             )
-
-
-_DOCTYPE = "<!DOCTYPE html>"
-_MAX_SHEET_BYTES = 16_000
-_METAS = {
-    "viewport": gettext_noop("without it, phones show the email as a desktop page"),
-    "color-scheme": gettext_noop("Apple Mail shows the dark colours only if it is declared"),
-    "supported-color-schemes": gettext_noop("older versions of Apple Mail use this name"),
-    "x-apple-disable-message-reformatting": gettext_noop("without it, iOS enlarges text unpredictably"),
-    "format-detection": gettext_noop("without it, iOS turns numbers and dates into blue links"),
-}
-# Only these have to override a style attribute in dark mode.
-_PAINTED = frozenset({"color", "background-color", "background", "border-color"})
-_IMPORTANT = re.compile(r"(\s*)!(\s*)(important)\b", re.IGNORECASE)
 
 
 def check_doctype(mail: ParsedMail) -> Iterator[MailFinding]:

@@ -20,6 +20,30 @@ _EAST_ASIAN_FAMILIES = (
     "pingfang", "pmingliu", "simhei", "simsun", "songti", "source han", "stheiti", "yu gothic", "yu mincho",
 )  # fmt: skip
 _FAMILY = re.compile(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([^,]+))\s*(?:,|$)")
+# The code of the finding, a substring to search for first because it is fast, a pattern, and a description.
+_TRACES = (
+    ("jinja-left", "{", re.compile(r"\{\{|\{%"), gettext_noop("template code")),
+    ("jinja-left", "%7", re.compile(r"%7B%7B|%7B%25", re.IGNORECASE), gettext_noop("template code")),
+    ("merge-left", "%%", re.compile(r"%%[A-Za-z_]\w*%%"), gettext_noop("a merge tag of another program")),
+    ("merge-left", "*|", re.compile(r"\*\|[A-Z_:]+\|\*"), gettext_noop("a merge tag of another program")),
+    ("merge-left", "${", re.compile(r"\$\{[a-z_.]+\}"), gettext_noop("a merge tag of another program")),
+    ("mjml-left", "mj-", re.compile(r"</?mj-[\w-]+"), gettext_noop("an MJML component")),
+    (
+        "escape-left",
+        "\\u{",
+        re.compile(r"\\u\{[0-9a-f]+\}"),
+        gettext_noop("an escape sequence of the renderer"),
+    ),
+    (
+        "escape-left",
+        "\\n",
+        re.compile(r"""=(?:"[^"<>]*\\n[^"<>]*"|'[^'<>]*\\n[^'<>]*')"""),
+        gettext_noop("an escape sequence of the renderer"),
+    ),
+    ("mark-left", "<!--@", re.compile("<!--@"), gettext_noop("the mark of a fragment")),
+    ("mark-left", "\x1e", re.compile("\x1e"), gettext_noop("the mark of a fragment")),
+)
+_TEMPLATE_CODE = _TRACES[0][2]
 
 
 def check_language(mail: ParsedMail) -> Iterator[MailFinding]:
@@ -164,34 +188,6 @@ def _has_east_asian(family: str, known: frozenset[str]) -> bool:
 
 def _split_families(stack: str) -> list[str]:
     return ["".join(parts).strip().lower() for parts in _FAMILY.findall(stack)]
-
-
-# The code of the finding, a substring to search for first because it is fast, a pattern, and a description.
-_TRACES = (
-    ("jinja-left", "{", re.compile(r"\{\{|\{%"), gettext_noop("template code")),
-    ("jinja-left", "%7", re.compile(r"%7B%7B|%7B%25", re.IGNORECASE), gettext_noop("template code")),
-    ("merge-left", "%%", re.compile(r"%%[A-Za-z_]\w*%%"), gettext_noop("a merge tag of another program")),
-    ("merge-left", "*|", re.compile(r"\*\|[A-Z_:]+\|\*"), gettext_noop("a merge tag of another program")),
-    ("merge-left", "${", re.compile(r"\$\{[a-z_.]+\}"), gettext_noop("a merge tag of another program")),
-    ("mjml-left", "mj-", re.compile(r"</?mj-[\w-]+"), gettext_noop("an MJML component")),
-    (
-        "escape-left",
-        "\\u{",
-        re.compile(r"\\u\{[0-9a-f]+\}"),
-        gettext_noop("an escape sequence of the renderer"),
-    ),
-    (
-        "escape-left",
-        "\\n",
-        re.compile(r"""=(?:"[^"<>]*\\n[^"<>]*"|'[^'<>]*\\n[^'<>]*')"""),
-        gettext_noop("an escape sequence of the renderer"),
-    ),
-    ("mark-left", "<!--@", re.compile("<!--@"), gettext_noop("the mark of a fragment")),
-    ("mark-left", "\x1e", re.compile("\x1e"), gettext_noop("the mark of a fragment")),
-)
-
-
-_TEMPLATE_CODE = _TRACES[0][2]
 
 
 def find_written_code(texts: Iterable[str]) -> frozenset[str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _WORDS_WIDTH = 90
 _MAX_EVENTS = 50
 _MAX_LINES = 20
+_as_option = user_option("Who decides. Recorded. Default: the user running the command.", "--as", "by")
 
 
 @click.group()
@@ -197,9 +198,6 @@ def _print_senders(found: SenderOverview, days: int) -> None:
             "Unknown: a program of yours that does not sign (bring it under SPF or DKIM), or somebody who "
             "writes in your name. With p=quarantine or p=reject in your DMARC record, their mail is refused."
         )
-
-
-_as_option = user_option("Who decides. Recorded. Default: the user running the command.", "--as", "by")
 
 
 @click.group(invoke_without_command=True)

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
     FindSubscribers = Callable[[IncomingMessage], Sequence[int | None]]
 
+# The names of sysexits.h, which mail servers read: after EX_TEMPFAIL they keep the message and try again,
+# after EX_DATAERR they return it to its sender.
+_EX_DATAERR = 65
+_EX_TEMPFAIL = 75
+
 
 @click.command()
 @click.argument(
@@ -154,12 +159,6 @@ def _describe_outcome(entry: dict[str, Any]) -> str:
     if entry["action"] in ("delayed", "delivered", "relayed", "expanded"):
         return f"{entry['action']}: {reason}" if reason else str(entry["action"])
     return f"{reason} (dead)" if entry["dead"] else reason
-
-
-# The names of sysexits.h, which mail servers read: after EX_TEMPFAIL they keep the message and try again,
-# after EX_DATAERR they return it to its sender.
-_EX_DATAERR = 65
-_EX_TEMPFAIL = 75
 
 
 @click.command()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mailer.privacy.erasure import ErasureReport
     from subscribers.consent.team_changes import SuppressedAddress
 
+_MOST = 10_000
+
 
 @click.command()
 @click.argument("address")
@@ -190,9 +192,6 @@ def _print_files(erasure: ErasureReport, *, done: bool) -> None:
     }
     for trace in erasure.files:
         emit(f"{verbs[trace.action][done]} {trace.path}: {trace.reason}")
-
-
-_MOST = 10_000
 
 
 @click.command(name="sign-ups")

@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 
 
 _PORT = 8027
+_MAX_IN_DOUBT = 20
+_MAX_LINES = 20
+_STATES = (
+    "queued",
+    "claimed",
+    "in_doubt",
+    "sent",
+    "deferred",
+    "rejected",
+    "failed",
+    "suppressed",
+)
 
 
 def serve_report_page(
@@ -62,20 +74,6 @@ def _check_campaign(workspace: Workspace, campaign_id: int) -> None:
 
     with workspace.use_database() as engine, open_session(engine, read_only=True) as session:
         find_campaign(session, campaign_id)
-
-
-_MAX_IN_DOUBT = 20
-_MAX_LINES = 20
-_STATES = (
-    "queued",
-    "claimed",
-    "in_doubt",
-    "sent",
-    "deferred",
-    "rejected",
-    "failed",
-    "suppressed",
-)
 
 
 def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:

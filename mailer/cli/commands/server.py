@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 
 _POLL_SECONDS = 1.0
+_PORT = 8028
+_ROLES = ("guest", "author", "approver", "manager")
+_METRICS_CONNECTIONS = 8
 
 
 @contextlib.contextmanager
@@ -72,10 +75,6 @@ def _live_thread(
                 work_on(workspace, stop=ChangeStop(stop, live, workspace), report=say)
 
     return run_beside(name, work)
-
-
-_PORT = 8028
-_ROLES = ("guest", "author", "approver", "manager")
 
 
 @click.group(invoke_without_command=True)
@@ -203,9 +202,6 @@ def _read_now(session: Session) -> datetime:
     from mailer.database.engine import read_clock
 
     return read_clock(session.connection())
-
-
-_METRICS_CONNECTIONS = 8
 
 
 @click.command()

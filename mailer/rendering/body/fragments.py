@@ -13,6 +13,15 @@ from mailer.errors import TemplateError
 
 DELIMITER = "@@"
 TAG_PATTERN = re.compile("@@([a-z_]+)@@")
+T = TypeVar("T", str, bytes)
+U = TypeVar("U", str, bytes)
+# MRML, premailer and lxml leave comments alone; authors cannot write one, because raw HTML is refused.
+_IN_MARKUP = re.compile(r"<!--@(?P<edge>begin|end) (?P<kind>[a-z]+) ?(?P<key>[^ >]*)-->")
+# Plain text has no comments. Record and unit separators are refused in everything authors write; a mark is on
+# a line of its own, which is removed with it.
+_IN_TEXT = re.compile("\x1e(?P<edge>begin|end) (?P<kind>[a-z]+) ?(?P<key>[^ \x1f]*)\x1f\n?")
+SEPARATORS = ("\x1e", "\x1f")
+_KEY = re.compile(r"[A-Za-z0-9._-]*")
 
 
 class TagContext(StrEnum):
@@ -94,17 +103,6 @@ class LinkTag(_Tag):
 
 ANY_TAG = (MergeTag, StoryCount, LinkTag)
 """What can stand in an email beside texts and fragments."""
-
-T = TypeVar("T", str, bytes)
-U = TypeVar("U", str, bytes)
-
-# MRML, premailer and lxml leave comments alone; authors cannot write one, because raw HTML is refused.
-_IN_MARKUP = re.compile(r"<!--@(?P<edge>begin|end) (?P<kind>[a-z]+) ?(?P<key>[^ >]*)-->")
-# Plain text has no comments. Record and unit separators are refused in everything authors write; a mark is on
-# a line of its own, which is removed with it.
-_IN_TEXT = re.compile("\x1e(?P<edge>begin|end) (?P<kind>[a-z]+) ?(?P<key>[^ \x1f]*)\x1f\n?")
-SEPARATORS = ("\x1e", "\x1f")
-_KEY = re.compile(r"[A-Za-z0-9._-]*")
 
 
 class FragmentKind(StrEnum):

@@ -31,6 +31,12 @@ WIDTH = 76
 _BULLET = re.compile(r"(?:[-*•]|\d+\.) +")
 # What comes before the text of a line: indentation, quotation marks, list markers.
 _PREFIX = re.compile(rf"(?: +|> |{_BULLET.pattern})*")
+# Fields that fragments and messages are marked with: a story with other values is another story.
+_IDENTITY_FIELDS = frozenset({"slug", "origin"})
+SHIPPED = "shipped"
+"""The prefix that names our own template even where the workspace has one of the same name."""
+MAX_OUTPUT_BYTES = 4_000_000
+"""The most bytes a template may write: some 2,000 stories, forty times what Gmail shows."""
 
 
 def wrap_text(text: str, width: int = WIDTH) -> str:
@@ -58,10 +64,6 @@ def _wrap_line(line: str, width: int) -> str:
         break_on_hyphens=False,
         drop_whitespace=True,
     )
-
-
-# Fields that fragments and messages are marked with: a story with other values is another story.
-_IDENTITY_FIELDS = frozenset({"slug", "origin"})
 
 
 @dataclass
@@ -115,13 +117,6 @@ def tracked_end(mark: Callable[[str], str]) -> Callable[[str], str]:
         return mark(kind)
 
     return end
-
-
-SHIPPED = "shipped"
-"""The prefix that names our own template even where the workspace has one of the same name."""
-
-MAX_OUTPUT_BYTES = 4_000_000
-"""The most bytes a template may write: some 2,000 stories, forty times what Gmail shows."""
 
 
 class _TemplateLoader(BaseLoader):

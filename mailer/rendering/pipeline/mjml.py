@@ -33,6 +33,32 @@ _BLANK = " \t\r"
 # The word comes first, because literal prefixes are searched fastest; cellpadding is not meant.
 _PADDING = re.compile(r"""(padding(?<=[\s-]padding)(?:-\w+)?=)(["'])([^"']*)\2""")
 _BARE_ZERO = re.compile(r"(?<![\w.#])0(?=\s|$)")
+# The first line of a block states where the following lines come from; removed before rendering.
+_ORIGIN = re.compile(r"<!--@ (.*?) -->")
+# From it on, the head is what templates wrote into it themselves.
+_HEAD_MARK = "<!--@written-->"
+_COMMENT_OR_HEAD = re.compile(r"<!--.*?-->|<mj-head>", re.DOTALL)
+# Declarations, as in a style attribute; each must have a name and a value.
+_DECLARATION = re.compile(r"\s*[\w-]+\s*:\s*\S")
+# The inliner silently loses anything nested more than 256 deep in the HTML, of which MRML uses some fifteen
+# levels; with a thousand and more MRML crashes. Our own blocks stay below thirty.
+_MAX_DEPTH = 100
+_BELOW_MAX_DEPTH = etree.XPath("/*" * (_MAX_DEPTH + 1))
+_TOO_DEEP = gettext_noop(
+    "<%(name)s> is nested more than %(most)s levels deep, where email programs lose its content. Use fewer "
+    "levels, and close every element"
+)
+_EXCESSIVE_DEPTH = gettext_noop(
+    "%(place)s, column %(column)s: is nested more than %(most)s levels deep, where email programs lose its "
+    "content. Use fewer levels, and close every element."
+)
+_NOT_WELL_FORMED = gettext_noop("%(place)s, column %(column)s: not well-formed: %(error)s.")
+_FORBIDDEN_XML = {
+    "<![CDATA[": gettext_noop("a CDATA section is not allowed in MJML. Remove it"),
+    "<!DOCTYPE": gettext_noop("a DOCTYPE is not allowed in MJML. Remove it"),
+    "<?": gettext_noop("<?…?> is not allowed in MJML. Remove it"),
+}
+_COMPONENTS_FILE = templates.ROOT / "email" / "components.toml"
 
 
 def apply_workarounds(mjml: str) -> str:
@@ -119,34 +145,6 @@ def set_units(mjml: str) -> str:
         return f"{match[1]}{match[2]}{_BARE_ZERO.sub('0px', match[3])}{match[2]}"
 
     return _PADDING.sub(rewrite, mjml)
-
-
-# The first line of a block states where the following lines come from; removed before rendering.
-_ORIGIN = re.compile(r"<!--@ (.*?) -->")
-# From it on, the head is what templates wrote into it themselves.
-_HEAD_MARK = "<!--@written-->"
-_COMMENT_OR_HEAD = re.compile(r"<!--.*?-->|<mj-head>", re.DOTALL)
-# Declarations, as in a style attribute; each must have a name and a value.
-_DECLARATION = re.compile(r"\s*[\w-]+\s*:\s*\S")
-# The inliner silently loses anything nested more than 256 deep in the HTML, of which MRML uses some fifteen
-# levels; with a thousand and more MRML crashes. Our own blocks stay below thirty.
-_MAX_DEPTH = 100
-_BELOW_MAX_DEPTH = etree.XPath("/*" * (_MAX_DEPTH + 1))
-_TOO_DEEP = gettext_noop(
-    "<%(name)s> is nested more than %(most)s levels deep, where email programs lose its content. Use fewer "
-    "levels, and close every element"
-)
-_EXCESSIVE_DEPTH = gettext_noop(
-    "%(place)s, column %(column)s: is nested more than %(most)s levels deep, where email programs lose its "
-    "content. Use fewer levels, and close every element."
-)
-_NOT_WELL_FORMED = gettext_noop("%(place)s, column %(column)s: not well-formed: %(error)s.")
-_FORBIDDEN_XML = {
-    "<![CDATA[": gettext_noop("a CDATA section is not allowed in MJML. Remove it"),
-    "<!DOCTYPE": gettext_noop("a DOCTYPE is not allowed in MJML. Remove it"),
-    "<?": gettext_noop("<?…?> is not allowed in MJML. Remove it"),
-}
-_COMPONENTS_FILE = templates.ROOT / "email" / "components.toml"
 
 
 @dataclass(frozen=True, kw_only=True)

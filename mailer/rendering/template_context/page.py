@@ -15,6 +15,15 @@ from mailer.rendering.themes.field_docs import Help
 from mailer.rendering.themes.template_files import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
 
+_FRAGMENT = gettext_noop(
+    "“%(text)s” contains %(sign)s, which is reserved for the start or end of a fragment."
+)
+_RESERVED = (
+    (DELIMITER, gettext_noop("“%(text)s” contains %(sign)s, which is reserved for merge tags.")),
+    *((sign, _FRAGMENT) for sign in SEPARATORS),
+    ("\0", gettext_noop("“%(text)s” contains %(sign)s, which no email may contain.")),
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PictureView:
@@ -260,14 +269,6 @@ def _unpack_values(packed: bytes) -> Mapping[str, Any]:
     return values
 
 
-_FRAGMENT = gettext_noop(
-    "“%(text)s” contains %(sign)s, which is reserved for the start or end of a fragment."
-)
-_RESERVED = (
-    (DELIMITER, gettext_noop("“%(text)s” contains %(sign)s, which is reserved for merge tags.")),
-    *((sign, _FRAGMENT) for sign in SEPARATORS),
-    ("\0", gettext_noop("“%(text)s” contains %(sign)s, which no email may contain.")),
-)
 # Numbers that differ between variants, and addresses that end with a version: these fields contain
 # placeholders by design.
 _TAGGED_FIELDS = {(SectionView, "number"), (SectionView, "count"), (StoryView, "url")}

@@ -52,6 +52,12 @@ from mailer.rendering.themes.template_files import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
 from mailer.settings import SenderSettings, Settings
 
+# Most stories are unchanged since the edition was last laid out. Without it, compiling after a change to one
+# story takes a seventh longer.
+_story_views: LatestCache[StoryView] = LatestCache(2000)
+# Equal objects compare at once if they are the same object, and each story compares its context.
+_story_contexts: LatestCache[tuple[object, ...]] = LatestCache(64)
+
 
 def embed_text(text: str, language: str, surrounding: str) -> Markup:
     """Plain ``text`` in ``language`` as markup, marked if the ``surrounding`` text is in another."""
@@ -85,13 +91,6 @@ def language_attributes(language: str, surrounding: str) -> Markup:
     direction = text_direction(language)
     turned = Markup(' dir="{}"').format(direction) if direction != text_direction(surrounding) else ""
     return Markup(' lang="{}"{}').format(language, turned)
-
-
-# Most stories are unchanged since the edition was last laid out. Without it, compiling after a change to one
-# story takes a seventh longer.
-_story_views: LatestCache[StoryView] = LatestCache(2000)
-# Equal objects compare at once if they are the same object, and each story compares its context.
-_story_contexts: LatestCache[tuple[object, ...]] = LatestCache(64)
 
 
 @dataclass(frozen=True, kw_only=True)

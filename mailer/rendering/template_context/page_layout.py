@@ -15,6 +15,10 @@ _WIDE = re.compile(
 )
 # A text that is longer by this many lines still stands beside its picture: fewer below it would look lost.
 _SPARE_LINES = 3
+# At half the width of the sheet, a picture of these proportions is a strip on which little can be made out.
+_PANORAMA = 2.2
+# What the HTML of a text contains, by the classes that editions.markdown writes.
+_MARKED = {"table": ' class="tb', "wide-table": ' class="tb tw"', "notes": ' class="c fn"'}
 
 
 def is_longer_than_picture(text: str, labels: Iterable[str], picture: PictureView, theme: Theme) -> bool:
@@ -40,10 +44,6 @@ def _estimate_height(text: str, width: int, step: TypeStep) -> int:
     return -(-letters // in_a_line) * step.line
 
 
-# At half the width of the sheet, a picture of these proportions is a strip on which little can be made out.
-_PANORAMA = 2.2
-
-
 def gallery_width(picture: Image | PictureView, theme: Theme) -> int:
     """Return the width in pixels at which ``picture`` is shown: that of the sheet's content, or of half of
     it."""
@@ -63,10 +63,6 @@ def arrange_gallery(pictures: Sequence[PictureView], theme: Theme) -> tuple[Gall
         else:
             rows.append(GalleryRow(pictures=(picture,), width=width))
     return tuple(rows)
-
-
-# What the HTML of a text contains, by the classes that editions.markdown writes.
-_MARKED = {"table": ' class="tb', "wide-table": ' class="tb tw"', "notes": ' class="c fn"'}
 
 
 def find_parts(letter: LetterView | None, sections: Iterable[SectionView]) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ _FIXED_SECTIONS = ("feature", "centres-and-chairs", "campaigns", "office", "othe
 
 _Lab = tuple[float, float, float]
 _Pair = tuple[str, str]
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_FILE_MODE = 0o644
 
 
 def color_sectors(theme: Theme, sectors: Sequence[str]) -> Theme:
@@ -147,10 +149,6 @@ def _encode_channel(linear: float) -> int:
     linear = min(max(linear, 0.0), 1.0)
     encoded = 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
     return round(encoded * 255)
-
-
-_COLOUR = re.compile(r"#[0-9a-f]{6}")
-_FILE_MODE = 0o644
 
 
 class ColourError(TemplateError):

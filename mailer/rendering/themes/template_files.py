@@ -17,6 +17,27 @@ from locales.phrase import Phrase, gettext_noop, join_sentences
 from mailer.errors import TemplateError
 from mailer.rendering.themes.field_docs import Help
 
+FALLBACK_LANGUAGE = "en"
+# The placeholder allowed in each phrase. Python's format strings can do more than a phrase should:
+# "{count:999999999}" makes a gigabyte.
+_PLACEHOLDERS = {
+    "issue": "number",
+    "stories": "count",
+    "read_more": "what",
+    "watch": "what",
+    "greeting": "name",
+    "why": "organisation",
+    "correction": "what",
+}
+_KINDS = ("missing", "unexpected_keyword_argument")
+_MISSING = gettext_noop("%(names)s is missing.")
+_SEVERAL_MISSING = gettext_noop("%(names)s are missing.")
+_WHOLE_LANGUAGE = gettext_noop(
+    "To change some of the phrases for %(language)s, write them into %(file)s instead."
+)
+_UNKNOWN = gettext_noop("%(names)s: no phrase has this name. Correct or delete the line.")
+_NO_TEXT = gettext_noop("%(name)s must be a text between quotation marks.")
+
 
 def template_folders(overrides: Path | None) -> tuple[Path, ...]:
     """Return the folders to search for templates, in order."""
@@ -98,24 +119,6 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-FALLBACK_LANGUAGE = "en"
-
-# The placeholder allowed in each phrase. Python's format strings can do more than a phrase should:
-# "{count:999999999}" makes a gigabyte.
-_PLACEHOLDERS = {
-    "issue": "number",
-    "stories": "count",
-    "read_more": "what",
-    "watch": "what",
-    "greeting": "name",
-    "why": "organisation",
-    "correction": "what",
-}
-
-
-_KINDS = ("missing", "unexpected_keyword_argument")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Phrases:
     """The phrases of one language; what is in braces is filled in before a template sees it, or by the
@@ -185,15 +188,6 @@ def load_phrases(language: str, overrides: Path | None = None) -> Phrases:
     if unfillable:
         raise TemplateError("\n".join(unfillable))
     return words
-
-
-_MISSING = gettext_noop("%(names)s is missing.")
-_SEVERAL_MISSING = gettext_noop("%(names)s are missing.")
-_WHOLE_LANGUAGE = gettext_noop(
-    "To change some of the phrases for %(language)s, write them into %(file)s instead."
-)
-_UNKNOWN = gettext_noop("%(names)s: no phrase has this name. Correct or delete the line.")
-_NO_TEXT = gettext_noop("%(name)s must be a text between quotation marks.")
 
 
 def _explain_faults(language: str, error: ValidationError) -> str:

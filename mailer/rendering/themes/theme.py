@@ -21,6 +21,8 @@ _SLACK = 4
 _MIN_TEXT_WIDTH = 240
 
 _CONFIG = ConfigDict(extra="forbid", frozen=True)
+MIN_TEXT_CONTRAST = 4.5
+"""The minimum contrast of text with its background (WCAG 2.2, success criterion 1.4.3, level AA)."""
 
 
 def _expect(what: str) -> WrapValidator:
@@ -296,10 +298,6 @@ def _unpack_theme(packed: bytes) -> Theme:
 def find_logo(theme: Theme, overrides: Path | None) -> Path | None:
     """Return the file of the theme's logo; None if it has none."""
     return overrides / "email" / theme.logo.file if theme.logo.file and overrides is not None else None
-
-
-MIN_TEXT_CONTRAST = 4.5
-"""The minimum contrast of text with its background (WCAG 2.2, success criterion 1.4.3, level AA)."""
 
 
 @lru_cache(maxsize=1024)

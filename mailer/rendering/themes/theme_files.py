@@ -34,6 +34,25 @@ _TOO_DARK = gettext_noop(
     "%(appearance)s: %(name)s %(ink)s on the %(ground)s has a contrast of %(ratio)s:1, but text needs "
     "%(least)s:1. Choose a lighter colour."
 )
+VERSION_KEY = "version"
+TEMPLATE_VERSION = 2
+"""The version of the shipped templates; raised when templates of a workspace have to do something new."""
+_UNVERSIONED = 1
+"""The version of a theme that does not say: of before themes had versions."""
+CHANGES: Mapping[int, str] = MappingProxyType(
+    {
+        2: gettext_noop(
+            "an edition can be a digest. If page.form is “digest”, the layout includes "
+            "email/blocks/digest.mjml.j2, which shows the stories of a section as cards where "
+            "section.as_cards is true; the plain text does so in email/blocks/story.txt.j2; and the style "
+            "sheets have rules for the classes kb, kc, kh and kw."
+        )
+    }
+)
+"""What each version changed for templates of a workspace."""
+DIGEST_SINCE = 2
+"""The version in which digests came."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 def find_low_contrast(theme: Theme) -> Iterator[str]:
@@ -145,29 +164,6 @@ def _walk_tokens(holder: type, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _walk_tokens(table, f"{prefix}{field.name}.")
 
 
-VERSION_KEY = "version"
-TEMPLATE_VERSION = 2
-"""The version of the shipped templates; raised when templates of a workspace have to do something new."""
-
-_UNVERSIONED = 1
-"""The version of a theme that does not say: of before themes had versions."""
-
-CHANGES: Mapping[int, str] = MappingProxyType(
-    {
-        2: gettext_noop(
-            "an edition can be a digest. If page.form is “digest”, the layout includes "
-            "email/blocks/digest.mjml.j2, which shows the stories of a section as cards where "
-            "section.as_cards is true; the plain text does so in email/blocks/story.txt.j2; and the style "
-            "sheets have rules for the classes kb, kc, kh and kw."
-        )
-    }
-)
-"""What each version changed for templates of a workspace."""
-
-DIGEST_SINCE = 2
-"""The version in which digests came."""
-
-
 def check_version(values: Mapping[str, Any], file: str) -> int:
     """Return the version that the merged ``values`` of the theme ``file`` state.
 
@@ -265,9 +261,6 @@ def explain_lost_link(story: str) -> str:
         story=story,
         change=Phrase(CHANGES[DIGEST_SINCE]),
     )
-
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 @cache

@@ -29,6 +29,9 @@ from mailer.rendering.worker.protocol import RenderLimits, RenderRequest, ReplyK
 if TYPE_CHECKING:
     from mailer.rendering.template_context.page import Page
 
+# Processes started before a fork belong to the parent.
+_all_workers: "weakref.WeakSet[RenderWorker]" = weakref.WeakSet()
+
 
 class _ReadableFolder:
     """The one folder that a process can read: the kernel confines it to this one, whatever its name becomes.
@@ -195,10 +198,6 @@ class RenderWorker:
             self._process.process.poll()
         self._process = self._finalizer = None
         self._confined_to = None
-
-
-# Processes started before a fork belong to the parent.
-_all_workers: "weakref.WeakSet[RenderWorker]" = weakref.WeakSet()
 
 
 def _forget_all_after_fork() -> None:

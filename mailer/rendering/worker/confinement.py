@@ -27,65 +27,6 @@ _SCOPE_VERSION, _SCOPES = 6, 0b11
 """Signals to other processes, and abstract Unix sockets of theirs."""
 
 _NO_NEW_PRIVILEGES = 38
-
-
-def read_version() -> int:
-    """Return the version of Landlock that this kernel offers; 0 if it offers none."""
-    if platform.system() != "Linux" or platform.machine().startswith(_EXCEPTIONS):
-        return 0
-    return max(
-        0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(_GET_VERSION)))
-    )
-
-
-def allow_reading_only(folders: Sequence[Path]) -> bool:
-    """Take away all rights to files but reading what is in ``folders``; return whether this is in force.
-
-    A folder that does not exist is left out. Files that are open stay as they are.
-    """
-    version = read_version()
-    if not version:
-        return False
-    libc = _libc()
-    rights = _FILE_RIGHTS[max(known for known in _FILE_RIGHTS if known <= version)]
-    attributes = struct.pack("=Q", rights)
-    if version >= _TCP_VERSION:
-        attributes += struct.pack("=Q", _TCP_RIGHTS)
-    if version >= _SCOPE_VERSION:
-        attributes += struct.pack("=Q", _SCOPES)
-    ruleset = libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
-    if ruleset < 0:
-        return False
-    try:
-        if not all(_allow(libc, ruleset, folder) for folder in folders):
-            return False
-        if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
-            return False
-        return bool(libc.syscall(_RESTRICT_SELF, ruleset, ctypes.c_uint(0)) == 0)
-    finally:
-        os.close(ruleset)
-
-
-def _allow(libc: ctypes.CDLL, ruleset: int, folder: Path) -> bool:
-    try:
-        descriptor = os.open(folder, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
-        return True
-    try:
-        rule = struct.pack("=Qi", _READ_FILE | _READ_FOLDER, descriptor)
-        return bool(libc.syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, ctypes.c_uint(0)) == 0)
-    finally:
-        os.close(descriptor)
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-_X86, _ARM = 0, 1
-_ARCHITECTURES = {"x86_64": (_X86, 0xC000003E), "aarch64": (_ARM, 0xC00000B7)}
-"""The column of the tables below, and AUDIT_ARCH of the kernel's headers."""
-
 # Numbers of the kernel for x86-64 and 64-bit ARM; None where there is no such call.
 _REFUSED: dict[str, tuple[int | None, int | None]] = {
     # The network. io_uring would make the same calls behind the filter's back.
@@ -171,23 +112,80 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
 }
 _ONLY_ITSELF = {"kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "prlimit64": (302, 261)}
 """Calls whose first argument has to be this process: the C library ends a process by a signal to itself."""
-
 _OPEN_FLAGS: dict[str, tuple[tuple[int | None, int | None], int]] = {
     "open": ((2, None), 1),
     "openat": ((257, 56), 2),
 }
 """Calls that open a file, and which argument holds the flags."""
-
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_X32_CALLS = 0x40000000
+"""On x86-64, the same calls exist a second time from this number on."""
+_ACTIONS = Path("/proc/sys/kernel/seccomp/actions_avail")
+
+
+def read_version() -> int:
+    """Return the version of Landlock that this kernel offers; 0 if it offers none."""
+    if platform.system() != "Linux" or platform.machine().startswith(_EXCEPTIONS):
+        return 0
+    return max(
+        0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(_GET_VERSION)))
+    )
+
+
+def allow_reading_only(folders: Sequence[Path]) -> bool:
+    """Take away all rights to files but reading what is in ``folders``; return whether this is in force.
+
+    A folder that does not exist is left out. Files that are open stay as they are.
+    """
+    version = read_version()
+    if not version:
+        return False
+    libc = _libc()
+    rights = _FILE_RIGHTS[max(known for known in _FILE_RIGHTS if known <= version)]
+    attributes = struct.pack("=Q", rights)
+    if version >= _TCP_VERSION:
+        attributes += struct.pack("=Q", _TCP_RIGHTS)
+    if version >= _SCOPE_VERSION:
+        attributes += struct.pack("=Q", _SCOPES)
+    ruleset = libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
+    if ruleset < 0:
+        return False
+    try:
+        if not all(_allow(libc, ruleset, folder) for folder in folders):
+            return False
+        if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
+            return False
+        return bool(libc.syscall(_RESTRICT_SELF, ruleset, ctypes.c_uint(0)) == 0)
+    finally:
+        os.close(ruleset)
+
+
+def _allow(libc: ctypes.CDLL, ruleset: int, folder: Path) -> bool:
+    try:
+        descriptor = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        rule = struct.pack("=Qi", _READ_FILE | _READ_FOLDER, descriptor)
+        return bool(libc.syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, ctypes.c_uint(0)) == 0)
+    finally:
+        os.close(descriptor)
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+_X86, _ARM = 0, 1
+_ARCHITECTURES = {"x86_64": (_X86, 0xC000003E), "aarch64": (_ARM, 0xC00000B7)}
+"""The column of the tables below, and AUDIT_ARCH of the kernel's headers."""
+
 
 _LOAD, _EQUALS, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM
 _NUMBER_OFFSET, _ARCHITECTURE_OFFSET, _ARGUMENTS_OFFSET = 0, 4, 16
-_X32_CALLS = 0x40000000
-"""On x86-64, the same calls exist a second time from this number on."""
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
-_ACTIONS = Path("/proc/sys/kernel/seccomp/actions_avail")
 
 
 class _Program(ctypes.Structure):

@@ -28,6 +28,11 @@ from mailer.rendering.worker.protocol import (
     send_reply,
 )
 
+_MAX_OPEN_FILES = 32
+# New objects before Python looks for cycles among them; its own number is 700, and an email makes thousands.
+_GARBAGE_THRESHOLD = 20_000
+_STATM = Path("/proc/self/statm")
+
 
 def _ignore(_name: str) -> None:
     return None
@@ -81,12 +86,6 @@ def warm_up() -> None:
     """Do before the first page what the libraries do on first use."""
     compile_shipped_templates()
     inline_styles("<!doctype html><html><body><p class='a'>.</p></body></html>", ".a{margin:0}")
-
-
-_MAX_OPEN_FILES = 32
-# New objects before Python looks for cycles among them; its own number is 700, and an email makes thousands.
-_GARBAGE_THRESHOLD = 20_000
-_STATM = Path("/proc/self/statm")
 
 
 def main() -> None:

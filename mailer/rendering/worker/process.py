@@ -24,6 +24,21 @@ from mailer.rendering.worker.protocol import (
 
 _SECONDS = gettext_noop("%(number)s seconds")
 _MEMORY_ADVICE = gettext_noop("Look for text that is repeated many times, or a loop over too many items.")
+# Our import path, not the one Python would compute: the process must run the same code as we do.
+_WORKER_CODE = "import sys; sys.path[:] = sys.argv[1:]; from mailer.rendering.worker.main import main; main()"
+# Nothing from the environment, the user's site-packages, or the current folder.
+_PYTHON_OPTIONS = ("-I", "-X", "utf8", *(("-B",) if sys.dont_write_bytecode else ()))
+# The only variables it is given: Python may not start without them if its libraries are elsewhere.
+_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+# Seconds to wait for a process to exit after it has closed its connection.
+_EXIT_SECONDS = 5.0
+_TEMPLATES = "templates/email"
+"""The place of a fault when no template had begun."""
+_STOPPED = gettext_noop(
+    "stopped after %(seconds)s seconds without finishing. If the machine is very busy, try again; otherwise "
+    "look for a loop over too many items."
+)
+_INVALID_REPLY = gettext_noop("the render process sent an invalid reply (%(error)s).")
 
 
 def explain_exit(code: int | None, limits: RenderLimits) -> str:
@@ -68,24 +83,6 @@ def explain_memory(limits: RenderLimits) -> str:
         size=f"{limits.memory_bytes // 2**20:,}",
     )
     return Phrase(SENTENCES, first=stopped, next=Phrase(_MEMORY_ADVICE))
-
-
-# Our import path, not the one Python would compute: the process must run the same code as we do.
-_WORKER_CODE = "import sys; sys.path[:] = sys.argv[1:]; from mailer.rendering.worker.main import main; main()"
-# Nothing from the environment, the user's site-packages, or the current folder.
-_PYTHON_OPTIONS = ("-I", "-X", "utf8", *(("-B",) if sys.dont_write_bytecode else ()))
-# The only variables it is given: Python may not start without them if its libraries are elsewhere.
-_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-# Seconds to wait for a process to exit after it has closed its connection.
-_EXIT_SECONDS = 5.0
-
-_TEMPLATES = "templates/email"
-"""The place of a fault when no template had begun."""
-_STOPPED = gettext_noop(
-    "stopped after %(seconds)s seconds without finishing. If the machine is very busy, try again; otherwise "
-    "look for a loop over too many items."
-)
-_INVALID_REPLY = gettext_noop("the render process sent an invalid reply (%(error)s).")
 
 
 class NotStartedError(Exception):
