@@ -29,29 +29,9 @@ from mailer.web.page_renderer import compress_own_page
 from mailer.web.studio.notices import Notice, find_notice
 from mailer.web.studio.state import StudioState, get_state
 
+_NOTICE = "notice"
 # A longer number is none that a database has.
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-
-
-def read_row_number(text: str) -> int | None:
-    """The number that ``text`` is, if a row can have it."""
-    return int(text) if _NUMBER.fullmatch(text) else None
-
-
-def depend_on_number(name: str) -> Any:
-    """The dependency that reads the part ``name`` of a path; if no row can have that number, the answer is
-    404."""
-
-    def read(request: Request) -> int:
-        number = read_row_number(request.path_params[name])
-        if number is None:
-            raise HTTPException(404)
-        return number
-
-    return Depends(read)
-
-
-_NOTICE = "notice"
 _Thing = TypeVar("_Thing")
 _Page = TypeVar("_Page", bound="StudioPage")
 
@@ -61,6 +41,21 @@ def or_404(thing: _Thing | None) -> _Thing:
     if thing is None or thing is False:
         raise HTTPException(404)
     return thing
+
+
+def read_row_number(text: str) -> int | None:
+    """Return the number that ``text`` is; None if no row can have it."""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def depend_on_number(name: str) -> Any:
+    """Make the dependency that reads the part ``name`` of a path; if no row can have that number, the answer
+    is 404."""
+
+    def read(request: Request) -> int:
+        return or_404(read_row_number(request.path_params[name]))
+
+    return Depends(read)
 
 
 class SignInRequiredError(Exception):
