@@ -43,6 +43,14 @@ from mailer.workspace_init import create_workspace, make_founder
 from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment
 
+CAMPAIGN = 3
+"""The campaign that the guest sees first: it went to everybody, and somebody left in the middle."""
+_GUEST = "guest@demo.example.org"
+_PORT = 8028
+_MARKER = ".made-by-mailer-demo"
+_SEGMENT = "country:MN,CN sector:education"
+_WEB_PORT = 8025
+
 
 class DemoOutput(Protocol):
     """Shows the steps of the demo: on a terminal, or to a test."""
@@ -133,13 +141,6 @@ def _read_successors(engine: Engine) -> list[tuple[str, str]]:
         return [(successor.name, successor.email) for successor in session.exec(select(ProposedSuccessor))]
 
 
-CAMPAIGN = 3
-"""The campaign that the guest sees first: it went to everybody, and somebody left in the middle."""
-
-_GUEST = "guest@demo.example.org"
-_PORT = 8028
-
-
 def show_in_studio(root: Path, *, announce: Callable[[str], None], free_port: Callable[[int], int]) -> None:
     """Serve Studio for the demo in ``root``, on this machine alone, until Ctrl-C. ``announce`` gets the link
     that signs the guest in: once, within a quarter of an hour."""
@@ -172,11 +173,6 @@ def _let_guest_in(engine: Engine) -> str:
         )
         session.commit()
     return secret
-
-
-_MARKER = ".made-by-mailer-demo"
-_SEGMENT = "country:MN,CN sector:education"
-_WEB_PORT = 8025
 
 
 @dataclass(frozen=True, kw_only=True)

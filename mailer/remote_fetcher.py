@@ -22,6 +22,7 @@ _ALL_SECONDS = 180.0
 _MAX_FILES = 300
 _MAX_BYTES = 200_000_000
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
+_TOO_LONG = gettext_noop("an import stops fetching after %(seconds)s seconds.")
 
 
 class RemoteFetcher:
@@ -126,9 +127,6 @@ class RemoteFetcher:
                 raise FetchError(Phrase(_TOO_LONG, seconds=f"{self._seconds:.0f}"))
         found = _CHARSET.search(response.headers.get("content-type", ""))
         return RemoteFile(address=str(response.url), data=bytes(data), charset=found[1] if found else "")
-
-
-_TOO_LONG = gettext_noop("an import stops fetching after %(seconds)s seconds.")
 
 
 def _explain(error: Exception) -> str:

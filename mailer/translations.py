@@ -31,6 +31,7 @@ from mailer.team.members import Member
 from mailer.workspace import Workspace
 
 _MAX_EARLIER = 200
+_DEFAULT_LANGUAGE = "en"
 
 
 def digest_original(text: str) -> str:
@@ -106,9 +107,6 @@ def _find_row(session: Session, edition: str, place: FilePlace) -> TranslationBa
         TranslationBase.language == place.language,
     )
     return session.exec(found).one_or_none()
-
-
-_DEFAULT_LANGUAGE = "en"
 
 
 class TranslationState(WordedEnum):

@@ -15,6 +15,8 @@ SEPARATOR = ";"
 # unescaping removes exactly what was added.
 _FORMULA = re.compile(r"(^|;)('*)(?=[=+\-@\t\r＝＋－＠])")
 _ESCAPED_FORMULA = re.compile(r"(^|;)'('*)(?=[=+\-@\t\r＝＋－＠])")
+_PIECE = 64 * 1024
+"""Characters that are sent together."""
 
 
 class SheetRow(NamedTuple):
@@ -41,10 +43,6 @@ def unescape_formula(cell: str) -> str:
 def unescape_formulas(cells: tuple[str, ...]) -> tuple[str, ...]:
     """Unescape each cell of a row; most rows have no apostrophe."""
     return tuple(map(unescape_formula, cells)) if "'" in "".join(cells) else cells
-
-
-_PIECE = 64 * 1024
-"""Characters that are sent together."""
 
 
 def write_pieces(rows: Iterable[Sequence[str]], *, for_excel: bool = False) -> Iterator[bytes]:

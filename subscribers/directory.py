@@ -27,6 +27,20 @@ from subscribers.segments.terms import Term, TermKey, contains_words
 MAX_SEARCH_LENGTH = 200
 
 _AFTER_ANY_TEXT = "\U0010ffff"
+PAGE_LENGTH = 50
+LOOKED_AT = 10_000
+"""How many people a page looks at before it ends early."""
+FIRST_LOOKED_AT = 300
+"""How many of them it looks at first."""
+_FEW = 2000
+_CURSOR = re.compile(r"([0-9]{1,2})-([0-9]{1,9})", re.ASCII)
+_NOBODY = (Status.erased, Status.merged)
+_Row = TypeVar("_Row")
+_Place = tuple[str, int]
+"""The key and the ID of a row."""
+MAX_COUNTED = 1000
+"""How many people of an organisation are counted."""
+_READERS = (Status.active, Status.paused)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,18 +101,6 @@ def list_spellings(search: str) -> tuple[str, ...]:
     in small letters, and as they are."""
     first = search[:1].upper() + search[1:]
     return tuple(dict.fromkeys((first, search.title(), search.upper(), search.lower(), search)))
-
-
-PAGE_LENGTH = 50
-LOOKED_AT = 10_000
-"""How many people a page looks at before it ends early."""
-FIRST_LOOKED_AT = 300
-"""How many of them it looks at first."""
-
-_FEW = 2000
-_CURSOR = re.compile(r"([0-9]{1,2})-([0-9]{1,9})", re.ASCII)
-_NOBODY = (Status.erased, Status.merged)
-_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,10 +175,6 @@ def _turn_back(found: _Rows, stopped_at: Cursor | None) -> ListPage[Subscriber]:
         next=rows[-1][0] if rows else stopped_at,
         is_cut=not rows,
     )
-
-
-_Place = tuple[str, int]
-"""The key and the ID of a row."""
 
 
 class _ListReader:
@@ -291,12 +289,6 @@ def _select_ids(term: Term) -> Select[Any] | None:
         return None
     table, name = tables[term.key]
     return select(table.subscriber_id).where(getattr(table, name).in_(term.values))  # type: ignore[attr-defined]
-
-
-MAX_COUNTED = 1000
-"""How many people of an organisation are counted."""
-
-_READERS = (Status.active, Status.paused)
 
 
 @dataclass(frozen=True, kw_only=True)

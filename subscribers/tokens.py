@@ -46,6 +46,33 @@ from subscribers.errors import RetiredKeyError, TokenError
 _BLOCK_BYTES = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_LENGTH = 16
+_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
+_VALUES = {character: value for value, character in enumerate(ALPHABET)}
+_ALIKE = str.maketrans("OIL", "011")
+# Whatever people and mail programs put between the groups: spaces and every kind of dash.
+_BETWEEN = re.compile(r"[\s\u00ad\u2010-\u2015\u2043\u2212\u30fc\u200b-\u200d\ufeff._-]+")
+_PAYLOAD = struct.Struct(">BQI")
+_MAIL_PAYLOAD = struct.Struct(">BII")
+_CODE_PAYLOAD_BYTES = 6
+_CODE_TAG_BITS = 16
+_CODE_SIGNATURE_BYTES = 4
+_MAX_CODED_CAMPAIGN = 2**27 - 1
+# Odd, so that readers whose numbers differ in the last 16 bits have different tags.
+_TAG_FACTOR = 0x9E37
+_MAX_ID = 2**31 - 1
+"""The largest ID of a subscriber or campaign in either database. A token has room for larger ones."""
+_SIGNATURE_BYTES = 16
+MAIL_TOKEN_LENGTH = 2 * (_MAIL_PAYLOAD.size + _SIGNATURE_BYTES)
+"""The hex digits of a token in an address of mail: 50."""
+_MIN_KEY_BYTES = 16
+CLICK = "click"
+"""What the signature of a click's token is for. No link with it is ever stored, so it is no
+:class:`LinkPurpose`."""
+CODE = "code"
+"""What the signature of the code at the foot of a message is for, likewise."""
 
 
 class PrefixHmac:
@@ -65,9 +92,6 @@ class PrefixHmac:
         inner.update(message)
         outer.update(inner.digest())
         return outer.digest()
-
-
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def write_token(signed: bytes) -> str:
@@ -97,15 +121,6 @@ def read_hex_token(token: str, length: int) -> bytes:
         return bytes.fromhex(token)
     except ValueError:
         raise TokenError from None
-
-
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_LENGTH = 16
-_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
-_VALUES = {character: value for value, character in enumerate(ALPHABET)}
-_ALIKE = str.maketrans("OIL", "011")
-# Whatever people and mail programs put between the groups: spaces and every kind of dash.
-_BETWEEN = re.compile(r"[\s\u00ad\u2010-\u2015\u2043\u2212\u30fc\u200b-\u200d\ufeff._-]+")
 
 
 def _double(value: int) -> int:
@@ -150,27 +165,6 @@ def read_code(text: str) -> int | None:
         bits = bits << 5 | value
         check = _double(check) ^ value
     return None if check else bits >> 5
-
-
-_PAYLOAD = struct.Struct(">BQI")
-_MAIL_PAYLOAD = struct.Struct(">BII")
-_CODE_PAYLOAD_BYTES = 6
-_CODE_TAG_BITS = 16
-_CODE_SIGNATURE_BYTES = 4
-_MAX_CODED_CAMPAIGN = 2**27 - 1
-# Odd, so that readers whose numbers differ in the last 16 bits have different tags.
-_TAG_FACTOR = 0x9E37
-_MAX_ID = 2**31 - 1
-"""The largest ID of a subscriber or campaign in either database. A token has room for larger ones."""
-_SIGNATURE_BYTES = 16
-MAIL_TOKEN_LENGTH = 2 * (_MAIL_PAYLOAD.size + _SIGNATURE_BYTES)
-"""The hex digits of a token in an address of mail: 50."""
-_MIN_KEY_BYTES = 16
-CLICK = "click"
-"""What the signature of a click's token is for. No link with it is ever stored, so it is no
-:class:`LinkPurpose`."""
-CODE = "code"
-"""What the signature of the code at the foot of a message is for, likewise."""
 
 
 class LinkPurpose(StrEnum):

@@ -19,6 +19,11 @@ COMMAND_LINE = "command-line"
 
 _CSV_HEAD = ("at", "who", "place", "act", "edition", "subject", "detail")
 _ROWS_AT_A_TIME = 500
+_OF_CAMPAIGNS = frozenset(act for act in Act if act.value.endswith("_campaign")) | {
+    *(Act.sent_test, Act.resolved_doubts, Act.mailed_report, Act.exported_report),
+    *(Act.asked_launch, Act.undid_launch, Act.asked_for_approval, Act.withdrew_request),
+    *(Act.changed_approval_steps, Act.requested_changes),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +61,6 @@ def list_logged_editions(session: Session) -> list[str]:
     """List the editions that the log names, the last by name first."""
     found = session.exec(select(ActivityRecord.edition).where(ActivityRecord.edition != "").distinct())
     return sorted(found, reverse=True)
-
-
-_OF_CAMPAIGNS = frozenset(act for act in Act if act.value.endswith("_campaign")) | {
-    *(Act.sent_test, Act.resolved_doubts, Act.mailed_report, Act.exported_report),
-    *(Act.asked_launch, Act.undid_launch, Act.asked_for_approval, Act.withdrew_request),
-    *(Act.changed_approval_steps, Act.requested_changes),
-}
 
 
 def list_campaign_acts(

@@ -37,6 +37,26 @@ from subscribers.segments.segment import Segment, eligible
 from subscribers.segments.terms import Expression, Group, TermKey, negate
 
 _SENT_QUERY = re.compile(r"(campaign|edition)\s*[:：]\s*(\S+)", re.IGNORECASE)
+_DELIVERY_REASONS = (
+    (gettext_noop("their mail server refused it"), (DeliveryState.rejected,)),
+    (gettext_noop("their message failed"), (DeliveryState.failed,)),
+    (gettext_noop("left before their turn"), (DeliveryState.suppressed,)),
+    (
+        gettext_noop("are still waiting for their turn"),
+        (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred),
+    ),
+)
+_STATUS_REASONS = (
+    ("unsubscribed", Status.unsubscribed),
+    (gettext_noop("bounced: the address does not work"), Status.bounced),
+    ("complained", Status.complained),
+    ("were erased", Status.erased),
+    (gettext_noop("were merged with another partner"), Status.merged),
+    ("are paused", Status.paused),
+    (gettext_noop("have not confirmed"), Status.pending),
+)
+_CHANGEABLE_KEYS = frozenset({TermKey.country, TermKey.sector, TermKey.language, TermKey.tag, TermKey.org})
+_VERB_PATTERN = re.compile(r"(are|do) not |(are) |(?=follow|read|belong)")
 
 
 class ComparisonError(MailerError):
@@ -141,28 +161,6 @@ def _parse_stored_segment(text: str, settings: Settings, connection: Connection)
         return read_segment(text, settings, connection)
     except SegmentError:
         return None
-
-
-_DELIVERY_REASONS = (
-    (gettext_noop("their mail server refused it"), (DeliveryState.rejected,)),
-    (gettext_noop("their message failed"), (DeliveryState.failed,)),
-    (gettext_noop("left before their turn"), (DeliveryState.suppressed,)),
-    (
-        gettext_noop("are still waiting for their turn"),
-        (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred),
-    ),
-)
-_STATUS_REASONS = (
-    ("unsubscribed", Status.unsubscribed),
-    (gettext_noop("bounced: the address does not work"), Status.bounced),
-    ("complained", Status.complained),
-    ("were erased", Status.erased),
-    (gettext_noop("were merged with another partner"), Status.merged),
-    ("are paused", Status.paused),
-    (gettext_noop("have not confirmed"), Status.pending),
-)
-_CHANGEABLE_KEYS = frozenset({TermKey.country, TermKey.sector, TermKey.language, TermKey.tag, TermKey.org})
-_VERB_PATTERN = re.compile(r"(are|do) not |(are) |(?=follow|read|belong)")
 
 
 class AudienceChangeKind(StrEnum):

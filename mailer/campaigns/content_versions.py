@@ -23,6 +23,27 @@ from mailer.rendering.edition_compiler import compile_edition
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
 
+GONE = gettext_noop("%(edition)s has errors or no longer exists")
+NEWER_PROGRAM = gettext_noop("the program: a newer version compiles editions differently")
+"""What has changed where the contents cannot be compared."""
+_HEADINGS = {
+    "title": gettext_noop("the newsletter’s name"),
+    "subject": gettext_noop("the subject"),
+    "preheader": gettext_noop("the preheader"),
+    "sender_name": gettext_noop("the sender’s name"),
+    "greeting": gettext_noop("the greeting"),
+}
+_IMAGE = re.compile(r"/media/([\w.-]+)")
+# Parts around the stories that repeat something of them: the table of contents and the edges of sections.
+_REPEATED = re.compile(
+    r"<!--@begin entry .*?<!--@end entry-->|<!--@(?:begin|end) [^>]*-->"
+    "|\x1ebegin entry .*?\x1eend entry\x1f|\x1e(?:begin|end) [^\x1f]*\x1f",
+    re.DOTALL,
+)
+_NOT_LAUNCHED = frozenset(
+    {CampaignState.draft, CampaignState.tested, CampaignState.approved, CampaignState.scheduled}
+)
+
 
 def digest_content(edition: str, compiled: Iterable[CompiledEdition]) -> str:
     """Return the SHA-256 in hex of an edition's name and its content, its own language first."""
@@ -44,26 +65,6 @@ def compile_content(workspace: Workspace, slug: str) -> tuple[CompiledEdition, .
         compile_edition(edition, settings, language=language, overrides=overrides)
         for language in (edition.language, *(tag for tag in edition.languages if tag != edition.language))
     )
-
-
-GONE = gettext_noop("%(edition)s has errors or no longer exists")
-NEWER_PROGRAM = gettext_noop("the program: a newer version compiles editions differently")
-"""What has changed where the contents cannot be compared."""
-
-_HEADINGS = {
-    "title": gettext_noop("the newsletter’s name"),
-    "subject": gettext_noop("the subject"),
-    "preheader": gettext_noop("the preheader"),
-    "sender_name": gettext_noop("the sender’s name"),
-    "greeting": gettext_noop("the greeting"),
-}
-_IMAGE = re.compile(r"/media/([\w.-]+)")
-# Parts around the stories that repeat something of them: the table of contents and the edges of sections.
-_REPEATED = re.compile(
-    r"<!--@begin entry .*?<!--@end entry-->|<!--@(?:begin|end) [^>]*-->"
-    "|\x1ebegin entry .*?\x1eend entry\x1f|\x1e(?:begin|end) [^\x1f]*\x1f",
-    re.DOTALL,
-)
 
 
 def list_content_changes(
@@ -177,11 +178,6 @@ def _find_frame(mail: CompiledEdition, slugs: Sequence[str]) -> tuple[str, str]:
         return " ".join(frame.split())
 
     return find(mail.html, markup=True), find(mail.text, markup=False)
-
-
-_NOT_LAUNCHED = frozenset(
-    {CampaignState.draft, CampaignState.tested, CampaignState.approved, CampaignState.scheduled}
-)
 
 
 @dataclass(frozen=True, kw_only=True)

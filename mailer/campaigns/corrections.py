@@ -40,6 +40,11 @@ _COLUMNS = (
     *(col(Correction.name), col(Correction.edition), col(Correction.story), col(Correction.number)),
     *(col(Correction.digest), col(Correction.language), col(Correction.day), col(Correction.texts)),
 )
+_SECTION = "correction"
+"""The key of its section, whose heading is a phrase."""
+_MAX_PREHEADER = 130
+_HEADING = re.compile(r"<h([1-6])\b[^>]*>(.*?)</h\1>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
 
 
 class CorrectionConflictError(MailerError):
@@ -194,14 +199,6 @@ def _read_record(row: Any) -> CorrectionRecord:
         day=row.day,
         texts=MappingProxyType(ordered),
     )
-
-
-_SECTION = "correction"
-"""The key of its section, whose heading is a phrase."""
-
-_MAX_PREHEADER = 130
-_HEADING = re.compile(r"<h([1-6])\b[^>]*>(.*?)</h\1>", re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True, kw_only=True)

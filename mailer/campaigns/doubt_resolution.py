@@ -44,6 +44,7 @@ RecordResolution = Callable[[Connection, int, int], None]
 
 MAX_LISTED_CHANGES = 1000
 """The maximum number of changes listed in a :class:`Resolution`; the report's CSV has them all."""
+_NamedDoubts = list[tuple[str, InDoubtDelivery]]
 
 
 class NotInDoubtError(MailerError):
@@ -226,9 +227,6 @@ def _by_message_id(
 ) -> dict[str, InDoubtDelivery]:
     domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
     return {message_id(campaign_id, doubt.subscriber_id, domain, signer): doubt for doubt in doubts}
-
-
-_NamedDoubts = list[tuple[str, InDoubtDelivery]]
 
 
 def _classify(

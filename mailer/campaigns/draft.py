@@ -23,6 +23,9 @@ from mailer.database.models import Campaign, CampaignContent, CampaignState, InD
 from mailer.database.report_models import CampaignReportPart, ReportPart
 from mailer.dispatch.deliveries import change_campaign_state
 
+DRAFT_STATES = (CampaignState.draft, CampaignState.tested)
+"""The states in which nobody has chosen yet who gets a campaign."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckWarning:
@@ -73,10 +76,6 @@ def read_warnings(connection: Connection, campaign_id: int) -> tuple[CheckWarnin
 def _is_part(campaign_id: int) -> tuple[Any, ...]:
     is_its = col(CampaignReportPart.campaign_id) == campaign_id
     return (is_its, col(CampaignReportPart.part) == ReportPart.warnings)
-
-
-DRAFT_STATES = (CampaignState.draft, CampaignState.tested)
-"""The states in which nobody has chosen yet who gets a campaign."""
 
 
 def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:

@@ -36,6 +36,15 @@ from subscribers.models import Subscriber
 from subscribers.segments.segment import Segment
 
 _DELIVERY_COLUMNS = SQLModel.metadata.tables["delivery"].columns
+_NOBODY = gettext_noop("Nobody in the segment %(segment)s would get %(edition)s.")
+_NOBODY_LEFT = gettext_noop(
+    "Nobody in the segment %(segment)s would get %(edition)s (left out: %(left_out)s)."
+)
+_SEE_SEGMENT = gettext_noop(
+    "To see who is in the segment, run `mailer subscribers list --segment %(query)s`."
+)
+_SEND_AGAIN = gettext_noop("Add --again to send it to readers who already have it.")
+_COUNTED = gettext_noop("%(number)s %(reason)s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,17 +274,6 @@ def _was_sent_before(connection: Connection, campaign_id: int, edition: str) -> 
     """Return whether another campaign of this edition has ever been launched."""
     other = (col(Campaign.edition) == edition, col(Campaign.id) != campaign_id, col(Campaign.audience) > 0)
     return bool(connection.scalar(select(exists().where(*other))))
-
-
-_NOBODY = gettext_noop("Nobody in the segment %(segment)s would get %(edition)s.")
-_NOBODY_LEFT = gettext_noop(
-    "Nobody in the segment %(segment)s would get %(edition)s (left out: %(left_out)s)."
-)
-_SEE_SEGMENT = gettext_noop(
-    "To see who is in the segment, run `mailer subscribers list --segment %(query)s`."
-)
-_SEND_AGAIN = gettext_noop("Add --again to send it to readers who already have it.")
-_COUNTED = gettext_noop("%(number)s %(reason)s")
 
 
 def _explain_empty_audience(plan: Plan) -> str:

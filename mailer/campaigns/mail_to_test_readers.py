@@ -48,6 +48,12 @@ _NO_MAIL_EVER = {
     ConsentEvent.complained: gettext_noop("its owner reported a mail as spam"),
     ConsentEvent.suppressed: gettext_noop("the team put it on the suppression list"),
 }
+_OUTCOMES = {
+    Verdict.sent: "sent",
+    Verdict.deferred: "deferred",
+    Verdict.rejected: "rejected",
+    Verdict.in_doubt: "in doubt",
+}
 
 
 class RefusedTestError(MailerError):
@@ -83,14 +89,6 @@ class ReaderResult:
 
     def as_dict(self) -> dict[str, Any]:
         return {"address": self.address, "result": self.outcome, "relay": self.relay, "reply": self.reply}
-
-
-_OUTCOMES = {
-    Verdict.sent: "sent",
-    Verdict.deferred: "deferred",
-    Verdict.rejected: "rejected",
-    Verdict.in_doubt: "in doubt",
-}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,13 @@ from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.queries import find_subscriber
 
+_ENDING = ".eml"
+_HEAD_BYTES = 16 * 1024
+_MAX_BYTES = 20 * 1024 * 1024
+_MAX_SEARCHED = 2000
+"""In how many messages an address is looked for in the header; in more, by the names of the files alone."""
+SHOWN_HEADERS = ("From", "To", "Subject", "Reply-To", "Date", "Message-ID", "List-Unsubscribe", "List-Id")
+
 
 def render_sample(
     workspace: Workspace,
@@ -181,15 +188,6 @@ def _file_name(address: str) -> str:
 
 def _as_page(html: str, workspace: Workspace) -> bytes:
     return html.replace(f"{workspace.settings.web.base_url}/media/", "../media/").encode()
-
-
-_ENDING = ".eml"
-_HEAD_BYTES = 16 * 1024
-_MAX_BYTES = 20 * 1024 * 1024
-_MAX_SEARCHED = 2000
-"""In how many messages an address is looked for in the header; in more, by the names of the files alone."""
-
-SHOWN_HEADERS = ("From", "To", "Subject", "Reply-To", "Date", "Message-ID", "List-Unsubscribe", "List-Id")
 
 
 class NoMessageError(MailerError):

@@ -37,6 +37,7 @@ LAUNCHABLE_STATES = (CampaignState.draft, CampaignState.tested, CampaignState.ap
 _ACTIVE_STATES = (PendingLaunchState.unconfirmed, PendingLaunchState.waiting)
 _NO_SECOND = gettext_noop("Nobody confirmed it within an hour.")
 _NO_WORKER = gettext_noop("No program was sending when its time had come, nor in the ten minutes after it.")
+_OPTIONS = tuple(one.name for one in fields(LaunchOptions))
 
 
 class PendingLaunchError(MailerError):
@@ -62,9 +63,6 @@ class OtherCountError(PendingLaunchError):
     def __init__(self, count: int) -> None:
         self.count = count
         super().__init__("The launch is for another number of readers.")
-
-
-_OPTIONS = tuple(one.name for one in fields(LaunchOptions))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,19 @@ from mailer.dispatch.liveness import DEAD_AFTER
 
 _MEASURED_FOR = 60.0
 _LEAST_SECONDS = 5.0
+_COLUMNS = (
+    *(col(Campaign.edition), col(Campaign.title), col(Campaign.segment), col(Campaign.state)),
+    *(col(Campaign.state_reason), col(Campaign.audience), col(Campaign.rate), col(Campaign.canary)),
+    *(col(Campaign.canary_until), col(Campaign.scheduled_at), col(Campaign.launched_at)),
+    col(Campaign.finished_at),
+)
+_EVERY = 1.0
+_EVERY_WHEN_OVER = 5.0
+_UNWATCHED_FOR = 30.0
+_COUNT_SECONDS = 0.02
+"""How long a reading may count, so that it never takes more than a fiftieth of a core."""
+_MAX_READERS = 20
+_log = logging.getLogger(__name__)
 
 
 class SumTerm(WordedEnum):
@@ -168,24 +181,8 @@ def read_progress(connection: Connection, campaign_id: int, count: LedgerCount) 
     )
 
 
-_COLUMNS = (
-    *(col(Campaign.edition), col(Campaign.title), col(Campaign.segment), col(Campaign.state)),
-    *(col(Campaign.state_reason), col(Campaign.audience), col(Campaign.rate), col(Campaign.canary)),
-    *(col(Campaign.canary_until), col(Campaign.scheduled_at), col(Campaign.launched_at)),
-    col(Campaign.finished_at),
-)
-
 Listener = Callable[[CampaignProgress], None]
 """Is told of each reading, in the reader's thread. It must return at once."""
-
-_EVERY = 1.0
-_EVERY_WHEN_OVER = 5.0
-_UNWATCHED_FOR = 30.0
-_COUNT_SECONDS = 0.02
-"""How long a reading may count, so that it never takes more than a fiftieth of a core."""
-
-_MAX_READERS = 20
-_log = logging.getLogger(__name__)
 
 
 class ProgressReader:

@@ -36,6 +36,12 @@ _RUNNING = {
     CampaignState.paused: gettext_noop("Campaign %(number)s is paused."),
 }
 _NAMED_CAMPAIGN = re.compile(r"\bCampaign (\d+)\b")
+_FRESH_FOR = timedelta(seconds=5)
+"""How long a result is shown without looking again. The launch itself looks in any case."""
+_MAX_KNOWN = 50
+_MAX_WAITING = 50
+_log = logging.getLogger(__name__)
+_Key = tuple[Preparation, str]
 
 
 class LaunchFaultKind(WordedEnum):
@@ -208,16 +214,6 @@ def _find_ledger_faults(
 def _join(problems: tuple[Problem, ...]) -> str:
     """Return each with its place; the code of a check says nothing to who launches."""
     return "\n".join(f"{one.path}:{one.line}: {one.message}" for one in problems)
-
-
-_FRESH_FOR = timedelta(seconds=5)
-"""How long a result is shown without looking again. The launch itself looks in any case."""
-
-_MAX_KNOWN = 50
-_MAX_WAITING = 50
-_log = logging.getLogger(__name__)
-
-_Key = tuple[Preparation, str]
 
 
 class ReadinessChecker:

@@ -32,6 +32,8 @@ from subscribers.queries import read_sectors
 from subscribers.segments.segment import Segment, eligible
 
 _MAX_EXAMPLES = 3
+ALREADY_SENT = gettext_noop("already have this edition")
+"""Why somebody is left out who has the edition, unless it is sent to them again."""
 
 
 class LegalRequirement(StrEnum):
@@ -358,10 +360,6 @@ def load_reader(
     settings, signer = workspace.settings, workspace.keys.tokens
     countries = read_countries(session, subscriber.id or 0)
     return reader_for(subscriber, campaign_id, settings, signer, sectors=sectors, countries=countries)
-
-
-ALREADY_SENT = gettext_noop("already have this edition")
-"""Why somebody is left out who has the edition, unless it is sent to them again."""
 
 
 def find_left_out(

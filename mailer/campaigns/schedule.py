@@ -38,6 +38,11 @@ from mailer.utc import format_utc
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
 
+_PLAN_COLUMNS = (
+    *(col(Campaign.edition), col(Campaign.segment), col(Campaign.again), col(Campaign.counts_clicks)),
+    *(col(Campaign.digest), col(Campaign.approved_digest), col(Campaign.approved_settings)),
+)
+
 
 class StartTimeFault(WordedEnum):
     """Faults of a start time, in words for which it is ``now`` there."""
@@ -306,12 +311,6 @@ def _find_obstacle(workspace: Workspace, campaign_id: int) -> str:
         again = Phrase("Then run `mailer campaigns resume %(campaign_id)s`.", campaign_id=campaign_id)
         return f"{fault} {again}"
     return ""
-
-
-_PLAN_COLUMNS = (
-    *(col(Campaign.edition), col(Campaign.segment), col(Campaign.again), col(Campaign.counts_clicks)),
-    *(col(Campaign.digest), col(Campaign.approved_digest), col(Campaign.approved_settings)),
-)
 
 
 def _find_void_approval(

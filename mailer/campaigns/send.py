@@ -31,6 +31,13 @@ from mailer.workspace import Workspace
 from subscribers.click_tokens import ClickToken, encode_sectors, sign_click_token
 from subscribers.tokens import LinkPurpose, TokenSigner
 
+_SENDABLE_STATES = {
+    CampaignState.sending,
+    CampaignState.paused,
+    CampaignState.finished,
+    CampaignState.cancelled,
+}
+
 
 @contextlib.contextmanager
 def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
@@ -55,14 +62,6 @@ def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.E
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
-
-
-_SENDABLE_STATES = {
-    CampaignState.sending,
-    CampaignState.paused,
-    CampaignState.finished,
-    CampaignState.cancelled,
-}
 
 
 def send_campaign(

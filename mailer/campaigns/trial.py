@@ -35,6 +35,7 @@ _ADDRESSES = ("address", "reply_to", "bounces_to", "list_id")
 """At a domain reserved for examples, so they are nobody's."""
 _IDENTITY = ("name", "organisation", "postal_address")
 """Of a body that exists, and may use this program too."""
+_MAX_NAME_LENGTH = 200
 
 
 def find_example_sender(settings: Settings) -> str:
@@ -75,9 +76,6 @@ def _read_example() -> Mapping[str, str]:
 
 def _normalise(text: str) -> str:
     return " ".join(text.casefold().split())
-
-
-_MAX_NAME_LENGTH = 200
 
 
 class TrialError(MailerError):

@@ -32,6 +32,12 @@ from subscribers.segments.saved_segments import (
 )
 from subscribers.segments.terms import SAVED_KEY, SegmentLookups, to_text
 
+MOST_COUNTED = 1000
+"""More subscribers than that are not counted: it only matters that there are many."""
+_FRONT_BYTES = 16 * 1024
+_PROTECTED_DAYS = 60
+"""How long a link to unsubscribe has to work after the mail was sent, in the strictest country (Canada)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignUse:
@@ -221,12 +227,6 @@ def _list_campaigns(connection: Connection, segments: Sequence[str]) -> list[tup
     ]
 
 
-MOST_COUNTED = 1000
-"""More subscribers than that are not counted: it only matters that there are many."""
-
-_FRONT_BYTES = 16 * 1024
-
-
 @dataclass(frozen=True, kw_only=True)
 class SectorUse:
     """The use of a sector: how many stories are about it, in how many editions, and how many subscribers
@@ -302,10 +302,6 @@ def _list_terms(words: str) -> list[str]:
     return [
         term.lstrip("-(").rstrip(")") for term in words.split() if term.lstrip("-(").startswith("sector:")
     ]
-
-
-_PROTECTED_DAYS = 60
-"""How long a link to unsubscribe has to work after the mail was sent, in the strictest country (Canada)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,11 @@ WORKER_ID_PREFIX = "work-"
 """The prefix of a worker's id in the table of dispatchers."""
 
 _NO_CAMPAIGN = 0  # An idle worker belongs to no campaign.
+MAX_CAMPAIGNS = 4
+_POLL_SECONDS = 1.0
+_MAX_IDLE_SECONDS = 30.0
+_RETRY_SECONDS = 5.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +96,6 @@ def list_processes(workspace: Workspace, engine: Engine) -> list[SendingProcess]
 def count_workers(workspace: Workspace, engine: Engine) -> int:
     """Count the running workers, on this machine and others. Nothing is written."""
     return sum(one.is_worker and one.is_alive for one in list_processes(workspace, engine))
-
-
-MAX_CAMPAIGNS = 4
-_POLL_SECONDS = 1.0
-_MAX_IDLE_SECONDS = 30.0
-_RETRY_SECONDS = 5.0
-_log = logging.getLogger(__name__)
 
 
 def run_worker(

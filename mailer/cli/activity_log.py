@@ -27,6 +27,62 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, Any]
 _NOTE = "mailer.cli.activity_log"
+_DETAILS = ("name", "organisation", "country", "language", "sectors", "tags")
+SELF_LOGGED_COMMANDS = frozenset(
+    {
+        "init",
+        "send",
+        "correct",
+        "subscribers reconfirm",
+        "subscribers erase",
+        "studio erase",
+        "campaigns resume",
+        "campaigns report",
+    }
+)
+"""The commands that write their lines themselves, for what they do besides the table or instead of it."""
+UNLOGGED_COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                "check",
+                "corrections",
+                "campaigns list",
+                "campaigns show",
+                "campaigns metrics",
+                "campaigns clicks",
+                "doctor",
+                "fakes list",
+                "fakes show",
+                "feedback list",
+                "feedback read",
+                "feedback senders",
+                "feedback successors",
+                "keys list",
+                "preview",
+                "providers",
+                "segments list",
+                "segments show",
+                "segments explain",
+                "segments compare",
+                "subscribers list",
+                "subscribers count",
+                "subscribers audience",
+                "subscribers show",
+                "subscribers sign-ups",
+                "subscribers imports",
+                "subscribers reconfirmations",
+                "trial show",
+            ),
+            "it changes nothing",
+        ),
+        "render": "it writes a page that anybody could make of the edition",
+        "feedback receive": "a program calls it, for each message",
+        **dict.fromkeys(("serve", "work", "studio"), "what is done there has its own lines"),
+        **dict.fromkeys(("demo", "simulator"), "it plays"),
+    }
+)
+"""The commands that leave no line, and why."""
 
 
 def find_user() -> str:
@@ -222,8 +278,6 @@ def _list_given(*options: str) -> Callable[[Parameters], str]:
     return lambda given: ", ".join(option for option in options if given[option] not in (None, (), False))
 
 
-_DETAILS = ("name", "organisation", "country", "language", "sectors", "tags")
-
 LOGGED_COMMANDS: Mapping[str, LoggedCommand] = MappingProxyType(
     {
         "new": LoggedCommand(act=Act.created_edition, edition="slug"),
@@ -319,60 +373,3 @@ LOGGED_COMMANDS: Mapping[str, LoggedCommand] = MappingProxyType(
     }
 )
 """The commands that write one line at their end, by their words after ``mailer``."""
-
-SELF_LOGGED_COMMANDS = frozenset(
-    {
-        "init",
-        "send",
-        "correct",
-        "subscribers reconfirm",
-        "subscribers erase",
-        "studio erase",
-        "campaigns resume",
-        "campaigns report",
-    }
-)
-"""The commands that write their lines themselves, for what they do besides the table or instead of it."""
-
-UNLOGGED_COMMANDS: Mapping[str, str] = MappingProxyType(
-    {
-        **dict.fromkeys(
-            (
-                "check",
-                "corrections",
-                "campaigns list",
-                "campaigns show",
-                "campaigns metrics",
-                "campaigns clicks",
-                "doctor",
-                "fakes list",
-                "fakes show",
-                "feedback list",
-                "feedback read",
-                "feedback senders",
-                "feedback successors",
-                "keys list",
-                "preview",
-                "providers",
-                "segments list",
-                "segments show",
-                "segments explain",
-                "segments compare",
-                "subscribers list",
-                "subscribers count",
-                "subscribers audience",
-                "subscribers show",
-                "subscribers sign-ups",
-                "subscribers imports",
-                "subscribers reconfirmations",
-                "trial show",
-            ),
-            "it changes nothing",
-        ),
-        "render": "it writes a page that anybody could make of the edition",
-        "feedback receive": "a program calls it, for each message",
-        **dict.fromkeys(("serve", "work", "studio"), "what is done there has its own lines"),
-        **dict.fromkeys(("demo", "simulator"), "it plays"),
-    }
-)
-"""The commands that leave no line, and why."""

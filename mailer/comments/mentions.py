@@ -16,6 +16,16 @@ from mailer.selfservice.transactional_mails import MailText, WaitingLetter, quot
 from mailer.team.members import Member, find_member
 from subscribers.address import normalise_address
 
+# Writers often mend a comment at once, or delete it.
+_DELAY = timedelta(minutes=1)
+_KEPT = timedelta(days=2)
+_TEXT = MailText(
+    subject=gettext_noop("A comment mentions you"),
+    body=gettext_noop("%(author)s writes about “%(title)s”: %(words)s"),
+    button=gettext_noop("Read the comment"),
+    after=gettext_noop("You get this email because a comment in Studio mentions you. It is sent once."),
+)
+
 
 class TextPart(NamedTuple):
     """A piece of a comment's text; ``is_mention`` is whether it is an ``@`` with a member's name."""
@@ -106,17 +116,6 @@ def make_comments_path(edition: str, story: str) -> str:
     """Return the path of the comments on a story, or on the letter, below that of Studio."""
     part = f"stories/{quote(story, safe='')}" if story else "letter"
     return f"/editions/{quote(edition, safe='')}/{part}/comments"
-
-
-# Writers often mend a comment at once, or delete it.
-_DELAY = timedelta(minutes=1)
-_KEPT = timedelta(days=2)
-_TEXT = MailText(
-    subject=gettext_noop("A comment mentions you"),
-    body=gettext_noop("%(author)s writes about “%(title)s”: %(words)s"),
-    button=gettext_noop("Read the comment"),
-    after=gettext_noop("You get this email because a comment in Studio mentions you. It is sent once."),
-)
 
 
 def queue_mails(session: Session, mentions: Iterable[CommentMention], *, now: datetime) -> None:

@@ -17,6 +17,14 @@ from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
 from mailer.team.members import Member, list_members
 
+MAX_TEXT_LENGTH = 5000
+_EMPTY = gettext_noop("Write the comment.")
+_TOO_LONG = gettext_noop("A comment may have up to 5,000 characters. Shorten it.")
+_GONE = gettext_noop(
+    "This comment has been deleted in the meantime. What you wrote is below: post it as a new comment."
+)
+_NOT_YOURS = gettext_noop("Only who wrote a comment may change or delete it.")
+
 
 class CommentError(MailerError):
     """The comment was not changed; the message says why, in English, for pages to translate."""
@@ -24,9 +32,6 @@ class CommentError(MailerError):
 
 class CommentGoneError(CommentError):
     """The comment, or the one that it replied to, has been deleted."""
-
-
-MAX_TEXT_LENGTH = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +43,6 @@ class DiscussedStory:
     story: str
     title: str = ""
     language: str = ""
-
-
-_EMPTY = gettext_noop("Write the comment.")
-_TOO_LONG = gettext_noop("A comment may have up to 5,000 characters. Shorten it.")
-_GONE = gettext_noop(
-    "This comment has been deleted in the meantime. What you wrote is below: post it as a new comment."
-)
-_NOT_YOURS = gettext_noop("Only who wrote a comment may change or delete it.")
 
 
 def begin_thread(

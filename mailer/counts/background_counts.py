@@ -38,6 +38,23 @@ _COLUMNS = (
     *(col(KeptCount.key), col(KeptCount.body), col(KeptCount.counted_at), col(KeptCount.stamp)),
     col(KeptCount.cost),
 )
+PATIENCE: Final = 0.04
+"""How many seconds an answer waits for numbers that may be quick."""
+_MAX_AGE: Final = timedelta(minutes=10)
+_SHARE_OF_TIME: Final = 30
+"""Counting again waits at least this many times as long as it took the last time."""
+_LONGEST: Final = 120.0
+"""After how many seconds a number is given up, for the sake of those behind it."""
+_FAILED_FOR: Final = 60.0
+_MAX_WAITING: Final = 200
+_MAX_KNOWN: Final = 1000
+_SQLITE_STEPS: Final = 100_000
+"""Steps of SQLite's machine between two looks at the time: a few milliseconds."""
+_CLOSE_SECONDS: Final = 5.0
+_FAILED = gettext_noop("This could not be counted. Look again in a minute.")
+_TOO_LONG = gettext_noop("Counting this takes more than two minutes, so it was given up. Ask for less.")
+_log = logging.getLogger(__name__)
+Counters = Mapping[CountKind, Callable[[CountContext], Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,30 +114,6 @@ def read_list_stamp(connection: Connection, today: date) -> str:
 
 def _shorten(value: object) -> str:
     return "-" if value is None else str(value).replace(" ", "T")
-
-
-PATIENCE: Final = 0.04
-"""How many seconds an answer waits for numbers that may be quick."""
-
-_MAX_AGE: Final = timedelta(minutes=10)
-_SHARE_OF_TIME: Final = 30
-"""Counting again waits at least this many times as long as it took the last time."""
-
-_LONGEST: Final = 120.0
-"""After how many seconds a number is given up, for the sake of those behind it."""
-
-_FAILED_FOR: Final = 60.0
-_MAX_WAITING: Final = 200
-_MAX_KNOWN: Final = 1000
-_SQLITE_STEPS: Final = 100_000
-"""Steps of SQLite's machine between two looks at the time: a few milliseconds."""
-
-_CLOSE_SECONDS: Final = 5.0
-_FAILED = gettext_noop("This could not be counted. Look again in a minute.")
-_TOO_LONG = gettext_noop("Counting this takes more than two minutes, so it was given up. Ask for less.")
-_log = logging.getLogger(__name__)
-
-Counters = Mapping[CountKind, Callable[[CountContext], Any]]
 
 
 @dataclass(frozen=True, kw_only=True)

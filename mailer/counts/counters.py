@@ -36,6 +36,9 @@ from subscribers.segments.parser import MAX_LENGTH
 from subscribers.segments.terms import TermKey
 
 _FLAG: Final = "1"
+SHAPE = "3"
+"""The version of what values look like. Numbers of another version are counted again."""
+_EXAMPLES = 5
 
 
 class CountKind(StrEnum):
@@ -168,12 +171,6 @@ class CountedNumber:
     @property
     def path(self) -> str:
         return self.request.path
-
-
-SHAPE = "3"
-"""The version of what values look like. Numbers of another version are counted again."""
-
-_EXAMPLES = 5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,8 @@ _SCHEDULED: Final = gettext_noop(
     "The database was restored from a backup made on %(at)s, when this campaign was "
     "scheduled. If it was sent after that, do not send it again; otherwise schedule it again."
 )
+_PARTIAL_SUFFIX = ".partial"
+"""What the name of a copy ends with until it is complete."""
 
 
 def hold_campaigns(copy: sqlite3.Connection, now: datetime) -> None:
@@ -84,10 +86,6 @@ def hold_campaigns(copy: sqlite3.Connection, now: datetime) -> None:
 def is_held(state_reason: str) -> bool:
     """Return whether a campaign with this reason was held because its database was restored."""
     return state_reason.startswith(_RESTORED)
-
-
-_PARTIAL_SUFFIX = ".partial"
-"""What the name of a copy ends with until it is complete."""
 
 
 class BackupError(MailerError):

@@ -11,6 +11,8 @@ from locales.phrase import WordedEnum, gettext_noop
 from mailer.database.models import CompressedText
 from subscribers.models import text_enum
 
+_MEMBER = "team_member.id"
+
 
 class RevisionKind(WordedEnum):
     """What happened to the files of an edition."""
@@ -164,9 +166,6 @@ class StoryPresence(SQLModel, table=True):
     story: str = Field(default="", max_length=200)
     language: str = Field(default="", max_length=35)
     seen_at: datetime
-
-
-_MEMBER = "team_member.id"
 
 
 class CommentThread(SQLModel, table=True):

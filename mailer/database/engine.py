@@ -25,6 +25,9 @@ _POOL_SIZE = 40
 _BUSY_SECONDS = 30
 _RETRY_SECONDS = 0.0005
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
+Clock = Callable[[Connection], datetime]
+"""Reads the time (aware, UTC) over a connection. Tests pass their own."""
+_COMMITS = 20
 
 
 def open_engine(url: str, *, root: Path, durable: bool = True) -> Engine:
@@ -174,10 +177,6 @@ def _open_postgres(url: URL, *, durable: bool) -> Engine:
     return engine
 
 
-Clock = Callable[[Connection], datetime]
-"""Reads the time (aware, UTC) over a connection. Tests pass their own."""
-
-
 def read_clock(connection: Connection) -> datetime:
     """Return the database's time, aware and in UTC. SQLite runs in this process, so it uses this machine's
     clock.
@@ -213,9 +212,6 @@ class CachedClock:
                 self._time = self._clock(connection)
             self._asked_at, passed = self._monotonic(), 0.0
         return self._time + timedelta(seconds=passed)
-
-
-_COMMITS = 20
 
 
 def measure_commit_latency(engine: Engine) -> float:

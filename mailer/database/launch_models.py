@@ -13,6 +13,9 @@ from subscribers.models import text_enum
 
 _CAMPAIGN = "campaign.id"
 _MEMBER = "team_member.id"
+_IS_ACTIVE = text("state = 'unconfirmed' OR state = 'waiting'")
+RECONFIRMATION_PREFIX = "reconfirmation~"
+"""How the name of every re-confirmation begins; no edition's name can contain the sign at its end."""
 
 
 class CampaignPreparation(SQLModel, table=True):
@@ -75,9 +78,6 @@ class SeenVariant(SQLModel, table=True):
     )
     digest: str = Field(primary_key=True, max_length=64)
     seen_at: datetime
-
-
-_IS_ACTIVE = text("state = 'unconfirmed' OR state = 'waiting'")
 
 
 class PendingLaunchState(StrEnum):
@@ -156,10 +156,6 @@ class PendingLaunchRecord(SQLModel, table=True):
     expires_at: datetime
     ended_at: datetime | None = None
     reason: str = ""
-
-
-RECONFIRMATION_PREFIX = "reconfirmation~"
-"""How the name of every re-confirmation begins; no edition's name can contain the sign at its end."""
 
 
 class Reconfirmation(SQLModel, table=True):

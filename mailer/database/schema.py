@@ -31,6 +31,10 @@ _UNRELEASED = {
 
 # An arbitrary number of our own: PostgreSQL lets only one process at a time hold it and migrate.
 _ADVISORY_LOCK = 0x70_6D_61_69
+_PACKAGE = "procrastinate"
+_TYPE = "procrastinate_job_to_defer_v1"
+# An arbitrary number of our own: only one process at a time creates the tables.
+_JOB_TABLES_LOCK = 0x70_6D_74_6B
 
 
 def upgrade(engine: Engine) -> None:
@@ -132,12 +136,6 @@ def _describe_mismatch(revision: str | None) -> str:
         "Update the program; the database cannot be downgraded.",
         revision=revision,
     )
-
-
-_PACKAGE = "procrastinate"
-_TYPE = "procrastinate_job_to_defer_v1"
-# An arbitrary number of our own: only one process at a time creates the tables.
-_JOB_TABLES_LOCK = 0x70_6D_74_6B
 
 
 def has_job_tables(connection: Connection) -> bool:

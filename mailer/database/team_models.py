@@ -9,6 +9,8 @@ from sqlmodel import Field, SQLModel
 
 from subscribers.models import text_enum
 
+_MEMBER = "team_member.id"
+
 
 class Role(StrEnum):
     """What a member of the team may do in Studio; :mod:`mailer.team.members` says it act by act."""
@@ -79,9 +81,6 @@ class TeamSession(SQLModel, table=True):
     created_at: datetime
     confirmed_at: datetime
     last_seen_at: datetime
-
-
-_MEMBER = "team_member.id"
 
 
 class SignInLinkPurpose(StrEnum):

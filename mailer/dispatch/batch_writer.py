@@ -29,6 +29,51 @@ from mailer.dispatch.deliveries import DELIVERY_TRANSITIONS
 
 _IN_DOUBT: Final = DeliveryState.in_doubt
 _MAY_BE_SENT: Final = "(state = 'in_doubt' OR (state = 'queued' AND doubted))"
+_HELD_STATES: Final = (DeliveryState.claimed, DeliveryState.in_doubt)
+_MAY_GET_MAIL = "(s.status = 'active' OR (s.status = 'paused' AND s.paused_until <= {today}))"
+_TIME_COLUMNS: Final = frozenset({"not_before", "deferred_since"})
+_TIME_TYPE = SQLModel.metadata.tables["delivery"].columns.updated_at.type
+# An earlier attempt that may have arrived counts too; one that was refused does not. What an earlier version
+# of the program did not record stays unknown.
+_STORIES = "CASE WHEN doubted THEN delivery.stories || ' ' || {stories} ELSE {stories} END"
+# Another machine that takes us for dead removes our row in the dispatcher table. Until we have registered
+# again we start nothing: it would be taken over once more, and be in doubt or be sent twice. Ends need no
+# row, because a delivery that was taken over has another owner or none.
+_START_SQL: Final = f"""
+    UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = ?,
+        stories = {_STORIES.format(stories="?")}
+    WHERE id = ? AND owner = ? AND (state = 'claimed' OR (? AND state = 'in_doubt'))
+        AND EXISTS (SELECT 1 FROM campaign WHERE id = ? AND state = 'sending')
+        AND EXISTS (SELECT 1 FROM dispatcher WHERE id = ?)
+        AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber_id
+            AND {_MAY_GET_MAIL.format(today="?")})
+"""  # noqa: S608 - constants
+_STARTED_ID: Final = 3
+"""Which parameter of :data:`_START_SQL` is the delivery's id."""
+_SENT_SQL: Final = """
+    UPDATE delivery SET state = 'sent', owner = NULL, updated_at = ?, code = ?, reason = ?
+    WHERE id = ? AND owner = ? AND state = 'in_doubt'
+"""
+_COMMON_SQL: Final = f"""
+    WITH ended AS (
+        UPDATE delivery SET state = 'sent', owner = NULL, updated_at = %(now)s, code = u.code,
+            reason = u.reason
+        FROM unnest(%(ends)s::int[], %(codes)s::int[], %(reasons)s::text[]) AS u (number, code, reason)
+        WHERE delivery.id = u.number AND owner = %(owner)s AND state = 'in_doubt'
+        RETURNING delivery.id
+    ), begun AS (
+        UPDATE delivery SET attempts = attempts + (delivery.state = 'claimed')::int, state = 'in_doubt',
+            updated_at = %(now)s, stories = {_STORIES.format(stories="u.stories")}
+        FROM unnest(%(begins)s::int[], %(stories)s::text[]) AS u (number, stories), subscriber AS s
+        WHERE delivery.id = u.number AND owner = %(owner)s
+            AND (delivery.state = 'claimed' OR (%(again)s AND delivery.state = 'in_doubt'))
+            AND s.id = delivery.subscriber_id AND {_MAY_GET_MAIL.format(today="%(today)s")}
+            AND EXISTS (SELECT 1 FROM campaign WHERE id = %(campaign)s AND state = 'sending')
+            AND EXISTS (SELECT 1 FROM dispatcher WHERE id = %(owner)s)
+        RETURNING delivery.id
+    )
+    SELECT true, id FROM ended UNION ALL SELECT false, id FROM begun
+"""  # noqa: S608 - constants
 
 
 class LateReply(NamedTuple):
@@ -76,12 +121,6 @@ def _is_erased(execute: Callable[..., Any], delivery_id: int, mark: str, lock: s
     )
     row = execute(statement, (delivery_id,)).fetchone()
     return row is not None and row[0] == "erased"
-
-
-_HELD_STATES: Final = (DeliveryState.claimed, DeliveryState.in_doubt)
-_MAY_GET_MAIL = "(s.status = 'active' OR (s.status = 'paused' AND s.paused_until <= {today}))"
-_TIME_COLUMNS: Final = frozenset({"not_before", "deferred_since"})
-_TIME_TYPE = SQLModel.metadata.tables["delivery"].columns.updated_at.type
 
 
 class Transition(NamedTuple):
@@ -182,31 +221,6 @@ def _transition_sql(state: DeliveryState, names: tuple[str, ...], mark: str, *, 
     )
 
 
-# An earlier attempt that may have arrived counts too; one that was refused does not. What an earlier version
-# of the program did not record stays unknown.
-_STORIES = "CASE WHEN doubted THEN delivery.stories || ' ' || {stories} ELSE {stories} END"
-
-# Another machine that takes us for dead removes our row in the dispatcher table. Until we have registered
-# again we start nothing: it would be taken over once more, and be in doubt or be sent twice. Ends need no
-# row, because a delivery that was taken over has another owner or none.
-_START_SQL: Final = f"""
-    UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = ?,
-        stories = {_STORIES.format(stories="?")}
-    WHERE id = ? AND owner = ? AND (state = 'claimed' OR (? AND state = 'in_doubt'))
-        AND EXISTS (SELECT 1 FROM campaign WHERE id = ? AND state = 'sending')
-        AND EXISTS (SELECT 1 FROM dispatcher WHERE id = ?)
-        AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber_id
-            AND {_MAY_GET_MAIL.format(today="?")})
-"""  # noqa: S608 - constants
-_STARTED_ID: Final = 3
-"""Which parameter of :data:`_START_SQL` is the delivery's id."""
-
-_SENT_SQL: Final = """
-    UPDATE delivery SET state = 'sent', owner = NULL, updated_at = ?, code = ?, reason = ?
-    WHERE id = ? AND owner = ? AND state = 'in_doubt'
-"""
-
-
 class SqliteBatchWriter:
     """On SQLite: the usual group in two statements, each run for all its rows by one call.
 
@@ -290,28 +304,6 @@ class SqliteBatchWriter:
     def close(self) -> None:
         self._cursor.close()
         self._pooled.close()
-
-
-_COMMON_SQL: Final = f"""
-    WITH ended AS (
-        UPDATE delivery SET state = 'sent', owner = NULL, updated_at = %(now)s, code = u.code,
-            reason = u.reason
-        FROM unnest(%(ends)s::int[], %(codes)s::int[], %(reasons)s::text[]) AS u (number, code, reason)
-        WHERE delivery.id = u.number AND owner = %(owner)s AND state = 'in_doubt'
-        RETURNING delivery.id
-    ), begun AS (
-        UPDATE delivery SET attempts = attempts + (delivery.state = 'claimed')::int, state = 'in_doubt',
-            updated_at = %(now)s, stories = {_STORIES.format(stories="u.stories")}
-        FROM unnest(%(begins)s::int[], %(stories)s::text[]) AS u (number, stories), subscriber AS s
-        WHERE delivery.id = u.number AND owner = %(owner)s
-            AND (delivery.state = 'claimed' OR (%(again)s AND delivery.state = 'in_doubt'))
-            AND s.id = delivery.subscriber_id AND {_MAY_GET_MAIL.format(today="%(today)s")}
-            AND EXISTS (SELECT 1 FROM campaign WHERE id = %(campaign)s AND state = 'sending')
-            AND EXISTS (SELECT 1 FROM dispatcher WHERE id = %(owner)s)
-        RETURNING delivery.id
-    )
-    SELECT true, id FROM ended UNION ALL SELECT false, id FROM begun
-"""  # noqa: S608 - constants
 
 
 class PostgresBatchWriter:

@@ -20,6 +20,37 @@ from sqlmodel import col
 
 from mailer.database.models import RateBucket
 
+# Built once: building a statement takes longer than running it.
+_LOCK = (
+    select(col(RateBucket.name), col(RateBucket.next_at), col(RateBucket.day), col(RateBucket.used))
+    .where(col(RateBucket.name).in_(bindparam("names", expanding=True)))
+    # All processes lock them in the same order, so that two never wait for each other.
+    .order_by(col(RateBucket.name))
+    .with_for_update()
+)
+_SAVE = (
+    update(RateBucket)
+    .where(col(RateBucket.name) == bindparam("bucket"))
+    .values(next_at=bindparam("next_at"), day=bindparam("day"), used=bindparam("used"))
+)
+_MICROSECOND = timedelta(microseconds=1)
+# What is sent within this time is held until its slot; any longer, and a pause or an unsubscribe would come
+# too late.
+_HORIZON = timedelta(seconds=5)
+_HORIZON_MICROSECONDS = _HORIZON // _MICROSECOND
+# A message may be so much before its slot: a timer for each would cost more than all the rest.
+_EARLY = timedelta(milliseconds=20) // _MICROSECOND
+# How far ahead a block of slots is taken. The rest of those that need no timer is left to other machines.
+_BLOCK = _EARLY // 2
+_BATCHES_AHEAD = 10
+# Nothing is postponed further than this, so that a changed rate soon takes effect.
+_MAX_DELAY = timedelta(hours=4) // _MICROSECOND
+_CLOCK_SLACK = timedelta(minutes=1)
+_NO_LIMIT = sys.maxsize
+# What has not been used of a block by then is lost. In any time, a machine sends at most one block more than
+# the rate allows.
+_USABLE_SECONDS = 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class BucketState:
@@ -40,21 +71,6 @@ class BucketState:
         if self.next_at is None or self.next_at - now > furthest:
             return now
         return max(now, self.next_at)
-
-
-# Built once: building a statement takes longer than running it.
-_LOCK = (
-    select(col(RateBucket.name), col(RateBucket.next_at), col(RateBucket.day), col(RateBucket.used))
-    .where(col(RateBucket.name).in_(bindparam("names", expanding=True)))
-    # All processes lock them in the same order, so that two never wait for each other.
-    .order_by(col(RateBucket.name))
-    .with_for_update()
-)
-_SAVE = (
-    update(RateBucket)
-    .where(col(RateBucket.name) == bindparam("bucket"))
-    .values(next_at=bindparam("next_at"), day=bindparam("day"), used=bindparam("used"))
-)
 
 
 @contextlib.contextmanager
@@ -93,22 +109,6 @@ def _create(engine: Engine, names: Iterable[str]) -> None:
     rows = [{"name": name, "used": 0} for name in sorted(names)]
     with engine.begin() as connection:
         connection.execute(insert(RateBucket).on_conflict_do_nothing(), rows)
-
-
-_MICROSECOND = timedelta(microseconds=1)
-# What is sent within this time is held until its slot; any longer, and a pause or an unsubscribe would come
-# too late.
-_HORIZON = timedelta(seconds=5)
-_HORIZON_MICROSECONDS = _HORIZON // _MICROSECOND
-# A message may be so much before its slot: a timer for each would cost more than all the rest.
-_EARLY = timedelta(milliseconds=20) // _MICROSECOND
-# How far ahead a block of slots is taken. The rest of those that need no timer is left to other machines.
-_BLOCK = _EARLY // 2
-_BATCHES_AHEAD = 10
-# Nothing is postponed further than this, so that a changed rate soon takes effect.
-_MAX_DELAY = timedelta(hours=4) // _MICROSECOND
-_CLOCK_SLACK = timedelta(minutes=1)
-_NO_LIMIT = sys.maxsize
 
 
 class Slot(NamedTuple):
@@ -261,11 +261,6 @@ def _postpone(cursors: Sequence[BucketCursor | DayCursor], now: datetime) -> Slo
     # Those that would take it now plan nothing: whoever comes next may have their slot.
     moment, name = max((cursor.plan(), cursor.name) for cursor in cursors if cursor.slot is None)
     return Slot(moment / 1e6, now + moment * _MICROSECOND, name)
-
-
-# What has not been used of a block by then is lost. In any time, a machine sends at most one block more than
-# the rate allows.
-_USABLE_SECONDS = 0.5
 
 
 @dataclass(kw_only=True)

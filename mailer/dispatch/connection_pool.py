@@ -19,6 +19,10 @@ from mailer.settings import Settings
 from mailer.smtp.interfaces import Connection, ConnectionFailedError, OutgoingMessage
 from mailer.smtp.reply_classifier import Outcome, Verdict
 
+_IDLE_SECONDS = 5.0
+"""A connection without work is closed after this long; a server would drop it in time, and that would look
+like a failure."""
+
 
 class ReturnPath(NamedTuple):
     """The envelope ``sender`` of one message, and the ``envelope_id`` that a server's report repeats; "" for
@@ -51,11 +55,6 @@ def make_return_path_finder(
         return ReturnPath(f"{before}{token}{after}", token)
 
     return find
-
-
-_IDLE_SECONDS = 5.0
-"""A connection without work is closed after this long; a server would drop it in time, and that would look
-like a failure."""
 
 
 class ConnectionPool:

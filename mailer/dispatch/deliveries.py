@@ -30,6 +30,41 @@ from mailer.errors import MailerError
 from subscribers.models import Subscriber, SubscriberCountry, SubscriberSector
 from subscribers.segments.segment import eligible
 
+_DELIVERY_COLUMN_COUNT = 7
+"""How many columns of a row come before the subscriber's."""
+_STATE_TYPE = SQLModel.metadata.tables["delivery"].columns.state.type
+_C = CampaignState
+_D = DeliveryState
+CAMPAIGN_TRANSITIONS: Final[Mapping[CampaignState, frozenset[CampaignState]]] = MappingProxyType(
+    {
+        _C.draft: frozenset({_C.tested, _C.approved, _C.scheduled, _C.sending, _C.cancelled}),
+        # A draft again if its content is replaced by one that was not tested.
+        _C.tested: frozenset({_C.draft, _C.approved, _C.scheduled, _C.sending, _C.cancelled}),
+        # A draft again if the team changes their mind about who gets it.
+        _C.approved: frozenset({_C.draft, _C.scheduled, _C.sending, _C.cancelled}),
+        _C.scheduled: frozenset({_C.sending, _C.cancelled}),
+        _C.sending: frozenset({_C.paused, _C.finished, _C.cancelled}),
+        _C.paused: frozenset({_C.sending, _C.cancelled}),
+        # Only to send deliveries in doubt again, when a person decides to.
+        _C.finished: frozenset({_C.sending}),
+        _C.cancelled: frozenset(),
+    }
+)
+DELIVERY_TRANSITIONS: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = MappingProxyType(
+    {
+        # Sent if it was in doubt, is queued to be sent again, and the server's reply comes after all.
+        _D.queued: frozenset({_D.claimed, _D.suppressed, _D.sent}),
+        _D.claimed: frozenset({_D.queued, _D.in_doubt, _D.deferred, _D.rejected, _D.failed}),
+        _D.in_doubt: frozenset({_D.sent, _D.deferred, _D.rejected, _D.failed, _D.in_doubt, _D.queued}),
+        _D.deferred: frozenset({_D.queued}),
+        # Requeued when the circuit breaker finds that the server, not the address, was at fault.
+        _D.rejected: frozenset({_D.queued}),
+        _D.failed: frozenset({_D.queued}),
+        _D.sent: frozenset(),
+        _D.suppressed: frozenset(),
+    }
+)
+
 
 class LostClaimError(MailerError):
     """A delivery that was just claimed belongs to another dispatcher: two have the same name."""
@@ -56,8 +91,6 @@ class ClaimedSubscriber(NamedTuple):
 _SUBSCRIBER_COLUMNS = tuple(
     getattr(Subscriber, name).label(f"reader_{name}") for name in ClaimedSubscriber._fields
 )
-_DELIVERY_COLUMN_COUNT = 7
-"""How many columns of a row come before the subscriber's."""
 
 # In the same query as the subscriber: a second one for 500 takes longer to build than to run.
 _SECTORS, _COUNTRIES = (
@@ -85,9 +118,6 @@ class Claim(NamedTuple):
     deferrals: int = 0
     deferred_since: datetime | None = None
     countries: frozenset[str] = frozenset()
-
-
-_STATE_TYPE = SQLModel.metadata.tables["delivery"].columns.state.type
 
 
 def is_in_state(state: DeliveryState) -> ColumnElement[bool]:
@@ -160,41 +190,6 @@ def _split_row(row: Row[Any]) -> tuple[Any, ...]:
 @lru_cache(maxsize=4096)
 def _parse_names(names: str | None) -> frozenset[str]:
     return frozenset(names.split()) if names else frozenset()
-
-
-_C = CampaignState
-_D = DeliveryState
-
-CAMPAIGN_TRANSITIONS: Final[Mapping[CampaignState, frozenset[CampaignState]]] = MappingProxyType(
-    {
-        _C.draft: frozenset({_C.tested, _C.approved, _C.scheduled, _C.sending, _C.cancelled}),
-        # A draft again if its content is replaced by one that was not tested.
-        _C.tested: frozenset({_C.draft, _C.approved, _C.scheduled, _C.sending, _C.cancelled}),
-        # A draft again if the team changes their mind about who gets it.
-        _C.approved: frozenset({_C.draft, _C.scheduled, _C.sending, _C.cancelled}),
-        _C.scheduled: frozenset({_C.sending, _C.cancelled}),
-        _C.sending: frozenset({_C.paused, _C.finished, _C.cancelled}),
-        _C.paused: frozenset({_C.sending, _C.cancelled}),
-        # Only to send deliveries in doubt again, when a person decides to.
-        _C.finished: frozenset({_C.sending}),
-        _C.cancelled: frozenset(),
-    }
-)
-
-DELIVERY_TRANSITIONS: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = MappingProxyType(
-    {
-        # Sent if it was in doubt, is queued to be sent again, and the server's reply comes after all.
-        _D.queued: frozenset({_D.claimed, _D.suppressed, _D.sent}),
-        _D.claimed: frozenset({_D.queued, _D.in_doubt, _D.deferred, _D.rejected, _D.failed}),
-        _D.in_doubt: frozenset({_D.sent, _D.deferred, _D.rejected, _D.failed, _D.in_doubt, _D.queued}),
-        _D.deferred: frozenset({_D.queued}),
-        # Requeued when the circuit breaker finds that the server, not the address, was at fault.
-        _D.rejected: frozenset({_D.queued}),
-        _D.failed: frozenset({_D.queued}),
-        _D.sent: frozenset(),
-        _D.suppressed: frozenset(),
-    }
-)
 
 
 def change_campaign_state(

@@ -23,6 +23,13 @@ _THREADS = 2
 
 _BATCH_SIZE = 16
 """Messages handed to a thread together. One by one, handing over takes a third as long as signing."""
+_MIN_CLAIM = 10
+_MAX_CLAIM = 500
+_CLAIM_SECONDS = 0.5
+"""A claim should last about this long: little to rescue after a crash, and the last messages of a campaign
+are spread over all machines."""
+_PREFETCH_COUNT = 64
+"""Messages built ahead where signing takes long: 4 MB of the largest."""
 
 
 def _utc_now() -> datetime:
@@ -113,16 +120,6 @@ class MessagePrefetcher:
     def _make(self, claim: Claim) -> bytes:
         message = self._build(claim)
         return message if self._signer is None else self._signer.sign(message, now=self._now())
-
-
-_MIN_CLAIM = 10
-_MAX_CLAIM = 500
-_CLAIM_SECONDS = 0.5
-"""A claim should last about this long: little to rescue after a crash, and the last messages of a campaign
-are spread over all machines."""
-
-_PREFETCH_COUNT = 64
-"""Messages built ahead where signing takes long: 4 MB of the largest."""
 
 
 class DeliveryQueue:

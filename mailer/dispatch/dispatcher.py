@@ -36,6 +36,16 @@ from mailer.settings import Settings
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.consent.suppression import SuppressionKey
 
+_POLL_SECONDS = 0.05
+_STATE_SECONDS = 0.5
+_RESCUE_SECONDS = 2.0
+_PROGRESS_SECONDS = 0.1
+_OUTCOMES = {
+    CampaignState.finished: RunOutcome.finished,
+    CampaignState.paused: RunOutcome.paused,
+    CampaignState.cancelled: RunOutcome.cancelled,
+}
+
 
 def check_usable(settings: Settings) -> None:
     """Check what the loader of settings does not look at. Nothing is connected to, and no secret is read.
@@ -50,12 +60,6 @@ def check_usable(settings: Settings) -> None:
     SendingWindows(settings)
     check_domain_rates(settings.domain_rates)
     make_provider_limits(settings)
-
-
-_POLL_SECONDS = 0.05
-_STATE_SECONDS = 0.5
-_RESCUE_SECONDS = 2.0
-_PROGRESS_SECONDS = 0.1
 
 
 def dispatch(
@@ -354,13 +358,6 @@ class _Run:
 
     def _reading(self) -> Connection:
         return self.engine.connect().execution_options(read_only=True)
-
-
-_OUTCOMES = {
-    CampaignState.finished: RunOutcome.finished,
-    CampaignState.paused: RunOutcome.paused,
-    CampaignState.cancelled: RunOutcome.cancelled,
-}
 
 
 def _unfinished_outcome(counts: Counts) -> RunOutcome:

@@ -24,6 +24,22 @@ from mailer.dispatch.deliveries import Claim, Counts
 from mailer.settings import LogSettings
 from mailer.smtp.reply_classifier import Outcome, Verdict, find_enhanced_code
 
+_LEVELS: Final = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
+_VERDICT_LEVELS: Final[Mapping[Verdict, str]] = MappingProxyType(
+    {
+        Verdict.deferred: "info",
+        Verdict.rejected: "info",
+        Verdict.failed: "info",
+        Verdict.in_doubt: "warning",
+        Verdict.stop: "error",
+        Verdict.give_back: "debug",
+    }
+)
+_ADDRESS = re.compile(r"<?[^\s<>]+@[^\s<>:,;]+>?")
+_MASK = "<…>"
+# A shorter local part could be any word.
+_MIN_LOCAL_PART = 3
+
 
 class RunOutcome(StrEnum):
     """Ends of a run."""
@@ -50,23 +66,6 @@ class RunResult:
     def needs_attention(self) -> bool:
         """Whether a person has to do something before the campaign can go on."""
         return self.outcome in {RunOutcome.paused, RunOutcome.cancelled, RunOutcome.stopped}
-
-
-_LEVELS: Final = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
-_VERDICT_LEVELS: Final[Mapping[Verdict, str]] = MappingProxyType(
-    {
-        Verdict.deferred: "info",
-        Verdict.rejected: "info",
-        Verdict.failed: "info",
-        Verdict.in_doubt: "warning",
-        Verdict.stop: "error",
-        Verdict.give_back: "debug",
-    }
-)
-_ADDRESS = re.compile(r"<?[^\s<>]+@[^\s<>:,;]+>?")
-_MASK = "<…>"
-# A shorter local part could be any word.
-_MIN_LOCAL_PART = 3
 
 
 class EventLog:

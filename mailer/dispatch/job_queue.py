@@ -33,6 +33,16 @@ _POLL_SECONDS = 0.1
 # For what runs beside the campaigns: the tick, and jobs whose campaign is being sent already.
 _SPARE_THREADS = 4
 _log = logging.getLogger(__name__)
+_ENQUEUE = text(
+    "SELECT procrastinate_defer_jobs_v1(ARRAY(SELECT ROW("
+    "CAST(:queue AS varchar), CAST(:task AS varchar), 0, NULL, NULL, "
+    "jsonb_build_object('campaign_id', CAST(:campaign AS integer)), NULL"
+    ")::procrastinate_job_to_defer_v1 FROM generate_series(1, CAST(:number AS integer))))"
+)
+_FIND = text(
+    "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE task_name = :task "
+    "AND status IN ('todo', 'doing') AND args ->> 'campaign_id' = :campaign)"
+)
 
 
 def enqueue_jobs(connection: Connection, campaign_id: int, audience: int) -> int:
@@ -49,23 +59,9 @@ def enqueue_jobs(connection: Connection, campaign_id: int, audience: int) -> int
     return number
 
 
-_ENQUEUE = text(
-    "SELECT procrastinate_defer_jobs_v1(ARRAY(SELECT ROW("
-    "CAST(:queue AS varchar), CAST(:task AS varchar), 0, NULL, NULL, "
-    "jsonb_build_object('campaign_id', CAST(:campaign AS integer)), NULL"
-    ")::procrastinate_job_to_defer_v1 FROM generate_series(1, CAST(:number AS integer))))"
-)
-
-
 def has_unfinished_job(connection: Connection, campaign_id: int) -> bool:
     """Return whether a job for the campaign waits or is being run."""
     return bool(connection.execute(_FIND, {"campaign": str(campaign_id), "task": _TASK}).scalar())
-
-
-_FIND = text(
-    "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE task_name = :task "
-    "AND status IN ('todo', 'doing') AND args ->> 'campaign_id' = :campaign)"
-)
 
 
 def prepare_job_queue(engine: Engine) -> bool:

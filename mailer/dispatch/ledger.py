@@ -44,23 +44,6 @@ _MAX_DELAY = timedelta(hours=4)
 _BEGUN_STAGES = frozenset({Stage.body, Stage.dot})
 CRASH_REASON = gettext_noop("The dispatcher stopped before the server's reply was recorded.")
 """The reason of a delivery in doubt that a dead dispatcher left."""
-
-
-class LedgerUnreachableError(MailerError):
-    """The database could not be read or written while sending."""
-
-    def __init__(self, error: Exception) -> None:
-        words = str(getattr(error, "orig", None) or error).strip()
-        super().__init__(
-            gettext_noop(
-                "The database failed while sending: %(words)s. Sending has stopped. Fix the database, "
-                "then resume the campaign. A message whose outcome could not be recorded is then listed "
-                "as in doubt."
-            )
-            % {"words": words}
-        )
-
-
 # Built once: building a statement takes longer than running it.
 _REQUEUE_DUE = make_state_update(
     [DeliveryState.deferred],
@@ -77,6 +60,21 @@ _CLAIM = make_state_update(
     owner=bindparam("me"),
     updated_at=bindparam("now"),
 )
+
+
+class LedgerUnreachableError(MailerError):
+    """The database could not be read or written while sending."""
+
+    def __init__(self, error: Exception) -> None:
+        words = str(getattr(error, "orig", None) or error).strip()
+        super().__init__(
+            gettext_noop(
+                "The database failed while sending: %(words)s. Sending has stopped. Fix the database, "
+                "then resume the campaign. A message whose outcome could not be recorded is then listed "
+                "as in doubt."
+            )
+            % {"words": words}
+        )
 
 
 class Ledger:

@@ -46,6 +46,11 @@ _COLUMNS: tuple[Any, ...] = (
     col(Subscriber.email),
     col(Delivery.updated_at),
 )
+_MERGED = "merged"
+"""The reason of a delivery that is not sent because its reader has the edition by another address."""
+_WAITING = (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred)
+_RECEIVED = (DeliveryState.sent, DeliveryState.in_doubt)
+_UNDER_WAY = (CampaignState.sending, CampaignState.paused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,14 +177,6 @@ def erase_deliveries(connection: Connection, subscriber_id: int, now: datetime) 
     connection.execute(make_state_update([claimed], DeliveryState.queued, *held, **values))
     connection.execute(make_state_update([in_doubt], in_doubt, *held, doubted=True, **values))
     connection.execute(update(Delivery).where(theirs).values(reason="", stories=None, updated_at=now))
-
-
-_MERGED = "merged"
-"""The reason of a delivery that is not sent because its reader has the edition by another address."""
-
-_WAITING = (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred)
-_RECEIVED = (DeliveryState.sent, DeliveryState.in_doubt)
-_UNDER_WAY = (CampaignState.sending, CampaignState.paused)
 
 
 @dataclass(frozen=True, kw_only=True)

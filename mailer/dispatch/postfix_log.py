@@ -53,6 +53,7 @@ _MAX_LOST = 1000
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 # A line without a year from more than a day ahead is last year's.
 _FUTURE_TOLERANCE = timedelta(days=1)
+_MAX_HEAD_LINES = 1000
 
 
 class PostfixLogError(MailerError):
@@ -175,9 +176,6 @@ class _LogFile:
     def lines(self) -> Iterator[bytes]:
         yield from self.head
         yield from self.rest
-
-
-_MAX_HEAD_LINES = 1000
 
 
 def _read_head(path: Path, file: BinaryIO, calendar: "_TimestampParser") -> _LogFile:

@@ -38,6 +38,20 @@ _CLOCK_SLACK = 60.0
 _RECHECK_SECONDS = 60.0
 # No relay accepts more in a day; beyond it a warm-up has no limit, and the numbers stay small.
 _NO_LIMIT = 10**9
+_INITIAL_INTERVAL = 0.05
+_MAX_INTERVAL = 10.0
+# Complaints within this many seconds are one complaint: they answer messages that were already on their way.
+_DEBOUNCE_SECONDS = 5.0
+# The brake loosens by a tenth a minute.
+_RECOVERY_PER_MINUTE = 0.9
+# Some dozens of replies tell a trend from chance, and a tired relay is noticed within seconds.
+_CONGESTION_SAMPLE = 50
+# One in five: greylisting, full mailboxes and busy servers of some recipients make a few in a hundred.
+_CONGESTION_SHARE = 0.2
+# What a server defers without mentioning the rate may not be caused by it. Such a server still gets a message
+# a second, not one in ten seconds as when it asks for less.
+_CONGESTION_MAX_INTERVAL = 1.0
+_GREYLISTED = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
 
 
 def campaign_bucket(campaign_id: int) -> str:
@@ -197,14 +211,6 @@ def _midnight_after(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time_of_day(), UTC)
 
 
-_INITIAL_INTERVAL = 0.05
-_MAX_INTERVAL = 10.0
-# Complaints within this many seconds are one complaint: they answer messages that were already on their way.
-_DEBOUNCE_SECONDS = 5.0
-# The brake loosens by a tenth a minute.
-_RECOVERY_PER_MINUTE = 0.9
-
-
 class AdaptiveThrottle:
     """Spaces out the messages of this process: the interval doubles whenever a relay asks to slow down."""
 
@@ -241,16 +247,6 @@ class AdaptiveThrottle:
             return 0.0
         distance: float = self._interval * _RECOVERY_PER_MINUTE ** ((now - self._slowed_at) / 60)
         return distance if distance > _INITIAL_INTERVAL / 10 else 0.0
-
-
-# Some dozens of replies tell a trend from chance, and a tired relay is noticed within seconds.
-_CONGESTION_SAMPLE = 50
-# One in five: greylisting, full mailboxes and busy servers of some recipients make a few in a hundred.
-_CONGESTION_SHARE = 0.2
-# What a server defers without mentioning the rate may not be caused by it. Such a server still gets a message
-# a second, not one in ten seconds as when it asks for less.
-_CONGESTION_MAX_INTERVAL = 1.0
-_GREYLISTED = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
 
 
 class CongestionMonitor:

@@ -45,6 +45,16 @@ _TRIP_THRESHOLD = 20
 
 MAX_UNJUDGED: Final = _TRIP_THRESHOLD - 1
 """As many dead addresses of a small campaign are believed, as long as they are not more than half of it."""
+# Failures with the same key are alike: it is our fault, or (any other key) the address is dead, in these
+# words.
+_SENDER_FAULT: Final = "ours"
+_DEAD_ADDRESSES: Final = "dead"
+_HANDED_OVER: Final = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
+_VARIABLE_PARTS = re.compile(r"\S*[@\d]\S*")
+DEAD_ADDRESS_METHOD: Final = "sending"
+"""The method given in the consent record."""
+_DEAD_CODES: Final = (550, 551, 553)
+_BATCH_SIZE: Final = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,13 +170,6 @@ def _describe_counts(counts: Counts) -> str:
     return ", ".join(words % {"number": f"{number:,}"} for words, number in told)
 
 
-# Failures with the same key are alike: it is our fault, or (any other key) the address is dead, in these
-# words.
-_SENDER_FAULT: Final = "ours"
-_DEAD_ADDRESSES: Final = "dead"
-_HANDED_OVER: Final = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
-
-
 class CircuitBreaker:
     """Stops a campaign that fails for every recipient before it has used up its audience.
 
@@ -272,15 +275,6 @@ def _classify_failure(outcome: Outcome, attempts: int) -> str:
         return _SENDER_FAULT
     # Without the parts that vary with the recipient or the moment.
     return "" if attempts else f"{outcome.code} {_VARIABLE_PARTS.sub('', outcome.text)}"
-
-
-_VARIABLE_PARTS = re.compile(r"\S*[@\d]\S*")
-
-DEAD_ADDRESS_METHOD: Final = "sending"
-"""The method given in the consent record."""
-
-_DEAD_CODES: Final = (550, 551, 553)
-_BATCH_SIZE: Final = 50
 
 
 class _DeadRefusal(NamedTuple):

@@ -73,6 +73,9 @@ _SEARCH_STEP: Final = timedelta(hours=6)
 _SECOND: Final = timedelta(seconds=1)
 # A window of one day of the week opens within eight days, or fifteen where a calendar skips that one.
 _MAX_DAYS: Final = 30
+_PAUSE_SECONDS = 60.0
+"""A day ends by the database's clock, which may be changed, so it is asked again."""
+_WINDOW_CLOSED_REASON = gettext_noop("It is outside the sending hours where the subscriber lives.")
 
 
 class _Interval(NamedTuple):
@@ -218,12 +221,6 @@ def _load_zone(country: str, name: str) -> ZoneInfo:
             f'[time_zones] {country} = "{name}": no such time zone. Use a name from the IANA list, such as '
             "Asia/Shanghai."
         ) from error
-
-
-_PAUSE_SECONDS = 60.0
-"""A day ends by the database's clock, which may be changed, so it is asked again."""
-
-_WINDOW_CLOSED_REASON = gettext_noop("It is outside the sending hours where the subscriber lives.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,11 @@ from mailer.smtp.transport import SmtpTransport
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 
+_OVERRIDABLE = ("auth", "starttls", "rate", "messages_per_connection", "warm_up")
+_SELECTOR = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
+
 
 class RelayTokens:
     """The tokens of one relay, as :class:`mailer.smtp.auth.TokenSource`. For one event loop at a time.
@@ -85,9 +90,6 @@ def _fail(
             reconnect=True,
         )
     )
-
-
-_OVERRIDABLE = ("auth", "starttls", "rate", "messages_per_connection", "warm_up")
 
 
 def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
@@ -247,11 +249,6 @@ def _has_valid_port(url: SplitResult) -> bool:
         return url.port is None or url.port > 0
     except ValueError:
         return False
-
-
-_SELECTOR = re.compile(
-    r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
-)
 
 
 def load_signer(settings: Settings, root: Path) -> DkimSigner | None:

@@ -29,6 +29,10 @@ from mailer.workspace import Workspace
 _FINAL_VERDICTS = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
 """After these no other relay is tried: it accepted the mail, knows that the address is dead, or may have
 accepted it."""
+_BEING_SENT: Final = "being sent"
+_BEING_SENT_AGAIN: Final = "being sent again, after an interruption"
+_ENDS: Final = frozenset({Verdict.sent, Verdict.in_doubt, Verdict.rejected, Verdict.failed})
+_MAX_REASON_LENGTH: Final = 1000
 
 
 class RelayOutcome(NamedTuple):
@@ -93,12 +97,6 @@ def sign_and_send_mail(
     signer = load_signer(settings, root)
     signed = message if signer is None else signer.sign(message, now=now)
     return send_mail(settings, root, recipient=recipient, message=signed)
-
-
-_BEING_SENT: Final = "being sent"
-_BEING_SENT_AGAIN: Final = "being sent again, after an interruption"
-_ENDS: Final = frozenset({Verdict.sent, Verdict.in_doubt, Verdict.rejected, Verdict.failed})
-_MAX_REASON_LENGTH: Final = 1000
 
 
 class WaitingMail(Protocol):

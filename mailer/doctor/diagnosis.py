@@ -15,43 +15,6 @@ from locales.phrase import Phrase, WordedEnum, gettext_noop, load_phrase
 from mailer.atomic_write import write_atomically
 from mailer.workspace import Workspace
 
-
-class Health(WordedEnum):
-    """How serious a finding is."""
-
-    good = ("good", gettext_noop("Good"), "right")
-    doubtful = (
-        "doubtful",
-        gettext_noop("Doubtful: mail arrives, but not everywhere or not as well as it could"),
-        "careful",
-    )
-    bad = ("bad", gettext_noop("Bad: mend this before you send"), "wrong")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Diagnosis:
-    """The result of one check.
-
-    ``message`` says what is and what to do; it is a phrase if it has values in it. ``record`` is the DNS
-    record to publish, as a line of a zone file, or "". ``code`` names the finding's page in
-    ``explanations.toml``; only a good finding may have "".
-    """
-
-    subject: str
-    verdict: Health
-    message: str
-    record: str = ""
-    code: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """The message with a capital at its beginning, but for names, addresses and settings."""
-        return capitalise(self.message)
-
-    def as_dict(self) -> dict[str, str]:
-        return {name: str(value) for name, value in asdict(self).items()}
-
-
 SUBJECTS: Mapping[str, str] = MappingProxyType(
     {
         "accessibility": gettext_noop("Accessibility"),
@@ -93,6 +56,44 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
 """The headings of findings by their subjects, to be translated. Of several, the name of one follows the
 subject: "relay east".
 """
+_FILE = Path(__file__).with_name("explanations.toml")
+FILE_NAME: Final = "doctor.json"
+
+
+class Health(WordedEnum):
+    """How serious a finding is."""
+
+    good = ("good", gettext_noop("Good"), "right")
+    doubtful = (
+        "doubtful",
+        gettext_noop("Doubtful: mail arrives, but not everywhere or not as well as it could"),
+        "careful",
+    )
+    bad = ("bad", gettext_noop("Bad: mend this before you send"), "wrong")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """The result of one check.
+
+    ``message`` says what is and what to do; it is a phrase if it has values in it. ``record`` is the DNS
+    record to publish, as a line of a zone file, or "". ``code`` names the finding's page in
+    ``explanations.toml``; only a good finding may have "".
+    """
+
+    subject: str
+    verdict: Health
+    message: str
+    record: str = ""
+    code: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The message with a capital at its beginning, but for names, addresses and settings."""
+        return capitalise(self.message)
+
+    def as_dict(self) -> dict[str, str]:
+        return {name: str(value) for name, value in asdict(self).items()}
 
 
 def capitalise(words: str) -> str:
@@ -128,9 +129,6 @@ def find_doubtful(subject: str, code: str, message: str, *, record: str = "") ->
 def find_bad(subject: str, code: str, message: str, *, record: str = "") -> Diagnosis:
     """``subject`` must be mended before anything is sent."""
     return Diagnosis(subject=subject, verdict=Health.bad, message=message, code=code, record=record)
-
-
-_FILE = Path(__file__).with_name("explanations.toml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +175,6 @@ def describe_findings() -> str:
     """Return every page, one section for each code."""
     sections = (f"### {code}\n\n{describe_finding(each)}" for code, each in read_explanations().items())
     return "\n\n".join(sections)
-
-
-FILE_NAME: Final = "doctor.json"
 
 
 @dataclass(frozen=True, kw_only=True)

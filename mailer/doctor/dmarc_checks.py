@@ -13,6 +13,10 @@ from mailer.doctor.mail_identity import MailIdentity
 from mailer.doctor.spf_checks import write_record
 
 _MOST_QUERIES = 8
+_SUBJECT = "dmarc"
+_REMOVED_TAGS = ("pct", "rf", "ri")
+_STRICTNESS = {"none": 0, "quarantine": 1, "reject": 2}
+_ALIGNMENT = "alignment"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +94,6 @@ def _choose_organisation(domain: str, walked: list[DmarcRecord]) -> str:
         below = len(domain.split(".")) - len(last.domain.split(".")) - 1
         return ".".join(domain.split(".")[below:])
     return last.domain
-
-
-_SUBJECT = "dmarc"
-_REMOVED_TAGS = ("pct", "rf", "ri")
-_STRICTNESS = {"none": 0, "quarantine": 1, "reject": 2}
 
 
 def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
@@ -341,9 +340,6 @@ def _is_authorised(domain: str, receiver: str, lookups: Lookups) -> bool:
         for name in names
         for text in lookups.find_texts(name)
     )
-
-
-_ALIGNMENT = "alignment"
 
 
 def check_alignment(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:

@@ -43,6 +43,10 @@ _ALARMS: Mapping[str, str] = MappingProxyType(
         Reason.spam: gettext_noop("spam"),
     }
 )
+_MANY_UNKNOWN = 10
+_UNKNOWN_SHARE = 0.02
+"""Every domain has some mail that was forwarded badly; more than this is worth a look."""
+_LATELY = timedelta(days=30)
 
 
 def check_feedback(workspace: Workspace) -> Iterator[Diagnosis]:
@@ -289,11 +293,6 @@ def _check_lmtp(workspace: Workspace) -> Diagnosis:
     )
 
 
-_MANY_UNKNOWN = 10
-_UNKNOWN_SHARE = 0.02
-"""Every domain has some mail that was forwarded badly; more than this is worth a look."""
-
-
 def check_incoming(workspace: Workspace) -> Iterator[Diagnosis]:
     """Ask the mailbox where bounces and replies arrive."""
     settings = workspace.settings
@@ -358,9 +357,6 @@ def check_webhooks(workspace: Workspace) -> Iterator[Diagnosis]:
             yield find_doubtful(subject, "webhook-unreachable", message)
         else:
             yield find_good(subject, Phrase("events are received at %(address)s", address=address))
-
-
-_LATELY = timedelta(days=30)
 
 
 def check_fakes(workspace: Workspace) -> Iterator[Diagnosis]:

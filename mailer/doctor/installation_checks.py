@@ -25,6 +25,23 @@ from mailer.rendering.message import names_survive_folding
 from mailer.rendering.worker.confinement import describe_confinement
 from mailer.workspace import KEYS_FILE, Workspace
 
+_SLOW_COMMIT_SECONDS = 0.02
+_CLOCK_TOLERANCE = timedelta(seconds=2)
+_MEGABYTE = 1_000_000
+_LITTLE_SPACE = 1000 * _MEGABYTE
+_NO_SPACE = 100 * _MEGABYTE
+"""A campaign to 100,000 readers adds about 50 MB to the database, and a backup needs its size again."""
+_CODES = MappingProxyType(
+    {
+        SignInState.missing: "sign-in-missing",
+        SignInState.ended: "sign-in-ended",
+        SignInState.ends_soon: "sign-in-ends-soon",
+        SignInState.application_ended: "client-secret-ended",
+        SignInState.application_ends_soon: "client-secret-ends-soon",
+    }
+)
+_SOON = frozenset({SignInState.ends_soon, SignInState.application_ends_soon})
+
 
 def check_templates(_: Workspace) -> Iterator[Diagnosis]:
     """Say what this system holds a template to that escapes from its sandbox."""
@@ -74,14 +91,6 @@ def _explain_exposed(paths: Sequence[Path], root: Path) -> str:
         return Phrase(words, names=", ".join(names[:3]), number=len(names) - 3, command=command)
     words = gettext_noop("other users can read %(names)s. Run: %(command)s")
     return Phrase(words, names=", ".join(names), command=command)
-
-
-_SLOW_COMMIT_SECONDS = 0.02
-_CLOCK_TOLERANCE = timedelta(seconds=2)
-_MEGABYTE = 1_000_000
-_LITTLE_SPACE = 1000 * _MEGABYTE
-_NO_SPACE = 100 * _MEGABYTE
-"""A campaign to 100,000 readers adds about 50 MB to the database, and a backup needs its size again."""
 
 
 def check_database(workspace: Workspace) -> Iterator[Diagnosis]:
@@ -203,18 +212,6 @@ def check_trial(workspace: Workspace) -> Iterator[Diagnosis]:
         advice = gettext_noop("When the doctor finds nothing bad, end it with `mailer trial end --by NAME`.")
         words = join_sentences([Phrase(FULL_STOP, words=words), advice])
     yield find_good("trial", words)
-
-
-_CODES = MappingProxyType(
-    {
-        SignInState.missing: "sign-in-missing",
-        SignInState.ended: "sign-in-ended",
-        SignInState.ends_soon: "sign-in-ends-soon",
-        SignInState.application_ended: "client-secret-ended",
-        SignInState.application_ends_soon: "client-secret-ends-soon",
-    }
-)
-_SOON = frozenset({SignInState.ends_soon, SignInState.application_ends_soon})
 
 
 def check_sign_in(workspace: Workspace) -> Iterator[Diagnosis]:

@@ -43,6 +43,12 @@ _WHY_BROKEN = {
     DkimVerdict.expired: gettext_noop("it says that it counts no more"),
     DkimVerdict.malformed: gettext_noop("it breaks the rules"),
 }
+_NAMES = {
+    "message-id": "Message-ID",
+    "list-id": "List-Id",
+    "cfbl-address": "CFBL-Address",
+    "cfbl-feedback-id": "CFBL-Feedback-ID",
+}
 
 
 class UnreadableMessageError(MailerError):
@@ -350,11 +356,3 @@ def _find_sender_domain(part: MimePart) -> str:
 
 def _list_names(names: list[str]) -> str:
     return join_phrases([_NAMES.get(name, name.title()) for name in names], AND)
-
-
-_NAMES = {
-    "message-id": "Message-ID",
-    "list-id": "List-Id",
-    "cfbl-address": "CFBL-Address",
-    "cfbl-feedback-id": "CFBL-Feedback-ID",
-}

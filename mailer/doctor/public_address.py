@@ -18,6 +18,14 @@ from mailer.workspace import Workspace
 
 _SECONDS = 10.0
 _LARGEST_BODY = 65_536
+_SUBJECT = "public address"
+_FAULT = "public-address"
+_ALL_SECONDS = 60.0
+_CERTIFICATE_WARNING = timedelta(days=14)
+_MADE_UP = "192.0.2.1"
+"""An address of nobody (RFC 5737), which we claim to be."""
+_HTTP_PORT = 80
+_ANOTHER = gettext_noop("another address")
 
 
 class UnreachableError(Exception):
@@ -144,16 +152,6 @@ def _explain_failures(host: str, port: int, exchange: Callable[[], PageAnswer]) 
             error=error or type(error).__name__,
         )
     raise UnreachableError(words)
-
-
-_SUBJECT = "public address"
-_FAULT = "public-address"
-_ALL_SECONDS = 60.0
-_CERTIFICATE_WARNING = timedelta(days=14)
-_MADE_UP = "192.0.2.1"
-"""An address of nobody (RFC 5737), which we claim to be."""
-_HTTP_PORT = 80
-_ANOTHER = gettext_noop("another address")
 
 
 def check_public_address(

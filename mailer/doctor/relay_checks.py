@@ -17,6 +17,13 @@ from mailer.smtp.transport import CertificateError, ProbeError, ProbeResult, pro
 from mailer.workspace import Workspace
 
 _CERTIFICATE_WARNING = timedelta(days=14)
+# What a relay can do beyond the necessary, in words for people who do not know the protocol.
+_EXTENSIONS = {
+    "PIPELINING": gettext_noop("PIPELINING (fewer waits)"),
+    "8BITMIME": gettext_noop("8BITMIME (accents sent as they are)"),
+    "SMTPUTF8": gettext_noop("SMTPUTF8 (addresses with accents)"),
+    "DSN": gettext_noop("DSN (bounces that name the message)"),
+}
 
 
 def check_relays(workspace: Workspace) -> Iterator[Diagnosis]:
@@ -85,15 +92,6 @@ def _check_folder(subject: str, folder: Path) -> Diagnosis:
         folder=folder,
     )
     return find_bad(subject, "relay-folder", message)
-
-
-# What a relay can do beyond the necessary, in words for people who do not know the protocol.
-_EXTENSIONS = {
-    "PIPELINING": gettext_noop("PIPELINING (fewer waits)"),
-    "8BITMIME": gettext_noop("8BITMIME (accents sent as they are)"),
-    "SMTPUTF8": gettext_noop("SMTPUTF8 (addresses with accents)"),
-    "DSN": gettext_noop("DSN (bounces that name the message)"),
-}
 
 
 def _describe_relay(probe: ProbeResult) -> str:

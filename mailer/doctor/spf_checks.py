@@ -21,6 +21,8 @@ _MX = re.compile(r"(?i)(?<=\s)[+?~-]?mx(?::[^\s/]+)?(/\d+)?(?://\d+)?(?=\s|$)")
 
 FindAddresses = Callable[[str], Sequence[str]]
 """The addresses of a host."""
+_MOST_LOOKUPS = 10  # RFC 7208 §4.6.4
+_SUBJECT = "spf"
 
 
 class SpfResult(StrEnum):
@@ -103,10 +105,6 @@ def _is_within(address: str, network: str) -> bool:
     found = ip_network(network, strict=False)
     wanted = ip_address(address)
     return wanted.version == found.version and wanted in found
-
-
-_MOST_LOOKUPS = 10  # RFC 7208 §4.6.4
-_SUBJECT = "spf"
 
 
 def check_spf(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:

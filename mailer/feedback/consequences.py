@@ -45,6 +45,19 @@ _REFUSED: Final = (DeliveryState.rejected, DeliveryState.failed)
 
 PROVIDER_SOURCE: Final = "webhook:"
 """What the source of a provider's event begins with."""
+BOUNCE_METHOD: Final = "bounce"
+COMPLAINT_METHOD: Final = "complaint"
+"""The methods given in consent records."""
+_SHARE_OF_LIMIT: Final = 1.5
+"""How much more of a campaign may be dead than makes it pause: an old list may well have an eighth of dead
+addresses."""
+_EVIDENCE_WORDS: Final = {
+    FeedbackKind.bounce: "a bounce of it",
+    FeedbackKind.complaint: "a complaint about it",
+    FeedbackKind.auto_reply: "an automatic reply to it",
+    FeedbackKind.reply: "a reply to it",
+    FeedbackKind.leave: "an unsubscribe through its leaving address",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,23 +138,6 @@ def _list_sent(session: Session, subscriber_id: int) -> list[tuple[int, str, dat
     if last_action is not None:
         sent = sent.where(col(Delivery.updated_at) > last_action)
     return list(session.exec(sent))
-
-
-BOUNCE_METHOD: Final = "bounce"
-COMPLAINT_METHOD: Final = "complaint"
-"""The methods given in consent records."""
-
-_SHARE_OF_LIMIT: Final = 1.5
-"""How much more of a campaign may be dead than makes it pause: an old list may well have an eighth of dead
-addresses."""
-
-_EVIDENCE_WORDS: Final = {
-    FeedbackKind.bounce: "a bounce of it",
-    FeedbackKind.complaint: "a complaint about it",
-    FeedbackKind.auto_reply: "an automatic reply to it",
-    FeedbackKind.reply: "a reply to it",
-    FeedbackKind.leave: "an unsubscribe through its leaving address",
-}
 
 
 @dataclass(frozen=True, kw_only=True)

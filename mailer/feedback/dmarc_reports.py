@@ -33,6 +33,13 @@ _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _BEGINNING = 2048
 # What everybody writes. Other methods have decoders with errors of their own, and large dictionaries.
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+MAX_SOURCES: Final = 10_000
+_MAX_WORD: Final = 255
+_MAX_COUNT: Final = 2**31 - 1
+KEPT_FOR: Final = timedelta(days=396)
+"""Thirteen months: the same month of the year before can be compared."""
+_FORWARDED = ("forwarded", "trusted_forwarder", "mailing_list", "local_policy", "arc")
+"""Why a receiver let a message pass that failed (RFC 9990, PolicyOverrideType)."""
 
 
 def find_report_xml(message: MimePart) -> bytes | None:
@@ -77,9 +84,6 @@ def _open_zip(content: bytes) -> bytes | None:
     return None
 
 
-MAX_SOURCES: Final = 10_000
-_MAX_WORD: Final = 255
-_MAX_COUNT: Final = 2**31 - 1
 # Of seconds since 1970: from 2000 to 2100. Others are no dates.
 _FIRST, _LAST = 946_684_800, 4_102_444_800
 
@@ -179,10 +183,6 @@ def read_aggregate_report(message: MimePart) -> AggregateReport | None:
     return read_report_xml(xml) if xml is not None else None
 
 
-KEPT_FOR: Final = timedelta(days=396)
-"""Thirteen months: the same month of the year before can be compared."""
-
-
 def store_report(session: Session, report: AggregateReport, *, now: datetime) -> bool:
     """Store ``report`` and return True; False if it is known already, from whichever message.
 
@@ -221,10 +221,6 @@ def store_report(session: Session, report: AggregateReport, *, now: datetime) ->
     if rows:
         connection.execute(insert(DmarcSource), rows)
     return True
-
-
-_FORWARDED = ("forwarded", "trusted_forwarder", "mailing_list", "local_policy", "arc")
-"""Why a receiver let a message pass that failed (RFC 9990, PolicyOverrideType)."""
 
 
 class SenderKind(StrEnum):

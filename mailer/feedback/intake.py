@@ -40,6 +40,12 @@ _DELIVERY_FIELDS = (
 )
 _MAX_ADDRESSES = 50
 _MAX_LENGTH = 998  # RFC 5322, section 2.1.1
+MAX_MESSAGE_BYTES = 50 * 1024 * 1024
+"""Larger messages are not read. Providers let nobody send more, and no report of a server comes near it."""
+_FULL_SQLSTATE = "53100"
+_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REPORTS = frozenset({FeedbackKind.bounce, FeedbackKind.complaint})
+_log = logging.getLogger(__name__)
 
 
 def read_message(
@@ -174,15 +180,6 @@ def _settle_kind(context: FeedbackContext, message: IncomingMessage) -> Incoming
     with open_session(context.engine, read_only=True) as session:
         is_leaver = names_leaver(session, context.workspace.keys, message)
     return replace(message, kind=FeedbackKind.leave) if is_leaver else message
-
-
-MAX_MESSAGE_BYTES = 50 * 1024 * 1024
-"""Larger messages are not read. Providers let nobody send more, and no report of a server comes near it."""
-
-_FULL_SQLSTATE = "53100"
-_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
-_REPORTS = frozenset({FeedbackKind.bounce, FeedbackKind.complaint})
-_log = logging.getLogger(__name__)
 
 
 class Disposition(StrEnum):

@@ -23,6 +23,16 @@ from mailer.settings import LOOPBACK_HOSTS
 
 _NAMES = (b"return-path:", b"delivered-to:", b"x-original-to:")
 _MBOX_LINE = b"From "
+_RECEIVED = "250 2.0.0 Received"
+_FAULT = "451 4.3.0 This message cannot be read at the moment; see the log of partner-mailer"
+_REPLIES = {
+    IntakeObstacle.disk_full: "452 4.3.1 The disk is full",
+    IntakeObstacle.database: "451 4.3.0 The database cannot be used at the moment",
+}
+_log = logging.getLogger(__name__)
+Take = Callable[[str, Sequence[str], bytes], Awaitable[str]]
+"""Receives a message by its sender, recipients and content; returns one reply for all recipients."""
+_MAX_CONNECTION_SECONDS = 300
 
 
 def add_envelope(
@@ -60,15 +70,6 @@ def _clean(address: str) -> str:
     """Return the address so that it cannot end its line; bytes that are no text (surrogates) are kept."""
     kept = [letter for letter in address if letter.isprintable() or "\udc80" <= letter <= "\udcff"]
     return "".join(kept).strip("<> ")
-
-
-_RECEIVED = "250 2.0.0 Received"
-_FAULT = "451 4.3.0 This message cannot be read at the moment; see the log of partner-mailer"
-_REPLIES = {
-    IntakeObstacle.disk_full: "452 4.3.1 The disk is full",
-    IntakeObstacle.database: "451 4.3.0 The database cannot be used at the moment",
-}
-_log = logging.getLogger(__name__)
 
 
 class LmtpStartError(MailerError):
@@ -200,12 +201,6 @@ def _listen_unix(path: Path) -> socket.socket:
         listener.listen()
         ending.pop_all()
     return listener
-
-
-Take = Callable[[str, Sequence[str], bytes], Awaitable[str]]
-"""Receives a message by its sender, recipients and content; returns one reply for all recipients."""
-
-_MAX_CONNECTION_SECONDS = 300
 
 
 class _Handler:

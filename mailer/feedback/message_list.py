@@ -18,6 +18,11 @@ PAGE_ROWS: Final = 50
 
 _MAX_LOOKED_AT: Final = 20_000
 """How many messages are looked at for a page, so that a kind that is rare among millions costs no more."""
+SHOWN_HEADERS: Final = ("From", "To", "Date", "Subject", "Reply-To", "Return-Path", "Auto-Submitted")
+"""The headers that are shown, where a message has them."""
+_MAX_TEXT = 20_000
+_MAX_HEADER = 500
+_MAX_ATTACHMENTS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +88,6 @@ def _list_subscribers(session: Session, numbers: Sequence[int]) -> Mapping[int, 
     for number, email in session.exec(statement):
         found[number].append(email)
     return found
-
-
-SHOWN_HEADERS: Final = ("From", "To", "Date", "Subject", "Reply-To", "Return-Path", "Auto-Submitted")
-"""The headers that are shown, where a message has them."""
-
-_MAX_TEXT = 20_000
-_MAX_HEADER = 500
-_MAX_ATTACHMENTS = 50
 
 
 @dataclass(frozen=True, kw_only=True)

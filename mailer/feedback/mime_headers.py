@@ -16,6 +16,22 @@ _NOT_CHARSETS = frozenset(
 # A database column of text takes no NUL, and no program can print a lone surrogate.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\n\r")
+_FIELD = re.compile(r"^([!-9;-~]+)[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
+_ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?\n]*)\?=")
+_BETWEEN_WORDS = re.compile(r"(=\?[^?\s]{1,40}\?[bBqQ]\?[^?\n]*\?=)\s+(?==\?)")
+_PARAMETER = re.compile(r';\s*([^\s=;*]+)(?:\*\d*\*?)?\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))')
+# Enough for any real message. A message with more is an attack or a log.
+_MAX_FIELDS = 2000
+_MAX_PARAMETERS = 4096
+_ADDRESS = re.compile(
+    r'"[^"\n]{1,64}"@[^\s<>,;:"()\[\]]{1,255}|[^\s<>,;:"()\[\]]{1,255}@[^\s<>,;:"()\[\]]{1,255}'
+)
+# What most fields are: one address, perhaps after a name. It saves the search above.
+_SIMPLE = re.compile(
+    r'(?:[^<>"@,;:()]*<|"[^"<>@]*" *<)?([^\s<>,;:"()\[\]@]{1,255}@[^\s<>,;:"()\[\]@]{1,255})>?'
+)
+# A field with more is a mailing list or an attack.
+_MAX_FIELD = 64 * 1024
 
 
 def decode_bytes(content: bytes, charset: str = "") -> str:
@@ -58,15 +74,6 @@ def _text_codec(charset: str) -> str:
 def clean_text(text: str) -> str:
     """Return ``text`` without control characters (other than line ends and tabs) and without surrogates."""
     return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub("", text)
-
-
-_FIELD = re.compile(r"^([!-9;-~]+)[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
-_ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?\n]*)\?=")
-_BETWEEN_WORDS = re.compile(r"(=\?[^?\s]{1,40}\?[bBqQ]\?[^?\n]*\?=)\s+(?==\?)")
-_PARAMETER = re.compile(r';\s*([^\s=;*]+)(?:\*\d*\*?)?\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))')
-# Enough for any real message. A message with more is an attack or a log.
-_MAX_FIELDS = 2000
-_MAX_PARAMETERS = 4096
 
 
 class Headers:
@@ -156,17 +163,6 @@ def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
         name, quoted, plain = match.groups()
         parameters.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain)
     return head.strip().lower(), parameters
-
-
-_ADDRESS = re.compile(
-    r'"[^"\n]{1,64}"@[^\s<>,;:"()\[\]]{1,255}|[^\s<>,;:"()\[\]]{1,255}@[^\s<>,;:"()\[\]]{1,255}'
-)
-# What most fields are: one address, perhaps after a name. It saves the search above.
-_SIMPLE = re.compile(
-    r'(?:[^<>"@,;:()]*<|"[^"<>@]*" *<)?([^\s<>,;:"()\[\]@]{1,255}@[^\s<>,;:"()\[\]@]{1,255})>?'
-)
-# A field with more is a mailing list or an attack.
-_MAX_FIELD = 64 * 1024
 
 
 def list_addresses(*values: str) -> tuple[str, ...]:

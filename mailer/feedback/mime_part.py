@@ -24,6 +24,55 @@ _INVISIBLE = (("<style", "</style"), ("<script", "</script"), ("<title", "</titl
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d|/table|hr|p|/pre)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[/!?a-zA-Z][^<>]*>")
 _ADDRESS_IN_BRACKETS = re.compile(r"<([^\s<>@]+@[^\s<>@]+)>")
+# A mail of people has a handful of levels and parts. More are read as one text.
+_MAX_DEPTH = 20
+_MAX_PARTS = 200
+# What a server or a person writes about a message stands near its beginning. 10 MB of it are an attachment.
+_MAX_TEXT = 256 * 1024
+_MAX_HEADERS = 256 * 1024
+_FIRST_DELIMITER = re.compile(rb"^--([^\n]{1,200}?)[ \t]*$", re.MULTILINE)
+_FIELD_NAME = re.compile(rb"[!-9;-~]{1,80}[ \t]*:")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+# From, a sender, and the day as asctime(3) writes it; some programs put a time zone before or after the year.
+_SEPARATOR = re.compile(
+    rb"^From [^\n]{0,200}?\b\d{1,2}:\d{2}(?::\d{2})?[^\n]{0,40}\b\d{4}[^\n]{0,40}$", re.MULTILINE
+)
+_ENCLOSED_TYPES = ("message/rfc822", "message/global", "text/rfc822", "message/partial", "message/rfc2822")
+# How servers write that what follows is the message they return.
+_COPY_FOLLOWS = (
+    r"-{2,}\s*(?:this is a copy of|original message|returned message|your original (?:message|mail)"
+    r"|(?:the )?(?:header|body|first \d+ lines)\b.{0,30} of (?:the|your) (?:original )?(?:message|mail)"
+    r"|below this line is|below the next line is|message (?:header|text|body)|the header|unsent message"
+    r"|undelivered message|original mail|enclosed is|included is|begin returned|forwarded message"
+    r"|enclosed are the original headers|start of returned|transcript of message|a copy of the).*",
+    r"[ \t|*>=#_-]*(?:unsent message|(?:your )?original (?:message|mail)|(?:original |undelivered |returned |"
+    r"bounced |the )?(?:message|mail|e-?mail)(?: text| header(?:s)?| body)?)(?: as)? (?:below|follows?)"
+    r"(?: *\(.{0,60}\))?[ \t]*[:.]?[ \t|*<=#_-]*",
+    r"[ \t]*(?:original|returned|bounced|undelivered) (?:message|mail|e-mail) ?headers?:?[ \t]*",
+    r"[ \t]*-{2,} ?(?:original message|message header|original headers|original mail info|returned message|"
+    r"original mail|original message header|returned mail|message headers?)[ \t-]*:?",
+    r"[ \t]*[|*=_#>-]{3,}[ \t]*(?:message (?:text|header|headers|body|contents?) follows?|original message"
+    r"(?: follows| header)?|returned message|unsent message follows).*",
+    r"[ \t]*(?:the )?(?:header|headers|text|beginning|first part|contents?|copy) of (?:the|your) "
+    r"(?:original |undelivered |returned )?(?:message|mail|e-mail)\b.{0,60}",
+    r"Received: (?:from|by|\(qmail) .*",
+    r"Return-Path: *<.*>.*",
+)
+_START = re.compile(rf"^(?:{'|'.join(_COPY_FOLLOWS)})$", re.IGNORECASE | re.MULTILINE)
+_USUAL_FIRST_FIELDS = ("\nReceived: ", "\nReturn-Path: ", "\nReturn-path: ")
+_MESSAGE_FIELD = re.compile(
+    r"^[ \t>|]*(?:Received|Return-Path|Message-ID|From|To|Date|Subject|DKIM-Signature|X-[A-Za-z-]+):",
+    re.I | re.M,
+)
+_FIRST_FIELD = re.compile(
+    r"^[ \t>|]*(?:Received|Return-Path|Message-I[Dd]|From|To|Date|Subject|DKIM-Signature|MIME-Version|"
+    r"X-[A-Za-z-]+|Delivered-To|Reply-To|Sender|List-[A-Za-z]+|ARC-[A-Za-z-]+|Content-Type)[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Above this number of recipients, a message is not one of ours, which have one each.
+_MAX_RECIPIENTS = 20
+_TOKEN_FIELDS = ("x-feedback-token", "cfbl-feedback-id")
+_RECIPIENT_FIELDS = ("to", "cc", "x-original-to", "delivered-to", "envelope-to", "apparently-to", "resent-to")
 
 
 def read_html_text(source: str) -> str:
@@ -49,17 +98,6 @@ def _remove_between(text: str, start: str, end: str) -> str:
         kept.append(text[position:begin])
         position = stop
     return "".join([*kept, text[position:]])
-
-
-# A mail of people has a handful of levels and parts. More are read as one text.
-_MAX_DEPTH = 20
-_MAX_PARTS = 200
-# What a server or a person writes about a message stands near its beginning. 10 MB of it are an attachment.
-_MAX_TEXT = 256 * 1024
-_MAX_HEADERS = 256 * 1024
-_FIRST_DELIMITER = re.compile(rb"^--([^\n]{1,200}?)[ \t]*$", re.MULTILINE)
-_FIELD_NAME = re.compile(rb"[!-9;-~]{1,80}[ \t]*:")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,12 +274,6 @@ def _decode_base64(content: bytes) -> bytes:
         return b64decode(letters[: len(letters) // 4 * 4])
 
 
-# From, a sender, and the day as asctime(3) writes it; some programs put a time zone before or after the year.
-_SEPARATOR = re.compile(
-    rb"^From [^\n]{0,200}?\b\d{1,2}:\d{2}(?::\d{2})?[^\n]{0,40}\b\d{4}[^\n]{0,40}$", re.MULTILINE
-)
-
-
 def split_mailbox(raw: bytes) -> list[bytes]:
     """Return the messages in ``raw``: itself, unless it begins as an mbox does and has several."""
     if not raw.startswith(b"From "):
@@ -257,44 +289,6 @@ def split_mailbox(raw: bytes) -> list[bytes]:
 
 def _follows_empty_line(text: bytes, position: int) -> bool:
     return position == 0 or text[max(0, position - 2) : position] == b"\n\n"
-
-
-_ENCLOSED_TYPES = ("message/rfc822", "message/global", "text/rfc822", "message/partial", "message/rfc2822")
-# How servers write that what follows is the message they return.
-_COPY_FOLLOWS = (
-    r"-{2,}\s*(?:this is a copy of|original message|returned message|your original (?:message|mail)"
-    r"|(?:the )?(?:header|body|first \d+ lines)\b.{0,30} of (?:the|your) (?:original )?(?:message|mail)"
-    r"|below this line is|below the next line is|message (?:header|text|body)|the header|unsent message"
-    r"|undelivered message|original mail|enclosed is|included is|begin returned|forwarded message"
-    r"|enclosed are the original headers|start of returned|transcript of message|a copy of the).*",
-    r"[ \t|*>=#_-]*(?:unsent message|(?:your )?original (?:message|mail)|(?:original |undelivered |returned |"
-    r"bounced |the )?(?:message|mail|e-?mail)(?: text| header(?:s)?| body)?)(?: as)? (?:below|follows?)"
-    r"(?: *\(.{0,60}\))?[ \t]*[:.]?[ \t|*<=#_-]*",
-    r"[ \t]*(?:original|returned|bounced|undelivered) (?:message|mail|e-mail) ?headers?:?[ \t]*",
-    r"[ \t]*-{2,} ?(?:original message|message header|original headers|original mail info|returned message|"
-    r"original mail|original message header|returned mail|message headers?)[ \t-]*:?",
-    r"[ \t]*[|*=_#>-]{3,}[ \t]*(?:message (?:text|header|headers|body|contents?) follows?|original message"
-    r"(?: follows| header)?|returned message|unsent message follows).*",
-    r"[ \t]*(?:the )?(?:header|headers|text|beginning|first part|contents?|copy) of (?:the|your) "
-    r"(?:original |undelivered |returned )?(?:message|mail|e-mail)\b.{0,60}",
-    r"Received: (?:from|by|\(qmail) .*",
-    r"Return-Path: *<.*>.*",
-)
-_START = re.compile(rf"^(?:{'|'.join(_COPY_FOLLOWS)})$", re.IGNORECASE | re.MULTILINE)
-_USUAL_FIRST_FIELDS = ("\nReceived: ", "\nReturn-Path: ", "\nReturn-path: ")
-_MESSAGE_FIELD = re.compile(
-    r"^[ \t>|]*(?:Received|Return-Path|Message-ID|From|To|Date|Subject|DKIM-Signature|X-[A-Za-z-]+):",
-    re.I | re.M,
-)
-_FIRST_FIELD = re.compile(
-    r"^[ \t>|]*(?:Received|Return-Path|Message-I[Dd]|From|To|Date|Subject|DKIM-Signature|MIME-Version|"
-    r"X-[A-Za-z-]+|Delivered-To|Reply-To|Sender|List-[A-Za-z]+|ARC-[A-Za-z-]+|Content-Type)[ \t]*:",
-    re.IGNORECASE | re.MULTILINE,
-)
-# Above this number of recipients, a message is not one of ours, which have one each.
-_MAX_RECIPIENTS = 20
-_TOKEN_FIELDS = ("x-feedback-token", "cfbl-feedback-id")
-_RECIPIENT_FIELDS = ("to", "cc", "x-original-to", "delivered-to", "envelope-to", "apparently-to", "resent-to")
 
 
 def find_enclosed(message: MimePart) -> MimePart | None:

@@ -19,6 +19,8 @@ from mailer.list_imports.checked_file import ImportChoices, read_checked_file, r
 from mailer.workspace import Workspace
 
 _OPEN = WORKING | {ImportFileState.checked}
+SUFFIX = ".upload"
+_UNFINISHED = ".part"
 
 
 class NotWaitingError(MailerError):
@@ -141,10 +143,6 @@ def _clean_name(name: str) -> str:
     plain = name.encode("utf-8", "replace").decode("utf-8")
     line = " ".join("".join(char if char.isprintable() else " " for char in plain).split())
     return line[-300:] or "file"
-
-
-SUFFIX = ".upload"
-_UNFINISHED = ".part"
 
 
 class UploadWriter:

@@ -42,6 +42,11 @@ KEPT = timedelta(days=7)
 """How long a file waits, and how long the list of refused rows can be seen after an import."""
 
 _UNFINISHED_FOR = timedelta(days=1)
+_POLL_SECONDS = 5.0
+"""How soon a file is taken up that another program has left; one's own wakes the thread."""
+_CLEANUP = timedelta(minutes=10)
+FILE_GONE = "The file is not on this machine any more. Choose it again."
+_log = logging.getLogger(__name__)
 
 
 def delete_what_is_past(workspace: Workspace, engine: Engine, *, now: datetime) -> None:
@@ -90,14 +95,6 @@ def _forget_people(engine: Engine, now: datetime) -> None:
             # An empty version says that this is done.
             row.version = ""
         session.commit()
-
-
-_POLL_SECONDS = 5.0
-"""How soon a file is taken up that another program has left; one's own wakes the thread."""
-
-_CLEANUP = timedelta(minutes=10)
-FILE_GONE = "The file is not on this machine any more. Choose it again."
-_log = logging.getLogger(__name__)
 
 
 class _StoppedError(Exception):

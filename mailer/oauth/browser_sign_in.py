@@ -59,6 +59,8 @@ _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _OTHER = ("Nothing here", "This page is only there while somebody signs in.")
+Judgement = tuple[int, tuple[str, str]]
+"""The status to answer, and the title and text of the page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +108,6 @@ class AuthorizationRequest:
         if not values.get("code"):
             raise SignInFailedError(gettext_noop("The address has no code in it. Copy all of it."))
         return values["code"]
-
-
-Judgement = tuple[int, tuple[str, str]]
-"""The status to answer, and the title and text of the page."""
 
 
 class RedirectListener:

@@ -28,6 +28,15 @@ _MARGIN = timedelta(minutes=5)
 _MARGIN_SHARE = 0.1
 _EARLY_SHARE = 0.25
 _CLOCK_TOLERANCE = timedelta(minutes=1)
+GRANTS_FOLDER = "grants"
+_SUFFIX = ".grant"
+_HEADER = re.compile(rb"partner-mailer grant 1 key (\d{1,3})")
+_PURPOSE = b"partner-mailer grants, version 1"
+_NONCE_BYTES = 12  # NIST SP 800-38D §8.2.1
+_LOCK_SECONDS = 30.0
+_LOCK_POLL_SECONDS = 0.02
+Stamp = tuple[int, int, int]
+"""Changes whenever the file is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,18 +134,6 @@ def make_grant(sign_in: SignIn, response: TokenResponse, now: datetime) -> Grant
         signed_in_at=now,
     )
     return empty.renewed(response, now)
-
-
-GRANTS_FOLDER = "grants"
-_SUFFIX = ".grant"
-_HEADER = re.compile(rb"partner-mailer grant 1 key (\d{1,3})")
-_PURPOSE = b"partner-mailer grants, version 1"
-_NONCE_BYTES = 12  # NIST SP 800-38D §8.2.1
-_LOCK_SECONDS = 30.0
-_LOCK_POLL_SECONDS = 0.02
-
-Stamp = tuple[int, int, int]
-"""Changes whenever the file is written."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,9 @@ from mailer.oauth.provider import OAuthError, OAuthSignInRequiredError, SignInFa
 from mailer.oauth.sign_in import SignIn
 from mailer.oauth.token_client import DeviceCode, DeviceEndedError, DevicePendingError, TokenResponse
 
+_SLOWER = timedelta(seconds=5)  # RFC 8628 §3.5
+_PASTE_LIFETIME = timedelta(minutes=15)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Logout:
@@ -93,10 +96,6 @@ def end_sign_in(sign_in: SignIn, root: Path) -> Logout:
 def _shorten(scope: str) -> str:
     """Return a scope without its place: Microsoft has several names for the same."""
     return scope.rstrip("/").rpartition("/")[2].lower()
-
-
-_SLOWER = timedelta(seconds=5)  # RFC 8628 §3.5
-_PASTE_LIFETIME = timedelta(minutes=15)
 
 
 class SignInWay(StrEnum):

@@ -13,6 +13,85 @@ from locales.phrase import FULL_STOP, Phrase, gettext_noop, join_sentences
 from mailer.errors import MailerError
 from mailer.settings import OAuthSettings
 
+_MICROSOFT = "https://login.microsoftonline.com"
+_ANY_TENANT = "organizations"
+_IDENTITY = ("openid", "profile", "email")
+# RFC 6749 §5.2, and OpenID Connect's words for "a person must look at this".
+_GRANT_ERRORS: Final = frozenset(
+    {"invalid_grant", "interaction_required", "login_required", "consent_required"}
+)
+_PASSING_ERRORS: Final = frozenset({"temporarily_unavailable", "server_error", "rate_limit_exceeded"})
+_CODE = re.compile(r"AADSTS(\d+)")
+_NOISE = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
+_MAX_WORDS = 300
+_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "700082": gettext_noop("it was not used for 90 days (AADSTS%(code)s)"),
+        "70008": gettext_noop("it is too old (AADSTS%(code)s)"),
+        "700084": gettext_noop("it is too old (AADSTS%(code)s)"),
+        "70043": gettext_noop("your organisation asks to sign in again from time to time (AADSTS%(code)s)"),
+        "50173": gettext_noop(
+            "the password was changed, or an administrator ended all sign-ins (AADSTS%(code)s)"
+        ),
+        "50132": gettext_noop(
+            "the password was changed, or an administrator ended all sign-ins (AADSTS%(code)s)"
+        ),
+        "50133": gettext_noop(
+            "the password was changed, or an administrator ended all sign-ins (AADSTS%(code)s)"
+        ),
+        "65001": gettext_noop("the permission was taken back (AADSTS%(code)s)"),
+        "50076": gettext_noop("your organisation now asks for a second factor (AADSTS%(code)s)"),
+        "50079": gettext_noop("your organisation now asks for a second factor (AADSTS%(code)s)"),
+        "50158": gettext_noop("your organisation now asks for a second factor (AADSTS%(code)s)"),
+        "53003": gettext_noop("a rule of your organisation (Conditional Access) forbids it (AADSTS%(code)s)"),
+        "53000": gettext_noop("a rule of your organisation (Conditional Access) forbids it (AADSTS%(code)s)"),
+        "50057": gettext_noop("the account is disabled (AADSTS%(code)s)"),
+        "50034": gettext_noop("there is no such account any more (AADSTS%(code)s)"),
+    }
+)
+_ADVICE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "7000222": gettext_noop(
+            "The application's secret has expired. Make a new one at Microsoft and put it into the "
+            "client_secret_file."
+        ),
+        "7000215": gettext_noop(
+            "The application's secret is wrong. Put its value, not its ID, into the client_secret_file."
+        ),
+        "7000218": gettext_noop(
+            "Microsoft asks for the application's secret. Set client_secret_file, or allow public "
+            "client flows for the application."
+        ),
+        "700016": gettext_noop("Microsoft does not know the application. Check client_id and tenant."),
+        "90002": gettext_noop("Microsoft does not know the directory. Check tenant."),
+        "65001": gettext_noop(
+            "Nobody has consented to the application. An administrator must grant it the permission."
+        ),
+        "50194": gettext_noop("The application is registered for your directory only. Set tenant to its ID."),
+        "700038": gettext_noop("The client_id is not an ID of an application. Check it."),
+        "70011": gettext_noop(
+            "Microsoft does not know what is asked for. Check the permissions of the application, and scopes."
+        ),
+        "invalid_client": gettext_noop("Check client_id, and what the client_secret_file contains."),
+        "unauthorized_client": gettext_noop(
+            "The application may not sign in this way. Check its registration, and grant."
+        ),
+        "deleted_client": gettext_noop(
+            "The application was deleted at the provider. Register another, and set client_id."
+        ),
+        "disabled_client": gettext_noop("The application is disabled at the provider."),
+        "invalid_scope": gettext_noop(
+            "The provider does not give what is asked for. Check the permissions of the application, "
+            "and scopes."
+        ),
+        "org_internal": gettext_noop(
+            "Only accounts of the organisation that owns the application may sign in."
+        ),
+        "admin_policy_enforced": gettext_noop("An administrator must allow the application first."),
+        "redirect_uri_mismatch": gettext_noop("Register the application as a desktop application."),
+    }
+)
+
 
 class OAuthError(MailerError):
     """A token cannot be had."""
@@ -43,11 +122,6 @@ class GrantRefusedError(OAuthError):
 
 class SignInFailedError(OAuthError):
     """The person did not finish signing in."""
-
-
-_MICROSOFT = "https://login.microsoftonline.com"
-_ANY_TENANT = "organizations"
-_IDENTITY = ("openid", "profile", "email")
 
 
 class Protocol(StrEnum):
@@ -150,84 +224,6 @@ def _make_google(settings: OAuthSettings) -> SignInProvider:
         unused_for=timedelta(days=180),
         lasts=timedelta(days=7) if settings.testing else None,
     )
-
-
-# RFC 6749 §5.2, and OpenID Connect's words for "a person must look at this".
-_GRANT_ERRORS: Final = frozenset(
-    {"invalid_grant", "interaction_required", "login_required", "consent_required"}
-)
-_PASSING_ERRORS: Final = frozenset({"temporarily_unavailable", "server_error", "rate_limit_exceeded"})
-_CODE = re.compile(r"AADSTS(\d+)")
-_NOISE = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
-_MAX_WORDS = 300
-
-_REASONS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "700082": gettext_noop("it was not used for 90 days (AADSTS%(code)s)"),
-        "70008": gettext_noop("it is too old (AADSTS%(code)s)"),
-        "700084": gettext_noop("it is too old (AADSTS%(code)s)"),
-        "70043": gettext_noop("your organisation asks to sign in again from time to time (AADSTS%(code)s)"),
-        "50173": gettext_noop(
-            "the password was changed, or an administrator ended all sign-ins (AADSTS%(code)s)"
-        ),
-        "50132": gettext_noop(
-            "the password was changed, or an administrator ended all sign-ins (AADSTS%(code)s)"
-        ),
-        "50133": gettext_noop(
-            "the password was changed, or an administrator ended all sign-ins (AADSTS%(code)s)"
-        ),
-        "65001": gettext_noop("the permission was taken back (AADSTS%(code)s)"),
-        "50076": gettext_noop("your organisation now asks for a second factor (AADSTS%(code)s)"),
-        "50079": gettext_noop("your organisation now asks for a second factor (AADSTS%(code)s)"),
-        "50158": gettext_noop("your organisation now asks for a second factor (AADSTS%(code)s)"),
-        "53003": gettext_noop("a rule of your organisation (Conditional Access) forbids it (AADSTS%(code)s)"),
-        "53000": gettext_noop("a rule of your organisation (Conditional Access) forbids it (AADSTS%(code)s)"),
-        "50057": gettext_noop("the account is disabled (AADSTS%(code)s)"),
-        "50034": gettext_noop("there is no such account any more (AADSTS%(code)s)"),
-    }
-)
-_ADVICE: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "7000222": gettext_noop(
-            "The application's secret has expired. Make a new one at Microsoft and put it into the "
-            "client_secret_file."
-        ),
-        "7000215": gettext_noop(
-            "The application's secret is wrong. Put its value, not its ID, into the client_secret_file."
-        ),
-        "7000218": gettext_noop(
-            "Microsoft asks for the application's secret. Set client_secret_file, or allow public "
-            "client flows for the application."
-        ),
-        "700016": gettext_noop("Microsoft does not know the application. Check client_id and tenant."),
-        "90002": gettext_noop("Microsoft does not know the directory. Check tenant."),
-        "65001": gettext_noop(
-            "Nobody has consented to the application. An administrator must grant it the permission."
-        ),
-        "50194": gettext_noop("The application is registered for your directory only. Set tenant to its ID."),
-        "700038": gettext_noop("The client_id is not an ID of an application. Check it."),
-        "70011": gettext_noop(
-            "Microsoft does not know what is asked for. Check the permissions of the application, and scopes."
-        ),
-        "invalid_client": gettext_noop("Check client_id, and what the client_secret_file contains."),
-        "unauthorized_client": gettext_noop(
-            "The application may not sign in this way. Check its registration, and grant."
-        ),
-        "deleted_client": gettext_noop(
-            "The application was deleted at the provider. Register another, and set client_id."
-        ),
-        "disabled_client": gettext_noop("The application is disabled at the provider."),
-        "invalid_scope": gettext_noop(
-            "The provider does not give what is asked for. Check the permissions of the application, "
-            "and scopes."
-        ),
-        "org_internal": gettext_noop(
-            "Only accounts of the organisation that owns the application may sign in."
-        ),
-        "admin_policy_enforced": gettext_noop("An administrator must allow the application first."),
-        "redirect_uri_mismatch": gettext_noop("Register the application as a desktop application."),
-    }
-)
 
 
 def is_end_of_grant(error: str) -> bool:

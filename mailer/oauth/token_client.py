@@ -35,6 +35,8 @@ _SECRET_PARAMETERS = frozenset(
 )
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+_SLOWER_SECONDS = 5.0  # RFC 8628 §3.5
+_MAX_INTERVAL = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,10 +319,6 @@ def _read_account(token: object) -> str:
     except (binascii.Error, ValueError, AttributeError):
         return ""
     return clean_words(account) if isinstance(account, str) else ""
-
-
-_SLOWER_SECONDS = 5.0  # RFC 8628 §3.5
-_MAX_INTERVAL = 60.0
 
 
 def sign_in_by_device(

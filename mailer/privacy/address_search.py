@@ -36,6 +36,14 @@ _MIN_WORD_LENGTH = 3
 # ann@example.org is not a match in joann@example.org or in ann@example.org.mn.
 _BEFORE = r"[A-Za-z0-9._%+-]"
 _AFTER = r"[A-Za-z0-9-]|\.[A-Za-z0-9]"
+_MESSAGE_SUFFIXES = frozenset({".eml"})
+_LIST_SUFFIXES = frozenset({".csv", ".tsv"})
+_ARCHIVE_SUFFIXES = frozenset({".xlsx", ".zip", ".docx"})
+_MAILDIR_FOLDERS = frozenset({"new", "cur", "tmp"})
+_SQLITE_HEADER = b"SQLite format 3\x00"
+# An encrypted archive is a RuntimeError, and so is a method of compression that Python does not know.
+_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+"""What reading a file, or unpacking one that may be damaged, raises."""
 
 
 @dataclass(frozen=True)
@@ -143,17 +151,6 @@ def _make_utf16_pattern(spellings: Iterable[str], order: str) -> bytes:
     if order == "le":
         return rb"(?<!%b\x00)(?:%b)(?![A-Za-z0-9-]\x00|\.\x00[A-Za-z0-9])" % (_BEFORE.encode(), any_of)
     return rb"(?<!\x00%b)(?:%b)(?!\x00[A-Za-z0-9-]|\x00\.\x00[A-Za-z0-9])" % (_BEFORE.encode(), any_of)
-
-
-_MESSAGE_SUFFIXES = frozenset({".eml"})
-_LIST_SUFFIXES = frozenset({".csv", ".tsv"})
-_ARCHIVE_SUFFIXES = frozenset({".xlsx", ".zip", ".docx"})
-_MAILDIR_FOLDERS = frozenset({"new", "cur", "tmp"})
-_SQLITE_HEADER = b"SQLite format 3\x00"
-
-# An encrypted archive is a RuntimeError, and so is a method of compression that Python does not know.
-_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-"""What reading a file, or unpacking one that may be damaged, raises."""
 
 
 class FileAction(StrEnum):

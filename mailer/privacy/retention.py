@@ -29,6 +29,8 @@ from subscribers.one_time_links import delete_expired_links
 
 _GONE_STATUSES = (Status.unsubscribed, Status.bounced, Status.complained)
 _FINAL_STATES = (DeliveryState.sent, DeliveryState.rejected, DeliveryState.failed, DeliveryState.suppressed)
+EXPIRED_LINKS_KEPT = timedelta(days=30)
+"""How long an expired link is kept, so that its page can say that it has expired."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,9 +172,6 @@ RULES: Final[Sequence[RetentionRule]] = (
     OLD_COMMENTS,
     OLD_REVIEWERS,
 )
-
-EXPIRED_LINKS_KEPT = timedelta(days=30)
-"""How long an expired link is kept, so that its page can say that it has expired."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,23 @@ _SHORTEST = timedelta(days=1)
 _LONGEST = timedelta(days=14)
 _NO_MAIL = timedelta(days=2)
 _UNANSWERED = timedelta(hours=1)
+# Names that are nobody's (RFC 2606, RFC 6761, RFC 7686): the DNS is not asked for them.
+_RESERVED = ("test", "example", "invalid", "localhost", "local", "onion", "internal", "alt")
+_RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
+# A domain that nobody on the list has any more is forgotten after this.
+_FORGOTTEN_AFTER = timedelta(days=90)
+# No domain has a line break in it.
+_SEPARATOR = "\n"
+_QUESTIONS_AT_ONCE = 8
+# Python runs one thread at a time: what this takes of it, a campaign does not have.
+_SHARE_OF_TIME = 0.02
+_CHUNK = 5_000
+_SAVE_SECONDS = 2.0
+# So many first questions without an answer: the DNS is down, or we are cut off from it.
+_HOPELESS = 16
+_PAUSE_SECONDS = 600.0
+_WAKE_SECONDS = 0.2
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +90,6 @@ def look_up_provider(domain: str, resolver: Resolver, table: ProviderTable) -> M
 def _list_preferred_hosts(answer: Answer) -> list[str]:
     lowest = min(record.preference for record in answer)
     return sorted(record.exchange.to_text() for record in answer if record.preference == lowest)
-
-
-# Names that are nobody's (RFC 2606, RFC 6761, RFC 7686): the DNS is not asked for them.
-_RESERVED = ("test", "example", "invalid", "localhost", "local", "onion", "internal", "alt")
-_RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
-# A domain that nobody on the list has any more is forgotten after this.
-_FORGOTTEN_AFTER = timedelta(days=90)
-# No domain has a line break in it.
-_SEPARATOR = "\n"
 
 
 def is_reserved(domain: str) -> bool:
@@ -183,18 +191,6 @@ def _domain_column(connection: Connection) -> ColumnElement[str]:
     if connection.dialect.name == "sqlite":
         return func.lower(func.substr(envelope, func.instr(envelope, "@") + 1))
     return func.lower(func.split_part(envelope, "@", 2))
-
-
-_QUESTIONS_AT_ONCE = 8
-# Python runs one thread at a time: what this takes of it, a campaign does not have.
-_SHARE_OF_TIME = 0.02
-_CHUNK = 5_000
-_SAVE_SECONDS = 2.0
-# So many first questions without an answer: the DNS is down, or we are cut off from it.
-_HOPELESS = 16
-_PAUSE_SECONDS = 600.0
-_WAKE_SECONDS = 0.2
-_log = logging.getLogger(__name__)
 
 
 class BackgroundLookup:

@@ -18,6 +18,12 @@ from mailer.providers.domain_lookup import count_domains, read_known_providers
 from mailer.providers.provider_table import Provider, ProviderTable, load_providers
 from mailer.settings import Settings
 
+UNLIMITED = "unlimited"
+# What other threads and machines have found since is read this often.
+_REFRESH_SECONDS = 10.0
+# Answers are dated before they are committed.
+_COMMIT_SLACK = timedelta(seconds=30)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderAudience:
@@ -66,9 +72,6 @@ def read_audience(
     ]
     providers.sort(key=lambda each: (-each.readers, each.provider.name))
     return Audience(providers=tuple(providers), elsewhere=elsewhere, unknown=unknown)
-
-
-UNLIMITED = "unlimited"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,12 +141,6 @@ def _explain_unknown(section: str, key: str, table: ProviderTable) -> str:
     near = get_close_matches(key, table.by_key, n=1)
     hint = f"Did you mean {near[0]}?" if near else "`mailer providers --all` lists them."
     return f"[{section}] {key}: there is no provider of that name. {hint}"
-
-
-# What other threads and machines have found since is read this often.
-_REFRESH_SECONDS = 10.0
-# Answers are dated before they are committed.
-_COMMIT_SLACK = timedelta(seconds=30)
 
 
 class ProviderDirectory:

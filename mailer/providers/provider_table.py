@@ -26,6 +26,9 @@ from pydantic_core import ErrorDetails
 
 from locales.phrase import gettext_noop
 
+_Number = Annotated[int, Field(strict=True, gt=0)]
+_TABLE = Path(__file__).with_name("providers.toml")
+
 
 class Requirement(StrEnum):
     """What a provider may ask of those who send to it."""
@@ -147,7 +150,6 @@ def _find_source(name: Any, info: ValidationInfo) -> Any:
 _Text = Annotated[str, AfterValidator(_check_text)]
 _Url = Annotated[str, AfterValidator(_check_url)]
 _Names = tuple[Annotated[str, AfterValidator(_check_name)], ...]
-_Number = Annotated[int, Field(strict=True, gt=0)]
 
 
 class _Row(BaseModel):
@@ -249,9 +251,6 @@ class Provider(_Row):
     def daily_limit(self) -> int | None:
         """Messages per day, or None if there is no published number."""
         return min((each.messages for each in self.limits if each.per is Period.day), default=None)
-
-
-_TABLE = Path(__file__).with_name("providers.toml")
 
 
 class ProviderTableError(ValueError):

@@ -51,6 +51,11 @@ _WITHOUT_ACCENTS: dict[int, str] = {
 _SPACE_BETWEEN_IDEOGRAPHS = re.compile(
     r"(?<=[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef]) (?=[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef])"
 )
+_ANSWERED_TO = re.compile(
+    r"(?:reply to|after|answer to|response to|our|for|>>>|:) (?:the )?(?:final |end of )?"
+    r"(rcpt|data|mail|ehlo|helo|text)(?: to| from| command|:)"
+    r"|(end of data)|(?:reply to|our) final (data)| (rcpt|data|mail) (?:to|from)$",
+)
 
 
 def decode_words(words: str) -> str:
@@ -95,13 +100,6 @@ def find_reply_code(words: str) -> str:
     """Return the first SMTP reply code of an error in ``words``, or ""."""
     found = _REPLY_CODE.search(words)
     return found[0] if found else ""
-
-
-_ANSWERED_TO = re.compile(
-    r"(?:reply to|after|answer to|response to|our|for|>>>|:) (?:the )?(?:final |end of )?"
-    r"(rcpt|data|mail|ehlo|helo|text)(?: to| from| command|:)"
-    r"|(end of data)|(?:reply to|our) final (data)| (rcpt|data|mail) (?:to|from)$",
-)
 
 
 def find_command(tidy: str) -> str:

@@ -33,6 +33,8 @@ _STORY = re.compile(
     re.ASCII,
 )
 _MAX_NAME_LENGTH = 200
+NEW_FILE_MODE = 0o644
+_ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 class EditionFileError(MailerError):
@@ -327,10 +329,6 @@ def _lock_in_database(session: Session, key: bytes) -> None:
     if connection.dialect.name == "postgresql":
         number = int.from_bytes(key[:8], "big", signed=True)
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
-
-
-NEW_FILE_MODE = 0o644
-_ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 class FileChangedError(Exception):

@@ -53,6 +53,7 @@ from mailer.workspace import Workspace
 
 _SUFFIX = ".save"
 _log = logging.getLogger(__name__)
+_MAX_TRIES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,9 +195,6 @@ def _read_note(path: Path) -> PendingSave | None:
     except (OSError, ValueError, KeyError, TypeError):
         # Its program was killed while it wrote it, before the file.
         return None
-
-
-_MAX_TRIES = 5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ SITTING_GAP = timedelta(minutes=30)
 
 TEXTS_KEPT = timedelta(days=3)
 """How long texts are kept that are in no entry: pages that were opened with one are seldom open longer."""
+_LOOKED_BACK = 50
 
 
 class RevisionEntry(NamedTuple):
@@ -320,9 +321,6 @@ def find_last_writers(session: Session, editions: Collection[str]) -> dict[str, 
         .where(col(EditionRevision.id).in_(latest))
     )
     return {edition: (name, at) for edition, name, at in rows}
-
-
-_LOOKED_BACK = 50
 
 
 def find_change_author(

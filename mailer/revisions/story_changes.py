@@ -54,6 +54,10 @@ from mailer.workspace import Workspace
 
 _EMPTY_STORY = "---\ntitle: x\n---\n\n"
 _log = logging.getLogger(__name__)
+_LAST_NUMBER = 999
+_LOOKED_BACK = 200
+_MAX_TRIES = 5
+_THERE_ALREADY = gettext_noop("%(name)s is there already. Rename or remove it first.")
 
 
 def move_story(
@@ -162,12 +166,6 @@ def finish_interrupted_moves(workspace: Workspace, engine: Engine) -> None:
                 session.rollback()
         except OSError as error:
             _log.warning("Stories of %s could not be moved: %s", journal.parent.name, error)
-
-
-_LAST_NUMBER = 999
-_LOOKED_BACK = 200
-_MAX_TRIES = 5
-_THERE_ALREADY = gettext_noop("%(name)s is there already. Rename or remove it first.")
 
 
 class StoryRestoredError(EditionFileError):

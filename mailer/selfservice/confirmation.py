@@ -45,6 +45,18 @@ _TIMESTAMP = struct.Struct(">Q")
 _NONCE_BYTES = 8
 _SIGNATURE_BYTES = 16
 _SIGNED_BYTES = _TIMESTAMP.size + _NONCE_BYTES
+CONFIRMATION_SENTENCES = (
+    gettext_noop("You can unsubscribe at any time with one click."),
+    gettext_noop("Confirm my subscription"),
+)
+"""The sentences around the button, for the consent record. The sign-up request has a record of its own."""
+WORDING_VERSION = "2"
+RECONFIRMATION_SENTENCES = (
+    gettext_noop("Do you still want our newsletter?"),
+    gettext_noop("Yes, keep sending it to me"),
+)
+"""The question and the button, for the consent record."""
+RECONFIRMATION_VERSION = "1"
 
 
 def make_form_token(key: SuppressionKey, now: datetime) -> str:
@@ -80,15 +92,6 @@ def _encode(data: bytes) -> str:
 def _sign(key: SuppressionKey, signed: bytes) -> bytes:
     # A prefix of its own: no digest made here is ever a digest of a suppressed address.
     return hmac.digest(key.key, b"form\0" + signed, "sha256")[:_SIGNATURE_BYTES]
-
-
-CONFIRMATION_SENTENCES = (
-    gettext_noop("You can unsubscribe at any time with one click."),
-    gettext_noop("Confirm my subscription"),
-)
-"""The sentences around the button, for the consent record. The sign-up request has a record of its own."""
-
-WORDING_VERSION = "2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,15 +175,6 @@ def _describe(reader: LinkedSubscriber) -> ConfirmedSubscription:
         token=reader.sign_token(),
         waits=is_sign_up_waiting(reader.session, reader.subscriber_id),
     )
-
-
-RECONFIRMATION_SENTENCES = (
-    gettext_noop("Do you still want our newsletter?"),
-    gettext_noop("Yes, keep sending it to me"),
-)
-"""The question and the button, for the consent record."""
-
-RECONFIRMATION_VERSION = "1"
 
 
 def is_asked(reader: LinkedSubscriber) -> bool:

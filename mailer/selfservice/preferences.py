@@ -44,6 +44,8 @@ CLICK_SENTENCES = (
 CLICK_WORDING = " ".join(CLICK_SENTENCES)
 CLICK_WORDING_VERSION = "1"
 """The version of these sentences, kept with each consent record. Raise it whenever they change."""
+_LAUNCHED_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
+_DELIVERED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,10 +312,6 @@ def _parse_date(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-_LAUNCHED_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
-_DELIVERED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 
 
 def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:

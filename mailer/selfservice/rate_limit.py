@@ -25,6 +25,13 @@ from subscribers.consent.suppression import SuppressionKey
 _TABLE = SQLModel.metadata.tables["throttle"]
 _DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 _KEY_DIGITS = 40
+_HOUR = timedelta(hours=1)
+MAIL_WINDOW = timedelta(days=1)
+"""An address gets one mail of each kind in this time, however often it is requested. A mail that cannot be
+sent is retried for as long."""
+_QUIET_RANK = 2
+"""A network's requests up to this one in an hour may use all of the limits on mails; later ones use half, so
+that no single network can make everybody else wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +128,6 @@ def make_key(key: SuppressionKey, limit: AttemptLimit, value: str) -> str:
     return f"{limit.name}:{digest.hex()[:_KEY_DIGITS]}"
 
 
-_HOUR = timedelta(hours=1)
-MAIL_WINDOW = timedelta(days=1)
-"""An address gets one mail of each kind in this time, however often it is requested. A mail that cannot be
-sent is retried for as long."""
-
 NETWORK = AttemptLimit(name="network", maximum=20, window=_HOUR)
 """Requests from an IPv4 address or an IPv6 /64, which is one home or one office. A meeting that signs up
 together behind one address fits; a program is through in seconds."""
@@ -170,10 +172,6 @@ LIMITS = (
     *(_SIGN_UP, _LINK, _NEW_ADDRESS, *_DATA),
 )
 """Every limit there is."""
-
-_QUIET_RANK = 2
-"""A network's requests up to this one in an hour may use all of the limits on mails; later ones use half, so
-that no single network can make everybody else wait."""
 
 
 class TooManyRequestsError(MailerError):

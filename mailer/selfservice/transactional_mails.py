@@ -26,6 +26,14 @@ from templates import ROOT
 
 _QUOTED_LENGTH = 300
 _TEMPLATE_FOLDER = ROOT / "web" / "transactional_mails"
+_IGNORE_IF_NOT_YOU = gettext_noop("If this was not you, ignore this email. Nothing has changed.")
+_VALID_FOR_AN_HOUR = gettext_noop(
+    "The link works once and expires after an hour. If you did not ask for it, "
+    "ignore this email. Nothing has changed."
+)
+_OPEN_PREFERENCES = gettext_noop("Open my preferences")
+_OPEN_PAGE = gettext_noop("Open the page")
+_CONFIRM = gettext_noop("Confirm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +45,6 @@ class MailText:
     button: str
     after: str
 
-
-_IGNORE_IF_NOT_YOU = gettext_noop("If this was not you, ignore this email. Nothing has changed.")
-_VALID_FOR_AN_HOUR = gettext_noop(
-    "The link works once and expires after an hour. If you did not ask for it, "
-    "ignore this email. Nothing has changed."
-)
-_OPEN_PREFERENCES = gettext_noop("Open my preferences")
-_OPEN_PAGE = gettext_noop("Open the page")
-_CONFIRM = gettext_noop("Confirm")
 
 MAIL_TEXTS: Mapping[TransactionalMailKind, MailText] = MappingProxyType(
     {

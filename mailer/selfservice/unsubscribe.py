@@ -42,6 +42,7 @@ UNSUBSCRIBE_WORDING, RESUBSCRIBE_WORDING, UNDO_WORDING = (
 )
 WORDING_VERSION = "2"
 """The version of the sentences above, kept with each consent record. Raise it whenever they change."""
+_EVIDENCE_PREFIX = "reason for leaving: "
 
 
 def read_subscription(engine: Engine, keys: Keys, token: str) -> SubscriptionSummary:
@@ -240,9 +241,6 @@ class UnsubscribeBatcher:
         except TokenError as error:
             # Raised before anything was written for this request, so the rest of the batch goes on.
             request.error = error
-
-
-_EVIDENCE_PREFIX = "reason for leaving: "
 
 
 class UnsubscribeReason(StrEnum):

@@ -20,6 +20,10 @@ TOPIC_ARN = re.compile(
     r"arn:(?P<partition>aws|aws-cn|aws-us-gov):sns:(?P<region>[a-z0-9-]{1,32}):[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
 )
 """The name of a topic of Amazon SNS."""
+# Lower-case letters alone would do; addresses with quotes or letters outside ASCII would not reach everybody.
+_ADDRESS = re.compile(r"([A-Za-z0-9._=-]+)@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)")
+_MAX_LOCAL_PART = 64  # RFC 5321, section 4.5.3.1.1
+_MAX_ADDRESS = 254  # RFC 5321, section 4.5.3.1.3: a path of 256 includes its angle brackets
 
 
 class SesWebhookSettings(SettingsSection):
@@ -119,12 +123,6 @@ class WebhooksSettings(SettingsSection):
         """Return the files of their secrets, by name."""
         tables = ((name, getattr(self, name)) for name in self.list_names())
         return {name: table.secret_file for name, table in tables if isinstance(table, SecretWebhookSettings)}
-
-
-# Lower-case letters alone would do; addresses with quotes or letters outside ASCII would not reach everybody.
-_ADDRESS = re.compile(r"([A-Za-z0-9._=-]+)@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)")
-_MAX_LOCAL_PART = 64  # RFC 5321, section 4.5.3.1.1
-_MAX_ADDRESS = 254  # RFC 5321, section 4.5.3.1.3: a path of 256 includes its angle brackets
 
 
 class FeedbackSettings(SettingsSection):

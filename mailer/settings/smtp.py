@@ -11,6 +11,9 @@ from locales.phrase import gettext_noop
 from mailer.settings.oauth import OAuthSettings
 from mailer.settings.section import SettingsSection, SingleLineText, setting
 
+MAIN_RELAY = "main"
+"""The name of the relay that ``[smtp] url`` sets when no others are listed."""
+
 
 class SenderSettings(SettingsSection):
     """Who the mail is from."""
@@ -112,10 +115,6 @@ class WarmUpSettings(SettingsSection):
     since: date = Field(description="The first day, in UTC.")
     first_day: int = Field(default=200, ge=1, description="The number of messages on the first day.")
     growth: float = Field(default=1.5, ge=1, description="The factor by which the number grows each day.")
-
-
-MAIN_RELAY = "main"
-"""The name of the relay that ``[smtp] url`` sets when no others are listed."""
 
 
 class RelaySettings(SettingsSection):

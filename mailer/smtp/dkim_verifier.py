@@ -16,6 +16,14 @@ from hashlib import sha256
 KeyFinder = Callable[[str], str | None]
 """Returns the text of the TXT record with a name such as ``news1._domainkey.example.org``, None if there is
 none. Raises :class:`KeyLookupError` if that cannot be known now."""
+_MAX_SIGNATURES = 8
+_CLOCK_SKEW = timedelta(hours=1)
+_TAG_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_DNS_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_-]+)*")
+# The value of b=, which is empty while the signature is made. Never that of bh=.
+_SIGNATURE_VALUE = re.compile(rb"((?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*")
+_ALGORITHMS = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
+_MIN_RSA_BITS = 1024  # RFC 8301, section 3.2
 
 
 class KeyLookupError(Exception):
@@ -62,16 +70,6 @@ class DkimResult:
 
     def covers(self, name: str) -> bool:
         return name.lower() in self.covered
-
-
-_MAX_SIGNATURES = 8
-_CLOCK_SKEW = timedelta(hours=1)
-_TAG_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_DNS_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_-]+)*")
-# The value of b=, which is empty while the signature is made. Never that of bh=.
-_SIGNATURE_VALUE = re.compile(rb"((?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*")
-_ALGORITHMS = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
-_MIN_RSA_BITS = 1024  # RFC 8301, section 3.2
 
 
 def verify_dkim(

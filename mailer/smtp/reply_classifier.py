@@ -13,6 +13,34 @@ from typing import Final, NamedTuple
 
 from locales.phrase import gettext_noop
 
+# RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); permanently disabled
+# (5.2.1). The other 5.1.x codes are about the sender's address.
+_DEAD_ADDRESS_CODES = r"5\.1\.(?:1|2|3|6|10)|5\.2\.1"
+# "Too many messages in this session" asks for a new connection, not for a lower rate.
+_SESSION_FULL = r"\b(?:per|this|one|single) (?:smtp )?(?:session|connection)\b"
+_SENDER_FAULT = re.compile(
+    r"relay|spam|spf|dkim|dmarc|block|black ?list|deny|denied|policy|reputation|authenticat|not permitted|"
+    r"not allowed|too many|rate|banned|helo|ptr\b|reverse",
+    re.IGNORECASE,
+)
+_SAYS_DEAD = re.compile(
+    r"(?:no such|unknown|invalid|non-?existent|unrouteable|bad destination) "
+    r"(?:e?-?mail |local )?(?:user|recipient|mailbox|address|account|person|domain|host|part)\b|"
+    r"\b(?:user|recipient|mailbox|address|account|domain|host)\b.{0,60}"
+    r"(?:n[’']t exist|\b(?:unknown|not (?:found|exist|known|here)|no longer|disabled|inactive|invalid))\b|"
+    r"\bno mailbox\b",
+    re.IGNORECASE,
+)
+_SAYS_SOMETHING_ELSE = re.compile(r"\brate\b|quota|\bfull\b|too many|\bsender\b|verif", re.IGNORECASE)
+_MAX_DELAY = timedelta(hours=4)
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_ASKS_TO_WAIT = re.compile(r"retry|again|gr[ae]ylist|wait|defer|come back", re.IGNORECASE)
+_DELAY = re.compile(
+    r"\b(?:in|after|for)\s+(?:(?P<count>\d{1,6})\s*(?P<unit>s|sec|second|m|min|minute|h|hr|hour)s?"
+    r"|(?P<hours>\d{1,2}):(?P<minutes>\d\d):(?P<seconds>\d\d))\b",
+    re.IGNORECASE,
+)
+
 
 class Stage(StrEnum):
     """Stages of the delivery of a message."""
@@ -151,11 +179,6 @@ class _Rule:
 
 
 _BEFORE_DOT = frozenset(Stage) - {Stage.dot}
-# RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); permanently disabled
-# (5.2.1). The other 5.1.x codes are about the sender's address.
-_DEAD_ADDRESS_CODES = r"5\.1\.(?:1|2|3|6|10)|5\.2\.1"
-# "Too many messages in this session" asks for a new connection, not for a lower rate.
-_SESSION_FULL = r"\b(?:per|this|one|single) (?:smtp )?(?:session|connection)\b"
 
 
 def _stages(*stages: Stage) -> frozenset[Stage]:
@@ -235,13 +258,6 @@ def find_enhanced_code(code: int, text: str) -> str:
     return found[1] if found and found[1][0] == str(code)[0] else ""
 
 
-_SENDER_FAULT = re.compile(
-    r"relay|spam|spf|dkim|dmarc|block|black ?list|deny|denied|policy|reputation|authenticat|not permitted|"
-    r"not allowed|too many|rate|banned|helo|ptr\b|reverse",
-    re.IGNORECASE,
-)
-
-
 def is_dead_address(code: int | None, text: str) -> bool:
     """Return whether a refusal at RCPT means that the address is dead, and not that the sender is unwelcome.
 
@@ -255,17 +271,6 @@ def is_dead_address(code: int | None, text: str) -> bool:
     return _SENDER_FAULT.search(text) is None
 
 
-_SAYS_DEAD = re.compile(
-    r"(?:no such|unknown|invalid|non-?existent|unrouteable|bad destination) "
-    r"(?:e?-?mail |local )?(?:user|recipient|mailbox|address|account|person|domain|host|part)\b|"
-    r"\b(?:user|recipient|mailbox|address|account|domain|host)\b.{0,60}"
-    r"(?:n[’']t exist|\b(?:unknown|not (?:found|exist|known|here)|no longer|disabled|inactive|invalid))\b|"
-    r"\bno mailbox\b",
-    re.IGNORECASE,
-)
-_SAYS_SOMETHING_ELSE = re.compile(r"\brate\b|quota|\bfull\b|too many|\bsender\b|verif", re.IGNORECASE)
-
-
 def is_certainly_dead(code: int | None, words: str) -> bool:
     """Return whether a refusal says clearly that the mailbox or the domain does not exist.
 
@@ -276,16 +281,6 @@ def is_certainly_dead(code: int | None, words: str) -> bool:
     if not is_dead_address(code, words) or _SAYS_SOMETHING_ELSE.search(words):
         return False
     return bool(find_enhanced_code(code or 0, words)) or _SAYS_DEAD.search(words) is not None
-
-
-_MAX_DELAY = timedelta(hours=4)
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-_ASKS_TO_WAIT = re.compile(r"retry|again|gr[ae]ylist|wait|defer|come back", re.IGNORECASE)
-_DELAY = re.compile(
-    r"\b(?:in|after|for)\s+(?:(?P<count>\d{1,6})\s*(?P<unit>s|sec|second|m|min|minute|h|hr|hour)s?"
-    r"|(?P<hours>\d{1,2}):(?P<minutes>\d\d):(?P<seconds>\d\d))\b",
-    re.IGNORECASE,
-)
 
 
 def find_retry_delay(text: str) -> timedelta | None:

@@ -21,6 +21,10 @@ _MAX_LINES = 200
 _MALFORMED = 0
 _CODES: Final = {b"%03d" % code: code for code in range(1000)}
 """Reply codes by their bytes: a lookup is faster than parsing a number four times a message."""
+_ESCAPES: Final = {ord(char): f"+{ord(char):02X}" for char in "+="}
+_UNSAFE_IN_COMMAND: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
+SEND_BUFFER = 256 * 1024
+"""In bytes; enough for a message of 100 KB and the next envelope to leave in one call."""
 
 
 class Reply(NamedTuple):
@@ -89,9 +93,6 @@ def parse_ehlo_text(text: str) -> Capabilities:
     return Capabilities(keywords=offers)
 
 
-_ESCAPES: Final = {ord(char): f"+{ord(char):02X}" for char in "+="}
-
-
 def encode_xtext(text: str) -> bytes:
     """Return ``text``, which has neither spaces nor control characters, as xtext.
 
@@ -99,9 +100,6 @@ def encode_xtext(text: str) -> bytes:
         UnicodeEncodeError: it is not ASCII.
     """
     return text.translate(_ESCAPES).encode("ascii")
-
-
-_UNSAFE_IN_COMMAND: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
 
 
 def find_obstacle(message: OutgoingMessage, offers: Capabilities) -> str:
@@ -149,10 +147,6 @@ def _needs_smtputf8(message: OutgoingMessage) -> bool:
     """Return whether an address is not ASCII (RFC 6531). That is its local part, as domains are A-labels
     already."""
     return not (message.sender.isascii() and message.recipient.isascii())
-
-
-SEND_BUFFER = 256 * 1024
-"""In bytes; enough for a message of 100 KB and the next envelope to leave in one call."""
 
 
 class ReplyTaker(Protocol):

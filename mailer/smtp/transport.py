@@ -32,6 +32,7 @@ _KNOWN_SECONDS = 60.0
 _POLL_SECONDS = 1.0
 _MAX_CHALLENGES = 5
 """None of our mechanisms has more than three."""
+_TIMEOUT_SECONDS = 10.0
 
 
 class CertificateError(ConnectionFailedError):
@@ -287,9 +288,6 @@ def _describe_error(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "timed out"
     return clean_reply_text(str(error)) or type(error).__name__
-
-
-_TIMEOUT_SECONDS = 10.0
 
 
 class ProbeError(SmtpError):

@@ -28,6 +28,16 @@ from subscribers.errors import AddressError
 if TYPE_CHECKING:
     from joserfc.jwk import KeySet
 
+_TIMEOUT_SECONDS = 10.0
+_MAX_BYTES = 256 * 1024
+_KEPT_SECONDS = 3600.0
+# A token with a key that we do not know makes us ask for the keys again, but not at every token.
+_KEYS_AGAIN_SECONDS = 60.0
+_LEEWAY = timedelta(minutes=2)
+_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+_SCOPE = "openid email profile"
+_MAX_SUBJECT = 255
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
@@ -106,17 +116,6 @@ def _find_by_address(session: Session, identity: Identity, domains: tuple[str, .
     if member is None:
         raise UnknownIdentityError
     return member
-
-
-_TIMEOUT_SECONDS = 10.0
-_MAX_BYTES = 256 * 1024
-_KEPT_SECONDS = 3600.0
-# A token with a key that we do not know makes us ask for the keys again, but not at every token.
-_KEYS_AGAIN_SECONDS = 60.0
-_LEEWAY = timedelta(minutes=2)
-_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-_SCOPE = "openid email profile"
-_MAX_SUBJECT = 255
 
 
 class OpenIdError(MailerError):

@@ -25,6 +25,14 @@ from mailer.team.members import Member, as_member
 from subscribers.consent.suppression import SuppressionKey
 
 _BYTES = 24
+_MAX_BROWSER_LENGTH = 300
+# SQLite takes no number of more than 64 bits, and PostgreSQL none of more than 32.
+_MAX_NUMBER = 2**31
+# A page need not write to the database each time.
+_SEEN_EVERY = timedelta(minutes=1)
+_ID = "id"
+_UNTIL = "until"
+_MAX_LENGTH = 3500
 
 
 def make_secret() -> str:
@@ -37,13 +45,6 @@ def digest_secret(secret: str) -> str:
     """Return the SHA-256 of a secret, in hexadecimal. Looking a row up by it reveals nothing by its duration:
     who does not know the secret cannot choose the digest."""
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
-
-
-_MAX_BROWSER_LENGTH = 300
-# SQLite takes no number of more than 64 bits, and PostgreSQL none of more than 32.
-_MAX_NUMBER = 2**31
-# A page need not write to the database each time.
-_SEEN_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,11 +149,6 @@ def end_all_sessions(session: Session, member_id: int, *, except_id: int = 0) ->
 def delete_old_sessions(session: Session, *, unused_since: datetime) -> int:
     """Delete the sessions last used before ``unused_since``; return how many. The caller commits."""
     return session.exec(delete(TeamSession).where(col(TeamSession.last_seen_at) <= unused_since)).rowcount
-
-
-_ID = "id"
-_UNTIL = "until"
-_MAX_LENGTH = 3500
 
 
 class TicketPurpose(StrEnum):

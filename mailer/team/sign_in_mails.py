@@ -69,6 +69,10 @@ _TEXTS: Mapping[SignInLinkPurpose, MailText] = MappingProxyType(
 _LINK_PATH = "/link/"
 # Who asked for a link an hour ago has asked again or gone home; who was invited has not.
 _KEPT = {SignInLinkPurpose.sign_in: timedelta(hours=1), SignInLinkPurpose.invitation: timedelta(days=3)}
+_POLL_SECONDS = 5.0
+"""How soon a mail is tried again, or one sent whose process has died. A new one wakes the thread."""
+_POLLS_PER_CLEANUP = 120
+_log = logging.getLogger(__name__)
 
 
 def queue_link(
@@ -159,13 +163,6 @@ SIGN_IN_MAILS = MailKind(
     # does not depend on whose address was typed.
     find_problem=_probe_relays,
 )
-
-
-_POLL_SECONDS = 5.0
-"""How soon a mail is tried again, or one sent whose process has died. A new one wakes the thread."""
-
-_POLLS_PER_CLEANUP = 120
-_log = logging.getLogger(__name__)
 
 
 class SignInMailer(RepeatedWork):

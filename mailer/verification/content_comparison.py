@@ -25,6 +25,30 @@ _SCHEME = re.compile(r"(https?|ftp):[/\\]*(.*)", re.IGNORECASE | re.DOTALL)
 # The names of vocabularies are written like links, and lead nowhere.
 _VOCABULARIES = frozenset({"www.w3.org", "schemas.microsoft.com", "schemas.openxmlformats.org"})
 _SCRIPTS = ("javascript:", "vbscript:", "data:text/html")
+_URL = re.compile(r"(?:https?|ftp):[/\\][^\s<>\"'）」】]{1,4000}", re.IGNORECASE)
+# Letters and digits that belong together; Chinese, Japanese and Thai have no spaces, so each sign is a word.
+_WORD = re.compile(
+    r"[\u0e00-\u0eff\u2e80-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|"
+    r"[^\W_\u0e00-\u0eff\u2e80-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+_ATTRIBUTE = re.compile(
+    r"(?:^|[\s\"'/])(?:xlink:)?(href|src|srcset|action|formaction|background|poster|data|content|style|alt)"
+    r"\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)",
+    re.IGNORECASE,
+)
+_STYLE_URL = re.compile(r"url\(\s*[\"']?([^\"')]{1,4000})", re.IGNORECASE)
+_REFRESH = re.compile(r"^\s*\d+\s*[;,]\s*(?:url\s*=\s*)?[\"']?(.{1,4000})", re.IGNORECASE | re.DOTALL)
+_UNSHOWN = ("style", "script", "title")
+_PICTURES = frozenset({"src", "srcset", "background", "poster", "style"})
+_ANYTHING = "zzanythingzz"
+"""Stands for what differs between readers: a name, a code, a number of stories."""
+_LONGEST_VALUE = 12
+_MARK = re.compile("\x1e[^\x1f]*\x1f")
+_MIN_STRETCH = 5
+"""So many words of ours in a row are where our mail begins, or ends, in one that was passed on."""
+_MIN_COMPARED = 20
+_LONG_RUN = 3
+_DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +128,6 @@ def _query_value(query: str, name: str) -> str | None:
     except ValueError:
         return None
     return values[0] if values else None
-
-
-_URL = re.compile(r"(?:https?|ftp):[/\\][^\s<>\"'）」】]{1,4000}", re.IGNORECASE)
-# Letters and digits that belong together; Chinese, Japanese and Thai have no spaces, so each sign is a word.
-_WORD = re.compile(
-    r"[\u0e00-\u0eff\u2e80-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|"
-    r"[^\W_\u0e00-\u0eff\u2e80-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
-)
-_ATTRIBUTE = re.compile(
-    r"(?:^|[\s\"'/])(?:xlink:)?(href|src|srcset|action|formaction|background|poster|data|content|style|alt)"
-    r"\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)",
-    re.IGNORECASE,
-)
-_STYLE_URL = re.compile(r"url\(\s*[\"']?([^\"')]{1,4000})", re.IGNORECASE)
-_REFRESH = re.compile(r"^\s*\d+\s*[;,]\s*(?:url\s*=\s*)?[\"']?(.{1,4000})", re.IGNORECASE | re.DOTALL)
-_UNSHOWN = ("style", "script", "title")
-_PICTURES = frozenset({"src", "srcset", "background", "poster", "style"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,19 +224,6 @@ def _make_link(url: str, *, is_picture: bool) -> Iterator[Token]:
 def _list_hidden_links(source: str) -> Iterator[Token]:
     for url in _URL.findall(html.unescape(source)):
         yield from _make_link(url.rstrip(");,'\""), is_picture=True)
-
-
-_ANYTHING = "zzanythingzz"
-"""Stands for what differs between readers: a name, a code, a number of stories."""
-
-_LONGEST_VALUE = 12
-_MARK = re.compile("\x1e[^\x1f]*\x1f")
-_MIN_STRETCH = 5
-"""So many words of ours in a row are where our mail begins, or ends, in one that was passed on."""
-
-_MIN_COMPARED = 20
-_LONG_RUN = 3
-_DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,30 @@ _SENT_STATES = (
     CampaignState.cancelled,
 )
 _PUBLIC_STATES = frozenset({CampaignState.sending, CampaignState.paused, CampaignState.finished})
+_HOUR = timedelta(hours=1)
+NETWORK = AttemptLimit(name="verify-network", maximum=60, window=_HOUR)
+"""Checks from an IPv4 address or an IPv6 /64. A ministry in which a fake went round fits."""
+WIDER_NETWORK = AttemptLimit(name="verify-wider-network", maximum=240, window=_HOUR)
+"""Checks from an IPv4 /24 or an IPv6 /48."""
+ALL_CHECKS = AttemptLimit(name="verify", maximum=10_000, window=_HOUR)
+"""Checks from everywhere. At this rate it would take half a century to guess one code."""
+LIMITS = (NETWORK, WIDER_NETWORK, ALL_CHECKS)
+_ENOUGH_OURS = 0.5
+"""With a smaller share of our words, a mail is another one that has a mark of ours."""
+_ENOUGH_PASSED_ON = 0.3
+"""The same for a mail that was passed on, below somebody's own words."""
+# Which of several mails in a submission is answered for: the one to be warned of most.
+_URGENCY = (
+    MailVerdict.copied,
+    MailVerdict.altered,
+    MailVerdict.foreign,
+    MailVerdict.genuine,
+    MailVerdict.same_content,
+    MailVerdict.letter,
+    MailVerdict.test,
+    MailVerdict.preview,
+    MailVerdict.unknown,
+)
 
 
 def find_sent_edition(
@@ -113,20 +137,6 @@ def check_code(session: Session, keys: Keys, text: str) -> Answer:
     return Answer(verdict=MailVerdict.code_known, edition=edition)
 
 
-_HOUR = timedelta(hours=1)
-
-NETWORK = AttemptLimit(name="verify-network", maximum=60, window=_HOUR)
-"""Checks from an IPv4 address or an IPv6 /64. A ministry in which a fake went round fits."""
-
-WIDER_NETWORK = AttemptLimit(name="verify-wider-network", maximum=240, window=_HOUR)
-"""Checks from an IPv4 /24 or an IPv6 /48."""
-
-ALL_CHECKS = AttemptLimit(name="verify", maximum=10_000, window=_HOUR)
-"""Checks from everywhere. At this rate it would take half a century to guess one code."""
-
-LIMITS = (NETWORK, WIDER_NETWORK, ALL_CHECKS)
-
-
 class TooManyChecksError(MailerError):
     """Too many checks came from one network, or from everywhere."""
 
@@ -150,26 +160,6 @@ def count_check(connection: Connection, key: SuppressionKey, address: str, *, no
             forget_attempts(connection, LIMITS, now=now)
         if used > limit.maximum:
             raise TooManyChecksError
-
-
-_ENOUGH_OURS = 0.5
-"""With a smaller share of our words, a mail is another one that has a mark of ours."""
-
-_ENOUGH_PASSED_ON = 0.3
-"""The same for a mail that was passed on, below somebody's own words."""
-
-# Which of several mails in a submission is answered for: the one to be warned of most.
-_URGENCY = (
-    MailVerdict.copied,
-    MailVerdict.altered,
-    MailVerdict.foreign,
-    MailVerdict.genuine,
-    MailVerdict.same_content,
-    MailVerdict.letter,
-    MailVerdict.test,
-    MailVerdict.preview,
-    MailVerdict.unknown,
-)
 
 
 @dataclass(frozen=True, kw_only=True)

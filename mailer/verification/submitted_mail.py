@@ -50,6 +50,17 @@ _MAX_DEPTH = 4
 MAX_PART_BYTES = 512 * 1024
 """Of one part, decoded. An edition has 100 kB; what a program makes of it when it is passed on, several times
 as many."""
+_MAX_LOOKUPS = 4
+"""So many names are asked for one mail. A genuine one has one or two signatures of ours."""
+_CODE = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Za-z]{4}(?:[-\u2010-\u2015][0-9A-Za-z]{4}){3}(?![0-9A-Za-z-])")
+_MAIL_TOKEN = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{50}(?![0-9A-Za-z])")
+_LINK_TOKEN = re.compile(r"/[up]/([\w-]{39})(?![\w-])", re.ASCII)
+_MESSAGE_ID = re.compile(r"<c(\d{1,10})\.s(\d{1,10})\.([0-9a-f]{12})@([A-Za-z0-9.-]{1,255})>")
+_TOKEN_FIELDS = ("x-feedback-token", "cfbl-feedback-id", "list-unsubscribe")
+_MAX_OF_EACH = 40
+"""How many things that look like a mark are tried."""
+Reading = Callable[[], TokenPayload]
+"""Verifies one mark, or raises TokenError."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,10 +186,6 @@ def _pad(letters: bytes) -> bytes:
     return rest.ljust(4, b"=") if len(rest) >= 2 else b""
 
 
-_MAX_LOOKUPS = 4
-"""So many names are asked for one mail. A genuine one has one or two signatures of ours."""
-
-
 def make_key_finder(settings: Settings, root: Path) -> KeyFinder:
     """Make a key finder for one mail, which asks the DNS for what is not in our own key files."""
     own = _read_own_keys(settings, root)
@@ -238,15 +245,6 @@ def _read_own_keys(settings: Settings, root: Path) -> dict[str, str]:
     return {record.name: record.text for record in signer.records} if signer else {}
 
 
-_CODE = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Za-z]{4}(?:[-\u2010-\u2015][0-9A-Za-z]{4}){3}(?![0-9A-Za-z-])")
-_MAIL_TOKEN = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{50}(?![0-9A-Za-z])")
-_LINK_TOKEN = re.compile(r"/[up]/([\w-]{39})(?![\w-])", re.ASCII)
-_MESSAGE_ID = re.compile(r"<c(\d{1,10})\.s(\d{1,10})\.([0-9a-f]{12})@([A-Za-z0-9.-]{1,255})>")
-_TOKEN_FIELDS = ("x-feedback-token", "cfbl-feedback-id", "list-unsubscribe")
-_MAX_OF_EACH = 40
-"""How many things that look like a mark are tried."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Marks:
     """The campaigns that the marks of a mail name, most named first.
@@ -264,10 +262,6 @@ class Marks:
 
     def __bool__(self) -> bool:
         return bool(self.campaign_ids) or self.is_test
-
-
-Reading = Callable[[], TokenPayload]
-"""Verifies one mark, or raises TokenError."""
 
 
 def find_marks(session: Session, keys: Keys, part: MimePart, text: str) -> Marks:

@@ -30,6 +30,9 @@ _PARAMETER = "token"
 # Browsers send no cookie for the images of a frame without an origin of its own, such as our sandboxed email.
 # An image is named by a hash of its content, so nobody finds it who has not seen it.
 _OPEN_PATHS = ("/media/", "/static/", "/favicon.ico")
+_HEADER = b"x-forwarded-for"
+_PEER = "mailer.peer"
+_UNKNOWN_PORT = 0
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,6 @@ def write_opening_page(folder: Path, url: str, *, title: str) -> Path:
     )
     write_atomically(path, page.encode(), durable=False)
     return path
-
-
-_HEADER = b"x-forwarded-for"
-_PEER = "mailer.peer"
-_UNKNOWN_PORT = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ _MAX_CAMPAIGNS = 50
 """How many campaigns are kept in memory; a hundred links of each take some 20 KB."""
 
 _URL_CHARACTERS = "/?#[]@!$&'()*+,;=:%~"
+UtcClock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +94,6 @@ def format_location(url: str) -> str:
 
 def _encode_host(netloc: str) -> str:
     return netloc.encode("idna").decode("ascii")
-
-
-UtcClock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:

@@ -21,6 +21,8 @@ from mailer.web.language import LANGUAGE_PARAMETER
 
 _MAX_FIELDS = 200
 _FORM_TYPE = "application/x-www-form-urlencoded"
+MAIL_LANGUAGES = ("en", "zh", "ja", "ko", "mn", "fr")
+"""The languages newsletters can be written in, as BCP 47 tags."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,6 @@ def read_number(text: str, *, digits: int = 9) -> int | None:
     fit the number of a row in every database."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= digits
     return int(text) if is_number else None
-
-
-MAIL_LANGUAGES = ("en", "zh", "ja", "ko", "mn", "fr")
-"""The languages newsletters can be written in, as BCP 47 tags."""
 
 
 def list_countries(

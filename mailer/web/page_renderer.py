@@ -28,55 +28,13 @@ from templates import ROOT
 LEAST_TO_COMPRESS = 1000
 
 _FAST_LEVEL = 6
-
-
-class Coding(StrEnum):
-    """A content coding (RFC 9110 §8.4.1, RFC 7932)."""
-
-    br = "br"
-    """Brotli: smaller by an eighth. Browsers take it over https and from localhost."""
-
-    gzip = "gzip"
-    """What every browser takes."""
-
-
-def accepts(accepted: str, coding: Coding) -> bool:
-    """Return whether an Accept-Encoding names ``coding``, and not only to refuse it (RFC 9110 §12.5.3)."""
-    for choice in accepted.lower().split(","):
-        name, _, weight = choice.replace(" ", "").partition(";")
-        if name == coding:
-            return not re.fullmatch(r"q=0(\.0*)?", weight)
-    return False
-
-
-def compress_own_page(request: Request, page: Response) -> Response:
-    """Compress ``page`` by gzip if one of our own pages, or a person by the address bar, asks for it.
-
-    The length of a compressed page tells what it has in common with its address (BREACH), to whoever may both
-    choose the address and watch the line. Another site may choose it, but then the browser says so
-    (Sec-Fetch-Site, W3C Fetch Metadata), and the page stays as it is; so it does if the browser says nothing.
-    """
-    page.headers.add_vary_header("accept-encoding")
-    page.headers.add_vary_header("sec-fetch-site")
-    is_own = request.headers.get("sec-fetch-site") in {"same-origin", "none"}
-    takes_gzip = accepts(request.headers.get("accept-encoding", ""), Coding.gzip)
-    if is_own and takes_gzip and len(page.body) >= LEAST_TO_COMPRESS:
-        page.body = gzip.compress(bytes(page.body), compresslevel=_FAST_LEVEL, mtime=0)
-        page.headers["content-encoding"] = Coding.gzip
-        page.headers["content-length"] = str(len(page.body))
-    return page
-
-
 TEMPLATE_FOLDER = ROOT / "web"
 CACHE_FOREVER = "public, max-age=31536000, immutable"
 """For files named by a hash of their content."""
-
 ENGLISH = load_translator(SOURCE_LANGUAGE)
-
 _BACKTICKED = re.compile(r"`([^`]+)`")
 # Listed here because the system's table may be wrong, and browsers ignore a style sheet of another type.
 _MEDIA_TYPES = MappingProxyType({".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"})
-
 _UNREADABLE = (
     gettext_noop("We could not read that"),
     gettext_noop("What your browser sent could not be read. Please go back and try again."),
@@ -132,6 +90,50 @@ _ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType(
     }
 )
 _OTHER_ERROR = gettext_noop("Please go back and try again.")
+IMAGE_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
+IMAGE_HEADERS = {
+    "cache-control": CACHE_FOREVER,
+    "content-security-policy": "default-src 'none'; sandbox",
+    # Webmail shows our images on its own pages.
+    "cross-origin-resource-policy": "cross-origin",
+}
+
+
+class Coding(StrEnum):
+    """A content coding (RFC 9110 §8.4.1, RFC 7932)."""
+
+    br = "br"
+    """Brotli: smaller by an eighth. Browsers take it over https and from localhost."""
+
+    gzip = "gzip"
+    """What every browser takes."""
+
+
+def accepts(accepted: str, coding: Coding) -> bool:
+    """Return whether an Accept-Encoding names ``coding``, and not only to refuse it (RFC 9110 §12.5.3)."""
+    for choice in accepted.lower().split(","):
+        name, _, weight = choice.replace(" ", "").partition(";")
+        if name == coding:
+            return not re.fullmatch(r"q=0(\.0*)?", weight)
+    return False
+
+
+def compress_own_page(request: Request, page: Response) -> Response:
+    """Compress ``page`` by gzip if one of our own pages, or a person by the address bar, asks for it.
+
+    The length of a compressed page tells what it has in common with its address (BREACH), to whoever may both
+    choose the address and watch the line. Another site may choose it, but then the browser says so
+    (Sec-Fetch-Site, W3C Fetch Metadata), and the page stays as it is; so it does if the browser says nothing.
+    """
+    page.headers.add_vary_header("accept-encoding")
+    page.headers.add_vary_header("sec-fetch-site")
+    is_own = request.headers.get("sec-fetch-site") in {"same-origin", "none"}
+    takes_gzip = accepts(request.headers.get("accept-encoding", ""), Coding.gzip)
+    if is_own and takes_gzip and len(page.body) >= LEAST_TO_COMPRESS:
+        page.body = gzip.compress(bytes(page.body), compresslevel=_FAST_LEVEL, mtime=0)
+        page.headers["content-encoding"] = Coding.gzip
+        page.headers["content-length"] = str(len(page.body))
+    return page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,12 +335,3 @@ def _load_assets() -> dict[str, Asset]:
             brotli=beside.read_bytes() if beside.exists() else None,
         )
     return assets
-
-
-IMAGE_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
-IMAGE_HEADERS = {
-    "cache-control": CACHE_FOREVER,
-    "content-security-policy": "default-src 'none'; sandbox",
-    # Webmail shows our images on its own pages.
-    "cross-origin-resource-policy": "cross-origin",
-}

@@ -27,6 +27,10 @@ from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
 from subscribers.segments.description import describe_segment
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_LARGEST_ID = 2**31 - 1
+"""The largest number of a campaign that both databases know."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportDesk:
@@ -45,10 +49,6 @@ def _get_desk(request: Request) -> ReportDesk:
 
 
 DeskDep = Annotated[ReportDesk, Depends(_get_desk)]
-
-_NUMBER = re.compile(r"[0-9]{1,18}")
-_LARGEST_ID = 2**31 - 1
-"""The largest number of a campaign that both databases know."""
 
 
 def show_overview(desk: DeskDep) -> Response:

@@ -40,6 +40,19 @@ STUDIO_POLICY = (
     "frame-ancestors 'none'; base-uri 'none'"
 )
 """A page of Studio: our own scripts and style sheets, frames with the email, pictures as they are chosen."""
+ErrorPage = Callable[[int, Scope], Response]
+"""Makes the error page for an HTTP status and the request's scope."""
+_TOKEN_FORM_PATHS = ("/p/", "/d/", "/confirm/", "/subscribe", "/link", "/verify", "/studio/")
+"""Pages with a form that is accepted only from our own pages."""
+_TOKEN_PATHS = ("/u/", "/c/", "/hooks/", *_TOKEN_FORM_PATHS)
+"""Pages that search engines must not index."""
+_COMMON_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
 
 
 def make_mail_policy(*, images: str, ancestors: str, own_origin: bool = False) -> str:
@@ -57,10 +70,6 @@ def make_mail_policy(*, images: str, ancestors: str, own_origin: bool = False) -
         f"style-src 'unsafe-inline'; img-src {images}; form-action 'none'; frame-ancestors {ancestors}; "
         "base-uri 'none'"
     )
-
-
-ErrorPage = Callable[[int, Scope], Response]
-"""Makes the error page for an HTTP status and the request's scope."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,18 +207,3 @@ def add_security_headers(headers: MutableHeaders, path: str, rules: SecurityRule
     )
     if rules.https_only:
         headers.setdefault("strict-transport-security", "max-age=31536000")
-
-
-_TOKEN_FORM_PATHS = ("/p/", "/d/", "/confirm/", "/subscribe", "/link", "/verify", "/studio/")
-"""Pages with a form that is accepted only from our own pages."""
-
-_TOKEN_PATHS = ("/u/", "/c/", "/hooks/", *_TOKEN_FORM_PATHS)
-"""Pages that search engines must not index."""
-
-_COMMON_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-}

@@ -18,6 +18,13 @@ _MAX_FILE_NAME: Final = 200
 _FILE_NAME: Final = re.compile(
     rb'content-disposition:[^\r\n]*[; ]filename="([^"\r\n]{0,1000})"', re.IGNORECASE
 )
+_MAX_PARTS = 60
+_NAME = re.compile(rb'content-disposition:[^\r\n]*[; ]name="([^"\r\n]{0,100})"', re.IGNORECASE)
+_MAX_NAME_BYTES: Final = 120
+"""Most file systems take 255 bytes."""
+_MAX_HEAD: Final = 16 * 1024
+Sink = Callable[[bytes], None]
+"""Takes the next bytes of the file."""
 
 
 def read_boundary(content_type: str) -> bytes:
@@ -35,10 +42,6 @@ def find_file_name(head: bytes) -> str | None:
         return None
     shown = found[1].decode("utf-8", "replace").replace("\\", "/")
     return shown.rpartition("/")[2][-_MAX_FILE_NAME:]
-
-
-_MAX_PARTS = 60
-_NAME = re.compile(rb'content-disposition:[^\r\n]*[; ]name="([^"\r\n]{0,100})"', re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +99,6 @@ def _read_sent_form(request: Request, body: BodyDep) -> UploadedForm:
 SentFormDep = Annotated[UploadedForm, Depends(_read_sent_form)]
 """A form that only our own pages send, with files or without."""
 
-_MAX_NAME_BYTES: Final = 120
-"""Most file systems take 255 bytes."""
-
 
 def clean_file_name(name: str) -> str:
     """Return the name of an uploaded file without its folders and without what no name may have."""
@@ -109,12 +109,6 @@ def clean_file_name(name: str) -> str:
     ending = ending[:10]
     short = stem.encode("utf-8")[:_MAX_NAME_BYTES].decode("utf-8", "ignore").strip() or "document"
     return f"{short}.{ending}" if ending else short
-
-
-_MAX_HEAD: Final = 16 * 1024
-
-Sink = Callable[[bytes], None]
-"""Takes the next bytes of the file."""
 
 
 class FileReader:

@@ -72,6 +72,7 @@ _STATUS_BY_REASON: Mapping[ConsentEvent, Status] = MappingProxyType(
         ConsentEvent.complained: Status.complained,
     }
 )
+_DIGEST_LENGTH = 32
 
 
 class ConsentContext(TypedDict, total=False):
@@ -385,9 +386,6 @@ def _clean_text(text: str, limit: int | None = None) -> str:
     if not text.isprintable():
         text = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
     return text[:limit]
-
-
-_DIGEST_LENGTH = 32
 
 
 class IpRetention(StrEnum):

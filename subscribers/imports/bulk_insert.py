@@ -33,6 +33,10 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _NULL = r"\N"
 _ROWS_AT_ONCE = 500
 """Another thread that wants to go on waits until such a portion is done."""
+_subscriber: Table = SQLModel.metadata.tables["subscriber"]
+_sector: Table = SQLModel.metadata.tables["subscriber_sector"]
+_tag: Table = SQLModel.metadata.tables["subscriber_tag"]
+_consent_record: Table = SQLModel.metadata.tables["consent_record"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,11 +167,6 @@ class ImportOrigin:
             "import_id": self.import_id,
         }
 
-
-_subscriber: Table = SQLModel.metadata.tables["subscriber"]
-_sector: Table = SQLModel.metadata.tables["subscriber_sector"]
-_tag: Table = SQLModel.metadata.tables["subscriber_tag"]
-_consent_record: Table = SQLModel.metadata.tables["consent_record"]
 
 EncodedPeople = tuple[tuple[Table, EncodedRows], ...]
 """New subscribers, their consent records, sectors and tags: the rows for each table."""

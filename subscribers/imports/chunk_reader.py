@@ -25,6 +25,16 @@ Item = TypeVar("Item")
 
 _SWITCH_INTERVAL = 0.0001
 """Seconds after which Python switches threads; the default is 0.005."""
+CHUNK_SIZE = 10_000
+"""How many rows are stored together, with a handful of statements."""
+_SAMPLE_ROWS = 5
+_OTHERS = {
+    (False, False): gettext_noop("%(address)s also has %(others)s, which was not imported."),
+    (False, True): gettext_noop("%(address)s also has %(others)s, which were not imported."),
+    (True, False): gettext_noop("%(address)s also has %(others)s, which gets no mail either."),
+    (True, True): gettext_noop("%(address)s also has %(others)s, which get no mail either."),
+}
+"""What is noted of further addresses: by whether they are suppressed, and whether they are many."""
 
 
 class _End:
@@ -77,11 +87,6 @@ def read_ahead(items: Generator[Item, None, None]) -> Iterator[ReadAhead[Item]]:
         items.close()
 
 
-CHUNK_SIZE = 10_000
-"""How many rows are stored together, with a handful of statements."""
-_SAMPLE_ROWS = 5
-
-
 @dataclass(kw_only=True)
 class Chunk:
     """Rows that were read: by ``columns`` as the staging table takes them, ``lists`` of sectors and tags that
@@ -125,15 +130,6 @@ class Chunk:
 
 def _sample(raw: RawRow) -> dict[str, str]:
     return {name: cell for name, cell in zip(COLUMNS, raw, strict=False) if cell}
-
-
-_OTHERS = {
-    (False, False): gettext_noop("%(address)s also has %(others)s, which was not imported."),
-    (False, True): gettext_noop("%(address)s also has %(others)s, which were not imported."),
-    (True, False): gettext_noop("%(address)s also has %(others)s, which gets no mail either."),
-    (True, True): gettext_noop("%(address)s also has %(others)s, which get no mail either."),
-}
-"""What is noted of further addresses: by whether they are suppressed, and whether they are many."""
 
 
 def _describe_others(row: ParsedRow) -> str:

@@ -56,6 +56,10 @@ _MAILCHIMP_FILES: Mapping[str, StatusMeaning] = MappingProxyType(
 )
 """How the names of the files in Mailchimp's archive begin, but for that of its subscribers."""
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SAMPLES = 3
+"""How many values of a column are shown."""
+_TABLES = ("CSV", "Excel", "OpenDocument", "LibreOffice")
+"""How the forms of files begin that are tables."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,11 +275,7 @@ def _read_text(
     )
 
 
-SAMPLES = 3
-"""How many values of a column are shown."""
 _TOP_ROWS, _TOP_CELLS, _LONGEST_CELL = 12, 6, 80
-_TABLES = ("CSV", "Excel", "OpenDocument", "LibreOffice")
-"""How the forms of files begin that are tables."""
 
 
 @dataclass(frozen=True, kw_only=True)

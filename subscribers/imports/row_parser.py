@@ -53,6 +53,23 @@ _COMMENT = re.compile(r"\s*(?P<address>[^\s()]+@[^\s()]+)\s*\([^()@]*\)[\s,;]*")
 _LINK = re.compile(r"\s*(?:mailto|smtp|e-?mail):\s*(?://)?", re.IGNORECASE)
 _MAX_LENGTH = 4000
 _MAX_ADDRESSES = 50
+Parsed = TypeVar("Parsed")
+_MAX_CACHED = 20_000
+ORDINARY_LOCAL = "[A-Za-z0-9]++(?:[._+-][A-Za-z0-9]++)*+"
+"""A local part that normalise_address neither changes nor refuses, as a regular expression."""
+_ORDINARY_LOCAL = re.compile(ORDINARY_LOCAL)
+# It only lower-cases a domain like this, unless the last label is reserved.
+_ORDINARY_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})")
+SubscriberDetails = tuple[str, str, str, str, str, str, frozenset[str], frozenset[str]]
+"""What is stored of a subscriber: the fields of :class:`ParsedRow` from ``email`` to ``tags``."""
+# Of each line, the last label of an address whose only change is small letters in its local part, or "". The
+# domain has no capitals, no double hyphen, which may indicate Punycode, and no room for too long a label.
+_LAST_LABELS = re.compile(
+    rf"^(?:(?=[^@\n]{{1,64}}@){ORDINARY_LOCAL}@(?=.{{1,63}}$)"
+    r"(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)+([a-z]{2,63})$|.*)",
+    re.ASCII | re.MULTILINE,
+)
+_OTHER_LABELS = frozenset(["", *SPECIAL_USE_DOMAIN_NAMES])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,19 +165,7 @@ def _clean_name(text: str) -> str:
     return "" if "@" in name or ":" in name else name
 
 
-Parsed = TypeVar("Parsed")
-
-_MAX_CACHED = 20_000
-ORDINARY_LOCAL = "[A-Za-z0-9]++(?:[._+-][A-Za-z0-9]++)*+"
-"""A local part that normalise_address neither changes nor refuses, as a regular expression."""
-
-_ORDINARY_LOCAL = re.compile(ORDINARY_LOCAL)
-# It only lower-cases a domain like this, unless the last label is reserved.
-_ORDINARY_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})")
 _MAX_LOCAL, _MAX_DOMAIN, _MAX_ADDRESS = 64, 253, 254
-
-SubscriberDetails = tuple[str, str, str, str, str, str, frozenset[str], frozenset[str]]
-"""What is stored of a subscriber: the fields of :class:`ParsedRow` from ``email`` to ``tags``."""
 
 
 class ParsedRow(NamedTuple):
@@ -306,16 +311,6 @@ def _parse_country(cell: str) -> str:
         return resolve_country(cell)
     except CountryError as error:
         raise DetailError("country", error.words) from error
-
-
-# Of each line, the last label of an address whose only change is small letters in its local part, or "". The
-# domain has no capitals, no double hyphen, which may indicate Punycode, and no room for too long a label.
-_LAST_LABELS = re.compile(
-    rf"^(?:(?=[^@\n]{{1,64}}@){ORDINARY_LOCAL}@(?=.{{1,63}}$)"
-    r"(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)+([a-z]{2,63})$|.*)",
-    re.ASCII | re.MULTILINE,
-)
-_OTHER_LABELS = frozenset(["", *SPECIAL_USE_DOMAIN_NAMES])
 
 
 class OrdinaryRowParser:

@@ -107,6 +107,22 @@ _sector: Table = SQLModel.metadata.tables["subscriber_sector"]
 _tag: Table = SQLModel.metadata.tables["subscriber_tag"]
 _suppression: Table = SQLModel.metadata.tables["suppression"]
 _consent_record: Table = SQLModel.metadata.tables["consent_record"]
+_NEW = Table(
+    "import_new",
+    TEMPORARY,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("row", Integer),
+    Column("email", searched_text(320)),
+    prefixes=["TEMPORARY"],
+)
+"""Everybody who would be added."""
+_SUPPRESSIONS = Table(
+    "import_suppression",
+    TEMPORARY,
+    Column("digest", String, primary_key=True),
+    prefixes=["TEMPORARY"],
+)
+"""Every address that would be suppressed."""
 
 
 @contextmanager
@@ -363,25 +379,6 @@ def _lists_differ(number: Column[Any], table: Table, value: Column[Any]) -> Colu
         .scalar_subquery()
     )
     return (number > 0) & (missing.correlate(STAGING) | (have != want))
-
-
-_NEW = Table(
-    "import_new",
-    TEMPORARY,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("row", Integer),
-    Column("email", searched_text(320)),
-    prefixes=["TEMPORARY"],
-)
-"""Everybody who would be added."""
-
-_SUPPRESSIONS = Table(
-    "import_suppression",
-    TEMPORARY,
-    Column("digest", String, primary_key=True),
-    prefixes=["TEMPORARY"],
-)
-"""Every address that would be suppressed."""
 
 
 class DryRunTable(StagingTable):

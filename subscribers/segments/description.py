@@ -85,6 +85,15 @@ _IN_PERIOD: Mapping[str, str] = MappingProxyType(
         "<=": gettext_noop("in or before %(period)s"),
     }
 )
+_ADJECTIVES: Mapping[str, str] = MappingProxyType(
+    {
+        Status.pending: gettext_noop("pending"),
+        Status.active: gettext_noop("active"),
+        Status.paused: gettext_noop("paused"),
+        Status.unsubscribed: gettext_noop("unsubscribed"),
+        Status.erased: gettext_noop("erased"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,15 +201,6 @@ def _describe_range(span: DateRange, vocabulary: Vocabulary) -> str:
 
 
 _NO_VOCABULARY = Vocabulary()
-_ADJECTIVES: Mapping[str, str] = MappingProxyType(
-    {
-        Status.pending: gettext_noop("pending"),
-        Status.active: gettext_noop("active"),
-        Status.paused: gettext_noop("paused"),
-        Status.unsubscribed: gettext_noop("unsubscribed"),
-        Status.erased: gettext_noop("erased"),
-    }
-)
 
 
 def describe_segment(segment: Segment, vocabulary: Vocabulary = _NO_VOCABULARY) -> str:

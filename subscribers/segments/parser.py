@@ -60,6 +60,24 @@ EXAMPLES: Mapping[str, str] = MappingProxyType(
         SAVED_KEY: "segment:east-asia",
     }
 )
+EVERYONE = "all"
+MAX_LENGTH = 4000
+"""Characters in a segment, as written or expanded."""
+MAX_DEPTH = 20
+"""Levels of nested parentheses, and of saved segments that refer to others."""
+MAX_VALUES = 600
+"""Values in all terms together; SQLite refuses conditions nested deeper than 1000."""
+_HYPHENS = "-－"
+_COLONS = ":："
+_COMMAS = ",，、"
+_OPENING = "(（"
+_CLOSING = ")）"
+_QUOTES: Mapping[str, str] = MappingProxyType({'"': '"', "＂": "＂", "“": "”", "「": "」"})
+_WORD = re.compile(r"[^\s()（）]+")
+_KEYS_SENTENCE = gettext_noop("Choose from: %(names)s.") % {"names": ", ".join(KEYS)}
+_IN_SAVED = "In the saved segment"
+_SAVED_REASON = gettext_noop('In the saved segment "%(name)s": %(reason)s')
+_Item = TypeVar("_Item")
 
 
 def parse_value(key: TermKey, word: str, lookups: SegmentLookups) -> str:
@@ -214,28 +232,6 @@ def _parse_consent(word: str) -> str:
             % {"word": word, "names": ", ".join(ConsentEvent), "methods": ", ".join(_METHODS)}
         )
     return said
-
-
-EVERYONE = "all"
-MAX_LENGTH = 4000
-"""Characters in a segment, as written or expanded."""
-MAX_DEPTH = 20
-"""Levels of nested parentheses, and of saved segments that refer to others."""
-MAX_VALUES = 600
-"""Values in all terms together; SQLite refuses conditions nested deeper than 1000."""
-
-_HYPHENS = "-－"
-_COLONS = ":："
-_COMMAS = ",，、"
-_OPENING = "(（"
-_CLOSING = ")）"
-_QUOTES: Mapping[str, str] = MappingProxyType({'"': '"', "＂": "＂", "“": "”", "「": "」"})
-_WORD = re.compile(r"[^\s()（）]+")
-_KEYS_SENTENCE = gettext_noop("Choose from: %(names)s.") % {"names": ", ".join(KEYS)}
-_IN_SAVED = "In the saved segment"
-_SAVED_REASON = gettext_noop('In the saved segment "%(name)s": %(reason)s')
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True)

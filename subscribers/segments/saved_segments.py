@@ -24,6 +24,10 @@ _NAME = re.compile(r"\w[\w.-]*")
 _MAX_NAME_LENGTH = 64
 _RESERVED = frozenset({"new", "query", "words", "numbers"})
 """What Studio's own pages are called where a segment's page has its name."""
+_COLUMNS = (
+    *(col(SavedSegment.name), col(SavedSegment.text)),
+    *(col(SavedSegment.created_at), col(SavedSegment.updated_at)),
+)
 
 
 class SavedSegmentError(SubscriberError):
@@ -206,9 +210,3 @@ def _validate_name(name: str) -> str:
 
 def _normalise_name(name: str) -> str:
     return normalize("NFC", name.strip()).casefold()
-
-
-_COLUMNS = (
-    *(col(SavedSegment.name), col(SavedSegment.text)),
-    *(col(SavedSegment.created_at), col(SavedSegment.updated_at)),
-)

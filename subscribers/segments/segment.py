@@ -34,6 +34,18 @@ from subscribers.segments.terms import (
 )
 
 __all__ = ["EVERYONE", "Segment", "eligible", "parse_segment"]
+FILTER_KEYS: Mapping[TermKey, str] = MappingProxyType(
+    {
+        TermKey.status: "statuses",
+        TermKey.country: "countries",
+        TermKey.sector: "sectors",
+        TermKey.language: "languages",
+        TermKey.tag: "tags",
+        TermKey.org: "organisations",
+        TermKey.consent: "sources",
+    }
+)
+"""The terms that are filters, in the order they are written in, and the field of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,20 +108,6 @@ def eligible(today: date | ColumnElement[date]) -> ColumnElement[bool]:
     """
     status, paused_until = col(Subscriber.status), col(Subscriber.paused_until)
     return or_(status == Status.active, and_(status == Status.paused, paused_until <= today))
-
-
-FILTER_KEYS: Mapping[TermKey, str] = MappingProxyType(
-    {
-        TermKey.status: "statuses",
-        TermKey.country: "countries",
-        TermKey.sector: "sectors",
-        TermKey.language: "languages",
-        TermKey.tag: "tags",
-        TermKey.org: "organisations",
-        TermKey.consent: "sources",
-    }
-)
-"""The terms that are filters, in the order they are written in, and the field of each."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,18 @@ from subscribers.models import (
     SubscriberTag,
 )
 
+_SIGN = re.compile(r"(>=|<=|=>|=<|>|<|=|)(.*)", re.DOTALL)
+_PERIOD = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
+# Other years are typing errors, and the day after 9999-12-31 cannot be represented.
+_YEARS = range(1900, 2201)
+_SIGN_ALIASES = {"=>": ">=", "=<": "<=", "=": ""}
+# The parser would take these characters for the end of a value, or for a group.
+_NEEDS_QUOTES = re.compile(r'[\s,，、()（）"＂“”「」]')
+IMPORT = re.compile(r"import-([1-9][0-9]{0,8})", re.ASCII)
+"""An import by its number, as a value of :attr:`TermKey.consent`."""
+SAVED_KEY = "segment"
+"""Not the key of a term: it refers to a saved segment and is replaced by it."""
+
 
 class _ContainsWords(FunctionElement[bool]):
     """``column``, a GLOB pattern for SQLite, and a regular expression for PostgreSQL."""
@@ -79,13 +91,6 @@ def _compile_glob(element: _ContainsWords, compiler: SQLCompiler, **options: Any
 def _compile_regex(element: _ContainsWords, compiler: SQLCompiler, **options: Any) -> str:
     column, _, regex = element.clauses
     return f"({compiler.process(column, **options)} ~ {compiler.process(regex, **options)})"
-
-
-_SIGN = re.compile(r"(>=|<=|=>|=<|>|<|=|)(.*)", re.DOTALL)
-_PERIOD = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
-# Other years are typing errors, and the day after 9999-12-31 cannot be represented.
-_YEARS = range(1900, 2201)
-_SIGN_ALIASES = {"=>": ">=", "=<": "<=", "=": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,14 +229,6 @@ class SegmentLookups:
     saved: SavedSegmentLookup | None = None
 
 
-# The parser would take these characters for the end of a value, or for a group.
-_NEEDS_QUOTES = re.compile(r'[\s,，、()（）"＂“”「」]')
-
-
-IMPORT = re.compile(r"import-([1-9][0-9]{0,8})", re.ASCII)
-"""An import by its number, as a value of :attr:`TermKey.consent`."""
-
-
 class TermKey(StrEnum):
     """What a term can ask about."""
 
@@ -254,9 +251,6 @@ class TermKey(StrEnum):
     """What is in their consent record: an event such as ``imported``, a method such as ``one-click``, or an
     import by its number, such as ``import-12``."""
 
-
-SAVED_KEY = "segment"
-"""Not the key of a term: it refers to a saved segment and is replaced by it."""
 
 KEYS = (*TermKey, SAVED_KEY)
 """Everything that can come before a colon."""

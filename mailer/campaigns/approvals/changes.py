@@ -25,6 +25,9 @@ BINDING = (
     *("[feedback] leave_address", "[law] opt_in", "[subject_labels]"),
 )
 """The settings that affect a message or its audience, but are not part of the frozen content."""
+# The marks of fragments in the text part, and the names of merge tags such as @@greeting@@.
+_ENTRY = re.compile("\x1ebegin entry .*?\x1eend entry\x1f", re.DOTALL)
+_MARK = re.compile("\x1e[^\x1f]*\x1f")
 
 
 def hash_settings(workspace: Workspace) -> dict[str, str]:
@@ -119,11 +122,6 @@ def list_changes(
     changes = [*settings, *list_content_changes(frozen, compiled, restyled=bool(settings))]
     # A digest that differs is a change, also where it cannot be named.
     return changes or [Phrase("how the mail is laid out")]
-
-
-# The marks of fragments in the text part, and the names of merge tags such as @@greeting@@.
-_ENTRY = re.compile("\x1ebegin entry .*?\x1eend entry\x1f", re.DOTALL)
-_MARK = re.compile("\x1e[^\x1f]*\x1f")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,12 @@ from mailer.settings import ApprovalStepSettings, Settings
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 
+LINK_LIFETIME = timedelta(days=14)
+"""How long the link of an outside reviewer works."""
+_SECRET_BYTES = 24
+ANYBODY = (ApprovalStep(parties=(Party(kind=PartyKind.anybody),)),)
+"""The steps where none are set."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Colleague:
@@ -89,12 +95,6 @@ def find_writers(connection: Connection, edition: str, authors: Iterable[str]) -
     return Writers(
         members=frozenset(row.id or 0 for row in rows), names=(*authors, *(row.name for row in rows))
     )
-
-
-LINK_LIFETIME = timedelta(days=14)
-"""How long the link of an outside reviewer works."""
-
-_SECRET_BYTES = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,10 +168,6 @@ def digest_link(secret: str) -> str:
 
 def name_reviewer(reviewer_id: int, name: str) -> Person:
     return Person(key=f"reviewer:{reviewer_id}", name=name, reviewer_id=reviewer_id)
-
-
-ANYBODY = (ApprovalStep(parties=(Party(kind=PartyKind.anybody),)),)
-"""The steps where none are set."""
 
 
 @dataclass(frozen=True, kw_only=True)

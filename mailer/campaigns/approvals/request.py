@@ -45,6 +45,7 @@ from mailer.dispatch.deliveries import change_campaign_state
 from mailer.workspace import Workspace
 
 MAX_NOTE_LENGTH = 4000
+_MAX_LENGTH = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,9 +214,6 @@ def _require_round(connection: Connection, round_id: int) -> Round:
     found = find_round(connection, round_id)
     assert found is not None  # noqa: S101 - it was written a line above
     return found
-
-
-_MAX_LENGTH = 200
 
 
 def restore_plan(connection: Connection, workspace: Workspace, asked: Round) -> Plan:

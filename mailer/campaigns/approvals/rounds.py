@@ -40,6 +40,12 @@ from mailer.database.team_models import Role
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled_edition import CompiledEdition
 
+_WAITING_STATES = (
+    *(CampaignState.draft, CampaignState.tested),
+    *(CampaignState.approved, CampaignState.scheduled),
+)
+_IS_OPEN = (col(ApprovalRound.state) == RoundState.open, col(Campaign.state).in_(_WAITING_STATES))
+
 
 @dataclass(frozen=True, kw_only=True)
 class AskedVariant:
@@ -219,13 +225,6 @@ class Round:
         people = joint.join(map(str, step.waiting))
         name = f" “{step.step.name}”" if step.step.name else ""
         return f"step {step.number} of {len(self.steps)}{name}: {people}" if len(self.steps) > 1 else people
-
-
-_WAITING_STATES = (
-    *(CampaignState.draft, CampaignState.tested),
-    *(CampaignState.approved, CampaignState.scheduled),
-)
-_IS_OPEN = (col(ApprovalRound.state) == RoundState.open, col(Campaign.state).in_(_WAITING_STATES))
 
 
 def find_round(connection: Connection, round_id: int) -> Round | None:

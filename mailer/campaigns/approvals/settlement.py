@@ -27,6 +27,8 @@ from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.database.models import CampaignState
 from mailer.workspace import Workspace
 
+_MAX_NAME_LENGTH = 200
+
 
 @dataclass(frozen=True, kw_only=True)
 class SettledAnswer:
@@ -78,9 +80,6 @@ def settle_answer(
     else:
         queue_outcome(connection, after, by=person, now=now)
     return SettledAnswer(asked=after, is_new=True)
-
-
-_MAX_NAME_LENGTH = 200
 
 
 def approve(engine: Engine, workspace: Workspace, plan: Plan, *, by: str, now: datetime) -> Approval:

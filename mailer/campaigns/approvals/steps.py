@@ -11,6 +11,8 @@ from unicodedata import normalize
 from mailer.database.approval_models import ApprovalVerdict
 from mailer.database.team_models import Role
 
+_RANKS = {role: rank for rank, role in enumerate(Role)}
+
 
 class PartyKind(StrEnum):
     """Kinds of people who are asked."""
@@ -126,9 +128,6 @@ class RoundAnswer:
     @property
     def approves(self) -> bool:
         return self.verdict is ApprovalVerdict.approved
-
-
-_RANKS = {role: rank for rank, role in enumerate(Role)}
 
 
 def has_rank(role: Role | None, least: Role) -> bool:

@@ -17,6 +17,10 @@ from mailer.providers.domain_lookup import read_known_providers
 from mailer.providers.provider_table import load_providers
 from subscribers.models import Subscriber
 
+_MAX_PLACES: Final = 20
+_MAX_MOMENTS: Final = 60
+_BATCH_ROWS: Final = 5000
+
 
 def format_duration(seconds: float) -> str:
     """Return a length of time as people say it: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``3 d 4 h``."""
@@ -32,11 +36,6 @@ def format_duration(seconds: float) -> str:
             rest = whole % size // smaller_size
             return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
     return f"{whole} s"
-
-
-_MAX_PLACES: Final = 20
-_MAX_MOMENTS: Final = 60
-_BATCH_ROWS: Final = 5000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,8 @@ from mailer.campaigns.report.disclosure import SMALLEST_SHOWN, Figure, hide_grou
 from mailer.database.models import Delivery, DeliveryState
 from subscribers.models import Subscriber, SubscriberSector
 
+Country = str | None
+
 
 @dataclass(frozen=True, kw_only=True)
 class BreakdownRow:
@@ -61,9 +63,6 @@ class Breakdown:
         figures: Mapping[str, Figure] = {"sent": row.sent, "not_sent": row.not_sent, "left": row.left}
         sectors = dict(zip(self.sectors, row.by_sector, strict=True))
         return {"countries": list(row.countries), **figures, "sectors": sectors, "no_sector": row.no_sector}
-
-
-Country = str | None
 
 
 @dataclass(kw_only=True)

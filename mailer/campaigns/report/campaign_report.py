@@ -36,6 +36,7 @@ from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionEr
 from mailer.workspace import Workspace
 
 _PARTS = (ReportPart.ledger, ReportPart.departures, ReportPart.hand_over, ReportPart.clicks)
+_EARLIER: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +139,6 @@ def _count_bounces(connection: Connection, campaigns: Sequence[int]) -> dict[int
         .group_by(campaign)
     )
     return {number: people for number, people in connection.execute(statement) if number is not None}
-
-
-_EARLIER: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,14 @@ from mailer.database.report_models import ANY_LINK, CampaignLink, Click, ClickCo
 from mailer.dispatch.ledger_changes import name_consent_source
 from subscribers.models import ConsentEvent, ConsentRecord
 
+_CHANGED: Final = "changed: "
+_LEAVING: Final = "reason for leaving: "
+_STATUS_CHOICES: Final = {
+    ConsentEvent.paused: "paused",
+    ConsentEvent.resumed: "resumed",
+    ConsentEvent.subscribed: "returned",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClickCell:
@@ -160,15 +168,6 @@ def _count_waiting(connection: Connection, campaign_id: int) -> int:
 def _sort_key(cell: Cell) -> tuple[bool, str, bool, str]:
     country, sector = cell
     return (country is not None, country or "", sector is not None, sector or "")
-
-
-_CHANGED: Final = "changed: "
-_LEAVING: Final = "reason for leaving: "
-_STATUS_CHOICES: Final = {
-    ConsentEvent.paused: "paused",
-    ConsentEvent.resumed: "resumed",
-    ConsentEvent.subscribed: "returned",
-}
 
 
 @dataclass(frozen=True, kw_only=True)

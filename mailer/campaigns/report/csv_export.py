@@ -21,6 +21,23 @@ from mailer.workspace import Workspace
 from subscribers.csv_format import escape_formula
 from subscribers.models import Subscriber
 
+_BATCH_ROWS = 1000
+CSV_COLUMNS = (
+    "email",
+    "name",
+    "country",
+    "state",
+    "code",
+    "reason",
+    "attempts",
+    "doubted",
+    "message_id",
+    "updated_at",
+    "returned",
+    "returned_reason",
+)
+"""The columns of the CSV, which has one row for each delivery."""
+
 
 class UnknownTableError(MailerError):
     """The report has no table of this name."""
@@ -45,24 +62,6 @@ def write_table(table: ReportTable, stream: TextIO) -> int:
     for row in table.rows:
         writer.writerow("" if cell is None else escape_formula(str(cell)) for cell in row)
     return len(table.rows)
-
-
-_BATCH_ROWS = 1000
-CSV_COLUMNS = (
-    "email",
-    "name",
-    "country",
-    "state",
-    "code",
-    "reason",
-    "attempts",
-    "doubted",
-    "message_id",
-    "updated_at",
-    "returned",
-    "returned_reason",
-)
-"""The columns of the CSV, which has one row for each delivery."""
 
 
 def write_deliveries(

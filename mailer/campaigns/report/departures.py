@@ -15,6 +15,18 @@ from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 
 _LEFT = (ConsentEvent.unsubscribed, ConsentEvent.complained)
+_WRITTEN_TO = (DeliveryState.sent, DeliveryState.in_doubt, DeliveryState.rejected)
+_READERS = (Status.active, Status.paused)
+_MAX_ORGANISATIONS = 100
+_JOINING: Final = (ConsentEvent.imported, ConsentEvent.subscribed)
+_LEAVING: Final = (
+    ConsentEvent.unsubscribed,
+    ConsentEvent.bounced,
+    ConsentEvent.complained,
+    ConsentEvent.suppressed,
+    ConsentEvent.erased,
+    ConsentEvent.merged,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +87,6 @@ def select_departed(campaign_id: int) -> Select[int, int, int]:
     )
 
 
-_WRITTEN_TO = (DeliveryState.sent, DeliveryState.in_doubt, DeliveryState.rejected)
-_READERS = (Status.active, Status.paused)
-_MAX_ORGANISATIONS = 100
-
-
 @dataclass(frozen=True, kw_only=True)
 class LostOrganisation:
     """An organisation whose last readers have left since the campaign, or whose addresses turned out to be
@@ -118,17 +125,6 @@ def list_lost_organisations(connection: Connection, campaign_id: int) -> tuple[L
         .limit(_MAX_ORGANISATIONS)
     )
     return tuple(LostOrganisation(name=told, readers=number) for told, number in connection.execute(lost))
-
-
-_JOINING: Final = (ConsentEvent.imported, ConsentEvent.subscribed)
-_LEAVING: Final = (
-    ConsentEvent.unsubscribed,
-    ConsentEvent.bounced,
-    ConsentEvent.complained,
-    ConsentEvent.suppressed,
-    ConsentEvent.erased,
-    ConsentEvent.merged,
-)
 
 
 @dataclass(frozen=True, kw_only=True)

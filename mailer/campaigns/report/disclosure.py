@@ -31,6 +31,12 @@ HIDDEN_NOTE: Final = (
 
 Figure = int | None
 """A number of people; None if it is hidden."""
+Cell = tuple[str | None, str | None]
+"""Country and sector of a figure; None is the total over all of them."""
+_Node = tuple[str, str | None]
+_ANYWHERE: _Node = ("anywhere", None)
+_TOTAL_COST = 8
+_GRAND_TOTAL_COST = 10**6
 
 
 def format_figure(figure: Figure) -> str:
@@ -73,15 +79,6 @@ def hide_parts(numbers: Sequence[int]) -> tuple[Figure, ...]:
 def _are_protected(numbers: Sequence[int]) -> bool:
     """Return whether each of the hidden ``numbers``, none of them zero, may be five or more by their sum."""
     return len(numbers) >= 2 and sum(numbers) - (len(numbers) - 1) >= SMALLEST_SHOWN
-
-
-Cell = tuple[str | None, str | None]
-"""Country and sector of a figure; None is the total over all of them."""
-
-_Node = tuple[str, str | None]
-_ANYWHERE: _Node = ("anywhere", None)
-_TOTAL_COST = 8
-_GRAND_TOTAL_COST = 10**6
 
 
 def choose_hidden_cells(figures: Mapping[Cell, int]) -> frozenset[Cell]:

@@ -26,6 +26,13 @@ from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 
 _MAX_IN_DOUBT = 1000
+_MAX_REASONS = 20
+# As in the partial index: SQLite does not use it for a bound value.
+_WAS_DOUBTED: Any = text("delivery.doubted")
+_COLUMNS = (
+    *(col(Delivery.id), col(Delivery.subscriber_id), col(Subscriber.email), col(Subscriber.name)),
+    *(col(Delivery.code), col(Delivery.reason), col(Delivery.attempts), col(Delivery.updated_at)),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,9 +158,6 @@ def find_held_messages(
         .order_by(col(FeedbackMessage.id))
     )
     return {number: message or 0 for number, message in connection.execute(found) if number is not None}
-
-
-_MAX_REASONS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,11 +290,3 @@ def _list_conditions(campaign_id: int, dead: Collection[str]) -> Sequence[tuple[
     owner = col(Delivery.owner)
     free = (ours, _WAS_DOUBTED, in_doubt, owner.is_(None))
     return (free, (ours, in_doubt, owner.is_not(None), owner.in_(dead))) if dead else (free,)
-
-
-# As in the partial index: SQLite does not use it for a bound value.
-_WAS_DOUBTED: Any = text("delivery.doubted")
-_COLUMNS = (
-    *(col(Delivery.id), col(Delivery.subscriber_id), col(Subscriber.email), col(Subscriber.name)),
-    *(col(Delivery.code), col(Delivery.reason), col(Delivery.attempts), col(Delivery.updated_at)),
-)

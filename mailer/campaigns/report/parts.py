@@ -46,6 +46,17 @@ from subscribers.models import ConsentEvent, ConsentRecord, Subscriber
 
 PARTS_VERSION: Final = 1
 """The form of the parts, which is in their fingerprints: parts of another are counted again."""
+MAX_CHEAP_AUDIENCE: Final = 2_000
+"""The largest campaign whose parts are counted for every look."""
+MAX_CHEAP_LIST: Final = 10_000
+"""The largest list beside which they are: some parts read all of it."""
+Count = Callable[[Connection, int, Sequence[str]], Any]
+_WAIT_WHILE_SENDING: Final = timedelta(minutes=1)
+_WAIT_AFTERWARDS: Final = timedelta(hours=1)
+_SHARE_OF_TIME: Final = 30
+"""Counting again waits at least this many times as long as it took the last time."""
+_KEPT_CURRENT: Final = timedelta(days=90)
+"""For how long after its end a campaign's figures follow what happens to its readers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,14 +147,6 @@ def _is_part(campaign_id: int | None, part: ReportPart) -> tuple[ColumnElement[b
     is_its = number.is_(None) if campaign_id is None else number == campaign_id
     return (is_its, col(CampaignReportPart.part) == part)
 
-
-MAX_CHEAP_AUDIENCE: Final = 2_000
-"""The largest campaign whose parts are counted for every look."""
-
-MAX_CHEAP_LIST: Final = 10_000
-"""The largest list beside which they are: some parts read all of it."""
-
-Count = Callable[[Connection, int, Sequence[str]], Any]
 
 CAMPAIGN_PARTS: Final[Mapping[ReportPart, Count]] = MappingProxyType(
     {
@@ -256,15 +259,6 @@ def _count_bounced(connection: Connection, campaign_id: int) -> int:
     return connection.execute(
         counted.where(col(ConsentRecord.subscriber_id).in_(refused), *marked)
     ).scalar_one()
-
-
-_WAIT_WHILE_SENDING: Final = timedelta(minutes=1)
-_WAIT_AFTERWARDS: Final = timedelta(hours=1)
-_SHARE_OF_TIME: Final = 30
-"""Counting again waits at least this many times as long as it took the last time."""
-
-_KEPT_CURRENT: Final = timedelta(days=90)
-"""For how long after its end a campaign's figures follow what happens to its readers."""
 
 
 def count_outdated_parts(

@@ -43,6 +43,8 @@ _TIME_PATTERN = r", \d{4}-\d\d-\d\d \d\d:\d\d UTC$"
 _ID_PATTERN = r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{8,}"
 _MAX_REASONS = 100
 _MAX_ADVICE = 5
+_MAX_ALARMS = 20
+_MAX_LEFT = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,10 +146,6 @@ def make_reason_group(state: DeliveryState, code: int | None, words: str, number
 
 def _regexp_replace(text: str, pattern: str, mask: str, _: str) -> str:
     return re.sub(pattern, mask, text)
-
-
-_MAX_ALARMS = 20
-_MAX_LEFT = 1000
 
 
 @dataclass(frozen=True, kw_only=True)

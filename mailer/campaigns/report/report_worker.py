@@ -52,6 +52,11 @@ from subscribers.segments.description import Vocabulary
 from templates import ROOT
 
 _MAX_ROWS: Final = 15
+_POLL_SECONDS: Final = 15.0
+_TRIED_FOR: Final = timedelta(days=2)
+_NOT_OLDER_THAN: Final = timedelta(days=7)
+"""A report that was due longer ago is not mailed: the setting is new, or no worker ran."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,14 +193,6 @@ def _jinja_env(subtype: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-_POLL_SECONDS: Final = 15.0
-_TRIED_FOR: Final = timedelta(days=2)
-_NOT_OLDER_THAN: Final = timedelta(days=7)
-"""A report that was due longer ago is not mailed: the setting is new, or no worker ran."""
-
-_log = logging.getLogger(__name__)
 
 
 class ReportMailError(MailerError):

@@ -24,6 +24,19 @@ from subscribers.segments.description import Vocabulary
 
 Cell = str | int | None
 """A cell of a table. None is a figure that is hidden or not known."""
+OPENS_NOTE: Final = (
+    "Opens are not counted: Apple Mail and Gmail fetch the pictures of a mail whether or not anybody reads "
+    "it, so their number would tell nothing true."
+)
+_OUTCOMES: Final = {state: state.value.replace("_", " ") for state in DeliveryState}
+_LEAVING_REASONS: Final = {
+    "too_many": "too many emails",
+    "not_mine": "the topics are not relevant",
+    "moved_on": "their work has changed",
+    "not_asked": "they did not ask for it",
+    "hard_to_read": "hard to read, or not in their language",
+    "other": "another reason",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +87,6 @@ def format_share(number: int | None, of: int) -> str:
 def describe_moment(section: ReportSection) -> str:
     """Return when the figures of a section were counted, "" if they are of this moment."""
     return "" if section.counted_at is None else f"Counted at {format_utc(section.counted_at)}."
-
-
-OPENS_NOTE: Final = (
-    "Opens are not counted: Apple Mail and Gmail fetch the pictures of a mail whether or not anybody reads "
-    "it, so their number would tell nothing true."
-)
-_OUTCOMES: Final = {state: state.value.replace("_", " ") for state in DeliveryState}
-_LEAVING_REASONS: Final = {
-    "too_many": "too many emails",
-    "not_mine": "the topics are not relevant",
-    "moved_on": "their work has changed",
-    "not_asked": "they did not ask for it",
-    "hard_to_read": "hard to read, or not in their language",
-    "other": "another reason",
-}
 
 
 def describe_report(report: CampaignReport, vocabulary: Vocabulary) -> tuple[ReportSection, ...]:

@@ -23,6 +23,21 @@ from mailer.database.report_models import ReportPart
 from mailer.dispatch.deliveries import Counts, count_deliveries
 from mailer.dispatch.liveness import DEAD_AFTER
 
+OUTCOME_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sent": "sent",
+        "rejected": "refused by their mail server",
+        "failed": "failed",
+        "suppressed": "left before their turn",
+        "in_doubt": "in doubt",
+    }
+)
+"""What the numbers of readers are called that need no more work."""
+_CAMPAIGNS: Final = 10
+"""How many campaigns are looked at, the newest: an older doubt is settled by no log any more."""
+_OVER = (CampaignState.paused, CampaignState.finished, CampaignState.cancelled)
+"""While a campaign is being sent, every message on its way is in doubt for a moment."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DispatcherNotice:
@@ -112,18 +127,6 @@ class CampaignSummary:
 def count_readers(number: int) -> str:
     """Return the number with its noun: "1 reader", "1,200 readers"."""
     return f"{number:,} reader{'' if number == 1 else 's'}"
-
-
-OUTCOME_WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "sent": "sent",
-        "rejected": "refused by their mail server",
-        "failed": "failed",
-        "suppressed": "left before their turn",
-        "in_doubt": "in doubt",
-    }
-)
-"""What the numbers of readers are called that need no more work."""
 
 
 def describe_counts(counts: Counts) -> str:
@@ -217,13 +220,6 @@ def _read_notices(connection: Connection) -> tuple[DispatcherNotice, ...]:
         DispatcherNotice(host=host.partition(" ")[0], text=text)
         for host, text in connection.execute(statement)
     )
-
-
-_CAMPAIGNS: Final = 10
-"""How many campaigns are looked at, the newest: an older doubt is settled by no log any more."""
-
-_OVER = (CampaignState.paused, CampaignState.finished, CampaignState.cancelled)
-"""While a campaign is being sent, every message on its way is in doubt for a moment."""
 
 
 @dataclass(frozen=True, kw_only=True)

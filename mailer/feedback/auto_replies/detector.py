@@ -71,6 +71,39 @@ _MACHINE_SENDER = re.compile(
 _LIST_ROBOT = re.compile(
     r"(?:listserv|majordomo|mailman|sympa|ezmlm|.+-(?:request|bounces?|owner|help)|owner-.+)", re.I
 )
+_ENOUGH = 4
+# How far into the text, after greetings and thanks, the point may begin: about a sentence.
+_OPENING = 120
+# "Please note:" and "Automatic reply:" are shorter.
+_INTRODUCTION = 20
+# The weight of a null return path: a person's mail has none, so that it does not matter how the text begins.
+_NO_PERSON = 3
+_NOTE = re.compile(
+    r"(?:please note|note that|bitte beachten|hinweis|veuillez noter|nota|tenga en cuenta|le informamos|"
+    r"обратите внимание|внимание|n\W?b)\b"
+)
+_ENDS_NO_WORD = re.compile("[\u3040-\u9fff\uac00-\ud7a3]")
+_QUOTING = re.compile(r'[":]')
+_SENTENCE_END = re.compile(r"[.!?](?= |$)|[。؟]")
+_DECISIVE = frozenset({PhraseKind.challenge, PhraseKind.robot, PhraseKind.read_receipt})
+_NOTHING = frozenset(
+    {
+        PhraseKind.subject_words,
+        PhraseKind.device,
+        PhraseKind.reply_line,
+        PhraseKind.closing,
+    }
+)
+_FOOTER = frozenset({PhraseKind.automation})
+# What a ticket system itself says. The rest of its mail is what a person wrote.
+_TICKET_WORDS = _DECISIVE | {
+    PhraseKind.automation,
+    PhraseKind.receipt,
+    PhraseKind.ticket,
+    PhraseKind.answer_time,
+}
+# Not the "?" of an address, nor that of a greeting such as "How are you?", which is skipped.
+_QUESTION = re.compile(r"[?؟](?![\w=&/%])|\?(?=[\u3040-\u9fff])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,42 +224,6 @@ def _read_mailer(headers: Headers) -> str:
 
 def _read_local_part(value: str) -> str:
     return read_mailbox(value).rpartition("@")[0]
-
-
-_ENOUGH = 4
-# How far into the text, after greetings and thanks, the point may begin: about a sentence.
-_OPENING = 120
-# "Please note:" and "Automatic reply:" are shorter.
-_INTRODUCTION = 20
-# The weight of a null return path: a person's mail has none, so that it does not matter how the text begins.
-_NO_PERSON = 3
-_NOTE = re.compile(
-    r"(?:please note|note that|bitte beachten|hinweis|veuillez noter|nota|tenga en cuenta|le informamos|"
-    r"обратите внимание|внимание|n\W?b)\b"
-)
-_ENDS_NO_WORD = re.compile("[\u3040-\u9fff\uac00-\ud7a3]")
-_QUOTING = re.compile(r'[":]')
-_SENTENCE_END = re.compile(r"[.!?](?= |$)|[。؟]")
-
-_DECISIVE = frozenset({PhraseKind.challenge, PhraseKind.robot, PhraseKind.read_receipt})
-_NOTHING = frozenset(
-    {
-        PhraseKind.subject_words,
-        PhraseKind.device,
-        PhraseKind.reply_line,
-        PhraseKind.closing,
-    }
-)
-_FOOTER = frozenset({PhraseKind.automation})
-# What a ticket system itself says. The rest of its mail is what a person wrote.
-_TICKET_WORDS = _DECISIVE | {
-    PhraseKind.automation,
-    PhraseKind.receipt,
-    PhraseKind.ticket,
-    PhraseKind.answer_time,
-}
-# Not the "?" of an address, nor that of a greeting such as "How are you?", which is skipped.
-_QUESTION = re.compile(r"[?؟](?![\w=&/%])|\?(?=[\u3040-\u9fff])")
 
 
 @dataclass(frozen=True, kw_only=True)

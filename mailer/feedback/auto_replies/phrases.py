@@ -14,6 +14,27 @@ from types import MappingProxyType
 # What a program says stands at its beginning; the rest is a signature or the history of the conversation.
 _MAX_LENGTH = 4000
 _SHORT = 100
+_SAME = str.maketrans(
+    {
+        **dict.fromkeys("\u2019\u2018\u02bc`´", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e«»「」『』", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015", "-"),
+        **dict.fromkeys("أإآٱ", "ا"),
+        "ى": "ي",
+        "ة": "ه",
+        "ё": "е",
+        # Marks without a sound of their own: tatweel, vowel signs, invisible characters.
+        **dict.fromkeys(
+            "\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u200b\u200e\u200f\ufeff\u00ad"
+        ),
+    }
+)
+_SPACE = re.compile(r"\s+")
+# A full stop that ends no sentence: in an address or a number, after a day of the month or a title.
+_INNER_STOP = re.compile(r"(?<=[\w])\.(?=\w)|(?<=\d)\.(?= [^\W\d])|(?<=\b[^\W\d])\.(?= ?\w)")
+_TITLE_STOP = re.compile(r"\b(mr|mrs|ms|dr|prof|mme|mlle|sr|sra|hr|fr|st|no|nr|inkl|incl|bzw|ca|approx)\.")
+# A line break within a sentence of Chinese or Japanese stands for nothing.
+_SPACE_IN_CJK = re.compile(r"(?<=[\u3000-\u30ff\u4e00-\u9fff。、])\s+(?=[\u3000-\u30ff\u4e00-\u9fff。、])")
 
 
 class PhraseKind(StrEnum):
@@ -136,27 +157,6 @@ _LETTERS: Mapping[Script, re.Pattern[str]] = MappingProxyType(
         Script.arabic: re.compile("[\u0620-\u064a]"),
     }
 )
-_SAME = str.maketrans(
-    {
-        **dict.fromkeys("\u2019\u2018\u02bc`´", "'"),
-        **dict.fromkeys("\u201c\u201d\u201e«»「」『』", '"'),
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015", "-"),
-        **dict.fromkeys("أإآٱ", "ا"),
-        "ى": "ي",
-        "ة": "ه",
-        "ё": "е",
-        # Marks without a sound of their own: tatweel, vowel signs, invisible characters.
-        **dict.fromkeys(
-            "\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u200b\u200e\u200f\ufeff\u00ad"
-        ),
-    }
-)
-_SPACE = re.compile(r"\s+")
-# A full stop that ends no sentence: in an address or a number, after a day of the month or a title.
-_INNER_STOP = re.compile(r"(?<=[\w])\.(?=\w)|(?<=\d)\.(?= [^\W\d])|(?<=\b[^\W\d])\.(?= ?\w)")
-_TITLE_STOP = re.compile(r"\b(mr|mrs|ms|dr|prof|mme|mlle|sr|sra|hr|fr|st|no|nr|inkl|incl|bzw|ca|approx)\.")
-# A line break within a sentence of Chinese or Japanese stands for nothing.
-_SPACE_IN_CJK = re.compile(r"(?<=[\u3000-\u30ff\u4e00-\u9fff。、])\s+(?=[\u3000-\u30ff\u4e00-\u9fff。、])")
 
 
 def normalise(text: str) -> str:

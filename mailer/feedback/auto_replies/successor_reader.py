@@ -63,6 +63,30 @@ _ARABIC_NAME = re.compile(
     r"(?:مع|إلى|الى|السيدة?|الزميلة?|الأستاذة?|الدكتورة?|خلفي|تولت|تولى)\s+"
     r"((?:[\u0621-\u064a]{2,}\s?){1,4}?)\s*(?=على|عبر|مهام|هو|[(:،<.]|البريد|$)"
 )
+# Servers and people write no more into an automatic reply.
+_MAX_TEXT = 8000
+_MAX_PROPOSALS = 5
+_MAX_WORDS = 600
+# How many sentences may lie between the one that says that somebody left and the one with the address.
+_REACH = 3
+# How many sentences before the address are shown beside it; the one after it is, too.
+_CONTEXT = 2
+_SENTENCE = re.compile(
+    r"(?:[^.!?。！？؟\n]|[.!?](?=[^\s])|(?<=\b\w)\.|(?<=\b[DM]r)\.|(?<=\b[DM]rs)\.|(?<=\d)\. (?=\w))+"
+    r"[.!?。！？؟]*"
+)
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
+# A mailbox of an office is no person who followed.
+_DESK = re.compile(
+    r"(?:help-?_?desk|service-?_?desk|support|it|ict|edv|hotline|no-?_?reply|do-?_?not-?_?reply|postmaster|webmaster|"
+    r"mailer-daemon|abuse|privacy|dpo|security|reception|switchboard|servicedesk|it-?(?:help|support|service)\w*|"
+    r"admin|administrator|root|helpline|unsubscribe|leave|bounce|newsletter|news|info|contact\w*|kontakt|office|mail|"
+    r"post|enquir(?:y|ies)|inquir(?:y|ies)|secr[eé]tar\w*|sekretariat\w*|accueil|hello|team|registry|press|hr)"
+    r"(?:[+._-].*)?",
+    re.IGNORECASE,
+)
+_LEAVING = frozenset({PhraseKind.departure, PhraseKind.successor})
+_TEMPORARY = frozenset({PhraseKind.absence, PhraseKind.return_})
 
 
 def find_name(address: str, before: str, sentences: Sequence[str]) -> str:
@@ -152,32 +176,6 @@ def _fold(text: str) -> str:
     )
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in decomposed if letter.isalnum() or letter in "._-").strip("._-")
-
-
-# Servers and people write no more into an automatic reply.
-_MAX_TEXT = 8000
-_MAX_PROPOSALS = 5
-_MAX_WORDS = 600
-# How many sentences may lie between the one that says that somebody left and the one with the address.
-_REACH = 3
-# How many sentences before the address are shown beside it; the one after it is, too.
-_CONTEXT = 2
-_SENTENCE = re.compile(
-    r"(?:[^.!?。！？؟\n]|[.!?](?=[^\s])|(?<=\b\w)\.|(?<=\b[DM]r)\.|(?<=\b[DM]rs)\.|(?<=\d)\. (?=\w))+"
-    r"[.!?。！？؟]*"
-)
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
-# A mailbox of an office is no person who followed.
-_DESK = re.compile(
-    r"(?:help-?_?desk|service-?_?desk|support|it|ict|edv|hotline|no-?_?reply|do-?_?not-?_?reply|postmaster|webmaster|"
-    r"mailer-daemon|abuse|privacy|dpo|security|reception|switchboard|servicedesk|it-?(?:help|support|service)\w*|"
-    r"admin|administrator|root|helpline|unsubscribe|leave|bounce|newsletter|news|info|contact\w*|kontakt|office|mail|"
-    r"post|enquir(?:y|ies)|inquir(?:y|ies)|secr[eé]tar\w*|sekretariat\w*|accueil|hello|team|registry|press|hr)"
-    r"(?:[+._-].*)?",
-    re.IGNORECASE,
-)
-_LEAVING = frozenset({PhraseKind.departure, PhraseKind.successor})
-_TEMPORARY = frozenset({PhraseKind.absence, PhraseKind.return_})
 
 
 @dataclass(frozen=True, kw_only=True)

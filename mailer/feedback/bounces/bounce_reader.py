@@ -59,6 +59,21 @@ _FORWARDED = re.compile(r"^\s*(?:fwd?|wg|tr|rv|i|转发|轉寄)\s*[:：]", re.IG
 _ANSWERED = re.compile(
     r"^\s*(?:re|aw|sv|antw|fwd?|wg|tr|rv|i|回复|答复)\s*(?:\[\d+\])?\s*[:：]", re.IGNORECASE
 )
+_REPLY = re.compile(r"(?<![\d.])[45](?:\d\d[ -]|\.\d{1,3}\.\d{1,3}\b)")
+# What a server says about one message stands in its first lines.
+_DELAY_SUBJECT = re.compile(r"\b(?:delay|warning|deferred|still being retried)", re.IGNORECASE)
+_DELAY = re.compile(
+    r"\bwarning (?:message )?only\b|\battempts? will continue\b|\bwill be retried\b|\bnot yet been "
+    r"delivered\b|\bwill (?:retry|keep trying|continue (?:to|trying))\b|\bdo not need to resend\b|"
+    r"\bhas been delayed\b",
+    re.IGNORECASE,
+)
+_QUOTE_MARK = re.compile(r"^(?:[ \t]?>)+ ?", re.MULTILINE)
+_MAX_TEXT = 100_000
+_MAX_NOTICE = 20_000
+_NOT_A_PERSON = re.compile(
+    r"(?:post-?master|mailer-daemon|abuse|support|help\w*|admin\w*|no-?reply|webmaster)@", re.I
+)
 
 
 def may_be_bounce(message: MimePart) -> bool:
@@ -123,23 +138,6 @@ def _has_null_sender(message: MimePart) -> bool:
 def _has_bounce_subject(message: MimePart) -> bool:
     subject = message.headers.get("subject")
     return bool(_BOUNCE_SUBJECT.search(subject)) and not _ANSWERED.match(subject)
-
-
-_REPLY = re.compile(r"(?<![\d.])[45](?:\d\d[ -]|\.\d{1,3}\.\d{1,3}\b)")
-# What a server says about one message stands in its first lines.
-_DELAY_SUBJECT = re.compile(r"\b(?:delay|warning|deferred|still being retried)", re.IGNORECASE)
-_DELAY = re.compile(
-    r"\bwarning (?:message )?only\b|\battempts? will continue\b|\bwill be retried\b|\bnot yet been "
-    r"delivered\b|\bwill (?:retry|keep trying|continue (?:to|trying))\b|\bdo not need to resend\b|"
-    r"\bhas been delayed\b",
-    re.IGNORECASE,
-)
-_QUOTE_MARK = re.compile(r"^(?:[ \t]?>)+ ?", re.MULTILINE)
-_MAX_TEXT = 100_000
-_MAX_NOTICE = 20_000
-_NOT_A_PERSON = re.compile(
-    r"(?:post-?master|mailer-daemon|abuse|support|help\w*|admin\w*|no-?reply|webmaster)@", re.I
-)
 
 
 @dataclass(frozen=True, kw_only=True)

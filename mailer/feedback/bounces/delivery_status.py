@@ -16,6 +16,45 @@ _ADDRESS = re.compile(
 )
 # Longer replies repeat themselves, or quote the message.
 _MAX_WORDS = 700
+# Also as some servers misname it.
+STATUS_TYPES = frozenset(
+    {
+        "message/delivery-status",
+        "message/global-delivery-status",
+        "message/xdelivery-status",
+        "text/delivery-status",
+    }
+)
+_ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
+# Words that servers write in place of RFC 3464's.
+_OTHER_ACTIONS = {
+    "failure": "failed",
+    "fail": "failed",
+    "error": "failed",
+    "failed-to-deliver": "failed",
+    "expired": "failed",
+    "deliverable": "delivered",
+    "delivery": "delivered",
+    "delay": "delayed",
+    "deferred": "delayed",
+    "warning": "delayed",
+}
+_RECIPIENT_FIELDS = ("final-recipient", "original-recipient", "x-actual-recipient", "recipient")
+# Where some servers put the better words.
+_MORE_WORDS = ("x-supplementary-info", "x-notes")
+# RFC 6533, section 3: a character of an address, in an address that had to stay in ASCII.
+_UTF8_CHARACTER = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
+# RFC 3461, section 4: xtext.
+_XTEXT = re.compile(r"\+([0-9A-F]{2})")
+_EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,40}[ \t]*:")
+_INDENTED_FIELD = re.compile(
+    r"^[ \t]+(?:Final-Recipient|Original-Recipient|Action|Status|Diagnostic-Code):",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TYPE = re.compile(r"\s*[A-Za-z0-9_. -]{1,30}\s*")
+# More are a list of a mailing list server, whose members are no recipients of ours.
+_MAX_RECIPIENTS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,47 +110,6 @@ def find_code(text: str) -> str:
     """Return the first SMTP reply code in ``text``, "" if there is none."""
     match = _CODE.search(text[: _MAX_WORDS * 2])
     return match[1] if match else ""
-
-
-# Also as some servers misname it.
-STATUS_TYPES = frozenset(
-    {
-        "message/delivery-status",
-        "message/global-delivery-status",
-        "message/xdelivery-status",
-        "text/delivery-status",
-    }
-)
-_ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
-# Words that servers write in place of RFC 3464's.
-_OTHER_ACTIONS = {
-    "failure": "failed",
-    "fail": "failed",
-    "error": "failed",
-    "failed-to-deliver": "failed",
-    "expired": "failed",
-    "deliverable": "delivered",
-    "delivery": "delivered",
-    "delay": "delayed",
-    "deferred": "delayed",
-    "warning": "delayed",
-}
-_RECIPIENT_FIELDS = ("final-recipient", "original-recipient", "x-actual-recipient", "recipient")
-# Where some servers put the better words.
-_MORE_WORDS = ("x-supplementary-info", "x-notes")
-# RFC 6533, section 3: a character of an address, in an address that had to stay in ASCII.
-_UTF8_CHARACTER = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
-# RFC 3461, section 4: xtext.
-_XTEXT = re.compile(r"\+([0-9A-F]{2})")
-_EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
-_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{2,40}[ \t]*:")
-_INDENTED_FIELD = re.compile(
-    r"^[ \t]+(?:Final-Recipient|Original-Recipient|Action|Status|Diagnostic-Code):",
-    re.IGNORECASE | re.MULTILINE,
-)
-_TYPE = re.compile(r"\s*[A-Za-z0-9_. -]{1,30}\s*")
-# More are a list of a mailing list server, whose members are no recipients of ours.
-_MAX_RECIPIENTS = 500
 
 
 def read_delivery_status(text: str) -> tuple[RecipientReport, ...]:

@@ -32,6 +32,29 @@ _LINE = (
 )
 _FLAGS = re.MULTILINE | re.IGNORECASE
 _MAX_RECIPIENTS = 200
+_REFUSED = re.compile(
+    r"^[ \t]*(?:>>>|-->|Sent <<<)[ \t]*(RCPT|DATA|MAIL|\.)(.*)\n(?:[ \t]*\n)?"
+    r"[ \t]*(?:<<<|<--|Received >>>)[ \t]*[45]\d\d(.*(?:\n[ \t]*<<<.*){0,8})",
+    re.IGNORECASE | re.MULTILINE,
+)
+# After a refused RCPT, a server that was asked for both at once (RFC 2920) says this to DATA.
+_NO_RECIPIENT = re.compile(
+    r"\b(?:503|554)\b.{0,20}(?:need rcpt|no valid recipients|valid rcpt)", re.IGNORECASE
+)
+# The words of qmail for the two commands, and of a server that names the command.
+_PROSE = (
+    ("does not like recipient", "RCPT"),
+    ("failed after i sent the message", "DATA"),
+    ("smtp:rcpt host", "RCPT"),
+)
+# Postfix's words, at the end of what it says of one recipient.
+_IN_REPLY_TO = re.compile(r"\(in\s+reply\s+to\s+(?:end\s+of\s+)?(RCPT|DATA|MAIL)\b", re.IGNORECASE)
+_TRANSCRIPT = re.compile(r"transcript of session follows[ \t-]*\n", re.IGNORECASE)
+_PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
+# Each of its readers looks at every line of every part. A mail of 100 kB has 2,000 lines, but one of empty
+# lines as many as bytes.
+_MAX_BYTES = 100_000
+_MAX_LINES = 3_000
 
 
 @dataclass(frozen=True)
@@ -150,28 +173,6 @@ def read_server_text(text: str, head: str, *, is_known_server: bool = False) -> 
     return ()
 
 
-_REFUSED = re.compile(
-    r"^[ \t]*(?:>>>|-->|Sent <<<)[ \t]*(RCPT|DATA|MAIL|\.)(.*)\n(?:[ \t]*\n)?"
-    r"[ \t]*(?:<<<|<--|Received >>>)[ \t]*[45]\d\d(.*(?:\n[ \t]*<<<.*){0,8})",
-    re.IGNORECASE | re.MULTILINE,
-)
-# After a refused RCPT, a server that was asked for both at once (RFC 2920) says this to DATA.
-_NO_RECIPIENT = re.compile(
-    r"\b(?:503|554)\b.{0,20}(?:need rcpt|no valid recipients|valid rcpt)", re.IGNORECASE
-)
-# The words of qmail for the two commands, and of a server that names the command.
-_PROSE = (
-    ("does not like recipient", "RCPT"),
-    ("failed after i sent the message", "DATA"),
-    ("smtp:rcpt host", "RCPT"),
-)
-
-# Postfix's words, at the end of what it says of one recipient.
-_IN_REPLY_TO = re.compile(r"\(in\s+reply\s+to\s+(?:end\s+of\s+)?(RCPT|DATA|MAIL)\b", re.IGNORECASE)
-_TRANSCRIPT = re.compile(r"transcript of session follows[ \t-]*\n", re.IGNORECASE)
-_PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
-
-
 def find_refused_command(text: str, address: str, *, is_only: bool) -> str:
     """Return "RCPT", "DATA" or "MAIL", "" where ``text`` does not show what was refused for ``address``.
 
@@ -212,12 +213,6 @@ def _find_in_paragraph(text: str, address: str) -> str:
     end = _PARAGRAPH_END.search(text, start)
     match = _IN_REPLY_TO.search(text, start, end.start() if end else len(text))
     return match[1].upper() if match else ""
-
-
-# Each of its readers looks at every line of every part. A mail of 100 kB has 2,000 lines, but one of empty
-# lines as many as bytes.
-_MAX_BYTES = 100_000
-_MAX_LINES = 3_000
 
 
 def read_with_flufl(message: MimePart) -> tuple[RecipientReport, ...]:

@@ -39,6 +39,17 @@ from subscribers.models import Subscriber
 
 _HANDED_OVER: Final = (DeliveryState.sent, DeliveryState.in_doubt)
 _LONG_BEFORE: Final = timedelta(minutes=1)
+QUIET: Final = timedelta(minutes=5)
+"""How long a visitor is quiet before a visit is judged."""
+_LONGEST_VISIT: Final = timedelta(hours=1)
+"""A visitor who never goes quiet is judged all the same."""
+_CONTEXT: Final = timedelta(hours=2)
+"""How much of what was judged before is looked at again, to know its visitor by."""
+_ADVISORY_LOCK: Final = 0x70_6D_63_6C
+"""The number of a PostgreSQL advisory lock that whoever counts holds. SQLite has one writer at a time."""
+_CHUNK: Final = 500
+_Key = tuple[bytes, int, str, str, Clicker]
+_LOOK_SECONDS: Final = 30.0
 
 
 class FirstDeliveries:
@@ -125,22 +136,6 @@ def record_reader_clicks(connection: Connection, campaign_id: int, clicks: Seque
                     clicked_at=row.clicked_at,
                 )
             )
-
-
-QUIET: Final = timedelta(minutes=5)
-"""How long a visitor is quiet before a visit is judged."""
-
-_LONGEST_VISIT: Final = timedelta(hours=1)
-"""A visitor who never goes quiet is judged all the same."""
-
-_CONTEXT: Final = timedelta(hours=2)
-"""How much of what was judged before is looked at again, to know its visitor by."""
-
-_ADVISORY_LOCK: Final = 0x70_6D_63_6C
-"""The number of a PostgreSQL advisory lock that whoever counts holds. SQLite has one writer at a time."""
-
-_CHUNK: Final = 500
-_Key = tuple[bytes, int, str, str, Clicker]
 
 
 def count_clicks(engine: Engine, *, now: datetime) -> int:
@@ -301,9 +296,6 @@ def _add_counts(
 def _chunk(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
-
-
-_LOOK_SECONDS: Final = 30.0
 
 
 class ClickWatch:

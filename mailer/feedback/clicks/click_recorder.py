@@ -35,6 +35,13 @@ from subscribers.models import Subscriber
 _KEY_BYTES = 32
 _VISITOR_BYTES = 16
 _NOT_A_DAY = date.min
+CAPACITY = 20_000
+"""How many requests may wait: about ten megabytes, and minutes of the busiest hour."""
+_BATCH_SIZE = 500
+_RETRY_SECONDS = 1.0
+_CLOSE_SECONDS = 5.0
+_LONGEST_HEADER = 500
+_log = logging.getLogger(__name__)
 
 
 class VisitorHasher:
@@ -72,16 +79,6 @@ class VisitorHasher:
             with self._engine.connect().execution_options(read_only=True) as connection:
                 found = connection.execute(known).scalar_one()
         return bytes(found)
-
-
-CAPACITY = 20_000
-"""How many requests may wait: about ten megabytes, and minutes of the busiest hour."""
-
-_BATCH_SIZE = 500
-_RETRY_SECONDS = 1.0
-_CLOSE_SECONDS = 5.0
-_LONGEST_HEADER = 500
-_log = logging.getLogger(__name__)
 
 
 class ClickRecorder:

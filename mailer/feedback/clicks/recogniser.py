@@ -17,6 +17,17 @@ from mailer.feedback.clicks.request_signs import CERTAIN_SIGNS, Sign
 
 VISIT_GAP: Final = timedelta(seconds=60)
 """A visitor who was quiet for longer begins another visit."""
+_BURST: Final = (3, timedelta(seconds=1))
+_SWARM: Final = (4, timedelta(seconds=1))
+_SWARM_VISITORS: Final = 3
+_SWARM_QUIET: Final = timedelta(seconds=30)
+_SWEEP_SHARE: Final = 0.6
+_WALK_SHARE: Final = 0.9
+_FEWEST_LINKS: Final = 6
+_SWEEP_TIME: Final = timedelta(seconds=15)
+_WALK_TIME: Final = timedelta(minutes=3)
+_EARLY: Final = timedelta(seconds=5)
+_SOON: Final = timedelta(seconds=30)
 
 
 class Behaviour(StrEnum):
@@ -49,17 +60,6 @@ class Behaviour(StrEnum):
 _CERTAIN: Final = frozenset(
     {Behaviour.burst, Behaviour.sweep, Behaviour.walk, Behaviour.swarm, Behaviour.early}
 )
-_BURST: Final = (3, timedelta(seconds=1))
-_SWARM: Final = (4, timedelta(seconds=1))
-_SWARM_VISITORS: Final = 3
-_SWARM_QUIET: Final = timedelta(seconds=30)
-_SWEEP_SHARE: Final = 0.6
-_WALK_SHARE: Final = 0.9
-_FEWEST_LINKS: Final = 6
-_SWEEP_TIME: Final = timedelta(seconds=15)
-_WALK_TIME: Final = timedelta(minutes=3)
-_EARLY: Final = timedelta(seconds=5)
-_SOON: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, kw_only=True)

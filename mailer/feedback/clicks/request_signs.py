@@ -26,6 +26,15 @@ SIGN_HEADERS = (
     "x-purpose",
 )
 """The request headers, in lower case, that help to tell a person from a program. Pass these and no others."""
+_FOLDER: Final = Path(__file__).parent
+_PREFETCH_HEADERS: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+_PREFETCH_WORDS: Final = ("prefetch", "prerender", "preview")
+_BROWSER: Final = re.compile(r"(Chrome|Firefox)/(\d{1,4})|Version/(\d{1,4})[.\d]* (?:Mobile/\S+ )?(Safari)/")
+_OLDEST: Final = 90
+"""Chrome and Firefox of April 2021. Scanners of Microsoft named themselves Chrome 57, 79, 80 and 88 (gophish,
+issues 973, 2115 and 2446)."""
+_FIRST_WITH_METADATA: Final = {"Chrome": 80, "Firefox": 90, "Safari": 17}
+"""The first versions of browsers that certainly send ``Sec-Fetch-Mode`` (W3C Fetch Metadata)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +58,6 @@ class ClickRequest:
     user_agent: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     subscriber_id: int | None = None
-
-
-_FOLDER: Final = Path(__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,16 +135,6 @@ class Sign(StrEnum):
 
 CERTAIN_SIGNS: Final = frozenset({Sign.head, Sign.prefetch, Sign.program, Sign.network})
 """Each of these is enough. Of the others, it takes two."""
-
-_PREFETCH_HEADERS: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
-_PREFETCH_WORDS: Final = ("prefetch", "prerender", "preview")
-_BROWSER: Final = re.compile(r"(Chrome|Firefox)/(\d{1,4})|Version/(\d{1,4})[.\d]* (?:Mobile/\S+ )?(Safari)/")
-_OLDEST: Final = 90
-"""Chrome and Firefox of April 2021. Scanners of Microsoft named themselves Chrome 57, 79, 80 and 88 (gophish,
-issues 973, 2115 and 2446)."""
-
-_FIRST_WITH_METADATA: Final = {"Chrome": 80, "Firefox": 90, "Safari": 17}
-"""The first versions of browsers that certainly send ``Sec-Fetch-Mode`` (W3C Fetch Metadata)."""
 
 
 def find_signs(request: ClickRequest) -> tuple[Sign, ...]:

@@ -32,6 +32,7 @@ _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
 _UPDATES = ("EXISTS", "RECENT", "EXPUNGE", "FETCH", "VANISHED")
 _IDLE_SLICE_SECONDS = 1.0
+_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(kw_only=True)
@@ -313,9 +314,6 @@ def _select(box: BaseMailBox, options: ImapOptions) -> ImapConnection:
 
 def _join(uids: Sequence[int]) -> str:
     return ",".join(map(str, uids))
-
-
-_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)

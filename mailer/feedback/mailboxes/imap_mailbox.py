@@ -37,6 +37,9 @@ _MANY = 500
 _PROGRESS_EVERY = 5000
 _MOVE_AGAIN_SECONDS = 600.0
 _READ_ONLY = "read-only"
+_POLL_SECONDS = 60.0
+_OTHER_READER_SECONDS = 10.0
+_RECONNECT_SECONDS = 1.0
 
 
 class ImapPass:
@@ -217,9 +220,6 @@ def _describe_refusal(folder: str, words: str) -> str:
     )
 
 
-_POLL_SECONDS = 60.0
-_OTHER_READER_SECONDS = 10.0
-_RECONNECT_SECONDS = 1.0
 _CONNECTION, _DATABASE = "connection", "database"
 
 

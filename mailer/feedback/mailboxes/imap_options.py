@@ -20,6 +20,11 @@ from mailer.oauth.provider import OAuthError, ProviderUnavailableError
 from mailer.settings import LOOPBACK_HOSTS
 from mailer.smtp.auth import read_first_line
 
+_TIMEOUT_SECONDS = 60.0
+# OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
+_NAME_MISMATCHES = frozenset({62, 64})
+_MAX_WORDS = 300
+
 
 class MailboxError(MailerError):
     """The mailbox cannot be read now; the text says why and what to do."""
@@ -42,7 +47,6 @@ class FolderRefusedError(MailboxError):
 
 
 _IMAPS_PORT, _IMAP_PORT = 993, 143
-_TIMEOUT_SECONDS = 60.0
 
 
 class Encryption(StrEnum):
@@ -178,11 +182,6 @@ def parse_imap_url(
         token_file=token_file,
         tokens=tokens,
     )
-
-
-# OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
-_NAME_MISMATCHES = frozenset({62, 64})
-_MAX_WORDS = 300
 
 
 @contextlib.contextmanager

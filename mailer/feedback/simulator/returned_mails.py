@@ -13,6 +13,15 @@ from enum import StrEnum
 from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
+DOMAIN = "simulator.example"
+"""A name that nobody can own (RFC 2606), so that no mail to it ever leaves by mistake."""
+SUCCESSOR_NAME = "Sarah Okafor"
+SUCCESSOR_ADDRESS = f"sarah.okafor@{DOMAIN}"
+_QUOTED_LINES = 12
+_SERVER = f"mx.{DOMAIN}"
+# A delimiter and a token of hexadecimal digits: see docs/feedback.md.
+_TOKEN = re.compile(r"[+=_.-][0-9a-f]{40,}@", re.IGNORECASE)
+
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptedMail:
@@ -52,10 +61,6 @@ class ReturnedMail:
     sender: str
     recipient: str
     content: bytes
-
-
-DOMAIN = "simulator.example"
-"""A name that nobody can own (RFC 2606), so that no mail to it ever leaves by mistake."""
 
 
 class SimulatedRecipient(StrEnum):
@@ -111,11 +116,6 @@ def find_recipient(address: str) -> SimulatedRecipient:
         return SimulatedRecipient.accept
     name = address.rpartition("@")[0].rpartition("+")[2].lower()
     return next((known for known in SimulatedRecipient if known == name), SimulatedRecipient.accept)
-
-
-SUCCESSOR_NAME = "Sarah Okafor"
-SUCCESSOR_ADDRESS = f"sarah.okafor@{DOMAIN}"
-_QUOTED_LINES = 12
 
 
 def compose_reply(mail: AcceptedMail) -> ReturnedMail:
@@ -197,11 +197,6 @@ def _begin_of_text(mail: AcceptedMail) -> list[str]:
 
 def _returned(sender: str, recipient: str, letter: EmailMessage) -> ReturnedMail:
     return ReturnedMail(sender=sender, recipient=recipient, content=letter.as_bytes())
-
-
-_SERVER = f"mx.{DOMAIN}"
-# A delimiter and a token of hexadecimal digits: see docs/feedback.md.
-_TOKEN = re.compile(r"[+=_.-][0-9a-f]{40,}@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)

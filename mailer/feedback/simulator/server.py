@@ -37,6 +37,27 @@ _TIMEOUT_SECONDS = 30
 
 ReturnPath = Callable[[ReturnedMail], None]
 """Delivers one mail that comes back. It raises OSError if it cannot (``smtplib.SMTPException`` is one)."""
+Report = Callable[[str], None]
+"""Tells the user what happened, one line at a time."""
+_OTHER_DOMAIN = (
+    f"530 5.7.0 This is the simulator: it takes mail for {DOMAIN} only, so that nobody is counted as having "
+    "got what they never saw. Send to simulated readers, such as --segment tag:simulator"
+)
+_KINDS = {
+    SimulatedRecipient.bounce: "a bounce",
+    SimulatedRecipient.full: "a bounce",
+    SimulatedRecipient.complain: "a complaint",
+    SimulatedRecipient.answer: "a reply",
+    SimulatedRecipient.silent: "a reply",
+    SimulatedRecipient.away: "an out-of-office note",
+    SimulatedRecipient.leave: "a mail that leaves the list",
+}
+_HOST = "127.0.0.1"
+_ENVELOPE_ID = re.compile(r" ENVID=(\S+)", re.IGNORECASE)
+_RETURN = re.compile(r" RET=(HDRS|FULL)", re.IGNORECASE)
+_RECIPIENT_OPTIONS = re.compile(r" (?:NOTIFY|ORCPT)=\S+", re.IGNORECASE)
+_OPTIONS_LENGTH = 128
+_GREYLIST_SECONDS = 60
 
 
 def to_maildir(folder: Path) -> ReturnPath:
@@ -75,15 +96,6 @@ def to_lmtp(place: str, root: Path) -> ReturnPath:
 def _is_loopback(host: str) -> bool:
     address = parse_address(host)
     return host == "localhost" or (address is not None and address.is_loopback)
-
-
-Report = Callable[[str], None]
-"""Tells the user what happened, one line at a time."""
-
-_OTHER_DOMAIN = (
-    f"530 5.7.0 This is the simulator: it takes mail for {DOMAIN} only, so that nobody is counted as having "
-    "got what they never saw. Send to simulated readers, such as --segment tag:simulator"
-)
 
 
 class MailboxHandler:
@@ -174,17 +186,6 @@ def hide_token(address: str) -> str:
     return address if token is None else re.sub(re.escape(token), "…", address, flags=re.IGNORECASE)
 
 
-_KINDS = {
-    SimulatedRecipient.bounce: "a bounce",
-    SimulatedRecipient.full: "a bounce",
-    SimulatedRecipient.complain: "a complaint",
-    SimulatedRecipient.answer: "a reply",
-    SimulatedRecipient.silent: "a reply",
-    SimulatedRecipient.away: "an out-of-office note",
-    SimulatedRecipient.leave: "a mail that leaves the list",
-}
-
-
 def compose_return(mail: AcceptedMail, recipient: SimulatedRecipient) -> ReturnedMail | None:
     """Return what ``recipient`` writes about ``mail``; None if nothing comes back.
 
@@ -217,14 +218,6 @@ def _read_envelope(envelope: Any, recipient: str) -> AcceptedMail:
         envelope_id=getattr(envelope, "envelope_id", ""),
         returns_headers_only=getattr(envelope, "returns_headers_only", False),
     )
-
-
-_HOST = "127.0.0.1"
-_ENVELOPE_ID = re.compile(r" ENVID=(\S+)", re.IGNORECASE)
-_RETURN = re.compile(r" RET=(HDRS|FULL)", re.IGNORECASE)
-_RECIPIENT_OPTIONS = re.compile(r" (?:NOTIFY|ORCPT)=\S+", re.IGNORECASE)
-_OPTIONS_LENGTH = 128
-_GREYLIST_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,7 @@ _OUTCOMES: Final[Mapping[Consequence, str]] = {
     Consequence.outdated: "stays on the list: they have been active since",
     Consequence.gone: "had left already",
 }
+_FOLDER = "simulator"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,9 +161,6 @@ def _read_events(engine: Engine, receipt: Receipt) -> list[Followed]:
                 settled_doubt=False,
             )
         ]
-
-
-_FOLDER = "simulator"
 
 
 @dataclass(frozen=True, kw_only=True)

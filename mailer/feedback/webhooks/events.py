@@ -17,6 +17,7 @@ from mailer.reasons.reason_classifier import classify_reason
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _CODE = re.compile(r"(?<![\d.])([245]\d\d)(?=[ -])")
+_UNTOLD = frozenset({Reason.other, Reason.unconfirmed})
 
 
 def make_event(
@@ -84,9 +85,6 @@ def _make_id(
         happened_at,
     )
     return hashlib.sha256(json.dumps(list(map(str, said))).encode()).hexdigest()
-
-
-_UNTOLD = frozenset({Reason.other, Reason.unconfirmed})
 
 
 def judge_reason(

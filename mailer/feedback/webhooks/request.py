@@ -22,6 +22,13 @@ from pydantic_core import from_json
 from locales.phrase import Phrase
 from mailer.smtp.auth import read_first_line
 
+_LONGEST = 1000
+_MILLISECONDS_FROM = 100_000_000_000
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+# Neither a NUL nor half a surrogate pair can be stored in PostgreSQL.
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]+")
+_LEAST_CHARACTERS = 16
+
 
 class ForgedRequestError(Exception):
     """The request does not show that the provider sent it: no secret or signature, or a wrong one."""
@@ -68,13 +75,8 @@ def _parse_leniently(text: bytes | str) -> object:
     return parsed
 
 
-_LONGEST = 1000
 # No provider reports what happened before webhooks, or in the next century.
 _FIRST_SECOND, _LAST_SECOND = 946_684_800, 4_102_444_800
-_MILLISECONDS_FROM = 100_000_000_000
-_FRACTION = re.compile(r"(\.\d{6})\d+")
-# Neither a NUL nor half a surrogate pair can be stored in PostgreSQL.
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]+")
 
 
 def read_line(value: object) -> str:
@@ -157,9 +159,6 @@ def list_objects(parsed: object) -> Iterator[dict[str, Any]]:
     if not isinstance(parsed, dict | list):
         raise MalformedRequestError("neither an object nor a list")
     yield from _read_objects(parsed if isinstance(parsed, list) else [parsed])
-
-
-_LEAST_CHARACTERS = 16
 
 
 def read_secret(path: Path) -> str:

@@ -47,6 +47,8 @@ _SIGNED = {
         *("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
     ),
 }
+_SECONDS = 5.0
+_MOST_BYTES = 64 * 1024
 
 
 def find_host(topic: str) -> str | None:
@@ -187,10 +189,6 @@ class SnsVerifier:
 def _join_signed(message: Signed) -> bytes:
     names = _SIGNED[message["Type"]]
     return "".join(f"{name}\n{message[name]}\n" for name in names if name in message).encode()
-
-
-_SECONDS = 5.0
-_MOST_BYTES = 64 * 1024
 
 
 def fetch_from_amazon(url: str, *, is_allowed: AddressRule = is_public) -> bytes:

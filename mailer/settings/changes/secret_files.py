@@ -19,6 +19,12 @@ from mailer.settings.mailer_toml import Settings
 from mailer.settings.oauth import OAuthSettings
 from mailer.settings.smtp import MAIN_RELAY, RelaySettings, SmtpSettings
 
+SECRETS_FOLDER = "secrets"
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
+_MAX_LENGTH = 4096
+# Whoever keeps the workspace in Git must not publish them by an `add .`.
+_IGNORE = b"*\n"
+
 
 class SecretUse(WordedEnum):
     """What a secret is for."""
@@ -123,13 +129,6 @@ def _list_webhooks(settings: Settings) -> Iterator[SecretPlace]:
             file=file,
             is_needed=True,
         )
-
-
-SECRETS_FOLDER = "secrets"
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
-_MAX_LENGTH = 4096
-# Whoever keeps the workspace in Git must not publish them by an `add .`.
-_IGNORE = b"*\n"
 
 
 def write_secret(root: Path, name: str, secret: str) -> Path:

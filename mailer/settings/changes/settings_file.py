@@ -18,6 +18,7 @@ from mailer.settings.changes.toml_splicer import TomlChanges, change_toml, find_
 from mailer.settings.mailer_toml import SETTINGS_FILE, Settings, find_overrides, parse_settings
 
 _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+NOT_WRITTEN = gettext_noop("%(path)s could not be written (%(why)s). Nothing was changed.")
 
 
 class OvertakenError(ConfigurationError):
@@ -34,9 +35,6 @@ class OvertakenError(ConfigurationError):
 
 class OverriddenError(ConfigurationError):
     """A variable of the environment overrides the setting, so that a change would do nothing."""
-
-
-NOT_WRITTEN = gettext_noop("%(path)s could not be written (%(why)s). Nothing was changed.")
 
 
 class FileNotWrittenError(ConfigurationError):

@@ -26,6 +26,9 @@ _SIMPLE_KEY = re.compile(r'"(?:\\.|[^\\"])*"|\'[^\']*\'|[A-Za-z0-9_-]+')
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BETWEEN = re.compile(r"(?:[ \t\r\n,]|#[^\n]*)*")
 _BLANK = re.compile(r"[ \t]*")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+# A literal string has no escapes: no quotation mark of its own, and no control characters but tabs.
+_LITERAL = re.compile(r"[^'\x00-\x08\x0a-\x1f\x7f]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,10 +199,6 @@ TomlValue: TypeAlias = (
     bool | int | float | str | date | time | Sequence["TomlValue"] | Mapping[str, "TomlValue"]
 )
 """What a key may have: a value, an array or a table."""
-
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-# A literal string has no escapes: no quotation mark of its own, and no control characters but tabs.
-_LITERAL = re.compile(r"[^'\x00-\x08\x0a-\x1f\x7f]*")
 
 
 def write_value(value: TomlValue, *, like: str = "") -> str:

@@ -13,6 +13,11 @@ from mailer.rendering.archive_urls import archive_url
 from mailer.rendering.themes.template_files import load_phrases
 from mailer.web.archive_store import ArchivedEdition
 
+ATOM_TYPE = "application/atom+xml; charset=utf-8"
+JSON_TYPE = "application/feed+json; charset=utf-8"
+_ATOM_NAMESPACE = "http://www.w3.org/2005/Atom"
+_XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
+
 
 class CorrectionEntry(NamedTuple):
     """A correction in the language of its edition. ``anchor`` ends its address in the web edition."""
@@ -34,12 +39,6 @@ def list_correction_entries(edition: ArchivedEdition, overrides: Path | None) ->
             summary=f"{phrases.correction_was}: {text.was}\n{phrases.correction_is}: {text.right}",
             sent_at=sent.sent_at,
         )
-
-
-ATOM_TYPE = "application/atom+xml; charset=utf-8"
-JSON_TYPE = "application/feed+json; charset=utf-8"
-_ATOM_NAMESPACE = "http://www.w3.org/2005/Atom"
-_XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,7 @@ _TOP = f"{_COLOURS};{_FONT};max-width:600px;margin:16px auto;padding:12px 16px;b
 _LINE = "margin:0 0 8px"
 _TOP_LINE = "margin:0 0 8px;color:#33270a !important"
 _LINK = "color:#33270a !important;text-decoration:underline"
+_IDENTIFIER = re.compile(r'"([0-9a-f]{32})"')
 
 
 def annotate_edition(
@@ -117,9 +118,6 @@ def _insert_at_story(html: str, story: str, notices: Markup) -> str:
     if heading is None:
         return html
     return f"{html[: heading.start()]}{notices}{html[heading.start() :]}"
-
-
-_IDENTIFIER = re.compile(r'"([0-9a-f]{32})"')
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,9 @@ from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
 from templates import ROOT
 
+_MAX_EDITIONS = 6
+"""Editions whose mail is kept, each with its pictures: a team writes one or two at a time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledPreview:
@@ -241,10 +244,6 @@ class CorrectionCompiler(PreviewCompiler):
         notes = self.workspace.corrections / self.slug.partition(SEPARATOR)[0]
         for folder in (notes, self.workspace.root / "templates", ROOT / "email"):
             yield from list_files(folder)
-
-
-_MAX_EDITIONS = 6
-"""Editions whose mail is kept, each with its pictures: a team writes one or two at a time."""
 
 
 class CompilerCache:

@@ -22,6 +22,14 @@ from subscribers.models import Subscriber
 from subscribers.queries import count_subscribers, find_subscriber, select_subscribers
 from subscribers.segments.segment import eligible
 
+_KEYS = {"address": "for"}
+Choice = TypeVar("Choice", bound=StrEnum)
+_MAX_ADDRESSES = 500
+"""The number of addresses suggested while typing. Any other address can be typed in full."""
+_ONE_READER = gettext_noop("%(number)s reader today.")
+_READERS = gettext_noop("%(number)s readers today.")
+_SHOWN_FOR_NUMBER = gettext_noop("Shown for number %(n)s: %(reader)s.")
+
 
 class ShownWindows(StrEnum):
     """Which windows the page shows."""
@@ -110,10 +118,6 @@ class PreviewQuery:
         return urlencode(form_language)
 
 
-_KEYS = {"address": "for"}
-Choice = TypeVar("Choice", bound=StrEnum)
-
-
 def parse_query(query: Mapping[str, str]) -> PreviewQuery:
     """Parse a query; an unknown value becomes the default."""
     return PreviewQuery(
@@ -132,10 +136,6 @@ def _parse_choice(choices: type[Choice], value: str | None, usual: Choice) -> Ch
     return choices(value) if value is not None and value in choices.__members__ else usual
 
 
-_MAX_ADDRESSES = 500
-"""The number of addresses suggested while typing. Any other address can be typed in full."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Recipient:
     """The reader whose email is shown.
@@ -150,11 +150,6 @@ class Recipient:
     segment_error: str = ""
     n: int = 0
     number: int = 0
-
-
-_ONE_READER = gettext_noop("%(number)s reader today.")
-_READERS = gettext_noop("%(number)s readers today.")
-_SHOWN_FOR_NUMBER = gettext_noop("Shown for number %(n)s: %(reader)s.")
 
 
 class RecipientFinder:

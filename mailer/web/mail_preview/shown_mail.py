@@ -29,6 +29,17 @@ from mailer.web.mail_preview.compiler import PreviewCompiler
 from mailer.web.mail_preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownForm, ShownWindows
 from subscribers.segments.segment import eligible
 
+_COUNTED_FOR = timedelta(minutes=1)
+_MAX_VERSIONS = 40
+"""Versions whose mail is measured: the ones that most readers get."""
+_TAG_LENGTH = 10
+_MOST_NAMED = 2
+_MAIN = gettext_noop("What most partners get; the others are compared with it")
+_WITHOUT = gettext_noop("Without %(stories)s")
+_WITH = gettext_noop("Also with %(stories)s")
+_ORDER = gettext_noop("In another order: %(story)s comes sooner")
+_SAME = gettext_noop("The same stories in the same order")
+
 
 def choose_mail(
     mails: Mapping[str, CompiledEdition], query: PreviewQuery, reader: Reader
@@ -93,13 +104,6 @@ def dress_html(html: str, query: PreviewQuery, *, base_url: str, prefix: str = "
     if query.show is ShownWindows.paper:
         html = force_paper(html)
     return remove_images(html) if query.images is ImageLoading.off else html
-
-
-_COUNTED_FOR = timedelta(minutes=1)
-_MAX_VERSIONS = 40
-"""Versions whose mail is measured: the ones that most readers get."""
-
-_TAG_LENGTH = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,15 +185,6 @@ def measure_variant(mail: CompiledEdition, variant: Variant, reader: Reader) -> 
     except BuildError:
         return 0
     return len(shown.html.encode()) if shown is not None else 0
-
-
-_MOST_NAMED = 2
-
-_MAIN = gettext_noop("What most partners get; the others are compared with it")
-_WITHOUT = gettext_noop("Without %(stories)s")
-_WITH = gettext_noop("Also with %(stories)s")
-_ORDER = gettext_noop("In another order: %(story)s comes sooner")
-_SAME = gettext_noop("The same stories in the same order")
 
 
 def describe_main(translator: Translator) -> tuple[str, ...]:

@@ -55,6 +55,13 @@ from subscribers.click_tokens import ClickToken, decode_sectors, read_click_toke
 from subscribers.errors import TokenError
 from subscribers.validation import MAX_NAME_LENGTH
 
+_RESUBSCRIBE_SENTENCES = MappingProxyType({"undo": UNDO_SENTENCES, "again": RESUBSCRIBE_SENTENCES})
+"""The sentences above the two buttons that resubscribe a reader, by the value the button sends."""
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
+_ON_THE_WAY = {"referrer-policy": "no-referrer", "cache-control": "no-store"}
+"""The place that a reader goes to learns nothing of our address, which has a token in it, and every click is
+asked of us anew."""
+
 
 def show_preferences(page: PageDep, token: str) -> Response:
     result = load_form(page.engine, page.keys, token, today=page.site.clock().date())
@@ -163,9 +170,6 @@ ROUTES: tuple[Route, ...] = (
     ("/p/{token}/look", show_last_edition_with_choices, POST),
 )
 
-_RESUBSCRIBE_SENTENCES = MappingProxyType({"undo": UNDO_SENTENCES, "again": RESUBSCRIBE_SENTENCES})
-"""The sentences above the two buttons that resubscribe a reader, by the value the button sends."""
-
 
 def show_unsubscribe(page: PageDep, token: str) -> Response:
     """Show the page with the unsubscribe button. Scanners open it too, so it writes nothing."""
@@ -237,11 +241,6 @@ UNSUBSCRIBE_ROUTES: tuple[Route, ...] = (
     ("/u/{token}/reason", show_unsubscribe, GET),
     ("/u/{token}/reason", post_reason, POST),
 )
-
-_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
-_ON_THE_WAY = {"referrer-policy": "no-referrer", "cache-control": "no-store"}
-"""The place that a reader goes to learns nothing of our address, which has a token in it, and every click is
-asked of us anew."""
 
 
 def follow_link(page: PageDep, token: str, number: str) -> Response:

@@ -19,6 +19,63 @@ from mailer.web.page_context import OwnFormPageDep, PageContext, PageDep
 from mailer.web.routing import GET, POST, Route
 from mailer.web.upload import read_upload
 
+_DO_NOT_TRUST = gettext_noop("Do not open its links or attachments, and do not answer it.")
+CHANGES: Mapping[Change, str] = MappingProxyType(
+    {
+        Change.words: gettext_noop("It has words that our edition does not have."),
+        Change.links: gettext_noop("It has links or pictures that lead to places that are not ours:"),
+        Change.sender: gettext_noop("Its sender, or the address that answers go to, is not ours."),
+        Change.subject: gettext_noop("Its subject is not that of our edition."),
+        Change.attachments: gettext_noop("It has attachments. Our newsletter never has any."),
+        Change.signature: gettext_noop("Our signature does not fit it any more."),
+    }
+)
+OBSTACLES: Mapping[Obstacle, str] = MappingProxyType(
+    {
+        Obstacle.outlook_file: gettext_noop(
+            "This is a message as Outlook saves it (.msg), which we cannot read. Save it as .eml, for "
+            "example in Outlook on the web, or check the code at its foot."
+        ),
+        Obstacle.winmail: gettext_noop(
+            "This message is wrapped in a form that only Outlook reads (winmail.dat). Please check the code "
+            "at its foot."
+        ),
+        Obstacle.no_mail: gettext_noop("This file is not an email. Please choose one that ends in .eml."),
+        Obstacle.encrypted: gettext_noop(
+            "The email is encrypted, so we cannot read it. Please check the code at its foot."
+        ),
+        Obstacle.no_marks: gettext_noop(
+            "Somebody passed it on without its code and its links, so there is nothing to compare. Ask them "
+            "to send it as an attachment."
+        ),
+        Obstacle.retired: gettext_noop(
+            "We have switched off the codes of our older emails, so we can no longer confirm them."
+        ),
+        Obstacle.no_edition: gettext_noop("We no longer keep the edition that it names."),
+        Obstacle.too_long: gettext_noop(
+            "It is longer than our emails, so we could not compare all of it. Please be careful."
+        ),
+        Obstacle.busy: gettext_noop(
+            "We could not look up our signature just now. Please try again in a few minutes."
+        ),
+    }
+)
+ADVICE = _DO_NOT_TRUST
+KEPT = gettext_noop("Our team keeps what it says, without your address, to look into it.")
+PASSED_ON = gettext_noop(
+    "Somebody passed it on. We speak only of our own part: words above and below it are not ours."
+)
+NO_FILE = gettext_noop("Please choose a file first.")
+TOO_MANY = gettext_noop(
+    "Too many emails were checked within an hour, from your network or from everywhere. Please try "
+    "again later."
+)
+MAIL_PATH = "/verify/mail"
+MAX_MAIL_BYTES = 1024 * 1024
+MAX_UPLOAD_BYTES = MAX_MAIL_BYTES + 16 * 1024
+"""A mail of the largest size, with the form around it."""
+_MAX_TYPED = 60
+
 
 class AnswerWords(NamedTuple):
     """The heading of an answer and what it means; ``tone`` is "right", "wrong" or ""."""
@@ -27,8 +84,6 @@ class AnswerWords(NamedTuple):
     text: str
     tone: str = ""
 
-
-_DO_NOT_TRUST = gettext_noop("Do not open its links or attachments, and do not answer it.")
 
 OF_MAIL: Mapping[MailVerdict, AnswerWords] = MappingProxyType(
     {
@@ -107,65 +162,6 @@ OF_CODE: Mapping[MailVerdict, AnswerWords] = MappingProxyType(
         ),
     }
 )
-
-CHANGES: Mapping[Change, str] = MappingProxyType(
-    {
-        Change.words: gettext_noop("It has words that our edition does not have."),
-        Change.links: gettext_noop("It has links or pictures that lead to places that are not ours:"),
-        Change.sender: gettext_noop("Its sender, or the address that answers go to, is not ours."),
-        Change.subject: gettext_noop("Its subject is not that of our edition."),
-        Change.attachments: gettext_noop("It has attachments. Our newsletter never has any."),
-        Change.signature: gettext_noop("Our signature does not fit it any more."),
-    }
-)
-
-OBSTACLES: Mapping[Obstacle, str] = MappingProxyType(
-    {
-        Obstacle.outlook_file: gettext_noop(
-            "This is a message as Outlook saves it (.msg), which we cannot read. Save it as .eml, for "
-            "example in Outlook on the web, or check the code at its foot."
-        ),
-        Obstacle.winmail: gettext_noop(
-            "This message is wrapped in a form that only Outlook reads (winmail.dat). Please check the code "
-            "at its foot."
-        ),
-        Obstacle.no_mail: gettext_noop("This file is not an email. Please choose one that ends in .eml."),
-        Obstacle.encrypted: gettext_noop(
-            "The email is encrypted, so we cannot read it. Please check the code at its foot."
-        ),
-        Obstacle.no_marks: gettext_noop(
-            "Somebody passed it on without its code and its links, so there is nothing to compare. Ask them "
-            "to send it as an attachment."
-        ),
-        Obstacle.retired: gettext_noop(
-            "We have switched off the codes of our older emails, so we can no longer confirm them."
-        ),
-        Obstacle.no_edition: gettext_noop("We no longer keep the edition that it names."),
-        Obstacle.too_long: gettext_noop(
-            "It is longer than our emails, so we could not compare all of it. Please be careful."
-        ),
-        Obstacle.busy: gettext_noop(
-            "We could not look up our signature just now. Please try again in a few minutes."
-        ),
-    }
-)
-
-ADVICE = _DO_NOT_TRUST
-KEPT = gettext_noop("Our team keeps what it says, without your address, to look into it.")
-PASSED_ON = gettext_noop(
-    "Somebody passed it on. We speak only of our own part: words above and below it are not ours."
-)
-NO_FILE = gettext_noop("Please choose a file first.")
-TOO_MANY = gettext_noop(
-    "Too many emails were checked within an hour, from your network or from everywhere. Please try "
-    "again later."
-)
-
-MAIL_PATH = "/verify/mail"
-MAX_MAIL_BYTES = 1024 * 1024
-MAX_UPLOAD_BYTES = MAX_MAIL_BYTES + 16 * 1024
-"""A mail of the largest size, with the form around it."""
-_MAX_TYPED = 60
 
 
 def show_verification(page: PageDep) -> Response:

@@ -19,6 +19,13 @@ COUNTED_LATE = gettext_noop(
 """What a section says in place of its figures."""
 
 _NO_SAMPLE = Markup("")
+_SPACE = "\N{NO-BREAK SPACE}"
+"""Between a number and its unit, which belong on one line."""
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+_NOT_COUNTED: Final = gettext_noop("not counted")
+_HIDDEN_NOTE: Final = gettext_noop(
+    "%(mark)s stands for fewer than five people, or for a figure that would reveal fewer than five."
+)
 
 
 class CellKind(StrEnum):
@@ -106,11 +113,6 @@ def name_columns(*titles: str, numbers_from: int = 1) -> tuple[Column, ...]:
     )
 
 
-_SPACE = "\N{NO-BREAK SPACE}"
-"""Between a number and its unit, which belong on one line."""
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-
-
 def format_number(number: int) -> str:
     """``1,204``"""
     return f"{number:,}"
@@ -139,12 +141,6 @@ def format_duration(seconds: float) -> str:
         if number:
             words.append(f"{number}{_SPACE}{name}")
     return _SPACE.join(words)
-
-
-_NOT_COUNTED: Final = gettext_noop("not counted")
-_HIDDEN_NOTE: Final = gettext_noop(
-    "%(mark)s stands for fewer than five people, or for a figure that would reveal fewer than five."
-)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,6 +60,12 @@ _SYSTEMS = (
     ("Mac OS X", "Mac"),
     ("Linux", "Linux"),
 )
+_NAME_MISSING = gettext_noop("Write your name, as your colleagues know it.")
+_NOT_MADE = gettext_noop(
+    "No passkey was made. Try again, in a browser that runs scripts and knows passkeys, and on a device that "
+    "has none of yours yet."
+)
+_PASSKEY_NAME_MISSING = gettext_noop("Write a name by which you know the device again.")
 
 
 def describe_browser(user_agent: str) -> tuple[str, str]:
@@ -67,14 +73,6 @@ def describe_browser(user_agent: str) -> tuple[str, str]:
     browser = next((name for sign, name in _BROWSERS if sign in user_agent), "")
     system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
     return browser, system
-
-
-_NAME_MISSING = gettext_noop("Write your name, as your colleagues know it.")
-_NOT_MADE = gettext_noop(
-    "No passkey was made. Try again, in a browser that runs scripts and knows passkeys, and on a device that "
-    "has none of yours yet."
-)
-_PASSKEY_NAME_MISSING = gettext_noop("Write a name by which you know the device again.")
 
 
 @ROUTES.get_route("/account", Permission.read)

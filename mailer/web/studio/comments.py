@@ -56,6 +56,8 @@ _NOT_A_PASSAGE = gettext_noop(
     "on the whole story."
 )
 _LONG_PASSAGE = gettext_noop("A passage may have up to 1,000 characters. Choose a shorter one.")
+CommentNumber = Annotated[int, depend_on_number("comment")]
+_THREAD = "/editions/{edition}/comments/{thread}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,8 +250,6 @@ def _open_thread(
 
 
 ThreadPageDep = Annotated[ThreadPage, Depends(_open_thread)]
-CommentNumber = Annotated[int, depend_on_number("comment")]
-_THREAD = "/editions/{edition}/comments/{thread}"
 
 
 @ROUTES.post_route(f"{_THREAD}/reply", Permission.comment)

@@ -15,6 +15,8 @@ from mailer.web.mail_preview.compiler import PreviewCompiler
 from mailer.workspace import Workspace
 
 _MAX_SUMMARIES = 1000
+_MAX_COUNTS = 1000
+_log = logging.getLogger(__name__)
 
 
 class EditionSummaries:
@@ -36,9 +38,6 @@ class EditionSummaries:
         return self._summaries.get_or_create(
             key, lambda: summarise_edition(folder, contents, self._workspace.settings.sectors)
         )
-
-
-_MAX_COUNTS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +80,6 @@ class ProblemCounts:
 def _count(compiler: PreviewCompiler) -> ProblemCount:
     compiled = compiler.compile()
     return ProblemCount(errors=compiled.errors, warnings=len(compiled.problems) - compiled.errors)
-
-
-_log = logging.getLogger(__name__)
 
 
 class Examination:

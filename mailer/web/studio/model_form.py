@@ -13,6 +13,14 @@ from mailer.i18n import Translator, gettext_noop
 from mailer.web.forms import Form
 
 _Model = TypeVar("_Model")
+_BY_ANOTHER = gettext_noop(
+    "Somebody else has changed this meanwhile, to “%(theirs)s”. What you wrote is still here: save again to "
+    "keep it."
+)
+_IN_ANOTHER_TAB = gettext_noop(
+    "You have changed this in another tab, to “%(theirs)s”. What you wrote is still here: save again to keep "
+    "it."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +90,6 @@ def explain_fault(translator: Translator, field: Field, error: FieldTextError) -
 
 def _clean(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
-
-
-_BY_ANOTHER = gettext_noop(
-    "Somebody else has changed this meanwhile, to “%(theirs)s”. What you wrote is still here: save again to "
-    "keep it."
-)
-_IN_ANOTHER_TAB = gettext_noop(
-    "You have changed this in another tab, to “%(theirs)s”. What you wrote is still here: save again to keep "
-    "it."
-)
 
 
 def describe_overtaken_field(translator: Translator, theirs: str, *, is_own: bool) -> str:

@@ -31,6 +31,32 @@ from subscribers.validation import resolve_country
 
 QUERY_PARAMETER = "q"
 """The name of the query in the addresses of segments."""
+_BOTH_CHANGED = gettext_noop(
+    "The query and the filters were both changed. Change one of them; the other follows."
+)
+_MOST_LETTERS = 4100
+"""More than a query may have, so that a longer one is refused, and not shown whole."""
+_MOST_COUNTRIES = 40
+_MOST_TAGS = 40
+_MOST_IMPORTS = 10
+_COMMAS = re.compile("[,，、]")
+_BOXES = {
+    "status": "statuses",
+    "country": "countries",
+    "sector": "sectors",
+    "language": "languages",
+    "tag": "tags",
+    "source": "sources",
+}
+"""The checkboxes of the form, by name, and the filter that each is for."""
+FILTER_NAMES = (*_BOXES, "other_countries", "other_tags", "org", "others")
+"""The names of all that the form of filters asks for."""
+_SOURCES = {
+    "imported": gettext_noop("Added by the team"),
+    "import": gettext_noop("By an import"),
+    "subscribed": gettext_noop("By signing up"),
+}
+_IMPORT = gettext_noop("Import %(number)s: %(file)s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,36 +131,6 @@ def make_vocabulary(visit: Visit) -> Vocabulary:
         countries=names.get(translator.tag) or names.get(translator.tag.partition("-")[0]) or {},
         language=translator.tag,
     )
-
-
-_BOTH_CHANGED = gettext_noop(
-    "The query and the filters were both changed. Change one of them; the other follows."
-)
-_MOST_LETTERS = 4100
-"""More than a query may have, so that a longer one is refused, and not shown whole."""
-_MOST_COUNTRIES = 40
-_MOST_TAGS = 40
-_MOST_IMPORTS = 10
-_COMMAS = re.compile("[,，、]")
-_BOXES = {
-    "status": "statuses",
-    "country": "countries",
-    "sector": "sectors",
-    "language": "languages",
-    "tag": "tags",
-    "source": "sources",
-}
-"""The checkboxes of the form, by name, and the filter that each is for."""
-
-FILTER_NAMES = (*_BOXES, "other_countries", "other_tags", "org", "others")
-"""The names of all that the form of filters asks for."""
-
-_SOURCES = {
-    "imported": gettext_noop("Added by the team"),
-    "import": gettext_noop("By an import"),
-    "subscribed": gettext_noop("By signing up"),
-}
-_IMPORT = gettext_noop("Import %(number)s: %(file)s")
 
 
 def make_filter_form(page: StudioPage, query: SegmentQuery) -> Mapping[str, Any] | None:

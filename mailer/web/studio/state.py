@@ -32,6 +32,10 @@ from mailer.workspace import Workspace
 
 _MAX_ANSWERS = 500
 T = TypeVar("T")
+PATH = "/studio"
+"""Where Studio is mounted."""
+_SECURE_COOKIE = "__Host-studio"
+_LOCAL_COOKIE = "studio"
 
 
 class FormAnswers:
@@ -60,13 +64,6 @@ class FormAnswers:
             made = act()
             self._answers.put(form, made)
             return made
-
-
-PATH = "/studio"
-"""Where Studio is mounted."""
-
-_SECURE_COOKIE = "__Host-studio"
-_LOCAL_COOKIE = "studio"
 
 
 def leads_here_alone(address: str) -> bool:

@@ -31,6 +31,17 @@ from mailer.web.page_renderer import IMAGE_TYPES
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, open_visit
 
+FIXED_SECTION_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "feature": gettext_noop("Lead story"),
+        "centres-and-chairs": gettext_noop("Centres and Chairs"),
+        "campaigns": gettext_noop("Public campaigns"),
+        "office": gettext_noop("Office news"),
+    }
+)
+"""The sections that every edition can have, beside those of the sectors."""
+_POLICY = "default-src 'none'; sandbox"
+
 
 def find_edition_folder(page: StudioPage, edition: str) -> Path:
     """The folder of the edition that a path names.
@@ -46,17 +57,6 @@ def find_edition_folder(page: StudioPage, edition: str) -> Path:
     except (ConfigurationError, OSError, ValueError) as error:
         # The system refuses a name that is too long, and Python one with a NUL.
         raise HTTPException(404) from error
-
-
-FIXED_SECTION_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "feature": gettext_noop("Lead story"),
-        "centres-and-chairs": gettext_noop("Centres and Chairs"),
-        "campaigns": gettext_noop("Public campaigns"),
-        "office": gettext_noop("Office news"),
-    }
-)
-"""The sections that every edition can have, beside those of the sectors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,9 +201,6 @@ def show_unreadable_story(request: Request, error: Exception) -> Response:
         edition=error.edition,
         message=visit.translator.translate(error.error.message, **error.error.values),
     )
-
-
-_POLICY = "default-src 'none'; sandbox"
 
 
 def answer_with_image(page: EditionPage, file: str, *, width: int, crop: Crop | None, cache: str) -> Response:

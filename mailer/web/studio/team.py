@@ -56,6 +56,8 @@ _IS_MEMBER = gettext_noop("%(address)s belongs to the team already.")
 _LAST_MANAGER = gettext_noop(
     "%(name)s is the only manager. Make somebody else a manager first; then this is possible."
 )
+_BAD_DAY = gettext_noop("Write the day as year, month and day, such as 2026-03-31.")
+_SUBJECT = "%(subject)s"
 
 
 @ROUTES.get_route("/team", Permission.read)
@@ -228,10 +230,6 @@ def _render_member(page: StudioPage, member: Member, fault: tuple[str, str] | No
         roles=_list_roles(page),
         errors=[fault] if fault else [],
     )
-
-
-_BAD_DAY = gettext_noop("Write the day as year, month and day, such as 2026-03-31.")
-_SUBJECT = "%(subject)s"
 
 
 @ROUTES.get_route("/log", Permission.manage)

@@ -36,6 +36,26 @@ FIELDS = (
     *("organisation", "country", "sectors", "language", "tags"),
 )
 """What a column can hold: our columns, the parts of a name, and further addresses."""
+_FORMATS_FILE = Path(__file__).with_name("known_formats.toml")
+_DEEPEST = 20
+# What SurveyMonkey writes below a question that is not divided.
+_ANSWERS = frozenset({"response", "openendedresponse"})
+# Alone, after mailto:, in angle brackets behind a name, or several of them as Google writes them.
+_ADDRESS = re.compile(r"(?:[^<>@]*<)?[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+>?(?:\s*:::.*)?", re.DOTALL)
+_ANY_ADDRESS = re.compile(r"[^\s@<>:]+@[^\s@<>]+")
+_WIDTH = 92
+_PLACES: Mapping[str, tuple[int, ...]] = {
+    "given": (1,),
+    "middle": (2,),
+    "family": (3,),
+    "organisation": (5,),
+    "country": (14, 21, 28),
+    "tags": (54,),
+    "email": (57, 60, 63),
+    "language": (73,),
+}
+_KINDS = frozenset({"SMTP", "EX", "X400", "FAX", "MAPIPDL", ""})
+_EXCHANGE_PREFIX = "/o="
 
 
 @lru_cache(4096)
@@ -107,9 +127,6 @@ def _data() -> Mapping[str, Any]:
     return tomllib.loads(_TITLES_FILE.read_text(encoding="utf-8"))
 
 
-_FORMATS_FILE = Path(__file__).with_name("known_formats.toml")
-
-
 @dataclass(frozen=True, kw_only=True)
 class KnownFormat:
     """What a program writes, with all titles folded.
@@ -165,14 +182,6 @@ def _read_status(said: str | Mapping[str, str]) -> StatusKind | Mapping[str, Sta
 
 def _fold_all(titles: str | list[str]) -> tuple[str, ...]:
     return tuple(map(fold, [titles] if isinstance(titles, str) else titles))
-
-
-_DEEPEST = 20
-# What SurveyMonkey writes below a question that is not divided.
-_ANSWERS = frozenset({"response", "openendedresponse"})
-# Alone, after mailto:, in angle brackets behind a name, or several of them as Google writes them.
-_ADDRESS = re.compile(r"(?:[^<>@]*<)?[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+>?(?:\s*:::.*)?", re.DOTALL)
-_ANY_ADDRESS = re.compile(r"[^\s@<>:]+@[^\s@<>]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -351,21 +360,6 @@ def _clean(cells: Sequence[str]) -> tuple[str, ...]:
 
 def _count_filled(row: SheetRow) -> int:
     return sum(bool(cell.strip()) for cell in row.cells)
-
-
-_WIDTH = 92
-_PLACES: Mapping[str, tuple[int, ...]] = {
-    "given": (1,),
-    "middle": (2,),
-    "family": (3,),
-    "organisation": (5,),
-    "country": (14, 21, 28),
-    "tags": (54,),
-    "email": (57, 60, 63),
-    "language": (73,),
-}
-_KINDS = frozenset({"SMTP", "EX", "X400", "FAX", "MAPIPDL", ""})
-_EXCHANGE_PREFIX = "/o="
 
 
 def find_outlook_places(

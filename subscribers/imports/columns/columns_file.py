@@ -17,6 +17,8 @@ _KEYS = ("header", "sheet", "columns", "separators", "values", "status")
 _MEANINGS = {meaning.name: meaning for meaning in StatusMeaning}
 _ANY_VALUE = "*"
 _EXAMPLE = '[columns]\nemail = "E-Mail"\nname = ["Vorname", "Nachname"]'
+_MOST_VALUES = 20
+_ORDER = tuple(meaning for meaning in StatusMeaning if meaning is not StatusMeaning.nothing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,10 +202,6 @@ def _require_known(name: str, word: str, known: tuple[str, ...]) -> str:
             name, f"{quote_for_message(word)} is not known here. Choose from: {', '.join(known)}."
         )
     return word
-
-
-_MOST_VALUES = 20
-_ORDER = tuple(meaning for meaning in StatusMeaning if meaning is not StatusMeaning.nothing)
 
 
 def write_columns_text(

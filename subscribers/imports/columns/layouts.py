@@ -26,6 +26,12 @@ from subscribers.imports.columns.status_words import SUPPRESS_REASONS, StatusMea
 from subscribers.models import ConsentEvent
 from subscribers.validation import clean_sectors, clean_tag
 
+_SEVERAL = re.compile(r"[;,|、，；\n]|:::")
+_SECTORS = re.compile(r"[;,|/、，；\n]|:::")
+_ADDRESSES = " ::: "
+_MAX_UNUSED = 1_000
+Item = TypeVar("Item")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnLayout:
@@ -90,12 +96,6 @@ class RawRow(NamedTuple):
     language: str
     tags: str
     suppress_reason: ConsentEvent | None = None
-
-
-_SEVERAL = re.compile(r"[;,|、，；\n]|:::")
-_SECTORS = re.compile(r"[;,|/、，；\n]|:::")
-_ADDRESSES = " ::: "
-_MAX_UNUSED = 1_000
 
 
 class LayoutReader:
@@ -311,9 +311,6 @@ def is_east_asian(text: str) -> bool:
 @lru_cache(4096)
 def _find_language(cell: str) -> str | None:
     return find_language(cell)
-
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)

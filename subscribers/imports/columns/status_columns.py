@@ -48,6 +48,18 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
 """What the report says of many cells at once, and the words for it on a page."""
 _MAX_CACHED = 20_000
 _MAX_SHOWN = 1_000
+_ASKING = frozenset({StatusKind.consent, StatusKind.confirmation, StatusKind.confirmation_date})
+STRICTER_THAN_ACTIVE = frozenset(
+    meaning for meaning in StatusMeaning if STRICTNESS[meaning] < STRICTNESS[StatusMeaning.active]
+)
+# Words for people who are on a list, which mean nothing else in an address book.
+_ON_THE_LIST = frozenset(
+    map(fold, ("active", "subscribed", "unconfirmed", "aktiv", "actif", "activo", "активен"))
+)
+_MOST_ANSWERS = 5
+_LONGEST_WORD = 30
+_CODE = re.compile(r"\s*[^\W\d_]{2,12}\s*")
+_ASKS = frozenset({StatusKind.consent, StatusKind.confirmation})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,12 +129,6 @@ class StatusColumn:
         if not cell.strip():
             return EMPTY
         return DATE if is_date(cell) and fold(cell) not in self.values else cell.strip()
-
-
-_ASKING = frozenset({StatusKind.consent, StatusKind.confirmation, StatusKind.confirmation_date})
-STRICTER_THAN_ACTIVE = frozenset(
-    meaning for meaning in StatusMeaning if STRICTNESS[meaning] < STRICTNESS[StatusMeaning.active]
-)
 
 
 @dataclass(kw_only=True)
@@ -266,17 +272,6 @@ def are_understood(column: StatusColumn, cells: Sequence[str]) -> tuple[int, int
         for cell in filled
     )
     return known, len(filled) - known
-
-
-# Words for people who are on a list, which mean nothing else in an address book.
-_ON_THE_LIST = frozenset(
-    map(fold, ("active", "subscribed", "unconfirmed", "aktiv", "actif", "activo", "активен"))
-)
-
-_MOST_ANSWERS = 5
-_LONGEST_WORD = 30
-_CODE = re.compile(r"\s*[^\W\d_]{2,12}\s*")
-_ASKS = frozenset({StatusKind.consent, StatusKind.confirmation})
 
 
 def guess_statuses(

@@ -27,6 +27,8 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _ONLY_ZEROS = re.compile(r"0+(?:[-/.:\sTZ]+0+)+Z?")
 # Excel's numbers of the days from 1954 to 2119, and seconds or milliseconds since 1970 from 2001 on.
 _EXCEL_DAYS, _SECONDS = range(20_000, 80_000), range(10**9, 10**13 * 5)
+_TITLES_FILE = Path(__file__).with_name("status_titles.toml")
+_ASIDE = re.compile(r"\s*\([^()]*\)\s*(?=\S)")
 
 
 class StatusMeaning(WordedEnum):
@@ -214,10 +216,6 @@ def _words() -> _Words:
         stems=tuple(stems),
         strong=strong,
     )
-
-
-_TITLES_FILE = Path(__file__).with_name("status_titles.toml")
-_ASIDE = re.compile(r"\s*\([^()]*\)\s*(?=\S)")
 
 
 class StatusKind(StrEnum):

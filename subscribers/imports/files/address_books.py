@@ -36,6 +36,45 @@ _MAX_LINE = 1 << 20
 
 Card = defaultdict[str, list[tuple[int, str]]]
 """The values of a card by the name of their property, each after its preference: 1, the highest, to 101."""
+_START = 1 << 12
+_ATTRIBUTE = re.compile(
+    r"(?P<name>[A-Za-z][\w.-]*)(?:;[\w-]+)*:(?P<is_encoded>:)?(?!<)[ ]*(?P<value>.*)", re.DOTALL
+)
+_FIRST_LINES = re.compile(r"(?:#[^\n]*\n|version: *\d+ *\n|[ \t]*\n)*+dn::? ?\S", re.IGNORECASE)
+_LDIF_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "mail": "Email",
+        "mozillasecondemail": "Email 2",
+        "givenname": "First name",
+        "sn": "Last name",
+        "cn": "Name",
+        "displayname": "Display name",
+        "o": "Organisation",
+        "c": "Country",
+        "co": "Country name",
+        "mozillahomecountryname": "Home country",
+        "preferredlanguage": "Language",
+    }
+)
+_UNUSED = frozenset({"dn", "changetype", "member", "uniquemember", "jpegphoto", "userpassword"})
+# Lists of people, and what a directory is divided into.
+_NO_PERSON = frozenset({"groupofnames", "groupofuniquenames", "organizationalunit", "dcobject", "domain"})
+Entry = dict[str, list[str]]
+"""The values of an entry by the name of their attribute, in small letters."""
+_SYMPA_LINE = re.compile(r"(?P<key>[a-z_]{1,40})(?: (?P<value>.*))?", re.DOTALL)
+_SYMPA_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "email": "email",
+        "gecos": "name",
+        "reception": "reception",
+        "suspend": "suspended",
+        "bounce": "bounce details",
+    }
+)
+_SYMPA_NEEDED = frozenset({"email", "reception"})
+_SAMPLE_LENGTH = 1 << 16
+_ADDRESS = r"[^\s@<>\",;]+@[^\s@<>\",;]+"
+_MAILBOX = re.compile(rf"(?:\"[^\"]*\"|[^\"<>@,;\t|]*)\s*<{_ADDRESS}>|{_ADDRESS}(?:\s*\([^()]*\))?")
 
 
 def is_vcard(source: FileSource, encoding: str) -> bool:
@@ -162,34 +201,6 @@ def _unescape(text: str) -> str:
     return re.sub(r"\\([\\,;nN])", lambda found: " " if found[1] in "nN" else found[1], text).strip()
 
 
-_START = 1 << 12
-_ATTRIBUTE = re.compile(
-    r"(?P<name>[A-Za-z][\w.-]*)(?:;[\w-]+)*:(?P<is_encoded>:)?(?!<)[ ]*(?P<value>.*)", re.DOTALL
-)
-_FIRST_LINES = re.compile(r"(?:#[^\n]*\n|version: *\d+ *\n|[ \t]*\n)*+dn::? ?\S", re.IGNORECASE)
-_LDIF_TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "mail": "Email",
-        "mozillasecondemail": "Email 2",
-        "givenname": "First name",
-        "sn": "Last name",
-        "cn": "Name",
-        "displayname": "Display name",
-        "o": "Organisation",
-        "c": "Country",
-        "co": "Country name",
-        "mozillahomecountryname": "Home country",
-        "preferredlanguage": "Language",
-    }
-)
-_UNUSED = frozenset({"dn", "changetype", "member", "uniquemember", "jpegphoto", "userpassword"})
-# Lists of people, and what a directory is divided into.
-_NO_PERSON = frozenset({"groupofnames", "groupofuniquenames", "organizationalunit", "dcobject", "domain"})
-
-Entry = dict[str, list[str]]
-"""The values of an entry by the name of their attribute, in small letters."""
-
-
 def is_ldif(source: FileSource, encoding: str) -> bool:
     """Return whether a file begins with the name of an entry (``dn: cn=Ann Li``)."""
     start = source.read_start(_START).decode(encoding, errors="ignore").lstrip("\ufeff")
@@ -265,19 +276,6 @@ def _decode(value: str) -> str:
         return ""
 
 
-_SYMPA_LINE = re.compile(r"(?P<key>[a-z_]{1,40})(?: (?P<value>.*))?", re.DOTALL)
-_SYMPA_TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "email": "email",
-        "gecos": "name",
-        "reception": "reception",
-        "suspend": "suspended",
-        "bounce": "bounce details",
-    }
-)
-_SYMPA_NEEDED = frozenset({"email", "reception"})
-
-
 def is_sympa_dump(source: FileSource, encoding: str) -> bool:
     """Return whether the first paragraph of a file is a member of a list."""
     start = source.read_start(_START).decode(encoding, errors="ignore").lstrip("\ufeff\r\n ")
@@ -305,11 +303,6 @@ def _read_members(source: FileSource, encoding: str) -> Iterator[dict[str, str]]
                 member[found["key"]] = (found["value"] or "").strip()
     if member:
         yield member
-
-
-_SAMPLE_LENGTH = 1 << 16
-_ADDRESS = r"[^\s@<>\",;]+@[^\s@<>\",;]+"
-_MAILBOX = re.compile(rf"(?:\"[^\"]*\"|[^\"<>@,;\t|]*)\s*<{_ADDRESS}>|{_ADDRESS}(?:\s*\([^()]*\))?")
 
 
 def has_address_lines(source: FileSource, encoding: str) -> bool:

@@ -18,6 +18,20 @@ from subscribers.errors import ImportFileError
 from subscribers.imports.files.file_source import FileSource
 
 BATCH_SIZE = 500
+DELIMITERS: Mapping[str, str] = MappingProxyType(
+    {
+        ",": gettext_noop("Comma"),
+        ";": gettext_noop("Semicolon"),
+        "\t": gettext_noop("Tab"),
+        "|": gettext_noop("Vertical bar"),
+    }
+)
+"""The signs between cells, with their names."""
+MAX_COLUMNS = 1000
+# Excel's own way to say how a file is delimited. Saved again, the line has the delimiters of other rows too.
+_SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(?:(\\t)\"?\t*|([^\r\n\"])\"?\2*)[\r\n]*", re.IGNORECASE)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_ADDRESS = re.compile(r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+\.[^\s@,;|<>\"]+")
 
 
 class RowBatch(NamedTuple):
@@ -70,21 +84,7 @@ def _make_batches(rows: Iterable[SheetRow]) -> Iterator[RowBatch]:
         yield RowBatch([row.number for row in some], [row.cells for row in some])
 
 
-DELIMITERS: Mapping[str, str] = MappingProxyType(
-    {
-        ",": gettext_noop("Comma"),
-        ";": gettext_noop("Semicolon"),
-        "\t": gettext_noop("Tab"),
-        "|": gettext_noop("Vertical bar"),
-    }
-)
-"""The signs between cells, with their names."""
-MAX_COLUMNS = 1000
 _SAMPLE_LENGTH, _SAMPLE_ROWS = 1 << 16, 100
-# Excel's own way to say how a file is delimited. Saved again, the line has the delimiters of other rows too.
-_SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(?:(\\t)\"?\t*|([^\r\n\"])\"?\2*)[\r\n]*", re.IGNORECASE)
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_ADDRESS = re.compile(r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+\.[^\s@,;|<>\"]+")
 
 
 def detect_delimiter(source: FileSource, encoding: str) -> str:

@@ -39,6 +39,12 @@ _ESCAPED = re.compile(r"_x(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})_")
 _DAY_SECONDS = 86_400
 _MAX_DAYS = 2_958_465
 """The 31st of December 9999."""
+_MAX_FORMATS = 70_000
+_MAX_MERGED = 100_000
+_MERGED = re.compile(
+    rb"""<(?:\w+:)?mergeCell\s[^>]{0,200}?\bref\s*=\s*["']\$?([A-Z]{1,3})\$?([0-9]{1,7}):\$?[A-Z]{1,3}\$?([0-9]{1,7})["']"""
+)
+_MAX_MERGED_BYTES = 300
 
 
 def is_date_format(number: str, code: str | None) -> bool:
@@ -146,9 +152,6 @@ class SharedTexts:
                 )
                 % {"most": f"{_MAX_SHARED_TEXTS:,}", "megabytes": _MAX_SHARED_BYTES >> 20},
             )
-
-
-_MAX_FORMATS = 70_000
 
 
 class _Collector:
@@ -280,13 +283,6 @@ class ExcelPackage:
         }
         read_xml(self.part(path), self.file, _Collector(handlers))
         return dates
-
-
-_MAX_MERGED = 100_000
-_MERGED = re.compile(
-    rb"""<(?:\w+:)?mergeCell\s[^>]{0,200}?\bref\s*=\s*["']\$?([A-Z]{1,3})\$?([0-9]{1,7}):\$?[A-Z]{1,3}\$?([0-9]{1,7})["']"""
-)
-_MAX_MERGED_BYTES = 300
 
 
 def is_excel_workbook(names: tuple[str, ...]) -> bool:

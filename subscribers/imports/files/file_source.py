@@ -18,6 +18,66 @@ from typing import BinaryIO
 from locales.phrase import gettext_noop
 from subscribers.errors import ImportFileError
 
+_MAX_MEMBERS = 1000
+_MAX_BYTES = 1 << 30
+# Lists compress to a fifth, a sheet's XML to a thirtieth; a ratio of two hundred is an attack. It counts for
+# each file too: beside a picture that does not compress, a bomb would look harmless.
+_MAX_RATIO = 200
+_SMALL_BYTES = 10 << 20
+_ENCRYPTED = 0x1
+_NUMBERS = gettext_noop("it is a Numbers document of Apple. In Numbers, choose File > Export To > Excel.")
+_COPY = gettext_noop("Copy its table into a spreadsheet, and save that as .xlsx.")
+_SAVE = gettext_noop("Open it in Excel or LibreOffice, and save it as .xlsx or as CSV UTF-8.")
+_START = 1 << 16
+_BLOCK = 1 << 20
+_OLE = b"\xd0\xcf\x11\xe0"
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (
+        b"%PDF-",
+        gettext_noop("it is a PDF document, which has no rows to read. Ask for the list as a spreadsheet."),
+    ),
+    (b"{\\rtf", gettext_noop("it is a text document (RTF). Save the list as a spreadsheet or as CSV UTF-8.")),
+    (b"\x1f\x8b", gettext_noop("it is a compressed file (gzip). Unpack it first.")),
+    (b"7z\xbc\xaf\x27\x1c", gettext_noop("it is an archive (7z). Unpack it first.")),
+    (b"Rar!", gettext_noop("it is an archive (RAR). Unpack it first.")),
+    (b"SQLite format 3\0", gettext_noop("it is a database (SQLite). Export the list from it as CSV.")),
+    (b"\x89PNG", gettext_noop("it is a picture. Ask for the list as a spreadsheet.")),
+    (b"\xff\xd8\xff", gettext_noop("it is a picture. Ask for the list as a spreadsheet.")),
+    (b"\x09\x08\x10\0\0\x06\x05\0", gettext_noop("it is an Excel 97 workbook (.xls).") + " " + _SAVE),
+)
+_MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r"urn:schemas-microsoft-com:office:spreadsheet"),
+        gettext_noop("it is an “XML Spreadsheet 2003” of Excel, whatever its name says.") + " " + _SAVE,
+    ),
+    (
+        re.compile(r"<office:document[\s>]"),
+        gettext_noop("it is a “Flat XML” document of LibreOffice. Save it as .ods, .xlsx or CSV UTF-8."),
+    ),
+    (
+        re.compile(r"<(?:!doctype html|html|head|body|table|meta)[\s>]", re.IGNORECASE),
+        gettext_noop("it is a web page (HTML), whatever its name says.") + " " + _SAVE,
+    ),
+    (
+        re.compile(r"^\s*<\?xml\b"),
+        gettext_noop("it is an XML file, not a list of rows. Export the list as CSV or .xlsx."),
+    ),
+)
+_SHORTCUT = re.compile(r'^\s*\{\s*"[^{}]*docs\.google\.com/spreadsheets', re.DOTALL)
+_WEB_ARCHIVE = re.compile(r"^MIME-Version:.{1,500}multipart/related", re.DOTALL | re.IGNORECASE)
+_JSON = re.compile(r'^\s*(?:\[\s*)?\{\s*"')
+_DOCUMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "xl/workbook.bin": gettext_noop("it is a binary workbook (.xlsb).") + " " + _SAVE,
+        "Index/Document.iwa": _NUMBERS,
+        "Index.zip": _NUMBERS,
+        "word/document.xml": gettext_noop("it is a Word document.") + " " + _COPY,
+        "ppt/presentation.xml": gettext_noop(
+            "it is a PowerPoint presentation. Ask for the list as a spreadsheet."
+        ),
+    }
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FileSource:
@@ -42,15 +102,6 @@ def make_file_source(path: Path, name: str = "") -> FileSource:
             name or path.name, gettext_noop("it cannot be read: %(error)s.") % {"error": error.strerror}
         ) from error
     return FileSource(name=name or path.name, size=size, open=lambda: path.open("rb"))
-
-
-_MAX_MEMBERS = 1000
-_MAX_BYTES = 1 << 30
-# Lists compress to a fifth, a sheet's XML to a thirtieth; a ratio of two hundred is an attack. It counts for
-# each file too: beside a picture that does not compress, a bomb would look harmless.
-_MAX_RATIO = 200
-_SMALL_BYTES = 10 << 20
-_ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,60 +196,6 @@ def _describe_hostile(member: zipfile.ZipInfo) -> str | None:
     if member.flag_bits & _ENCRYPTED:
         return "is encrypted"
     return None
-
-
-_NUMBERS = gettext_noop("it is a Numbers document of Apple. In Numbers, choose File > Export To > Excel.")
-_COPY = gettext_noop("Copy its table into a spreadsheet, and save that as .xlsx.")
-_SAVE = gettext_noop("Open it in Excel or LibreOffice, and save it as .xlsx or as CSV UTF-8.")
-_START = 1 << 16
-_BLOCK = 1 << 20
-_OLE = b"\xd0\xcf\x11\xe0"
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (
-        b"%PDF-",
-        gettext_noop("it is a PDF document, which has no rows to read. Ask for the list as a spreadsheet."),
-    ),
-    (b"{\\rtf", gettext_noop("it is a text document (RTF). Save the list as a spreadsheet or as CSV UTF-8.")),
-    (b"\x1f\x8b", gettext_noop("it is a compressed file (gzip). Unpack it first.")),
-    (b"7z\xbc\xaf\x27\x1c", gettext_noop("it is an archive (7z). Unpack it first.")),
-    (b"Rar!", gettext_noop("it is an archive (RAR). Unpack it first.")),
-    (b"SQLite format 3\0", gettext_noop("it is a database (SQLite). Export the list from it as CSV.")),
-    (b"\x89PNG", gettext_noop("it is a picture. Ask for the list as a spreadsheet.")),
-    (b"\xff\xd8\xff", gettext_noop("it is a picture. Ask for the list as a spreadsheet.")),
-    (b"\x09\x08\x10\0\0\x06\x05\0", gettext_noop("it is an Excel 97 workbook (.xls).") + " " + _SAVE),
-)
-_MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(r"urn:schemas-microsoft-com:office:spreadsheet"),
-        gettext_noop("it is an “XML Spreadsheet 2003” of Excel, whatever its name says.") + " " + _SAVE,
-    ),
-    (
-        re.compile(r"<office:document[\s>]"),
-        gettext_noop("it is a “Flat XML” document of LibreOffice. Save it as .ods, .xlsx or CSV UTF-8."),
-    ),
-    (
-        re.compile(r"<(?:!doctype html|html|head|body|table|meta)[\s>]", re.IGNORECASE),
-        gettext_noop("it is a web page (HTML), whatever its name says.") + " " + _SAVE,
-    ),
-    (
-        re.compile(r"^\s*<\?xml\b"),
-        gettext_noop("it is an XML file, not a list of rows. Export the list as CSV or .xlsx."),
-    ),
-)
-_SHORTCUT = re.compile(r'^\s*\{\s*"[^{}]*docs\.google\.com/spreadsheets', re.DOTALL)
-_WEB_ARCHIVE = re.compile(r"^MIME-Version:.{1,500}multipart/related", re.DOTALL | re.IGNORECASE)
-_JSON = re.compile(r'^\s*(?:\[\s*)?\{\s*"')
-_DOCUMENTS: Mapping[str, str] = MappingProxyType(
-    {
-        "xl/workbook.bin": gettext_noop("it is a binary workbook (.xlsb).") + " " + _SAVE,
-        "Index/Document.iwa": _NUMBERS,
-        "Index.zip": _NUMBERS,
-        "word/document.xml": gettext_noop("it is a Word document.") + " " + _COPY,
-        "ppt/presentation.xml": gettext_noop(
-            "it is a PowerPoint presentation. Ask for the list as a spreadsheet."
-        ),
-    }
-)
 
 
 def describe_unsupported(source: FileSource) -> str | None:

@@ -24,6 +24,13 @@ _MAX_NAMES = 20_000
 _MAX_DEPTH = 200
 MAX_TEXT_LENGTH = 1_000_000
 """Characters in one cell; Excel allows 32,767."""
+MAX_ROWS = 1_048_576
+"""The rows of a sheet in Excel and LibreOffice."""
+_MAX_CELLS = 20_000_000
+MAX_SHEETS = 1000
+_LOOKED_AT = 100
+_ADDRESS = re.compile(r"[^\s@<>]@[^\s@<>]+\.")
+_MAX_NAMED = 20
 
 
 class XmlHandler(Protocol):
@@ -117,11 +124,6 @@ def parse_xml(part: FileSource, file: str, handler: XmlHandler) -> Iterator[None
 def read_xml(part: FileSource, file: str, handler: XmlHandler) -> None:
     for _ in parse_xml(part, file, handler):
         pass
-
-
-MAX_ROWS = 1_048_576
-"""The rows of a sheet in Excel and LibreOffice."""
-_MAX_CELLS = 20_000_000
 
 
 class MergedRange(NamedTuple):
@@ -223,12 +225,6 @@ class SheetRowBuilder:
                 "most_cells": f"{_MAX_CELLS:,}",
             },
         )
-
-
-MAX_SHEETS = 1000
-_LOOKED_AT = 100
-_ADDRESS = re.compile(r"[^\s@<>]@[^\s@<>]+\.")
-_MAX_NAMED = 20
 
 
 @dataclass(frozen=True, kw_only=True)

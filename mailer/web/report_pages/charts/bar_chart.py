@@ -17,6 +17,16 @@ from mailer.web.report_pages.charts.svg import (
     shorten_label,
 )
 
+_ROW = 44
+_TEXT_LINE = 16
+_BAR_TOP = 23
+_BAR = 11
+_WIDEST_LINE = 40
+"""Latin letters that fit on a line on a phone, label and figure together."""
+_HEIGHT = 36
+_LEAST = 1.2
+"""The least width of a part, in per cent: some four pixels on a phone."""
+
 
 def spread_widths(values: Sequence[float], whole: float, *, least: float) -> list[float]:
     """Share the length ``whole`` among ``values`` in proportion, but give none that counts less than
@@ -55,14 +65,6 @@ def _find_small(values: Sequence[float], whole: float, least: float) -> set[int]
         if not more:
             return small
         small |= more
-
-
-_ROW = 44
-_TEXT_LINE = 16
-_BAR_TOP = 23
-_BAR = 11
-_WIDEST_LINE = 40
-"""Latin letters that fit on a line on a phone, label and figure together."""
 
 
 class Bar(NamedTuple):
@@ -112,11 +114,6 @@ def _draw_parts(name: str, bar: Bar, top: int, longest: float) -> Iterator[Marku
         if width:
             yield draw_block(left, top, width, _BAR, **choose_fill(name, tone))
         left += width
-
-
-_HEIGHT = 36
-_LEAST = 1.2
-"""The least width of a part, in per cent: some four pixels on a phone."""
 
 
 def draw_stacked_bar(

@@ -10,6 +10,27 @@ from mailer.web.report_pages.charts.svg import Tone, draw_chart, draw_element, d
 
 _STEPS = (1, 2, 2.5, 5, 10)
 _THOUSANDS = ((1_000_000_000, "bn"), (1_000_000, "m"), (1_000, "k"))
+_GUTTER = 13
+"""The room for the numbers at the left, in per cent: 40 pixels on a phone."""
+_RIGHT = 3
+"""The room for half a mark at the right, in per cent."""
+_TOP = 20
+_PLOT = 190
+_FOOT = 28
+_SCALE = 1000
+_MOST_MARKS = 40
+"""More marks than these would be a line of their own."""
+_WIDEST_LABEL = 14
+Points = Sequence[tuple[float, float]]
+_MARKS = {
+    Tone.main: "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
+    Tone.second: "M-3-3h6v6h-6z",
+    Tone.bad: "M0-4.5l4.5 4.5-4.5 4.5-4.5-4.5z",
+    Tone.doubt: "M0-4l4 7h-8z",
+    Tone.faint: "M-5-1.5h10v3h-10z",
+    Tone.quiet: "M-1.5-5h3v10h-3z",
+}
+"""A disc, a square, a diamond, a triangle and two dashes, so that lines can be told apart without colour."""
 
 
 class Axis(NamedTuple):
@@ -51,21 +72,6 @@ def _round_to_two(value: float) -> str:
 def _choose_step(least: float) -> float:
     size = 10.0 ** floor(log10(least))
     return next(step * size for step in _STEPS if step * size >= least * (1 - 1e-9))
-
-
-_GUTTER = 13
-"""The room for the numbers at the left, in per cent: 40 pixels on a phone."""
-_RIGHT = 3
-"""The room for half a mark at the right, in per cent."""
-_TOP = 20
-_PLOT = 190
-_FOOT = 28
-_SCALE = 1000
-_MOST_MARKS = 40
-"""More marks than these would be a line of their own."""
-_WIDEST_LABEL = 14
-
-Points = Sequence[tuple[float, float]]
 
 
 class Line(NamedTuple):
@@ -189,17 +195,6 @@ def _draw_run(run: Points, tone: Tone) -> Markup:
         preserveAspectRatio="none",
         overflow="visible",
     )
-
-
-_MARKS = {
-    Tone.main: "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
-    Tone.second: "M-3-3h6v6h-6z",
-    Tone.bad: "M0-4.5l4.5 4.5-4.5 4.5-4.5-4.5z",
-    Tone.doubt: "M0-4l4 7h-8z",
-    Tone.faint: "M-5-1.5h10v3h-10z",
-    Tone.quiet: "M-1.5-5h3v10h-3z",
-}
-"""A disc, a square, a diamond, a triangle and two dashes, so that lines can be told apart without colour."""
 
 
 def _draw_mark(point: tuple[float, float], tone: Tone) -> Markup:

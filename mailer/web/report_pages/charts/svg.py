@@ -7,6 +7,9 @@ from unicodedata import combining, east_asian_width
 from markupsafe import Markup, escape
 
 Attribute = str | int | float
+_STEP = 6
+"""The size of a tile of a pattern, in pixels."""
+_ELLIPSIS = "…"
 
 
 def draw_element(name: str, /, *content: str, **attributes: Attribute) -> Markup:
@@ -83,10 +86,6 @@ class Tone(StrEnum):
     """What is still to come, or does not count; pale, in a frame."""
 
 
-_STEP = 6
-"""The size of a tile of a pattern, in pixels."""
-
-
 def draw_patterns(name: str, tones: Iterable[Tone]) -> Markup:
     """Make the patterns of a chart called ``name``, for :func:`choose_fill` to refer to."""
     tiles = [_draw_tile(name, tone) for tone in Tone if tone in set(tones) and tone in _MARKS]
@@ -128,9 +127,6 @@ def _draw_tile(name: str, tone: Tone) -> Markup:
     if turn:
         size["patternTransform"] = turn
     return draw_element("pattern", ground, mark, id=f"{name}-{tone}", **size)
-
-
-_ELLIPSIS = "…"
 
 
 def measure_label(text: str) -> int:

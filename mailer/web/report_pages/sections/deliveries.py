@@ -40,6 +40,10 @@ _EQUATION = gettext_noop(
     "%(audience)s %(sign)s %(sent)s sent + %(rejected)s rejected + %(failed)s failed + "
     "%(suppressed)s suppressed + %(in_doubt)s in doubt + %(still_to_do)s still to do"
 )
+_MOST_IN_DOUBT = 50
+_HAND_OVER = "hand-over"
+_MOST = "95 %"
+"""The share of the messages that :attr:`HandOver.most` is about."""
 
 
 def describe_ledger(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection:
@@ -117,9 +121,6 @@ def _make_number_table(counts: Counts, viewer: Viewer) -> Table:
     )
 
 
-_MOST_IN_DOUBT = 50
-
-
 def describe_doubts(report: CampaignReport, viewer: Viewer) -> PageSection | None:
     """Name the readers in doubt, to who may see them; None if there are none."""
     if not report.in_doubt:
@@ -161,11 +162,6 @@ def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
     else:
         words = gettext_noop("And %(number)s more. The file of deliveries has all of them.")
         yield viewer.gettext(words, number=format_number(more))
-
-
-_HAND_OVER = "hand-over"
-_MOST = "95 %"
-"""The share of the messages that :attr:`HandOver.most` is about."""
 
 
 def describe_hand_over(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection | None:

@@ -24,6 +24,14 @@ from subscribers.segments.description import Vocabulary
 
 _MOST_COLUMNS = 6
 """More would leave no room for a number in a cell on a phone; there is a map for each part."""
+_NAME = "links"
+_MOST_BARS = 10
+_MOST_ROWS = 60
+_MOST_COUNTRIES = 25
+_OPENS_NOTE = gettext_noop(
+    "Opens are not counted: Apple Mail and Gmail fetch the pictures of a mail whether or not anybody reads "
+    "it, so their number would tell nothing true."
+)
 
 
 def draw_heat_maps(
@@ -57,16 +65,6 @@ def _make_cell(count: Count) -> HeatMapCell:
     if count is None:
         return HeatMapCell(figure=format_figure(None), value=None)
     return HeatMapCell(figure=str(count) if count < 1000 else shorten_number(count), value=count)
-
-
-_NAME = "links"
-_MOST_BARS = 10
-_MOST_ROWS = 60
-_MOST_COUNTRIES = 25
-_OPENS_NOTE = gettext_noop(
-    "Opens are not counted: Apple Mail and Gmail fetch the pictures of a mail whether or not anybody reads "
-    "it, so their number would tell nothing true."
-)
 
 
 def describe_links(

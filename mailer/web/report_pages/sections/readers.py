@@ -31,6 +31,18 @@ _MOST_ROWS = 25
 
 _NO_SECTOR = gettext_noop("No sector")
 _ALL_COUNTRIES = gettext_noop("All countries")
+_CHOICES = {
+    "sectors": gettext_noop("The sectors they follow"),
+    "country": gettext_noop("Their country"),
+    "countries": gettext_noop("The countries they follow"),
+    "language": gettext_noop("Their language"),
+    "name": gettext_noop("Their name"),
+    "paused": gettext_noop("Paused for a while"),
+    "resumed": gettext_noop("Went on after a pause"),
+    "returned": gettext_noop("Came back after leaving"),
+}
+_LEFT = "departures"
+_CHANGED = gettext_noop("What partners changed through this mail")
 
 
 def describe_countries(
@@ -156,20 +168,6 @@ def _make_sector_table(
         total=make_cells(*make_row(found.total, words.say(_ALL_COUNTRIES))) if several else (),
         broad=True,
     )
-
-
-_CHOICES = {
-    "sectors": gettext_noop("The sectors they follow"),
-    "country": gettext_noop("Their country"),
-    "countries": gettext_noop("The countries they follow"),
-    "language": gettext_noop("Their language"),
-    "name": gettext_noop("Their name"),
-    "paused": gettext_noop("Paused for a while"),
-    "resumed": gettext_noop("Went on after a pause"),
-    "returned": gettext_noop("Came back after leaving"),
-}
-_LEFT = "departures"
-_CHANGED = gettext_noop("What partners changed through this mail")
 
 
 def describe_departures(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection:

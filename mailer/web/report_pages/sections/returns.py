@@ -69,6 +69,17 @@ _HAVE_DOCTOR = gettext_noop(
     "Nobody was removed for what servers say about the sender. Ask whoever runs your mail server, and have "
     "the doctor look."
 )
+_MOST_GROUPS = 8
+_MOST_ROWS = 30
+_FEW = gettext_noop("fewer than five partners")
+_TONES = {
+    DeliveryState.rejected: Tone.bad,
+    DeliveryState.failed: Tone.second,
+    DeliveryState.suppressed: Tone.faint,
+    DeliveryState.in_doubt: Tone.doubt,
+    DeliveryState.deferred: Tone.quiet,
+    DeliveryState.sent: Tone.main,
+}
 
 
 def describe_returned(report: CampaignReport, viewer: Viewer) -> PageSection | None:
@@ -146,19 +157,6 @@ def _draw_chart(returned: Returned, viewer: Viewer) -> Markup:
             for name, group in named
         ),
     )
-
-
-_MOST_GROUPS = 8
-_MOST_ROWS = 30
-_FEW = gettext_noop("fewer than five partners")
-_TONES = {
-    DeliveryState.rejected: Tone.bad,
-    DeliveryState.failed: Tone.second,
-    DeliveryState.suppressed: Tone.faint,
-    DeliveryState.in_doubt: Tone.doubt,
-    DeliveryState.deferred: Tone.quiet,
-    DeliveryState.sent: Tone.main,
-}
 
 
 def describe_reasons(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection | None:

@@ -58,6 +58,8 @@ REFUSED = (MailerError, ConfigurationError, SubscriberError)
 """What is raised where an approval cannot be asked for or given; :func:`read_error` says it."""
 
 _ASKABLE = (*(CampaignState.draft, CampaignState.tested), *(CampaignState.approved, CampaignState.scheduled))
+_MAX_SHOWN = 20
+_ASKED_BY = gettext_noop("asked for by %(name)s")
 
 
 def as_person(page: StudioPage) -> Person:
@@ -319,8 +321,6 @@ def post_answer(page: CampaignPageDep, form: OwnFormDep) -> Response:
     return page.redirect(f"{page.path}/approval", notice)
 
 
-_MAX_SHOWN = 20
-_ASKED_BY = gettext_noop("asked for by %(name)s")
 _YOURS, _ANSWER = gettext_noop("Your approval is asked for"), gettext_noop("Read and answer")
 _OF_OTHERS, _OPEN = gettext_noop("Waits to be approved"), gettext_noop("Open the approval")
 

@@ -47,6 +47,7 @@ from mailer.web.studio.routing import Routes
 ROUTES = Routes()
 _ON_PAGE = 12
 """Frames on one page: each is a mail of up to 100 kB, loaded as it comes into sight."""
+_ROUND = "/campaigns/{campaign}/approval/{number}"
 
 
 def list_changes_since(visit: Visit, session: Session, asked: Round) -> tuple[str, ...]:
@@ -188,7 +189,6 @@ def _find_asked(page: CampaignPageDep, number: str) -> Round:
 
 
 _AskedDep = Annotated[Round, Depends(_find_asked)]
-_ROUND = "/campaigns/{campaign}/approval/{number}"
 
 
 @ROUTES.get_route(f"{_ROUND}/variants/{{variant}}", Permission.read)

@@ -48,6 +48,16 @@ from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
 
 ROUTES = Routes()
 _CAMPAIGNS_ON_PAGE = 30
+_MAX_ENTRIES = 400
+_EDITIONS_ON_PAGE = 20
+_CHOOSE = gettext_noop("Choose an edition.")
+_GONE = gettext_noop("This edition is no longer there. Choose another one.")
+_NEAR = timedelta(days=2)
+_FORGOTTEN = timedelta(days=30)
+_MAX_SHOWN = 20
+_APPROVED = gettext_noop("Is approved, and nobody has launched it yet")
+_SOON = gettext_noop("Is to start %(time)s, and nobody has launched it yet")
+_PASSED = gettext_noop("Was to start %(time)s, and nobody has launched it")
 
 
 @ROUTES.get_route("/campaigns", Permission.read)
@@ -89,7 +99,6 @@ def _make_row(
 
 
 _FIRST, _LAST = date(2000, 1, 1), date(2199, 12, 1)
-_MAX_ENTRIES = 400
 
 
 @ROUTES.get_route("/campaigns/calendar", Permission.read)
@@ -137,11 +146,6 @@ def _read_month(text: str, today: date) -> date:
     except ValueError:
         found = today
     return min(max(found.replace(day=1), _FIRST), _LAST)
-
-
-_EDITIONS_ON_PAGE = 20
-_CHOOSE = gettext_noop("Choose an edition.")
-_GONE = gettext_noop("This edition is no longer there. Choose another one.")
 
 
 @ROUTES.get_route("/campaigns/new", Permission.prepare)
@@ -222,14 +226,6 @@ def _render(
         has_more=len(slugs) > start + _EDITIONS_ON_PAGE,
         errors=errors or [],
     )
-
-
-_NEAR = timedelta(days=2)
-_FORGOTTEN = timedelta(days=30)
-_MAX_SHOWN = 20
-_APPROVED = gettext_noop("Is approved, and nobody has launched it yet")
-_SOON = gettext_noop("Is to start %(time)s, and nobody has launched it yet")
-_PASSED = gettext_noop("Was to start %(time)s, and nobody has launched it")
 
 
 def _list_campaigns(page: StudioPage) -> Iterator[WaitingItem]:

@@ -72,6 +72,10 @@ _CHANGED = gettext_noop(
 )
 _SAME_PERSON = gettext_noop("You have asked for this launch. Another person has to confirm it.")
 _WRONG_CONFIRMATION = gettext_noop("The launch is for %(number)s partners. Type that number to confirm it.")
+_SEPARATORS = re.compile(r"[\s.,'’_]")
+_MAX_DIGITS = 12
+_SAID_STATES = frozenset({PendingLaunchState.refused, PendingLaunchState.expired})
+_FORGOTTEN = timedelta(days=30)
 
 
 @ROUTES.get_route("/campaigns/{campaign}/launch", Permission.launch)
@@ -225,17 +229,10 @@ def _find_error(page: StudioPage, form: Form, readiness: LaunchReadiness | None)
     return ""
 
 
-_SEPARATORS = re.compile(r"[\s.,'’_]")
-_MAX_DIGITS = 12
-
-
 def _read_typed_number(text: str) -> int | None:
     """Return the number that somebody has typed, with or without signs between its thousands."""
     digits = _SEPARATORS.sub("", text)
     return int(digits) if digits.isdecimal() and len(digits) <= _MAX_DIGITS else None
-
-
-_SAID_STATES = frozenset({PendingLaunchState.refused, PendingLaunchState.expired})
 
 
 def _render(page: CampaignPage, last: PendingLaunch | None, error: str = "", *, typed: str = "") -> Response:
@@ -307,9 +304,6 @@ def _describe_pending(page: CampaignPage, pending: PendingLaunch) -> dict[str, A
         "seconds": pending.seconds_left(read_clock(session.connection())),
         "has_worker": count_workers(page.state.workspace, page.state.engine) > 0,
     }
-
-
-_FORGOTTEN = timedelta(days=30)
 
 
 def _list_items(page: StudioPage) -> Iterator[WaitingItem]:

@@ -47,6 +47,19 @@ _PATIENCE = 0.1
 
 _EVENTS = "text/event-stream"
 _OVER_STATES = frozenset({CampaignState.finished, CampaignState.cancelled})
+_NEVER_SENT = gettext_noop("do not get it")
+"""What is called the rest of a campaign that was cancelled."""
+_FAULT_WORDS: Mapping[Fault, str] = MappingProxyType(
+    {
+        Fault.reader: gettext_noop("The fault is on the partner’s side."),
+        Fault.sender: gettext_noop("The fault is on our side."),
+        Fault.provider: gettext_noop("The fault is with the provider, or on the way."),
+        Fault.nobody: gettext_noop("Nobody is at fault."),
+    }
+)
+_LASTS = 60.0
+_HEARTBEAT = 10.0
+_RETRY_MILLISECONDS = 1500
 
 
 @ROUTES.get_route("/campaigns/{campaign}/live", Permission.read)
@@ -84,19 +97,6 @@ def _find_reader(page: CampaignPage, address: str) -> Subscriber | None:
 def _find_delivery(page: CampaignPage, reader: Subscriber) -> Delivery | None:
     own = (col(Delivery.campaign_id) == page.number, col(Delivery.subscriber_id) == reader.id)
     return page.session.exec(select(Delivery).where(*own)).first()
-
-
-_NEVER_SENT = gettext_noop("do not get it")
-"""What is called the rest of a campaign that was cancelled."""
-
-_FAULT_WORDS: Mapping[Fault, str] = MappingProxyType(
-    {
-        Fault.reader: gettext_noop("The fault is on the partner’s side."),
-        Fault.sender: gettext_noop("The fault is on our side."),
-        Fault.provider: gettext_noop("The fault is with the provider, or on the way."),
-        Fault.nobody: gettext_noop("Nobody is at fault."),
-    }
-)
 
 
 def _describe_progress(progress: CampaignProgress | None, translator: Translator) -> dict[str, Any]:
@@ -168,11 +168,6 @@ def show_events(page: CampaignPageDep) -> Response:
         return Response(media_type=_EVENTS)
     stream = _stream_progress(page, page.state.progress.watch(page.number))
     return StreamingResponse(stream, media_type=_EVENTS, headers={"x-accel-buffering": "no"})
-
-
-_LASTS = 60.0
-_HEARTBEAT = 10.0
-_RETRY_MILLISECONDS = 1500
 
 
 async def _stream_progress(page: StudioPage, reader: ProgressReader) -> AsyncIterator[bytes]:

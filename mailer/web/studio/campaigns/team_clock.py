@@ -9,6 +9,13 @@ from mailer.dispatch.scheduler import SendingWindows
 from mailer.i18n import Translator, gettext_noop
 from mailer.settings import Settings
 
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS = gettext_noop("Mail goes out from %(start)s to %(end)s on the partner’s own clock.")
+_DAYS_ONLY = gettext_noop("Mail goes out on these days, on the partner’s own calendar: %(days)s.")
+_BOTH = gettext_noop(
+    "Mail goes out from %(start)s to %(end)s on the partner’s own clock, on these days: %(days)s."
+)
+
 
 def find_team_zone(settings: Settings) -> ZoneInfo:
     """Return the zone in ``[studio] time_zone``, or else that of readers without a country, or else UTC.
@@ -42,14 +49,6 @@ def find_zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
-
-
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_HOURS = gettext_noop("Mail goes out from %(start)s to %(end)s on the partner’s own clock.")
-_DAYS_ONLY = gettext_noop("Mail goes out on these days, on the partner’s own calendar: %(days)s.")
-_BOTH = gettext_noop(
-    "Mail goes out from %(start)s to %(end)s on the partner’s own clock, on these days: %(days)s."
-)
 
 
 def describe_hours(translator: Translator, settings: Settings) -> str:

@@ -57,6 +57,18 @@ from subscribers.segments.segment import parse_segment
 ROUTES = Routes()
 MAX_VERSIONS = 200
 """The versions of most readers, which can be looked at. Whoever has more has them by the thousand."""
+_FOLLOWERS = gettext_noop("For partners who follow %(what)s")
+_NO_FOLLOWERS = gettext_noop("For partners who follow none of its sectors and countries")
+_OTHERS = gettext_noop("For partners who follow different things, or nothing in particular")
+_ON_SHEET = 12
+_SEPARATORS = re.compile(r"[\s,;]+")
+_NO_ADDRESS = gettext_noop("Write at least one address.")
+_TOO_MANY = gettext_noop("A test goes to at most %(number)s addresses. For more people, send a campaign.")
+_ERRORS = gettext_noop("The edition has errors, so no test was sent. Its problems say what to mend.")
+_NOT_SENT = gettext_noop("%(address)s did not get it. Their mail server, or ours, said: %(reply)s")
+_LATER = gettext_noop(
+    "%(address)s did not get it yet. Send it again in a few minutes. The server said: %(reply)s"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,11 +187,6 @@ def _make_reader(page: StudioPage, version: MailVersionShown) -> tuple[Reader, V
     return reader, replace(version.variant, named=False)
 
 
-_FOLLOWERS = gettext_noop("For partners who follow %(what)s")
-_NO_FOLLOWERS = gettext_noop("For partners who follow none of its sectors and countries")
-_OTHERS = gettext_noop("For partners who follow different things, or nothing in particular")
-
-
 def _describe_versions(
     page: StudioPage, mail: PreparedMail, versions: Sequence[MailVersionShown]
 ) -> dict[str, Mapping[str, Any]]:
@@ -234,9 +241,6 @@ def _name_interests(page: StudioPage, interests: Interests) -> list[str]:
     ]
     names = own_country_names(page.settings)
     return sectors + sorted(page.translator.name_country(code, names) for code in interests.countries)
-
-
-_ON_SHEET = 12
 
 
 @ROUTES.get_route("/campaigns/{campaign}/versions", Permission.read)
@@ -314,16 +318,6 @@ def _read_query(page: StudioPage) -> PreviewQuery:
     if query.show is ShownWindows.both:
         query = PreviewQuery(show=ShownWindows.desktop, scheme=query.scheme, images=query.images)
     return query
-
-
-_SEPARATORS = re.compile(r"[\s,;]+")
-_NO_ADDRESS = gettext_noop("Write at least one address.")
-_TOO_MANY = gettext_noop("A test goes to at most %(number)s addresses. For more people, send a campaign.")
-_ERRORS = gettext_noop("The edition has errors, so no test was sent. Its problems say what to mend.")
-_NOT_SENT = gettext_noop("%(address)s did not get it. Their mail server, or ours, said: %(reply)s")
-_LATER = gettext_noop(
-    "%(address)s did not get it yet. Send it again in a few minutes. The server said: %(reply)s"
-)
 
 
 @ROUTES.get_route("/campaigns/{campaign}/tests", Permission.prepare)

@@ -27,6 +27,8 @@ from mailer.web.studio.story_place import EditionPage, EditionPageDep, answer_wi
 ROUTES = Routes()
 PAGE_SIZE = 30
 _MOVED = gettext_noop("“%(title)s” is now number %(place)s of %(count)s in “%(section)s”.")
+_WIDTH = 160
+"""In CSS pixels, and twice as many of its own."""
 
 
 @ROUTES.get_route("/editions", Permission.read)
@@ -163,10 +165,6 @@ def _find_page(path: str) -> str:
         return "/letter" if stem == "edition" and not language else ""
     slug = stem.partition("-")[2]
     return f"/stories/{slug}" + (f"/translations/{language}" if language else "")
-
-
-_WIDTH = 160
-"""In CSS pixels, and twice as many of its own."""
 
 
 @ROUTES.get_route("/editions/{edition}/thumb/{file}", Permission.read)

@@ -52,6 +52,12 @@ _BAD_ADDRESS = gettext_noop(
 _PASSWORD_IN_ADDRESS = gettext_noop(
     "Leave the password out of the address. You can put it in when the relay is there."
 )
+_TEXT = MailText(
+    subject=gettext_noop("A test of the relay"),
+    body=gettext_noop("This mail was sent over the relay %(relay)s, to see whether it arrives."),
+    button=gettext_noop("Open the relay"),
+    after=gettext_noop("You asked for it in Studio. Nobody else got it."),
+)
 
 
 def _find_relay(page: SettingsPage, name: str) -> RelaySettings | None:
@@ -149,14 +155,6 @@ def delete_relay(page: SettingsPageDep, relay: RelayDep) -> Response:
     if secret is not None:
         remove_secret(workspace.root, secret.file)
     return page.redirect("/settings/relays", Notice.relay_removed)
-
-
-_TEXT = MailText(
-    subject=gettext_noop("A test of the relay"),
-    body=gettext_noop("This mail was sent over the relay %(relay)s, to see whether it arrives."),
-    button=gettext_noop("Open the relay"),
-    after=gettext_noop("You asked for it in Studio. Nobody else got it."),
-)
 
 
 @ROUTES.post_route("/settings/relays/{relay}/try", Permission.manage)

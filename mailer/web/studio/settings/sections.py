@@ -33,6 +33,11 @@ _OF_A_RELAY = frozenset(
         *("rate", "messages_per_connection"),
     }
 )
+_CAMPAIGNS = list_settings("campaigns")
+_SAMPLE_BODY = "sender.is_sample_body"
+"""Asked only of those who write as the body that the sample shows."""
+_WORDS = gettext_noop("It has an error, so the settings from before are in use, and no campaign is taken up.")
+_ACT = gettext_noop("See what is wrong")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +58,6 @@ class Section:
 def _choose_settings(section: str, *, leave_out: frozenset[str] = frozenset()) -> tuple[Setting, ...]:
     return tuple(one for one in list_settings(section) if str(one.path[1]) not in leave_out)
 
-
-_CAMPAIGNS = list_settings("campaigns")
 
 GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
     {
@@ -188,9 +191,6 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
 )
 """All sections, by name."""
 
-_SAMPLE_BODY = "sender.is_sample_body"
-"""Asked only of those who write as the body that the sample shows."""
-
 
 @ROUTES.get_route("/settings", Permission.manage)
 def show_settings(page: SettingsPageDep) -> Response:
@@ -223,10 +223,6 @@ def _render(page: SettingsPage, name: str, form: SettingsForm) -> Response:
     section = SECTIONS[name]
     also = [SECTIONS[other] for other in section.also]
     return page.render("settings_section.html", part=section, also=also, form=form)
-
-
-_WORDS = gettext_noop("It has an error, so the settings from before are in use, and no campaign is taken up.")
-_ACT = gettext_noop("See what is wrong")
 
 
 def list_faults(page: StudioPage) -> Iterator[WaitingItem]:

@@ -36,6 +36,12 @@ _BROWSER_LIFETIME = timedelta(days=8)
 # What follows the name of the session's cookie in that of the secret by which a browser is recognised that
 # asked for a link. Tickets have their purposes there.
 _BROWSER = "browser"
+_MAX_LENGTH = 1000
+_PLAIN = re.compile(r"/[\x21-\x5b\x5d-\x7e]*")
+_KNOWN_LIFETIME = timedelta(days=365)
+_HASH = "address"
+_BAD_ADDRESS = gettext_noop("Write your email address in full, such as ann@example.org.")
+_TOO_MANY = gettext_noop("There were too many attempts. Wait %(minutes)s minutes, or sign in another way.")
 
 
 def set_session_cookie(response: Response, state: StudioState, secret: str) -> None:
@@ -97,10 +103,6 @@ def _set(response: Response, state: StudioState, name: str, value: str, lifetime
     )
 
 
-_MAX_LENGTH = 1000
-_PLAIN = re.compile(r"/[\x21-\x5b\x5d-\x7e]*")
-
-
 def check_next_path(text: str) -> str:
     """Return ``text`` if it is the path of a page below Studio, with or without a query; "" otherwise."""
     if len(text) > _MAX_LENGTH or text.startswith("//") or not _PLAIN.fullmatch(text):
@@ -112,10 +114,6 @@ def check_next_path(text: str) -> str:
     if any(part in {"..", "."} for part in path.split("/")) or "\\" in path:
         return ""
     return text
-
-
-_KNOWN_LIFETIME = timedelta(days=365)
-_HASH = "address"
 
 
 def open_member_session(visit: Visit, session: Session, member: Member, method: SignInMethod) -> str:
@@ -187,10 +185,6 @@ def make_limiter(visit: Visit, session: Session, email: str = "") -> AttemptLimi
         network=client.host if client is not None else "",
         known_browser=known.ticket_id if known is not None and is_known else "",
     )
-
-
-_BAD_ADDRESS = gettext_noop("Write your email address in full, such as ann@example.org.")
-_TOO_MANY = gettext_noop("There were too many attempts. Wait %(minutes)s minutes, or sign in another way.")
 
 
 def render_sign_in(

@@ -38,6 +38,16 @@ CONFIRMED_FOR = timedelta(minutes=10)
 """How long a proof of who one is counts for such acts."""
 
 _WRONG_PASSWORD = gettext_noop("This is not your password. Try again, or have a link mailed.")
+_BESIDE = "/signed-in"
+"""Where a sign-in in another tab ends."""
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+# Secrets are not sent back into a page.
+_SECRET_FIELDS = ("password", "credential")
+_LONG = 80
+_MOST_BYTES = 41 * 1024 * 1024
+"""More than any form but that of a list to import, of which nothing could be kept in a page."""
+_MOST_BYTES_OF_STRANGERS = 256 * 1024
+"""More than anybody types. Every form is held in memory, and strangers may send any number at once."""
 
 
 class ConfirmationRequiredError(Exception):
@@ -123,20 +133,6 @@ def show_signed_in(visit: VisitDep) -> Response:
     if visit.signed_in is None:
         return visit.redirect("/sign-in", next="/signed-in")
     return visit.render("signed_in.html")
-
-
-_BESIDE = "/signed-in"
-"""Where a sign-in in another tab ends."""
-
-_SAFE_METHODS = frozenset({"GET", "HEAD"})
-# Secrets are not sent back into a page.
-_SECRET_FIELDS = ("password", "credential")
-_LONG = 80
-_MOST_BYTES = 41 * 1024 * 1024
-"""More than any form but that of a list to import, of which nothing could be kept in a page."""
-
-_MOST_BYTES_OF_STRANGERS = 256 * 1024
-"""More than anybody types. Every form is held in memory, and strangers may send any number at once."""
 
 
 @dataclass(frozen=True, kw_only=True)

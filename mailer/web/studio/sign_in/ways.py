@@ -60,6 +60,30 @@ from subscribers.errors import AddressError
 ROUTES = Routes()
 _ASKED_LIFETIME = timedelta(minutes=15)
 _EMAIL = "email"
+_ORGANISATION_LIFETIME = timedelta(minutes=20)
+_DOWN = gettext_noop(
+    "The organisation's sign-in does not answer at the moment. Have a link mailed instead, or try again "
+    "later."
+)
+_REFUSED = gettext_noop("The organisation's sign-in did not work. Try again, or have a link mailed.")
+_UNKNOWN = gettext_noop(
+    "You have signed in at the organisation, but its account belongs to nobody of the team. Ask a manager to "
+    "invite the address of that account."
+)
+_OTHER = gettext_noop(
+    "Somebody with this address has signed in with another account before. Have a link mailed, and forget "
+    "the old account on your account page."
+)
+# The question is there while the page is open, for browsers that offer passkeys in the address field.
+_PASSKEY_LIFETIME = timedelta(hours=1)
+_CHALLENGE = "challenge"
+PASSKEY_REFUSED = gettext_noop("This passkey was not accepted. Try again, or have a link mailed.")
+_BY_PASSWORD = "sign_in_password.html"  # noqa: S105 - a template
+_WRONG = gettext_noop(
+    "The address or the password is not right. If you have no password, or not any more, have a link mailed."
+)
+_FIRST_TEMPLATE = "first_account.html"
+_NAME_MISSING = gettext_noop("Write your name, as your colleagues know it.")
 
 
 @ROUTES.get_route("/sign-in", None)
@@ -142,22 +166,6 @@ def _show_dead_link(visit: Visit, lookup: LinkLookup) -> Response:
     )
 
 
-_ORGANISATION_LIFETIME = timedelta(minutes=20)
-_DOWN = gettext_noop(
-    "The organisation's sign-in does not answer at the moment. Have a link mailed instead, or try again "
-    "later."
-)
-_REFUSED = gettext_noop("The organisation's sign-in did not work. Try again, or have a link mailed.")
-_UNKNOWN = gettext_noop(
-    "You have signed in at the organisation, but its account belongs to nobody of the team. Ask a manager to "
-    "invite the address of that account."
-)
-_OTHER = gettext_noop(
-    "Somebody with this address has signed in with another account before. Have a link mailed, and forget "
-    "the old account on your account page."
-)
-
-
 @ROUTES.get_route("/sign-in/organisation", None)
 def go_to_organisation(visit: VisitDep) -> Response:
     """Send the browser to the organisation's sign-in (OpenID Connect). A link and no form: the policy of our
@@ -222,12 +230,6 @@ def _refuse(visit: Visit, words: str, *, status: int = 422, next_path: str = "")
     return render_sign_in(visit, ("", visit.translate(words)), status=status, next_path=next_path)
 
 
-# The question is there while the page is open, for browsers that offer passkeys in the address field.
-_PASSKEY_LIFETIME = timedelta(hours=1)
-_CHALLENGE = "challenge"
-PASSKEY_REFUSED = gettext_noop("This passkey was not accepted. Try again, or have a link mailed.")
-
-
 def find_relying_party(state: StudioState) -> RelyingParty:
     """Return who asks: the host that people open Studio at."""
     parts = urlsplit(state.address)
@@ -287,12 +289,6 @@ def sign_in_with_passkey(visit: VisitDep, form: OwnFormDep) -> Response:
         return _refuse(visit, PASSKEY_REFUSED, next_path=next_path)
 
 
-_BY_PASSWORD = "sign_in_password.html"  # noqa: S105 - a template
-_WRONG = gettext_noop(
-    "The address or the password is not right. If you have no password, or not any more, have a link mailed."
-)
-
-
 def try_password(visit: Visit, email: str, password: str) -> Member | None:
     """Return the member with a normalised address if ``password`` is theirs; None if it is not, if they have
     none, and if there is nobody with the address, all in the same time.
@@ -342,10 +338,6 @@ def sign_in_with_password(visit: VisitDep, form: OwnFormDep) -> Response:
         return render_sign_in(visit, ("password", visit.translate(_WRONG)), **shown)
     with visit.state.write_session() as session:
         return sign_in(visit, session, member, SignInMethod.password, next_path)
-
-
-_FIRST_TEMPLATE = "first_account.html"
-_NAME_MISSING = gettext_noop("Write your name, as your colleagues know it.")
 
 
 @ROUTES.get_route("/first/{token}", None)
