@@ -134,6 +134,32 @@ def test_a_sentence_in_the_program_is_given_the_values_that_it_names() -> None:
     assert checked > 200
 
 
+def test_sentences_that_count_are_asked_for_by_the_name_that_the_catalogues_look_for() -> None:
+    """By another name, they would be in no catalogue, and so in English everywhere."""
+    renamed = {"counted = translator.translations.ngettext", "a, counted = 1, page.translations.ngettext"}
+    assert all(list(list_renamed_counts(source)) == ["counted"] for source in renamed)
+    for folder in ("editions", "mailer", "subscribers"):
+        for file in (ROOT / folder).rglob("*.py"):
+            assert not list(list_renamed_counts(file.read_text(encoding="utf-8"))), file
+
+
+def list_renamed_counts(source: str) -> Iterator[str]:
+    """The names other than its own to which a module assigns ``ngettext``."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+                pairs = zip(names, values, strict=True)
+            case ast.Assign(targets=[name], value=value):
+                pairs = zip([name], [value], strict=True)
+            case _:
+                continue
+        for name, value in pairs:
+            if isinstance(value, ast.Attribute) and value.attr == "ngettext":
+                called = ast.unparse(name)
+                if called != "ngettext":
+                    yield called
+
+
 def list_filled_messages(source: str) -> Iterator[tuple[str, set[str]]]:
     """The messages to which a module gives values where it writes them, and the names of those values."""
     for node in ast.walk(ast.parse(source)):

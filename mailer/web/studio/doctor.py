@@ -79,14 +79,16 @@ def _list_findings(page: StudioPage) -> Iterator[WaitingItem]:
     kept = read_diagnosis(page.state.workspace)
     if kept is None:
         return
-    translate, plural = page.translate, page.translator.translations.ngettext
+    translate, ngettext = page.translate, page.translator.translations.ngettext
     bad, doubtful = (len(list_findings(kept.findings, one)) for one in (Health.bad, Health.doubtful))
     if not (bad or doubtful):
         return
     if bad:
-        words = plural("%(num)s thing to mend before you send", "%(num)s things to mend before you send", bad)
+        words = ngettext(
+            "%(num)s thing to mend before you send", "%(num)s things to mend before you send", bad
+        )
     else:
-        words = plural("%(num)s doubt about your mail", "%(num)s doubts about your mail", doubtful)
+        words = ngettext("%(num)s doubt about your mail", "%(num)s doubts about your mail", doubtful)
     yield WaitingItem(
         title=translate(gettext_noop("Doctor")),
         words=words % {"num": bad or doubtful},

@@ -352,13 +352,13 @@ def _tell_decided(page: StudioPage, error: SuccessorError) -> Response:
 
 def _list_feedback(page: StudioPage) -> Iterator[WaitingItem]:
     """Messages that nobody has judged, replies that do not go on, and proposed successors."""
-    translate, plural = page.translator.translate, page.translator.translations.ngettext
+    translate, ngettext = page.translator.translate, page.translator.translations.ngettext
     held, successors = count_held(page.session), count_proposals(page.session)
     replies = len(list_waiting_replies(page.session))
     if replies:
         yield WaitingItem(
             title=translate(gettext_noop("Feedback")),
-            words=plural(
+            words=ngettext(
                 "%(num)s reply of a partner does not reach you",
                 "%(num)s replies of partners do not reach you",
                 replies,
@@ -371,19 +371,19 @@ def _list_feedback(page: StudioPage) -> Iterator[WaitingItem]:
     if held:
         yield WaitingItem(
             title=translate(gettext_noop("Feedback")),
-            words=plural(
+            words=ngettext(
                 "%(num)s message that came back waits for a judgement",
                 "%(num)s messages that came back wait for a judgement",
                 held,
             )
             % {"num": held},
-            act=plural("Judge the message", "Judge the messages", held),
+            act=ngettext("Judge the message", "Judge the messages", held),
             path="/feedback",
         )
     if successors:
         yield WaitingItem(
             title=translate(gettext_noop("Feedback")),
-            words=plural(
+            words=ngettext(
                 "%(num)s person may follow a partner who has left",
                 "%(num)s people may follow partners who have left",
                 successors,

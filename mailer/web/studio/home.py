@@ -146,7 +146,7 @@ def _list_doubts(page: StudioPage) -> Iterator[WaitingItem]:
 
 def _list_faulty_editions(recent: Sequence[RecentEdition], page: StudioPage) -> Iterator[WaitingItem]:
     """Editions being written that cannot be read, or have errors that the checks have found."""
-    translate, plural = page.translator.translate, page.translator.translations.ngettext
+    translate, ngettext = page.translator.translate, page.translator.translations.ngettext
     for edition in recent:
         summary, count = edition.summary, edition.count
         title = summary.title or summary.slug
@@ -163,7 +163,7 @@ def _list_faulty_editions(recent: Sequence[RecentEdition], page: StudioPage) -> 
         elif edition.is_open and count is not None and count.errors:
             yield WaitingItem(
                 title=title,
-                words=plural("%(num)s error", "%(num)s errors", count.errors) % {"num": count.errors},
+                words=ngettext("%(num)s error", "%(num)s errors", count.errors) % {"num": count.errors},
                 act=translate(gettext_noop("See the problems")),
                 path=f"{path}/problems",
                 tone="wrong",
@@ -174,13 +174,13 @@ def _list_faulty_editions(recent: Sequence[RecentEdition], page: StudioPage) -> 
 def _list_outdated_translations(recent: Sequence[RecentEdition], page: StudioPage) -> Iterator[WaitingItem]:
     """Editions being written whose originals have changed since they were translated; the latest alone, whose
     files are read anyway."""
-    translate, plural = page.translator.translate, page.translator.translations.ngettext
+    translate, ngettext = page.translator.translate, page.translator.translations.ngettext
     for edition in [one for one in recent if one.is_open and not one.summary.fault][:_MAX_TRANSLATED]:
         slug = edition.summary.slug
         found = list_translation_states(page.session, page.state.workspace, slug)
         for language in found.languages:
             if number := found.count(language, TranslationState.outdated):
-                words = plural(
+                words = ngettext(
                     "The original of %(num)s translation has changed",
                     "The originals of %(num)s translations have changed",
                     number,

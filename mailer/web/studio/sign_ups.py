@@ -124,12 +124,12 @@ def _list_sign_ups(page: StudioPage) -> Iterator[WaitingItem]:
     number = count_waiting_sign_ups(page.session)
     if not number:
         return
-    plural = page.translator.translations.ngettext
+    ngettext = page.translator.translations.ngettext
     yield WaitingItem(
         title=page.translate(gettext_noop("Sign-ups")),
-        words=plural("%(num)s person wants to sign up", "%(num)s people want to sign up", number)
+        words=ngettext("%(num)s person wants to sign up", "%(num)s people want to sign up", number)
         % {"num": f"{number:,}"},
-        act=plural("Decide about the sign-up", "Decide about the sign-ups", number),
+        act=ngettext("Decide about the sign-up", "Decide about the sign-ups", number),
         path="/sign-ups",
     )
 

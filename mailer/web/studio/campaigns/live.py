@@ -149,16 +149,16 @@ def _list_bar_parts(progress: CampaignProgress) -> Iterator[tuple[str, float, fl
 
 def _describe_time_left(progress: CampaignProgress, translator: Translator) -> str:
     """Return how long the rest will take, in words; "" if that is not known."""
-    seconds, count = progress.seconds_left, translator.translations.ngettext
+    seconds, ngettext = progress.seconds_left, translator.translations.ngettext
     if seconds is None:
         return ""
     if seconds < 90:
-        return count("About %(num)s second left", "About %(num)s seconds left", seconds) % {"num": seconds}
+        return ngettext("About %(num)s second left", "About %(num)s seconds left", seconds) % {"num": seconds}
     if seconds < 90 * 60:
         minutes = round(seconds / 60)
-        return count("About %(num)s minute left", "About %(num)s minutes left", minutes) % {"num": minutes}
+        return ngettext("About %(num)s minute left", "About %(num)s minutes left", minutes) % {"num": minutes}
     hours = round(seconds / 3600)
-    return count("About %(num)s hour left", "About %(num)s hours left", hours) % {"num": hours}
+    return ngettext("About %(num)s hour left", "About %(num)s hours left", hours) % {"num": hours}
 
 
 @ROUTES.get_route("/campaigns/{campaign}/live/events", Permission.read)
