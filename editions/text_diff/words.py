@@ -1,7 +1,6 @@
 """Which words changed from one text to the next."""
 
 import re
-import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -159,11 +158,6 @@ def split_words(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def count_words(text: str) -> int:
-    """Return how many words a text has; each character of Chinese and Japanese is one."""
-    return sum(_is_word(token) for token in split_words(text))
-
-
 def compare_words(old: str, new: str) -> tuple[WordChange, ...]:
     """Compare two versions of a block. What is not added makes the old one, what is not deleted the new."""
     olds, news = split_words(old), split_words(new)
@@ -176,10 +170,6 @@ def compare_words(old: str, new: str) -> tuple[WordChange, ...]:
         _add(changes, WordChangeKind.same, olds[start : start + size])
         at, at_new = start + size, start_new + size
     return _join_changes(changes)
-
-
-def _is_word(token: str) -> bool:
-    return unicodedata.category(token[0])[0] in "LN"
 
 
 def _add(changes: list[WordChange], kind: WordChangeKind, tokens: list[str]) -> None:

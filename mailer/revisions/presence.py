@@ -16,11 +16,8 @@ from mailer.database.team_models import TeamMember
 from mailer.revisions.edition_file import FilePlace
 from mailer.team.members import Member
 
-HEARTBEAT = timedelta(seconds=15)
-"""How often a page says that it is still open."""
-
 GONE_AFTER = timedelta(seconds=45)
-"""After how long a silence nobody is there any more."""
+"""After how long a silence nobody is there any more. A page says every 15 seconds that it is still open."""
 
 # The clocks of two machines that share a database.
 _DRIFT = timedelta(seconds=5)
