@@ -332,7 +332,6 @@ def _render_correction(page: CorrectionPage, *errors: str) -> Response:
         ],
         problems=page.found.problems,
         is_ready=page.found.note is not None,
-        campaign_page=page.leads_to("/campaigns/{campaign}"),
         errors=[("", words) for words in errors],
     )
 

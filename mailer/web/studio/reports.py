@@ -6,12 +6,10 @@ from types import MappingProxyType
 from typing import Final
 
 from sqlmodel import col, select
-from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from mailer.activity.acts import Act
 from mailer.campaigns.delivery_history import vocabulary_of
-from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report.campaign_report import CampaignReport, read_time_line, report_campaign
 from mailer.campaigns.report.csv_export import generate_deliveries, write_table
 from mailer.campaigns.report.sections import ReportTable, describe_report
@@ -22,7 +20,7 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.report_pages.campaign_page import describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.report_pages.section import Viewer
-from mailer.web.studio.campaign_place import CampaignNumber, read_campaign
+from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
 from mailer.web.studio.page import PageDep, StudioPage, or_404, read_row_number
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import make_vocabulary, say_segment
@@ -57,23 +55,17 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 @ROUTES.get_route("/campaigns/{campaign}/report", Permission.read)
-def show_report(page: PageDep, campaign: CampaignNumber) -> Response:
+def show_report(page: CampaignPageDep) -> Response:
     """Show the report on a campaign; the costly parts of a large one are as they were counted last."""
     chosen = read_row_number(page.request.query_params.get("with", ""))
-    report = _read_report(page, campaign, compare_with=chosen)
-    summary, tables = report.summary, _find_tables(page, report)
-    words = say_segment(page, page.session, summary.segment) if summary.segment else ""
-    now, viewer = page.state.clock(), _make_viewer(page)
-    is_edition = summary.launched_at is not None and not summary.correction_of
+    report, segment = _read_report(page, compare_with=chosen), page.campaign.segment
+    tables, now, viewer = _find_tables(page, report), page.state.clock(), _make_viewer(page)
+    words = say_segment(page, page.session, segment) if segment else ""
     return page.render(
         "report.html",
-        section="campaigns",
-        campaign=campaign,
-        edition=summary.edition,
-        # A correction has no story of its own to mend.
-        may_correct=is_edition and page.may(Permission.prepare) and page.leads_to("/corrections/new"),
+        may_correct=page.was_sent_as_edition and page.may(Permission.prepare),
         page=describe_campaign(report, make_vocabulary(page), now=now, segment_words=words, viewer=viewer),
-        others=_list_others(page, campaign) if summary.launched_at else [],
+        others=_list_others(page) if page.campaign.launched_at else [],
         chosen=chosen if report.comparison is not None and report.comparison.is_chosen else None,
         tables=[(name, page.translate(words)) for name, words in TABLE_WORDS.items() if name in tables],
     )
@@ -88,35 +80,30 @@ def show_over_time(page: PageDep) -> Response:
 
 
 @ROUTES.get_route("/campaigns/{campaign}/report/tables/{table}", Permission.read)
-def send_table(page: PageDep, campaign: CampaignNumber, table: str) -> Response:
+def send_table(page: CampaignPageDep, table: str) -> Response:
     """Send a table of the report as CSV. Figures of fewer than five people are empty cells."""
-    found = or_404(_find_tables(page, _read_report(page, campaign)).get(table))
+    found = or_404(_find_tables(page, _read_report(page)).get(table))
     written = StringIO()
     write_table(found, written)
     body = f"{_BYTE_ORDER_MARK}{written.getvalue()}".encode()
-    return Response(body, media_type=_CSV, headers=_as_attachment(f"campaign-{campaign}-{table}.csv"))
+    return Response(body, media_type=_CSV, headers=_as_attachment(f"campaign-{page.number}-{table}.csv"))
 
 
 @ROUTES.post_route("/campaigns/{campaign}/report/deliveries", Permission.manage)
-def export_deliveries(page: PageDep, campaign: CampaignNumber, form: OwnFormDep) -> Response:
+def export_deliveries(page: CampaignPageDep, form: OwnFormDep) -> Response:
     """Send every delivery with its state and reason as CSV, row by row, and write down that it was taken."""
     require_confirmed(page)
     wanted = form.get("state")
     states = (DeliveryState(wanted),) if wanted in list(DeliveryState) else ()
-    name = f"campaign-{campaign}-deliveries.csv"
+    name = f"campaign-{page.number}-deliveries.csv"
     with page.writing() as session:
-        edition = read_campaign(session, campaign).edition
-        page.record(session, Act.exported_report, edition=edition, subject=str(campaign), detail=name)
-    rows = _stream_deliveries(page, campaign, states)
-    return StreamingResponse(rows, media_type=_CSV, headers=_as_attachment(name))
+        page.log(session, Act.exported_report, name)
+    return StreamingResponse(_stream_deliveries(page, states), media_type=_CSV, headers=_as_attachment(name))
 
 
-def _read_report(page: StudioPage, campaign: int, compare_with: int | None = None) -> CampaignReport:
+def _read_report(page: CampaignPage, compare_with: int | None = None) -> CampaignReport:
     workspace = page.state.workspace
-    try:
-        return report_campaign(page.session, campaign, workspace, fresh=False, compare_with=compare_with)
-    except UnknownCampaignError as error:
-        raise HTTPException(404) from error
+    return report_campaign(page.session, page.number, workspace, fresh=False, compare_with=compare_with)
 
 
 def _find_tables(page: StudioPage, report: CampaignReport) -> Mapping[str, ReportTable]:
@@ -140,11 +127,11 @@ def _make_viewer(page: StudioPage) -> Viewer:
     )
 
 
-def _list_others(page: StudioPage, campaign: int) -> Sequence[tuple[int | None, str]]:
+def _list_others(page: CampaignPage) -> Sequence[tuple[int | None, str]]:
     """The campaigns that a report can be compared with: those launched last, the newest first."""
     launched = (
         select(Campaign.id, Campaign.edition, Campaign.launched_at)
-        .where(col(Campaign.launched_at).is_not(None), col(Campaign.id) != campaign)
+        .where(col(Campaign.launched_at).is_not(None), col(Campaign.id) != page.number)
         .order_by(col(Campaign.launched_at).desc(), col(Campaign.id).desc())
         .limit(_MAX_OTHERS)
     )
@@ -155,10 +142,10 @@ def _list_others(page: StudioPage, campaign: int) -> Sequence[tuple[int | None, 
     ]
 
 
-def _stream_deliveries(page: StudioPage, campaign: int, states: tuple[DeliveryState, ...]) -> Iterator[bytes]:
+def _stream_deliveries(page: CampaignPage, states: tuple[DeliveryState, ...]) -> Iterator[bytes]:
     yield _BYTE_ORDER_MARK.encode()
     with page.state.read_session() as session:
-        for part in generate_deliveries(session, campaign, page.state.workspace, states=states):
+        for part in generate_deliveries(session, page.number, page.state.workspace, states=states):
             yield part.encode()
 
 
