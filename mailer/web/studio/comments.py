@@ -44,7 +44,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import StudioPage, depend_on_number, or_404, read_row_number
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPage, EditionPageDep
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 
 ROUTES = Routes()
 _STORY_TITLES = (("title",), ("lead",))
@@ -349,7 +349,7 @@ def _go_back(page: EditionPage, story: str, place: str, notice: Notice | None = 
     return RedirectResponse(f"{path}#{place}", status_code=303)
 
 
-def _list_mentions(page: StudioPage) -> Iterator[WaitingItem]:
+def list_mention_items(page: StudioPage) -> Iterator[WaitingItem]:
     """Comments that speak to them, which they have neither answered nor marked as read."""
     for thread, comment, author in list_mentions(page.session, page.member, limit=_MAX_MENTIONS):
         yield WaitingItem(
@@ -364,8 +364,3 @@ def _list_mentions(page: StudioPage) -> Iterator[WaitingItem]:
 def _shorten(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _MAX_QUOTED else f"{line[: _MAX_QUOTED - 1]}…"
-
-
-WAITING_MENTIONS = WaitingSource(
-    name=gettext_noop("Comments"), permission=Permission.read, list_items=_list_mentions
-)

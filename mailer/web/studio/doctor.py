@@ -20,7 +20,7 @@ from mailer.i18n import Translator, gettext_noop
 from mailer.team.members import Permission
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 
 ROUTES = Routes()
 
@@ -74,7 +74,7 @@ def _name_subject(subject: str, translator: Translator) -> str:
     return f"{translator.translate(SUBJECTS[kind])} {name}" if kind in SUBJECTS else subject
 
 
-def _list_findings(page: StudioPage) -> Iterator[WaitingItem]:
+def list_finding_items(page: StudioPage) -> Iterator[WaitingItem]:
     """What is bad, or else what is doubtful, as it was found last."""
     kept = read_diagnosis(page.state.workspace)
     if kept is None:
@@ -97,8 +97,3 @@ def _list_findings(page: StudioPage) -> Iterator[WaitingItem]:
         tone="wrong" if bad else "careful",
         detail=page.translator.format_day(kept.looked_at.date()),
     )
-
-
-WAITING_FINDINGS = WaitingSource(
-    name=gettext_noop("Doctor"), permission=Permission.manage, list_items=_list_findings
-)

@@ -28,7 +28,7 @@ from mailer.web.forms import Form, OwnFormDep, list_sectors, own_country_names, 
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, or_404, read_row_number
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 from subscribers.consent.team_changes import DetailChanges
 from subscribers.errors import DetailError, OnListError, SubscriberError, SuppressionError
 
@@ -350,20 +350,19 @@ def _tell_decided(page: StudioPage, error: SuccessorError) -> Response:
     return page.redirect("/feedback", Notice.successor_decided)
 
 
-def _list_feedback(page: StudioPage) -> Iterator[WaitingItem]:
+def list_feedback_items(page: StudioPage) -> Iterator[WaitingItem]:
     """Messages that nobody has judged, replies that do not go on, and proposed successors."""
-    translate, ngettext = page.translator.translate, page.translator.translations.ngettext
+    translate = page.translate
     held, successors = count_held(page.session), count_proposals(page.session)
     replies = len(list_waiting_replies(page.session))
     if replies:
         yield WaitingItem(
             title=translate(gettext_noop("Feedback")),
-            words=ngettext(
+            words=page.ngettext(
                 "%(num)s reply of a partner does not reach you",
                 "%(num)s replies of partners do not reach you",
                 replies,
-            )
-            % {"num": replies},
+            ),
             act=translate(gettext_noop("See the replies")),
             path="/feedback#replies",
             tone="wrong",
@@ -371,29 +370,22 @@ def _list_feedback(page: StudioPage) -> Iterator[WaitingItem]:
     if held:
         yield WaitingItem(
             title=translate(gettext_noop("Feedback")),
-            words=ngettext(
+            words=page.ngettext(
                 "%(num)s message that came back waits for a judgement",
                 "%(num)s messages that came back wait for a judgement",
                 held,
-            )
-            % {"num": held},
-            act=ngettext("Judge the message", "Judge the messages", held),
+            ),
+            act=page.ngettext("Judge the message", "Judge the messages", held),
             path="/feedback",
         )
     if successors:
         yield WaitingItem(
             title=translate(gettext_noop("Feedback")),
-            words=ngettext(
+            words=page.ngettext(
                 "%(num)s person may follow a partner who has left",
                 "%(num)s people may follow partners who have left",
                 successors,
-            )
-            % {"num": successors},
+            ),
             act=translate(gettext_noop("See who")),
             path="/feedback#successors",
         )
-
-
-WAITING_FEEDBACK = WaitingSource(
-    name=gettext_noop("Feedback"), permission=Permission.change_partners, list_items=_list_feedback
-)

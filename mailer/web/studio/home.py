@@ -1,7 +1,7 @@
 """The home page: what waits for somebody, and the latest editions."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,21 +19,21 @@ from mailer.revisions.history import list_last_edits
 from mailer.team.members import Permission
 from mailer.translations import TranslationState, list_translation_states
 from mailer.web.forms import own_language_name
-from mailer.web.studio.approvals.approval_page import WAITING_APPROVALS
-from mailer.web.studio.campaigns.campaign_list import WAITING_CAMPAIGNS
-from mailer.web.studio.campaigns.launch import WAITING_LAUNCHES
-from mailer.web.studio.comments import WAITING_MENTIONS
-from mailer.web.studio.doctor import WAITING_FINDINGS
+from mailer.web.studio.approvals.approval_page import list_approval_items
+from mailer.web.studio.campaigns.campaign_list import list_campaign_items
+from mailer.web.studio.campaigns.launch import list_launch_items
+from mailer.web.studio.comments import list_mention_items
+from mailer.web.studio.doctor import list_finding_items
 from mailer.web.studio.edition_summaries import ProblemCount
-from mailer.web.studio.feedback import WAITING_FEEDBACK
-from mailer.web.studio.history.history_pages import WAITING_TEXTS
-from mailer.web.studio.imports.upload_page import WAITING_FILES
+from mailer.web.studio.feedback import list_feedback_items
+from mailer.web.studio.history.history_pages import list_text_items
+from mailer.web.studio.imports.upload_page import list_file_items
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.settings.sections import WAITING_FAULT
-from mailer.web.studio.sign_ups import WAITING_SIGN_UPS
-from mailer.web.studio.team import WAITING_INVITATIONS
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.settings.sections import list_settings_items
+from mailer.web.studio.sign_ups import list_sign_up_items
+from mailer.web.studio.team import list_invitation_items
+from mailer.web.studio.waiting_item import WaitingItem
 
 ROUTES = Routes()
 
@@ -65,15 +65,15 @@ def show_home(page: PageDep) -> Response:
     recent = _list_recent_editions(page)
     items: list[WaitingItem] = []
     unreachable = []
-    for source in _list_sources(recent):
-        if page.may(source.permission):
+    for name, permission, list_items in _list_sources(recent):
+        if page.may(permission):
             try:
-                items += source.list_items(page)
+                items += list_items(page)
             except (SQLAlchemyError, MailerError, OSError) as error:
                 # A transaction in which a statement failed answers no other source.
                 page.end_reading()
-                _log.warning("%s of the first page cannot be read: %s", source.name, error)
-                unreachable.append(page.translate(source.name))
+                _log.warning("%s of the first page cannot be read: %s", name, error)
+                unreachable.append(page.translate(name))
     return page.render(
         "home.html",
         section="home",
@@ -103,50 +103,51 @@ def _list_recent_editions(page: StudioPage) -> list[RecentEdition]:
     return recent
 
 
-def _list_sources(recent: Sequence[RecentEdition]) -> tuple[WaitingSource, ...]:
-    """The sources, the most urgent first; two look at ``recent``, which the page shows anyway."""
+def _list_sources(
+    recent: Sequence[RecentEdition],
+) -> Sequence[tuple[str, Permission, Callable[[StudioPage], Iterator[WaitingItem]]]]:
+    """Return what lists the things that wait, the most urgent first, each with what the page calls it if it
+    cannot be read, and what a member must be allowed to do to be asked about it. Two look at ``recent``,
+    which the page shows anyway. Each answers by an index, never by a scan: they are asked whenever it is
+    opened."""
     problems, outdated = partial(_list_faulty_editions, recent), partial(_list_outdated_translations, recent)
     return (
-        WAITING_FAULT,
-        WAITING_TEXTS,
-        WAITING_LAUNCHES,
-        WAITING_APPROVALS,
-        WAITING_CAMPAIGNS,
-        WAITING_MENTIONS,
-        WaitingSource(name=gettext_noop("Doubts"), permission=Permission.launch, list_items=_list_doubts),
-        WaitingSource(
-            name=gettext_noop("Problems of editions"), permission=Permission.write, list_items=problems
-        ),
-        WaitingSource(name=gettext_noop("Translations"), permission=Permission.write, list_items=outdated),
-        WAITING_FEEDBACK,
-        WAITING_SIGN_UPS,
-        WAITING_FILES,
-        WAITING_FINDINGS,
-        WAITING_INVITATIONS,
+        (gettext_noop("the settings"), Permission.manage, list_settings_items),
+        (gettext_noop("Texts that could not be saved"), Permission.read, list_text_items),
+        (gettext_noop("Launches"), Permission.launch, list_launch_items),
+        (gettext_noop("Approvals"), Permission.read, list_approval_items),
+        (gettext_noop("Campaigns"), Permission.prepare, list_campaign_items),
+        (gettext_noop("Comments"), Permission.read, list_mention_items),
+        (gettext_noop("Doubts"), Permission.launch, _list_doubts),
+        (gettext_noop("Problems of editions"), Permission.write, problems),
+        (gettext_noop("Translations"), Permission.write, outdated),
+        (gettext_noop("Feedback"), Permission.change_partners, list_feedback_items),
+        (gettext_noop("Sign-ups"), Permission.change_partners, list_sign_up_items),
+        (gettext_noop("Imports"), Permission.change_partners, list_file_items),
+        (gettext_noop("Doctor"), Permission.manage, list_finding_items),
+        (gettext_noop("Invitations"), Permission.manage, list_invitation_items),
     )
 
 
 def _list_doubts(page: StudioPage) -> Iterator[WaitingItem]:
-    has_page = page.leads_to("/campaigns/{campaign}/doubts")
     for one in list_open_doubts(page.session.connection()):
         words = page.translator.translations.ngettext(
             "Of %(num)s partner nobody knows whether they got it",
             "Of %(num)s partners nobody knows whether they got it",
             one.number,
         ) % {"num": f"{one.number:,}"}
-        path = f"/campaigns/{one.campaign_id}"
         yield WaitingItem(
             title=one.title or one.edition,
             words=words,
             act=page.translate(gettext_noop("Settle the doubts")),
-            path=f"{path}/doubts" if has_page else f"{path}/report#in-doubt",
+            path=f"/campaigns/{one.campaign_id}/doubts",
             detail=page.translator.format_day(one.launched_at.date()),
         )
 
 
 def _list_faulty_editions(recent: Sequence[RecentEdition], page: StudioPage) -> Iterator[WaitingItem]:
     """Editions being written that cannot be read, or have errors that the checks have found."""
-    translate, ngettext = page.translator.translate, page.translator.translations.ngettext
+    translate = page.translate
     for edition in recent:
         summary, count = edition.summary, edition.count
         title = summary.title or summary.slug
@@ -163,7 +164,7 @@ def _list_faulty_editions(recent: Sequence[RecentEdition], page: StudioPage) -> 
         elif edition.is_open and count is not None and count.errors:
             yield WaitingItem(
                 title=title,
-                words=ngettext("%(num)s error", "%(num)s errors", count.errors) % {"num": count.errors},
+                words=page.ngettext("%(num)s error", "%(num)s errors", count.errors),
                 act=translate(gettext_noop("See the problems")),
                 path=f"{path}/problems",
                 tone="wrong",
@@ -174,17 +175,17 @@ def _list_faulty_editions(recent: Sequence[RecentEdition], page: StudioPage) -> 
 def _list_outdated_translations(recent: Sequence[RecentEdition], page: StudioPage) -> Iterator[WaitingItem]:
     """Editions being written whose originals have changed since they were translated; the latest alone, whose
     files are read anyway."""
-    translate, ngettext = page.translator.translate, page.translator.translations.ngettext
+    translate = page.translate
     for edition in [one for one in recent if one.is_open and not one.summary.fault][:_MAX_TRANSLATED]:
         slug = edition.summary.slug
         found = list_translation_states(page.session, page.state.workspace, slug)
         for language in found.languages:
             if number := found.count(language, TranslationState.outdated):
-                words = ngettext(
+                words = page.ngettext(
                     "The original of %(num)s translation has changed",
                     "The originals of %(num)s translations have changed",
                     number,
-                ) % {"num": number}
+                )
                 yield WaitingItem(
                     title=f"{edition.summary.title or slug} · {own_language_name(language)}",
                     words=words,

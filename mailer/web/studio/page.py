@@ -102,10 +102,6 @@ class Visit:
         """Go on to a path that :meth:`make_path` made."""
         return RedirectResponse(path, status_code=303)
 
-    def leads_to(self, path: str) -> bool:
-        """Whether there is a page with this pattern, such as "/editions/{edition}/history"."""
-        return any(getattr(route, "path", "") == path for route in self.request.app.routes)
-
     def render(self, template: str, *, status: int = 0, **values: Any) -> Response:
         """Render a page of ``templates/web/studio``. With ``errors``, its status is 422 unless another is
         given."""
@@ -132,6 +128,10 @@ class Visit:
     def translate(self, message: str, **values: object) -> str:
         """Return ``message`` in the language of the page."""
         return self.translator.translate(message, **values)
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        """Return the words for ``number`` things, which they call ``num``, in the language of the page."""
+        return self.translator.translations.ngettext(one, many, number) % {"num": number}
 
     def name_country(self, code: str | None) -> str:
         """Return a country's name in the language of the page; "" without one."""

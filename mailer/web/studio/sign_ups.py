@@ -17,7 +17,7 @@ from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 from subscribers.consent.sign_ups import (
     admit_sign_up,
     count_waiting_sign_ups,
@@ -120,7 +120,7 @@ def _read_after(text: str) -> tuple[datetime, int] | None:
     return (at, int(found[2])) if at.tzinfo is not None else None
 
 
-def _list_sign_ups(page: StudioPage) -> Iterator[WaitingItem]:
+def list_sign_up_items(page: StudioPage) -> Iterator[WaitingItem]:
     number = count_waiting_sign_ups(page.session)
     if not number:
         return
@@ -132,8 +132,3 @@ def _list_sign_ups(page: StudioPage) -> Iterator[WaitingItem]:
         act=ngettext("Decide about the sign-up", "Decide about the sign-ups", number),
         path="/sign-ups",
     )
-
-
-WAITING_SIGN_UPS = WaitingSource(
-    name=gettext_noop("Sign-ups"), permission=Permission.change_partners, list_items=_list_sign_ups
-)

@@ -45,7 +45,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, or_404, read_row_number
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.confirmation import require_confirmed
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 from subscribers.errors import AddressError
 
 ROUTES = Routes()
@@ -320,7 +320,7 @@ def _describe(entry: ActivityRecord, translator: Translator) -> Markup:
     return Markup("{}: {}").format(sentence, subject) if entry.subject else sentence
 
 
-def _list_stuck_invitations(page: StudioPage) -> Iterator[WaitingItem]:
+def list_invitation_items(page: StudioPage) -> Iterator[WaitingItem]:
     """Invitations whose mail does not leave, or whose link has expired."""
     for one in list_open_invitations(page.session, now=page.state.clock()):
         if one.is_expired or one.reason:
@@ -336,8 +336,3 @@ def _list_stuck_invitations(page: StudioPage) -> Iterator[WaitingItem]:
                 path="/team",
                 detail=one.member.email,
             )
-
-
-WAITING_INVITATIONS = WaitingSource(
-    name=gettext_noop("Invitations"), permission=Permission.manage, list_items=_list_stuck_invitations
-)

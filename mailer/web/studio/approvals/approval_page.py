@@ -50,7 +50,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import say_segment
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 from subscribers.errors import SubscriberError
 
 ROUTES = Routes()
@@ -325,7 +325,7 @@ _YOURS, _ANSWER = gettext_noop("Your approval is asked for"), gettext_noop("Read
 _OF_OTHERS, _OPEN = gettext_noop("Waits to be approved"), gettext_noop("Open the approval")
 
 
-def _list_approvals(page: StudioPage) -> Iterator[WaitingItem]:
+def list_approval_items(page: StudioPage) -> Iterator[WaitingItem]:
     translate, person, may_prepare = page.translate, as_person(page), page.may(Permission.prepare)
     with page.state.read_session() as session:
         connection = session.connection()
@@ -357,8 +357,3 @@ def _list_approvals(page: StudioPage) -> Iterator[WaitingItem]:
             detail=translate(_ASKED_BY, name=names) if names else "",
             waits_for="" if asked.member_id in {page.member.id, None} else asked.asked_by,
         )
-
-
-WAITING_APPROVALS = WaitingSource(
-    name=gettext_noop("Approvals"), permission=Permission.read, list_items=_list_approvals
-)

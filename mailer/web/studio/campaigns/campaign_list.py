@@ -44,7 +44,7 @@ from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import QUERY_PARAMETER, read_query, read_query_form, say_segment
 from mailer.web.studio.story_place import find_edition_folder
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 
 ROUTES = Routes()
 _CAMPAIGNS_ON_PAGE = 30
@@ -228,7 +228,7 @@ def _render(
     )
 
 
-def _list_campaigns(page: StudioPage) -> Iterator[WaitingItem]:
+def list_campaign_items(page: StudioPage) -> Iterator[WaitingItem]:
     now = page.state.clock()
     with page.state.read_session() as session:
         since, until = now - _FORGOTTEN, now + _NEAR
@@ -279,8 +279,3 @@ def _say_what_waits(page: StudioPage, prepared: CampaignPreparation) -> tuple[st
     words = _SOON if at > now else _PASSED
     said = page.translate(words, time=say_moment(at, zone, page.translator))
     return said, "careful" if at > now else "wrong"
-
-
-WAITING_CAMPAIGNS = WaitingSource(
-    name=gettext_noop("Campaigns"), permission=Permission.prepare, list_items=_list_campaigns
-)

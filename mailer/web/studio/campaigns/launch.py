@@ -40,7 +40,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import say_segment
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 
 ROUTES = Routes()
 _PATIENCE, _LONG_PATIENCE = 0.08, 20.0
@@ -306,7 +306,7 @@ def _describe_pending(page: CampaignPage, pending: PendingLaunch) -> dict[str, A
     }
 
 
-def _list_items(page: StudioPage) -> Iterator[WaitingItem]:
+def list_launch_items(page: StudioPage) -> Iterator[WaitingItem]:
     translate = page.translate
     with page.state.read_session() as session:
         now = read_clock(session.connection())
@@ -336,8 +336,3 @@ def _list_items(page: StudioPage) -> Iterator[WaitingItem]:
             tone="wrong",
             waits_for=translate(gettext_noop("a second person")) if is_own else "",
         )
-
-
-WAITING_LAUNCHES = WaitingSource(
-    name=gettext_noop("Launches"), permission=Permission.launch, list_items=_list_items
-)

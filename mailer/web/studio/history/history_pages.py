@@ -51,7 +51,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPage, EditionPageDep, make_story_path
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 
 ROUTES = Routes()
 _STORY = re.compile(r"(?=.{0,150}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
@@ -275,7 +275,7 @@ def update_presence(page: TextPageDep, form: OwnFormDep) -> Response:
     return page.render("present.html", names=names)
 
 
-def _list_unsaved_texts(page: StudioPage) -> Iterator[WaitingItem]:
+def list_text_items(page: StudioPage) -> Iterator[WaitingItem]:
     """Their own texts that are in no file, because it had changed or could not be written."""
     own = select(UnsavedText.edition, UnsavedText.story, UnsavedText.id).where(
         UnsavedText.member_id == page.member.id
@@ -291,10 +291,3 @@ def _list_unsaved_texts(page: StudioPage) -> Iterator[WaitingItem]:
             tone="wrong",
             detail=edition,
         )
-
-
-WAITING_TEXTS = WaitingSource(
-    name=gettext_noop("Texts that could not be saved"),
-    permission=Permission.read,
-    list_items=_list_unsaved_texts,
-)

@@ -19,7 +19,7 @@ from mailer.team.members import Permission
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.state import get_state
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 from mailer.web.upload import FileReader, read_streamed_file
 
 MAX_FILE_BYTES = 40 * 1024 * 1024
@@ -119,7 +119,7 @@ def _render(page: StudioPage, fault: str = "", *, status: int = 200) -> Response
     )
 
 
-def _list_files(page: StudioPage) -> Iterator[WaitingItem]:
+def list_file_items(page: StudioPage) -> Iterator[WaitingItem]:
     """List files that the member has chosen, and neither imported nor discarded."""
     for number, name in list_waiting_files(page.session, page.member.id, limit=_WAITING_SHOWN):
         yield WaitingItem(
@@ -128,8 +128,3 @@ def _list_files(page: StudioPage) -> Iterator[WaitingItem]:
             act=page.translate(gettext_noop("See what it would change")),
             path=f"/imports/new/{number}",
         )
-
-
-WAITING_FILES = WaitingSource(
-    name=gettext_noop("Imports"), permission=Permission.change_partners, list_items=_list_files
-)

@@ -16,7 +16,7 @@ from mailer.web.studio.page import StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.settings.settings_form import SettingsForm, SettingsPage, SettingsPageDep
 from mailer.web.studio.sign_in.confirmation import require_confirmed
-from mailer.web.studio.waiting_item import WaitingItem, WaitingSource
+from mailer.web.studio.waiting_item import WaitingItem
 
 ROUTES = Routes()
 FORM_ROUTES = Routes()
@@ -225,7 +225,7 @@ def _render(page: SettingsPage, name: str, form: SettingsForm) -> Response:
     return page.render("settings_section.html", part=section, also=also, form=form)
 
 
-def list_faults(page: StudioPage) -> Iterator[WaitingItem]:
+def list_settings_items(page: StudioPage) -> Iterator[WaitingItem]:
     """The error in mailer.toml, as far as it was looked at."""
     if page.state.live.fault:
         yield WaitingItem(
@@ -235,8 +235,3 @@ def list_faults(page: StudioPage) -> Iterator[WaitingItem]:
             path="/settings",
             tone="wrong",
         )
-
-
-WAITING_FAULT = WaitingSource(
-    name=gettext_noop("the settings"), permission=Permission.manage, list_items=list_faults
-)
