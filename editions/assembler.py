@@ -63,10 +63,8 @@ _SAME = object()
 
 
 def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
-    """Return the edition in ``folder`` from its ``documents``, in which every header is valid.
-
-    Raises:
-        ValueError: there is no edition.md among them.
+    """Return the edition in ``folder`` from its ``documents``, in which every header is valid. Raise
+    ValueError if there is no edition.md among them.
     """
     document = documents.edition
     if document is None or document.header is None:

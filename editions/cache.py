@@ -109,10 +109,8 @@ _digests: BoundedCache[bytes] = BoundedCache(_MAX_DIGESTS)
 
 
 def stamp_file(path: Path | str) -> FileStamp:
-    """Return the stamp of the file at ``path``; take it before reading the content.
-
-    Raises:
-        OSError: the file does not exist or is not accessible.
+    """Return the stamp of the file at ``path``; take it before reading the content. Raise OSError if the file
+    does not exist or is not accessible.
     """
     return stamp_from_stat(os.stat(path))  # noqa: PTH116 - quicker than Path.stat, and called for every file
 

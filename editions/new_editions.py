@@ -81,10 +81,8 @@ def create_edition_folder(editions: Path, slug: str, *, advice: str) -> Iterator
     error.
 
     Until then it is a hidden folder next to its place, so that a failure, a kill or a full disk does not
-    leave half an edition. ``advice`` is the command that works when the name is taken.
-
-    Raises:
-        NewEditionError: the slug is not a valid folder name, or there is an edition of that name.
+    leave half an edition. ``advice`` is the command that works when the name is taken. Raise NewEditionError
+    if the slug is not a valid folder name, or there is an edition of that name.
     """
     target = editions / slug
     if not is_slug(slug):

@@ -82,10 +82,8 @@ def inspect_edition(
 
 
 def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:
-    """Return the edition in ``folder``, ready to be rendered.
-
-    Raises:
-        EditionError: at least one problem is an error; it has all problems, warnings too.
+    """Return the edition in ``folder``, ready to be rendered. Raise EditionError if at least one problem is
+    an error; it has all problems, warnings too.
     """
     inspection = inspect_edition(folder, sectors=sectors)
     if inspection.edition is None:

@@ -67,10 +67,8 @@ class DemoOutput(Protocol):
 def show_returns(
     workspace: Workspace, engine: Engine, edition: str, maildir: Path, output: DemoOutput
 ) -> None:
-    """Send the edition to simulated readers, and read what comes back to ``maildir``.
-
-    Raises:
-        MailerError: the campaign stopped early.
+    """Send the edition to simulated readers, and read what comes back to ``maildir``. Raise MailerError if
+    the campaign stopped early.
     """
     output.step("What comes back from ten simulated readers")
     add_simulated_readers(workspace, engine, now=datetime.now(UTC))
@@ -190,10 +188,8 @@ def run_walkthrough(folder: Path, output: DemoOutput, *, command: str = "mailer"
     """Run the demo in ``folder`` and return the path of the edition's page. An earlier demo there is
     replaced.
 
-    ``command`` is how the user runs this program; the last step shows commands to try next.
-
-    Raises:
-        MailerError: the folder contains files that are not from a demo, or a step failed.
+    ``command`` is how the user runs this program; the last step shows commands to try next. Raise MailerError
+    if the folder contains files that are not from a demo, or a step failed.
     """
     root = _prepare_folder(folder)
     edition = _create_workspace(root, output)
@@ -344,10 +340,8 @@ def _one_click(context: _DemoContext, message: EmailMessage) -> None:
 
 
 def find_free_port(wanted: int) -> int:
-    """Return the port ``wanted`` of this machine if it is free, else another that is.
-
-    Raises:
-        MailerError: there is none.
+    """Return the port ``wanted`` of this machine if it is free, else another that is. Raise MailerError if
+    there is none.
     """
     for port in (wanted, 0):
         with socket.socket() as probe:

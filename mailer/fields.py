@@ -106,10 +106,8 @@ class Field:
                 return str(value)
 
     def parse(self, text: str) -> Any:
-        """Return the value that ``text`` says; for none, ``empty``.
-
-        Raises:
-            FieldTextError: it is not a value of this kind.
+        """Return the value that ``text`` says; for none, ``empty``. Raise FieldTextError if it is not a value
+        of this kind.
         """
         if self.kind is FieldKind.note:
             if len(text) > self.max_length:

@@ -111,11 +111,7 @@ class Translator:
 
 @cache
 def load_translator(tag: str) -> Translator:
-    """The translator for ``tag``, one of ``LANGUAGES``.
-
-    Raises:
-        FileNotFoundError: it has no catalogue.
-    """
+    """The translator for ``tag``, one of ``LANGUAGES``. Raise FileNotFoundError if it has no catalogue."""
     if tag == SOURCE_LANGUAGE:
         return Translator(tag=tag, translations=NullTranslations())
     with _find_catalogue(tag).open("rb") as file:

@@ -63,9 +63,7 @@ def write_keys(path: Path) -> None:
 
 def read_keys(path: Path) -> Keys:
     """Read the keys at ``path``. If the file has changed by the time a token is verified, it is read again.
-
-    Raises:
-        ConfigurationError: the file does not exist or cannot be read.
+    Raise ConfigurationError if the file does not exist or cannot be read.
     """
     stamp = _file_stamp(path)
     values = _read_values(path)
@@ -89,10 +87,8 @@ def rotate_keys(path: Path, *, now: datetime) -> int:
     """Create a new key that signs from now on and return its number. Older keys still verify, but only links
     of campaigns launched by today.
 
-    The file is written atomically, and two rotations at the same time make two keys.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or all numbers are taken.
+    The file is written atomically, and two rotations at the same time make two keys. Raise ConfigurationError
+    if the file cannot be read, or all numbers are taken.
     """
     with locked_folder(path.parent):
         read_keys(path)
@@ -113,10 +109,8 @@ def rotate_keys(path: Path, *, now: datetime) -> int:
 def retire_key(path: Path, number: int, *, now: datetime) -> bool:
     """Retire a key: no link that it signed works any more. Return whether it was not retired before.
 
-    Its secret stays in the file, because the oldest key also makes the Message-IDs.
-
-    Raises:
-        ConfigurationError: the file cannot be read, there is no such key, or it is the one that signs.
+    Its secret stays in the file, because the oldest key also makes the Message-IDs. Raise ConfigurationError
+    if the file cannot be read, there is no such key, or it is the one that signs.
     """
     with locked_folder(path.parent):
         find_retirable_key(path, number)
@@ -130,10 +124,8 @@ def retire_key(path: Path, number: int, *, now: datetime) -> bool:
 
 
 def find_retirable_key(path: Path, number: int) -> TokenKey:
-    """The key called ``number``, if it may be retired.
-
-    Raises:
-        ConfigurationError: the file cannot be read, there is no such key, or it is the one that signs.
+    """The key called ``number``, if it may be retired. Raise ConfigurationError if the file cannot be read,
+    there is no such key, or it is the one that signs.
     """
     known = {key.number: key for key in list_keys(path)}
     if number not in known:
@@ -149,10 +141,8 @@ def find_retirable_key(path: Path, number: int) -> TokenKey:
 
 
 def list_keys(path: Path) -> tuple[TokenKey, ...]:
-    """List the token keys by number, without their secrets.
-
-    Raises:
-        ConfigurationError: the file cannot be read.
+    """List the token keys by number, without their secrets. Raise ConfigurationError if the file cannot be
+    read.
     """
     signer = read_keys(path).tokens
     values = _read_values(path)

@@ -36,10 +36,8 @@ def is_reserved_domain(domain: str) -> bool:
 
 
 def parse_network(text: str) -> Network:
-    """Parse an address or a network such as ``10.0.0.0/8``.
-
-    Raises:
-        ValueError: it is neither, or it contains every address; the message says what to write instead.
+    """Parse an address or a network such as ``10.0.0.0/8``. Raise ValueError if it is neither, or it contains
+    every address; the message says what to write instead.
     """
     try:
         loose = ip_network(text.strip(), strict=False)

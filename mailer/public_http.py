@@ -44,11 +44,9 @@ def is_public(address: Address) -> bool:
 
 
 def resolve(host: str, port: int, is_allowed: AddressRule) -> Address:
-    """The address to contact for ``host``. A host with one forbidden address is refused altogether.
-
-    Raises:
-        OSError: the host name cannot be resolved.
-        ForbiddenAddressError: one of its addresses is not allowed.
+    """The address to contact for ``host``. A host with one forbidden address is refused altogether. Raise
+    OSError if the host name cannot be resolved, and ForbiddenAddressError if one of its addresses is not
+    allowed.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]

@@ -53,10 +53,8 @@ class RemoteFetcher:
         self._client.close()
 
     def fetch(self, address: str, max_bytes: int) -> RemoteFile:
-        """The file at ``address``, of at most ``max_bytes``.
-
-        Raises:
-            FetchError: there is none, or it is not fetched.
+        """The file at ``address``, of at most ``max_bytes``. Raise FetchError if there is none, or it is not
+        fetched.
         """
         if urlsplit(address).scheme not in {"http", "https"}:
             raise FetchError(gettext_noop("only addresses that begin with https:// or http:// are fetched."))

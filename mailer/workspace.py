@@ -65,10 +65,8 @@ class Workspace:
         return folder if folder.is_dir() else None
 
     def edition_folder(self, slug: str) -> Path:
-        """Return the folder of an edition.
-
-        Raises:
-            ConfigurationError: there is no such edition, or the slug points outside the folder of editions.
+        """Return the folder of an edition. Raise ConfigurationError if there is no such edition, or the slug
+        points outside the folder of editions.
         """
         folder = self.editions / slug
         # os.path asks no questions of a name that no file can have: one that is too long, or with a NUL.
@@ -101,10 +99,8 @@ class Workspace:
 
 
 def open_workspace(folder: Path, environ: Mapping[str, str] = os.environ) -> Workspace:
-    """Open the workspace in ``folder``.
-
-    Raises:
-        ConfigurationError: the folder is not a workspace, its settings are wrong, or its keys are missing.
+    """Open the workspace in ``folder``. Raise ConfigurationError if the folder is not a workspace, its
+    settings are wrong, or its keys are missing.
     """
     root = folder.resolve()
     return Workspace(

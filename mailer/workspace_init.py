@@ -71,10 +71,8 @@ class CreatedWorkspace:
 def make_founder(
     *, name: str, address: str, organisation: str, postal_address: str, sectors: str = ""
 ) -> Founder:
-    """Check what a person has answered; ``sectors`` are names separated by commas.
-
-    Raises:
-        MailerError: an answer cannot be used; the message says which and why.
+    """Check what a person has answered; ``sectors`` are names separated by commas. Raise MailerError if an
+    answer cannot be used; the message says which and why.
     """
     return Founder(
         name=check_name(name),
@@ -86,10 +84,8 @@ def make_founder(
 
 
 def check_name(text: str) -> str:
-    """Return the name of a sender or an organisation on one line.
-
-    Raises:
-        MailerError: it is empty, or contains a character not allowed in mail.
+    """Return the name of a sender or an organisation on one line. Raise MailerError if it is empty, or
+    contains a character not allowed in mail.
     """
     name = _clean(text, "name")
     if not _has_text(name):
@@ -98,10 +94,8 @@ def check_name(text: str) -> str:
 
 
 def check_address(text: str) -> str:
-    """Return the sender's address as it is written in SMTP.
-
-    Raises:
-        MailerError: it is not an address that mail can come from.
+    """Return the sender's address as it is written in SMTP. Raise MailerError if it is not an address that
+    mail can come from.
     """
     try:
         return normalise_address(text).envelope
@@ -110,11 +104,7 @@ def check_address(text: str) -> str:
 
 
 def check_postal_address(text: str) -> str:
-    """Return the postal address on one line.
-
-    Raises:
-        MailerError: it is too short to be one.
-    """
+    """Return the postal address on one line. Raise MailerError if it is too short to be one."""
     address = _clean(text, "postal address")
     if len(address) < _MIN_POSTAL_ADDRESS or not _has_text(address):
         raise MailerError(
@@ -127,13 +117,9 @@ def check_postal_address(text: str) -> str:
 def name_sectors(text: str) -> dict[str, str]:
     """Return the names in ``text``, separated by commas, by an id made from each.
 
-    A name without a letter or digit has the id ``sector-`` and its number.
-
-    Raises:
-        MailerError: a name is too long, or two names have the same id.
-
-    >>> name_sectors("Education, Natural Sciences")
-    {'education': 'Education', 'natural-sciences': 'Natural Sciences'}
+    A name without a letter or digit has the id ``sector-`` and its number. Raise MailerError if a name is too
+    long, or two names have the same id. >>> name_sectors("Education, Natural Sciences") {'education':
+    'Education', 'natural-sciences': 'Natural Sciences'}
     """
     sectors: dict[str, str] = {}
     for number, part in enumerate(re.split(r"[,;，、；]", text), start=1):

@@ -40,10 +40,8 @@ class Address:
 
 
 def normalise_address(text: str) -> Address:
-    """Parse the address in ``text``, which may have spaces around it or contain full-width characters.
-
-    Raises:
-        AddressError: it is not an address, or mail cannot safely be sent to it. DNS is not queried.
+    """Parse the address in ``text``, which may have spaces around it or contain full-width characters. Raise
+    AddressError if it is not an address, or mail cannot safely be sent to it. DNS is not queried.
     """
     # Its tables take a tenth of the start of a command, and most commands read no address.
     from email_validator import EmailNotValidError, validate_email

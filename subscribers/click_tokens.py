@@ -43,19 +43,15 @@ class ClickToken:
 
 
 def sign_click_token(signer: TokenSigner, token: ClickToken) -> str:
-    """Return ``token`` in URL-safe characters, signed with the current key.
-
-    Raises:
-        ValueError: the country is neither a code of two letters nor empty.
+    """Return ``token`` in URL-safe characters, signed with the current key. Raise ValueError if the country
+    is neither a code of two letters nor empty.
     """
     return write_token(signer.sign_payload(CLICK, _pack(token), _SIGNATURE_BYTES))
 
 
 def read_click_token(signer: TokenSigner, text: str) -> ClickToken:
-    """Verify a token and return what it says.
-
-    Raises:
-        TokenError: it was not issued by :func:`sign_click_token` with one of our keys, or was altered.
+    """Verify a token and return what it says. Raise TokenError if it was not issued by
+    :func:`sign_click_token` with one of our keys, or was altered.
     """
     if len(text) > _MAX_TOKEN_CHARACTERS:
         raise TokenError

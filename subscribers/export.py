@@ -52,10 +52,7 @@ def export_subscribers(
     No format has a status column, and importing the file elsewhere makes everyone in it active. So
     subscribers who have not confirmed, unsubscribed, bounced or complained are only written if the segment
     itself asks about ``status``; erased ones never are. Importing the file into the same list changes
-    nothing.
-
-    Raises:
-        SubscriberError: there are more subscribers than an Excel sheet has rows.
+    nothing. Raise SubscriberError if there are more subscribers than an Excel sheet has rows.
     """
     header, cells_of = _FORMATS[export_format]
     rows = (

@@ -40,10 +40,8 @@ def issue_link(
 ) -> str:
     """Create a link for a subscriber and return its token, 39 URL-safe characters.
 
-    The caller commits, then mails it. Earlier links for the same purpose stop working.
-
-    Raises:
-        ValueError: ``purpose`` is that of newsletter links.
+    The caller commits, then mails it. Earlier links for the same purpose stop working. Raise ValueError if
+    ``purpose`` is that of newsletter links.
     """
     if not purpose.is_mailed:
         raise ValueError(f"a link for {purpose} is not mailed separately")

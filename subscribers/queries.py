@@ -56,11 +56,8 @@ def list_subscriber_details(
 
 
 def find_subscriber(session: Session, address: str) -> Subscriber:
-    """Return the subscriber with ``address``, in any spelling.
-
-    Raises:
-        AddressError: ``address`` is not valid.
-        UnknownSubscriberError: no subscriber has it.
+    """Return the subscriber with ``address``, in any spelling. Raise AddressError if ``address`` is not
+    valid, and UnknownSubscriberError if no subscriber has it.
     """
     email = normalise_address(address).email
     subscriber = session.exec(select(Subscriber).where(Subscriber.email == email)).one_or_none()

@@ -316,10 +316,7 @@ class TokenSigner:
 
     def verify_payload(self, purpose: str, signed: bytes, signature_bytes: int) -> tuple[bytes, int]:
         """Return the payload of what :meth:`sign_payload` made, and the number of its key, which may be
-        retired.
-
-        Raises:
-            TokenError: none of our keys has signed it for this purpose.
+        retired. Raise TokenError if none of our keys has signed it for this purpose.
         """
         numbered, signature = signed[:-signature_bytes], signed[-signature_bytes:]
         known = self._hmacs.get((numbered[0], purpose)) if numbered else None
@@ -329,10 +326,7 @@ class TokenSigner:
 
     def sign_code(self, *, subscriber_id: int, campaign_id: int) -> str:
         """Return the code of a message, such as ``7K3M-QX9P-2HWD-5T8R``. Like :meth:`sign`, it does not look
-        for a newer key.
-
-        Raises:
-            ValueError: the campaign's number is too large for a code.
+        for a newer key. Raise ValueError if the campaign's number is too large for a code.
         """
         if campaign_id > _MAX_CODED_CAMPAIGN:
             raise ValueError(f"campaign {campaign_id} is too large for a code")
@@ -344,11 +338,8 @@ class TokenSigner:
 
     def read_code(self, code: str) -> TokenPayload:
         """Verify a ``code``, however it was typed, and return its campaign; ``subscriber_id`` is always 0.
-        Campaign 0 is that of tests.
-
-        Raises:
-            TokenError: it is not one of our codes.
-            RetiredKeyError: its key was retired.
+        Campaign 0 is that of tests. Raise TokenError if it is not one of our codes, and RetiredKeyError if
+        its key was retired.
         """
         data = read_code(code)
         if data is None:
@@ -374,10 +365,8 @@ class TokenSigner:
         return self.newest()._sign(LinkPurpose.test, 0, 0)
 
     def is_test(self, token: str) -> bool:
-        """Return whether ``token`` is that of a test.
-
-        Raises:
-            RetiredKeyError: it is, and its key was retired.
+        """Return whether ``token`` is that of a test. Raise RetiredKeyError if it is, and its key was
+        retired.
         """
         try:
             self._signer_for(token)._verify(token, LinkPurpose.test)
@@ -392,10 +381,8 @@ class TokenSigner:
         return (self.reload() if self.reload else None) or self
 
     def sign_link(self, purpose: LinkPurpose, *, link_id: int, expires_at: datetime) -> str:
-        """Return a token of 39 characters for a mailed link; ``expires_at`` is truncated to seconds.
-
-        Raises:
-            ValueError: ``purpose`` is that of newsletter links, which never expire.
+        """Return a token of 39 characters for a mailed link; ``expires_at`` is truncated to seconds. Raise
+        ValueError if ``purpose`` is that of newsletter links, which never expire.
         """
         if not purpose.is_mailed:
             raise ValueError(f"a link for {purpose} is not mailed on its own and does not expire")
@@ -403,10 +390,8 @@ class TokenSigner:
 
     def read_link(self, token: str, purpose: LinkPurpose) -> LinkPayload:
         """Verify the mailed link ``token`` and return its contents. Whether it may still be used is up to
-        :mod:`subscribers.one_time_links`.
-
-        Raises:
-            TokenError: it was not issued by :meth:`sign_link` with the current key for this purpose.
+        :mod:`subscribers.one_time_links`. Raise TokenError if it was not issued by :meth:`sign_link` with the
+        current key for this purpose.
         """
         signer = self._signer_for(token)
         number, link_id, seconds = signer._verify(token, purpose)

@@ -25,10 +25,8 @@ _FORBIDDEN_AT_TAG_START = set("=+-@'＝＋－＠")
 
 
 def clean_line(text: str, field: str, limit: int = MAX_NAME_LENGTH) -> str:
-    """Clean ``text`` to a single line: NFC, runs of white space collapsed, none at the ends.
-
-    Raises:
-        DetailError: it is longer than ``limit`` characters, or contains a character not allowed in mail.
+    """Clean ``text`` to a single line: NFC, runs of white space collapsed, none at the ends. Raise
+    DetailError if it is longer than ``limit`` characters, or contains a character not allowed in mail.
     """
     if _is_clean(text) and len(text) <= limit:
         return text
@@ -55,10 +53,8 @@ def are_clean_lines(texts: Sequence[str]) -> bool:
 
 
 def clean_language(text: str) -> str | None:
-    """Return a language as a BCP 47 tag in its usual spelling (``zh-Hans``, ``pt-BR``), None if empty.
-
-    Raises:
-        DetailError: it is not a tag, or its language, script or region is unknown.
+    """Return a language as a BCP 47 tag in its usual spelling (``zh-Hans``, ``pt-BR``), None if empty. Raise
+    DetailError if it is not a tag, or its language, script or region is unknown.
     """
     if not text.strip():
         return None
@@ -70,10 +66,8 @@ def clean_language(text: str) -> str | None:
 
 
 def clean_sectors(names: Iterable[str], sectors: Collection[str]) -> frozenset[str]:
-    """Return the configured slugs for ``names``, ignoring case, spaces and underscores.
-
-    Raises:
-        DetailError: one of them is not configured; the message suggests similar ones.
+    """Return the configured slugs for ``names``, ignoring case, spaces and underscores. Raise DetailError if
+    one of them is not configured; the message suggests similar ones.
     """
     slugs = {_slugify(sector): sector for sector in sectors}
     found = set()
@@ -87,10 +81,8 @@ def clean_sectors(names: Iterable[str], sectors: Collection[str]) -> frozenset[s
 
 
 def clean_tag(text: str) -> str:
-    """Return a tag as stored: one line in lower case, so that "Press" equals "press"; may be empty.
-
-    Raises:
-        DetailError: it is too long or contains characters with a meaning in segments or spreadsheets.
+    """Return a tag as stored: one line in lower case, so that "Press" equals "press"; may be empty. Raise
+    DetailError if it is too long or contains characters with a meaning in segments or spreadsheets.
     """
     tag = normalize("NFC", clean_line(text, "tags", MAX_TAG_LENGTH).lower())
     if len(tag) > MAX_TAG_LENGTH:
@@ -161,10 +153,8 @@ def _describe_unknown_sector(name: str, slug: str, slugs: dict[str, str]) -> str
 
 
 def resolve_country(text: str) -> str:
-    """Return the ISO 3166-1 alpha-2 code of the country that ``text`` names, also by an alpha-3 code.
-
-    Raises:
-        CountryError: it is unknown, or the name of several; likely ones are named.
+    """Return the ISO 3166-1 alpha-2 code of the country that ``text`` names, also by an alpha-3 code. Raise
+    CountryError if it is unknown, or the name of several; likely ones are named.
     """
     codes = find_countries(text)
     if len(codes) == 1:

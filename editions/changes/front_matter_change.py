@@ -38,10 +38,8 @@ class _Fenced(NamedTuple):
 
 
 def read_fields(text: str) -> dict[str, YamlValue]:
-    """Return the values of the front matter of a file, by key; what is empty is left out.
-
-    Raises:
-        FrontMatterError: it has no front matter, or this is not YAML.
+    """Return the values of the front matter of a file, by key; what is empty is left out. Raise
+    FrontMatterError if it has no front matter, or this is not YAML.
     """
     return _read_values(_find_front_matter(text).yaml)
 
@@ -53,11 +51,9 @@ def change_front_matter(text: str, changes: FieldChanges, *, schema: type[BaseMo
     ``changes`` has a value for each key, or None to take the key out; an empty value does the same. A key
     inside another is written with full stops (``image.alt``, ``read_more.0.url``). A comment beside a value
     stays beside it. New keys go where ``schema`` has them, by default that of an edition or of a story. Line
-    ends of values become those of the file, and characters that no email may have are left out.
-
-    Raises:
-        FrontMatterError: it has no front matter, this is not YAML, or a key is written in a way that cannot
-            be changed.
+    ends of values become those of the file, and characters that no email may have are left out. Raise
+    FrontMatterError if it has no front matter, this is not YAML, or a key is written in a way that cannot be
+    changed.
     """
     found = _find_front_matter(text)
     before = _read_values(found.yaml)

@@ -137,10 +137,7 @@ class NumberedStory:
 
 def list_numbered_stories(folder: Path) -> tuple[NumberedStory, ...]:
     """Return the stories of the edition in ``folder``, in their order; those without an original are no
-    stories.
-
-    Raises:
-        OSError: its stories cannot be listed.
+    stories. Raise OSError if its stories cannot be listed.
     """
     try:
         names = sorted(path.name for path in (folder / STORIES_FOLDER).iterdir())
@@ -161,10 +158,8 @@ def plan_story_move(stories: Sequence[NumberedStory], slug: str, *, before: str 
     """Return the renames that put the story ``slug`` directly before the story ``before``, or at the end.
 
     They are to be made one after the other: after each of them, the stories are in the old or the new order.
-    There are none if it is there already.
-
-    Raises:
-        StoryOrderError: there is no such story, two have the same slug, or there is no number left.
+    There are none if it is there already. Raise StoryOrderError if there is no such story, two have the same
+    slug, or there is no number left.
     """
     _check_slugs(stories)
     moved = _find_story(stories, slug)
@@ -184,10 +179,8 @@ def plan_story_move(stories: Sequence[NumberedStory], slug: str, *, before: str 
 
 
 def plan_new_story(stories: Sequence[NumberedStory], slug: str) -> tuple[str, tuple[FileMove, ...]]:
-    """Return the name of the file of a new story at the end, and the renames that make room for it.
-
-    Raises:
-        StoryOrderError: there is a story with this slug, or there are too many.
+    """Return the name of the file of a new story at the end, and the renames that make room for it. Raise
+    StoryOrderError if there is a story with this slug, or there are too many.
     """
     if any(story.slug == slug for story in stories):
         raise StoryOrderError(

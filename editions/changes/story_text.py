@@ -190,11 +190,9 @@ def compose_text(before: str, draft: TextDraft, story: str) -> ComposedText:
 
 
 def compose_body(before: str, draft: TextDraft) -> ComposedText:
-    """Return the text ``before`` with the body that ``draft`` has, or all of it if that is what it has.
-
-    Raises:
-        UnwritableError: Markdown cannot say what the editor shows.
-        DocumentSchemaError: the document is none of the editor's.
+    """Return the text ``before`` with the body that ``draft`` has, or all of it if that is what it has. Raise
+    UnwritableError if Markdown cannot say what the editor shows, and DocumentSchemaError if the document is
+    none of the editor's.
     """
     if draft.source is not None:
         return ComposedText(normalise_line_ends(draft.source))
@@ -215,11 +213,7 @@ def _join(head: str, rest: str) -> str:
 
 
 def parse_document(document: str) -> dict[str, Any]:
-    """Parse the document that an editor sent.
-
-    Raises:
-        DocumentSchemaError: it is none.
-    """
+    """Parse the document that an editor sent. Raise DocumentSchemaError if it is none."""
     try:
         found = json.loads(document)
     except (ValueError, RecursionError) as error:

@@ -86,9 +86,7 @@ def change_texts(
 ) -> str:
     """Return the text of a translation with ``values`` in its front matter, by the keys of texts, and the
     digest of the original that it was made from, if that is given. What is as it was keeps its every byte.
-
-    Raises:
-        FrontMatterError: a key of the front matter cannot be changed.
+    Raise FrontMatterError if a key of the front matter cannot be changed.
     """
     front = read_front(text)
     changes = _find_changes(front, list_texts(original, front, is_story=is_story), values)

@@ -39,10 +39,8 @@ class Check:
 
 
 def load_checks(path: Path) -> Mapping[str, Check]:
-    """Return the checks in the TOML file ``path`` by code, in its order.
-
-    Raises:
-        ValueError: an entry lacks a key, has one that checks do not have, or a level is not known.
+    """Return the checks in the TOML file ``path`` by code, in its order. Raise ValueError if an entry lacks a
+    key, has one that checks do not have, or a level is not known.
     """
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     checks = {code: {"code": code, **entry} for code, entry in entries.items()}

@@ -69,10 +69,8 @@ _MAX_SIDE = 2400
 
 
 def locate_image(folder: Path, name: str) -> Path:
-    """Return the path of the picture ``name`` of the edition in ``folder``.
-
-    Raises:
-        ImageError: the name is not a plain file name, the file is missing, or it is outside the folder.
+    """Return the path of the picture ``name`` of the edition in ``folder``. Raise ImageError if the name is
+    not a plain file name, the file is missing, or it is outside the folder.
     """
     if not name or name in {".", ".."} or any(character in name for character in "/\\\0"):
         raise ImageError(
@@ -121,11 +119,7 @@ def _suggest_file(folder: Path, name: str) -> str:
 
 
 def read_image_file(path: Path) -> bytes:
-    """Return the bytes of the picture at ``path``.
-
-    Raises:
-        ImageError: it cannot be read, or is too large.
-    """
+    """Return the bytes of the picture at ``path``. Raise ImageError if it cannot be read, or is too large."""
     try:
         with path.open("rb") as file:
             # Checked first, so that a file of gigabytes is not read into memory to be rejected.
@@ -145,10 +139,8 @@ def read_image_file(path: Path) -> bytes:
 
 @contextmanager
 def open_image(name: str, content: bytes, *, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
-    """Open ``content``, from the file ``name``, as a picture in one of ``formats``.
-
-    Raises:
-        ImageError: it is in another format, has too many pixels, or cannot be read.
+    """Open ``content``, from the file ``name``, as a picture in one of ``formats``. Raise ImageError if it is
+    in another format, has too many pixels, or cannot be read.
     """
     with _pillow_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -226,10 +218,8 @@ def convert_image(
     name: str, data: bytes, crop: tuple[float, float, float, float] = (0, 0, 0, 0)
 ) -> tuple[bytes, str]:
     """Return ``data`` and its file ending; unchanged where an email can carry it, it is not cropped and not
-    huge. ``crop`` is the share to cut off at the left, the top, the right and the bottom.
-
-    Raises:
-        ImageError: Pillow cannot read it, or it is too large.
+    huge. ``crop`` is the share to cut off at the left, the top, the right and the bottom. Raise ImageError if
+    Pillow cannot read it, or it is too large.
     """
     with open_image(name, data, formats=(*FORMATS, *_CONVERTED_FORMATS)) as image:
         kind = str(image.format)

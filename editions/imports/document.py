@@ -136,10 +136,8 @@ class DocumentContent:
 def read_content(source: SourceDocument, omissions: OmissionLog, *, level: int = 0) -> DocumentContent:
     """Read all of ``source``; what cannot be kept is logged in ``omissions``.
 
-    Stories begin at headings of ``level``; where it is 0, where the document shows it.
-
-    Raises:
-        DocumentError: it is empty, or no story begins at ``level``.
+    Stories begin at headings of ``level``; where it is 0, where the document shows it. Raise DocumentError if
+    it is empty, or no story begins at ``level``.
     """
     keep_picture_links(source.body, [choose_alt(image.alt, "") for image in source.images])
     levels = used_levels([*source.body.iter(*HEADINGS)])

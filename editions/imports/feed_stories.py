@@ -99,10 +99,8 @@ def read_feed(
 ) -> DocumentContent:
     """Return the entries of ``feed`` published on the day ``since`` or later, with their pictures fetched.
 
-    An entry without a date is kept. What cannot be kept is logged in ``omissions``.
-
-    Raises:
-        DocumentError: there are no such entries.
+    An entry without a date is kept. What cannot be kept is logged in ``omissions``. Raise DocumentError if
+    there are no such entries.
     """
     entries = _choose_entries(feed, address, since, omissions)
     pictures = RemotePictureFinder(address, omissions, fetch)
@@ -225,10 +223,8 @@ def _one_line(text: str) -> str:
 
 
 def find_feed(address: str, fetch: Fetch) -> ParsedFeed:
-    """Return the feed at ``address``, or the first one that the page there names.
-
-    Raises:
-        DocumentError: it cannot be fetched, or is neither.
+    """Return the feed at ``address``, or the first one that the page there names. Raise DocumentError if it
+    cannot be fetched, or is neither.
     """
     found = _fetch(address, fetch)
     if feed := parse_feed(found.data, address=found.address, charset=found.charset):

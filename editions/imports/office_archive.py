@@ -53,11 +53,7 @@ class OfficeArchive:
         return bool(self._parts[part].flag_bits & 1)
 
     def read_part(self, part: str) -> bytes:
-        """Return the bytes of ``part``.
-
-        Raises:
-            DocumentError: it cannot be unpacked.
-        """
+        """Return the bytes of ``part``. Raise DocumentError if it cannot be unpacked."""
         try:
             with self._archive.open(self._parts[part]) as packed:
                 # Without a limit zipfile unpacks up to two gigabytes, and then cuts it off at the stated
@@ -74,10 +70,8 @@ class OfficeArchive:
             )
 
     def parse_part(self, part: str) -> etree._Element | None:
-        """Return the root of ``part``; None when there is no such part.
-
-        Raises:
-            DocumentError: it is too large, broken, or has a document type.
+        """Return the root of ``part``; None when there is no such part. Raise DocumentError if it is too
+        large, broken, or has a document type.
         """
         if part not in self._parts:
             return None

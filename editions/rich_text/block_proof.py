@@ -291,10 +291,7 @@ def write_proved(
 
     Of ``former``, all is kept that has not changed: its signs and where its lines end. ``base`` has the signs
     for lists and the least number of backslashes, if they are to be others than before. ``references`` are
-    the definitions of links around it.
-
-    Raises:
-        UnwritableError: Markdown cannot write it.
+    the definitions of links around it. Raise UnwritableError if Markdown cannot write it.
     """
     if block.kind is BlockKind.raw:
         return WrittenBlock(source=block.source, block=block)

@@ -32,10 +32,8 @@ class Assembly:
         self._close = True
 
     def join(self) -> str:
-        """Return the body.
-
-        Raises:
-            UnwritableError: it is too long, or blocks cannot be beside each other as the document has them.
+        """Return the body. Raise UnwritableError if it is too long, or blocks cannot be beside each other as
+        the document has them.
         """
         self._tell_lists_apart()
         for mend in (self._rewrite_wrong, self._move_apart, self._rewrite_wrong):
@@ -214,11 +212,8 @@ class WrittenDocument:
 
 def write_document(original: str, document: Mapping[str, Any]) -> WrittenDocument:
     """Write a document as Markdown. ``original`` is the body that it was read from: of it, every block that
-    has not changed keeps its bytes, and so does what is between them.
-
-    Raises:
-        UnwritableError: Markdown cannot say what the document shows.
-        DocumentSchemaError: the editor makes no such document.
+    has not changed keeps its bytes, and so does what is between them. Raise UnwritableError if Markdown
+    cannot say what the document shows, and DocumentSchemaError if the editor makes no such document.
     """
     decoded = decode_document(document)
     wanted = canonical_blocks(decoded)

@@ -60,10 +60,7 @@ class TranslatedFile:
 
 def list_translated_files(folder: Path, language: str) -> Iterator[TranslatedFile]:
     """Yield every file of the edition in ``folder`` with its translation into ``language``: the edition, then
-    its stories.
-
-    Raises:
-        EditionError: a file cannot be read.
+    its stories. Raise EditionError if a file cannot be read.
     """
     contents = scan_folder(folder)
     if not contents.has_edition:
@@ -93,9 +90,7 @@ def _read(folder: Path, name: str) -> TextFile:
 
 def export_texts(folder: Path, language: str) -> Exchange:
     """Collect every text of the edition in ``folder`` that is translated, with what there is in ``language``.
-
-    Raises:
-        EditionError: a file of the edition cannot be read.
+    Raise EditionError if a file of the edition cannot be read.
     """
     files = list(list_translated_files(folder, language))
     edition = files[0].front_matter
@@ -152,9 +147,7 @@ def import_translations(
     """Work out what ``returned`` changes in the translation of the edition in ``folder``. Writes nothing.
 
     A text whose original is not that of the edition any more is not taken, nor is one that is not known.
-
-    Raises:
-        EditionError: a file of the edition cannot be read.
+    Raise EditionError if a file of the edition cannot be read.
     """
     return _Import(list(list_translated_files(folder, language))).take(returned)
 

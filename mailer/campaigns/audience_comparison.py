@@ -286,11 +286,8 @@ class AudienceComparison:
 def compare_audiences(
     session: Session, settings: Settings, before: str, after: str, *, today: date
 ) -> AudienceComparison:
-    """Compare two audiences, each a segment as it is ``today``, ``campaign:7`` or ``edition:2021-1``.
-
-    Raises:
-        SegmentError: a segment is invalid.
-        ComparisonError: there is no such campaign or edition.
+    """Compare two audiences, each a segment as it is ``today``, ``campaign:7`` or ``edition:2021-1``. Raise
+    SegmentError if a segment is invalid, and ComparisonError if there is no such campaign or edition.
     """
     connection = session.connection()
     sides = [read_audience(query, settings, connection, today) for query in (before, after)]

@@ -70,10 +70,8 @@ class WrittenNote:
 
 
 def find_folder(workspace: Workspace, edition: str, story: str) -> Path:
-    """Return the folder of the notes on a story, whether it exists or not.
-
-    Raises:
-        NoteMissingError: one of the names is none that a file can have.
+    """Return the folder of the notes on a story, whether it exists or not. Raise NoteMissingError if one of
+    the names is none that a file can have.
     """
     if not all(_PLAIN_NAME.fullmatch(name) for name in (edition, story)):
         raise NoteMissingError("There is no such story.")
@@ -91,10 +89,7 @@ def list_notes(workspace: Workspace, edition: str, story: str) -> list[NotePlace
 
 def create_note(workspace: Workspace, edition: str, story: str, note: WrittenNote) -> NotePlace:
     """Write a new note on a story, as the next after those there are. If one says exactly the same, as after
-    a second click, that one is returned.
-
-    Raises:
-        OSError: the files cannot be written; there is no new note.
+    a second click, that one is returned. Raise OSError if the files cannot be written; there is no new note.
     """
     folder = find_folder(workspace, edition, story)
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,10 +111,8 @@ def _says_the_same(one: WrittenNote, other: WrittenNote) -> bool:
 
 
 def find_next_place(workspace: Workspace, edition: str, story: str) -> NotePlace:
-    """Return where the next note on a story will be, if nobody else writes one meanwhile.
-
-    Raises:
-        NoteMissingError: one of the names is none that a file can have.
+    """Return where the next note on a story will be, if nobody else writes one meanwhile. Raise
+    NoteMissingError if one of the names is none that a file can have.
     """
     number = max((place.number for place in list_notes(workspace, edition, story)), default=0) + 1
     return NotePlace(edition=edition, story=story, number=number)
@@ -127,9 +120,7 @@ def find_next_place(workspace: Workspace, edition: str, story: str) -> NotePlace
 
 def write_note(workspace: Workspace, place: NotePlace, note: WrittenNote) -> None:
     """Write a note in place of what its files say: translations first, so that a full disk leaves what was.
-
-    Raises:
-        OSError: the files cannot be written.
+    Raise OSError if the files cannot be written.
     """
     file = place.find_file(workspace)
     kept = {tag: draft for tag, draft in note.translations.items() if not draft.is_empty}
@@ -142,10 +133,8 @@ def write_note(workspace: Workspace, place: NotePlace, note: WrittenNote) -> Non
 
 
 def read_note(workspace: Workspace, place: NotePlace) -> WrittenNote:
-    """Read a note for somebody who wants to change it. What its files have wrong reads as empty.
-
-    Raises:
-        NoteMissingError: there is no such note.
+    """Read a note for somebody who wants to change it. What its files have wrong reads as empty. Raise
+    NoteMissingError if there is no such note.
     """
     file = place.find_file(workspace)
     if not file.is_file():
@@ -155,10 +144,8 @@ def read_note(workspace: Workspace, place: NotePlace) -> WrittenNote:
 
 
 def delete_note(workspace: Workspace, place: NotePlace) -> None:
-    """Delete a note with its translations; nothing happens if there is none.
-
-    Raises:
-        OSError: a file cannot be deleted.
+    """Delete a note with its translations; nothing happens if there is none. Raise OSError if a file cannot
+    be deleted.
     """
     file = place.find_file(workspace)
     file.unlink(missing_ok=True)

@@ -137,9 +137,7 @@ def find_next_number(connection: Connection, edition: str) -> int:
 
 def store_correction(connection: Connection, record: CorrectionRecord, now: datetime) -> None:
     """Store ``record``, or its translations if it is stored already. The caller holds the lock of its launch.
-
-    Raises:
-        CorrectionConflictError: another correction has its name.
+    Raise CorrectionConflictError if another correction has its name.
     """
     statement = select(col(Correction.id), *_COLUMNS).where(col(Correction.name) == record.name)
     row = connection.execute(statement).first()

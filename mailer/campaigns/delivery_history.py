@@ -259,9 +259,7 @@ def has_delivery(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def read_segment(query: str, settings: Settings, database: Session | Connection) -> Segment:
     """Parse a segment, with the workspace's sectors and the deliveries and saved segments in the database.
-
-    Raises:
-        SegmentError: the segment is invalid; the message shows where.
+    Raise SegmentError if the segment is invalid; the message shows where.
     """
     connection = database.connection() if isinstance(database, Session) else database
     return parse_segment(

@@ -82,10 +82,8 @@ def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
     """Make the edition's draft one of exactly this ``plan``, with its frozen content; return its id.
 
     A draft that was tested stays tested if it has the same content. The caller holds the edition's launch
-    lock, and commits.
-
-    Raises:
-        CorrectionConflictError: it sends a correction, and another one has taken its name.
+    lock, and commits. Raise CorrectionConflictError if it sends a correction, and another one has taken its
+    name.
     """
     if plan.correction is not None:
         store_correction(connection, plan.correction, now)

@@ -133,11 +133,8 @@ def _start_launch(engine: Engine, workspace: Workspace, number: int, clock: Cloc
 def plan_pending_launch(
     workspace: Workspace, engine: Engine, pending: PendingLaunch, *, now: datetime
 ) -> Plan:
-    """Plan what a pending launch would send as things are now.
-
-    Raises:
-        ConfigurationError: there is no such edition.
-        SubscriberError: its segment is not valid any more.
+    """Plan what a pending launch would send as things are now. Raise ConfigurationError if there is no such
+    edition, and SubscriberError if its segment is not valid any more.
     """
     request = pending.request
     with open_session(engine, read_only=True) as session:

@@ -66,12 +66,10 @@ def launch(
     """Launch a new campaign and return its id. Nothing is sent yet.
 
     Freezes the content, stores the pictures in the media folder, and inserts one delivery for each reader in
-    the audience at this moment. The commit wakes the workers.
-
-    Raises:
-        LaunchRefusedError: the edition has errors or texts of the example, the sender is not the workspace's
-            own, no reader would get it, the web pages are not reachable by https, a required approval is
-            missing, or it is for others than test readers in trial mode.
+    the audience at this moment. The commit wakes the workers. Raise LaunchRefusedError if the edition has
+    errors or texts of the example, the sender is not the workspace's own, no reader would get it, the web
+    pages are not reachable by https, a required approval is missing, or it is for others than test readers in
+    trial mode.
     """
     with launch_lock(engine, workspace, plan) as connection:
         return launch_plan(connection, workspace, plan, now=now, options=options)
@@ -175,10 +173,8 @@ def launch_plan(
 
 
 def refuse_one_person(settings: CampaignSettings, options: LaunchOptions) -> None:
-    """Refuse what one person launches alone where two have to.
-
-    Raises:
-        LaunchRefusedError: there is no second person.
+    """Refuse what one person launches alone where two have to. Raise LaunchRefusedError if there is no second
+    person.
     """
     if settings.launch_by == "two" and not options.confirmed_by:
         raise LaunchRefusedError(
@@ -190,10 +186,8 @@ def refuse_one_person(settings: CampaignSettings, options: LaunchOptions) -> Non
 
 
 def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now: datetime) -> None:
-    """Refuse to send ``plan`` to anybody but test readers while the workspace is in trial mode.
-
-    Raises:
-        LaunchRefusedError: it is, and the plan is for others too.
+    """Refuse to send ``plan`` to anybody but test readers while the workspace is in trial mode. Raise
+    LaunchRefusedError if it is, and the plan is for others too.
     """
     if fault := find_trial_fault(
         connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again
@@ -206,10 +200,8 @@ def find_or_create_campaign(
     connection: Connection, workspace: Workspace, plan: Plan, now: datetime, *, by: str
 ) -> int:
     """Return the number of the campaign that was approved with exactly this plan, or of a new draft of it.
-
-    Raises:
-        LaunchRefusedError: an approval is required and missing, or it is that of ``by``, who launches, or of
-            an author, where another person has to approve; or a test is required and missing.
+    Raise LaunchRefusedError if an approval is required and missing, or it is that of ``by``, who launches, or
+    of an author, where another person has to approve; or a test is required and missing.
     """
     approval = find_approval(connection, workspace, plan, states=[CampaignState.approved])
     if fault := find_approval_fault(connection, workspace.settings, plan, approval, launched_by=by):

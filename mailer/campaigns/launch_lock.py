@@ -20,11 +20,8 @@ class LaunchRefusedError(MailerError):
 
 
 def check_launchable(settings: Settings, plan: Plan) -> None:
-    """Check that a plan could be launched at all.
-
-    Raises:
-        LaunchRefusedError: the edition has errors, the sender is not the workspace's own, or the web pages
-            are not reachable by https.
+    """Check that a plan could be launched at all. Raise LaunchRefusedError if the edition has errors, the
+    sender is not the workspace's own, or the web pages are not reachable by https.
     """
     if not settings.web.supports_one_click:
         raise LaunchRefusedError(
@@ -62,10 +59,8 @@ def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Co
     """Open a transaction that only one launch of an edition can hold at a time.
 
     First checks whether the edition may be launched, and stores the pictures before anything is written to
-    the database.
-
-    Raises:
-        LaunchRefusedError: the edition has errors, or the web pages are not reachable by https.
+    the database. Raise LaunchRefusedError if the edition has errors, or the web pages are not reachable by
+    https.
     """
     check_launchable(workspace.settings, plan)
     for compiled in plan.compiled:

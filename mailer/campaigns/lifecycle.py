@@ -58,11 +58,8 @@ class CampaignStateError(MailerError):
 def pause_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:
     """Pause a campaign: messages being sent are finished, no others are started.
 
-    A campaign that would resume by itself after its canary no longer does.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
-        CampaignStateError: it is not sending.
+    A campaign that would resume by itself after its canary no longer does. Raise UnknownCampaignError if
+    there is no such campaign, and CampaignStateError if it is not sending.
     """
     campaign = find_campaign(session, campaign_id)
     words = Phrase("Paused by hand, %(time)s.", time=format_utc(now))
@@ -122,11 +119,8 @@ def reopen_for_doubts(session: Session, campaign_id: int) -> bool:
 
 
 def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:
-    """Cancel a campaign for good. Messages not yet sent are never sent.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
-        CampaignStateError: it is finished.
+    """Cancel a campaign for good. Messages not yet sent are never sent. Raise UnknownCampaignError if there
+    is no such campaign, and CampaignStateError if it is finished.
     """
     campaign = find_campaign(session, campaign_id)
     if campaign.state is not CampaignState.cancelled:
@@ -135,11 +129,8 @@ def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> Non
 
 
 def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
-    """Add the edition of a campaign to the public archive, or remove it. The caller commits.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
-        CorrectionInArchiveError: it sends a correction.
+    """Add the edition of a campaign to the public archive, or remove it. The caller commits. Raise
+    UnknownCampaignError if there is no such campaign, and CorrectionInArchiveError if it sends a correction.
     """
     campaign = find_campaign(session, campaign_id)
     if archived and SEPARATOR in campaign.edition:
@@ -149,10 +140,8 @@ def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
 
 
 def find_campaign(session: Session, campaign_id: int) -> Campaign:
-    """Return the campaign with this id, read from the database again.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
+    """Return the campaign with this id, read from the database again. Raise UnknownCampaignError if there is
+    no such campaign.
     """
     campaign = session.get(Campaign, campaign_id, populate_existing=True)
     if campaign is None:

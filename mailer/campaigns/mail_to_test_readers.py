@@ -118,10 +118,8 @@ class SentTests:
 
 
 def read_test_readers(settings: Settings, texts: Sequence[str]) -> tuple[Address, ...]:
-    """Read the addresses a test goes to, each once: ``texts``, or else those of the settings.
-
-    Raises:
-        RefusedTestError: there is none, one of them is not an address, or there are too many.
+    """Read the addresses a test goes to, each once: ``texts``, or else those of the settings. Raise
+    RefusedTestError if there is none, one of them is not an address, or there are too many.
     """
     place = "" if texts else "[campaigns] test_readers: "
     chosen = texts or settings.campaigns.test_readers

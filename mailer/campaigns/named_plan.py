@@ -156,10 +156,8 @@ def prepare_correction(
     """Store a planned correction, and begin to prepare its campaign; if somebody has, that is returned. The
     caller commits.
 
-    Whoever was sent the story gets it; it is in no list of editions in the archive, and has no canary.
-
-    Raises:
-        CorrectionConflictError: another correction has taken its name meanwhile.
+    Whoever was sent the story gets it; it is in no list of editions in the archive, and has no canary. Raise
+    CorrectionConflictError if another correction has taken its name meanwhile.
     """
     record = planned.record
     acquire_edition_lock(session.connection(), record.name)

@@ -123,11 +123,8 @@ def write_outbox(
     """Write each variant as one of its readers would get it, and the messages for ``addresses``.
 
     They are built exactly as for a real campaign, except that their links belong to no campaign. Files of the
-    same name from an earlier preview are replaced.
-
-    Raises:
-        NotInAudienceError: one of ``addresses`` would not get the edition.
-        SubscriberError: one of them is not a valid address or not on the list.
+    same name from an earlier preview are replaced. Raise NotInAudienceError if one of ``addresses`` would not
+    get the edition, and SubscriberError if one of them is not a valid address or not on the list.
     """
     workspace.outbox.mkdir(mode=0o700, exist_ok=True)
     for compiled in plan.compiled:
@@ -249,11 +246,7 @@ class OutboxReader:
         return OutboxPage(entries=found, total=total, following=None)
 
     def read_message(self, name: str) -> OutboxMessage:
-        """One message in its parts.
-
-        Raises:
-            NoMessageError: there is none with this name.
-        """
+        """One message in its parts. Raise NoMessageError if there is none with this name."""
         content = self.read_source(name)
         message = BytesParser(policy=modern_policy).parsebytes(content)
         assert isinstance(message, EmailMessage)  # noqa: S101 - what this policy makes
@@ -267,11 +260,7 @@ class OutboxReader:
         )
 
     def read_source(self, name: str) -> bytes:
-        """Return the bytes of one message.
-
-        Raises:
-            NoMessageError: there is none with this name.
-        """
+        """Return the bytes of one message. Raise NoMessageError if there is none with this name."""
         names = self._list_names()
         place = bisect.bisect_left(names, name)
         if place == len(names) or names[place] != name:

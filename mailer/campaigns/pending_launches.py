@@ -271,11 +271,7 @@ def read_pending_launch(session: Session, number: int) -> PendingLaunch | None:
 
 
 def require_pending_launch(session: Session, number: int) -> PendingLaunch:
-    """Return a launch by its number.
-
-    Raises:
-        PendingLaunchError: there is no such launch.
-    """
+    """Return a launch by its number. Raise PendingLaunchError if there is no such launch."""
     found = read_pending_launch(session, number)
     if found is None:
         raise PendingLaunchError(f"There is no launch {number}.")

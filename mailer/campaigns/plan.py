@@ -261,10 +261,8 @@ def plan_campaign(
     """Plan sending ``edition`` to ``segment``. Nothing is stored.
 
     With ``again``, readers who already have the edition are included. ``count_clicks`` says whether clicks on
-    its links are counted; None is what the settings say.
-
-    Raises:
-        ConfigurationError: there is no such edition. Problems with its content are in ``problems``.
+    its links are counted; None is what the settings say. Raise ConfigurationError if there is no such
+    edition. Problems with its content are in ``problems``.
     """
     counts = workspace.settings.campaigns.count_clicks if count_clicks is None else count_clicks
     check = partial(run_preflight, workspace, edition, count_clicks=counts)

@@ -85,11 +85,9 @@ def run_preflight(
     """Read, compile and check an edition: the whole edition in each language, and the variants chosen.
 
     ``choose_variants`` is called with the edition in all its languages. ``count_clicks`` says whether its
-    links are counted, which makes it larger or smaller; None is what the settings say.
-
-    Raises:
-        ConfigurationError: there is no such edition. Faulty content does not raise: it is reported in
-            ``problems``.
+    links are counted, which makes it larger or smaller; None is what the settings say. Raise
+    ConfigurationError if there is no such edition. Faulty content does not raise: it is reported in
+    ``problems``.
     """
     folder = workspace.edition_folder(slug)
     source = SourceLines(folder)
@@ -145,10 +143,8 @@ def check_inspection(
 
 def find_launch_problems(workspace: Workspace, slug: str) -> tuple[Problem, ...]:
     """Return what must change before ``slug`` can be sent to anybody, though its mail is in order: a sender
-    who is not the workspace's own or has no postal address, and texts of the example edition.
-
-    Raises:
-        ConfigurationError: there is no such edition.
+    who is not the workspace's own or has no postal address, and texts of the example edition. Raise
+    ConfigurationError if there is no such edition.
     """
     return (*find_sender_problems(workspace), *find_example_remains(workspace.edition_folder(slug)))
 
@@ -166,10 +162,8 @@ def find_sender_problems(workspace: Workspace) -> tuple[Problem, ...]:
 def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> PreflightReport:
     """Like :func:`run_preflight`, with every variant that a subscriber would get ``today``.
 
-    Without a database of subscribers, only the whole edition is checked.
-
-    Raises:
-        ConfigurationError: there is no such edition.
+    Without a database of subscribers, only the whole edition is checked. Raise ConfigurationError if there is
+    no such edition.
     """
     with workspace.use_database() as engine:
         if find_database_problem(engine):
@@ -285,10 +279,8 @@ def _build_report(
 def make_mail(compiled: CompiledEdition, variant: Variant, settings: Settings, theme: Theme) -> Mail:
     """Build the mail that readers of ``variant`` get, for the checks.
 
-    The variant with all stories includes its complete message.
-
-    Raises:
-        BuildError: no message can be made of this edition.
+    The variant with all stories includes its complete message. Raise BuildError if no message can be made of
+    this edition.
     """
     assembled, full = compiled.assemble(variant), variant == compiled.full_variant
     html_stories, text_stories = compiled.locate_stories(variant)

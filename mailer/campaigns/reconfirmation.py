@@ -107,10 +107,8 @@ def plan_reconfirmation(
     workspace: Workspace, engine: Engine, segment: Segment, *, until: datetime | None, now: datetime
 ) -> ReconfirmationPlan:
     """Plan asking the readers of ``segment``; ``until`` is when the time for an answer ends, 30 days from
-    ``now`` by default. One of the same segment that is not closed goes on, with its own time.
-
-    Raises:
-        ReconfirmationError: there is too little or too much time, or another time than that it has.
+    ``now`` by default. One of the same segment that is not closed goes on, with its own time. Raise
+    ReconfirmationError if there is too little or too much time, or another time than that it has.
     """
     with open_session(engine, read_only=True) as session:
         known = _find_open(session, segment.text)
@@ -132,10 +130,8 @@ def plan_reconfirmation(
 
 
 def store_reconfirmation(engine: Engine, planned: ReconfirmationPlan, *, by: str, now: datetime) -> None:
-    """Store what was planned, before its campaign is launched; nothing if it is stored already.
-
-    Raises:
-        ReconfirmationError: another one was stored at the same moment.
+    """Store what was planned, before its campaign is launched; nothing if it is stored already. Raise
+    ReconfirmationError if another one was stored at the same moment.
     """
     plan = planned.plan
     if planned.is_known:

@@ -85,10 +85,8 @@ class ScheduleResult:
 def parse_start_time(text: str, zone: tzinfo | None = None) -> datetime:
     """Parse a start time (ISO 8601, to the minute or finer) to an aware time.
 
-    A time without an offset is in ``zone``; None is this machine's time zone.
-
-    Raises:
-        ScheduleError: it is not a valid time, or it does not exist or occurs twice because the clocks change.
+    A time without an offset is in ``zone``; None is this machine's time zone. Raise ScheduleError if it is
+    not a valid time, or it does not exist or occurs twice because the clocks change.
     """
     example = "Write it as 2026-12-01T09:00 or, with its offset, 2026-12-01T09:00+08:00."
     try:

@@ -162,11 +162,9 @@ def roll_back_import(
     record: Callable[[Session], None] = lambda _: None,
 ) -> RollbackReport:
     """Roll the import back in one transaction; with ``dry_run`` only report what would change. ``record``
-    writes down who did it, in the same transaction.
-
-    Raises:
-        RollbackError: there is no such import, it was rolled back before, or people it added are in the
-            audience of a campaign, whose deliveries must stay accounted for.
+    writes down who did it, in the same transaction. Raise RollbackError if there is no such import, it was
+    rolled back before, or people it added are in the audience of a campaign, whose deliveries must stay
+    accounted for.
     """
     with open_session(engine) as session:
         if mailed := _count_mailed(session, import_id):

@@ -145,10 +145,8 @@ def is_rehearsal(settings: Settings) -> bool:
 def end_trial(
     connection: Connection, settings: Settings, *, by: str, now: datetime, faults: Sequence[str]
 ) -> Trial:
-    """Record that ``by`` ends trial mode. ``faults`` are what `mailer doctor` finds bad.
-
-    Raises:
-        TrialError: it found something bad, or ``by`` is not a valid name.
+    """Record that ``by`` ends trial mode. ``faults`` are what `mailer doctor` finds bad. Raise TrialError if
+    it found something bad, or ``by`` is not a valid name.
     """
     name = _read_name(by)
     if faults:
@@ -162,10 +160,8 @@ def end_trial(
 
 
 def begin_trial(connection: Connection, settings: Settings, *, by: str, now: datetime) -> Trial:
-    """Record that ``by`` begins trial mode again. Campaigns that were launched go on.
-
-    Raises:
-        TrialError: ``by`` is not a valid name.
+    """Record that ``by`` begins trial mode again. Campaigns that were launched go on. Raise TrialError if
+    ``by`` is not a valid name.
     """
     name = _read_name(by)
     before = read_trial(connection, settings)

@@ -27,11 +27,8 @@ class UnfinishedCampaign:
 
 def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCampaign | None:
     """Return the newest campaign with this ``plan`` that is scheduled, sending or paused; None if there is
-    none.
-
-    Raises:
-        LaunchRefusedError: the campaign has an earlier version of the edition, or counts clicks where the
-            plan does not, or the other way round.
+    none. Raise LaunchRefusedError if the campaign has an earlier version of the edition, or counts clicks
+    where the plan does not, or the other way round.
     """
     states = [CampaignState.scheduled, CampaignState.sending, CampaignState.paused]
     statement = (

@@ -136,11 +136,8 @@ def rename_saved_segment(
     connection: Connection, settings: Settings, saved: SavedSegment, new_name: str, *, now: datetime
 ) -> SavedSegment:
     """Give a saved segment another name, also in other segments and in campaigns that were prepared for it.
-    The caller commits.
-
-    Raises:
-        SavedSegmentError: campaigns that are being prepared name the segment in their query, or as
-            :func:`subscribers.segments.saved_segments.rename_segment` says.
+    The caller commits. Raise SavedSegmentError if campaigns that are being prepared name the segment in their
+    query, or as :func:`subscribers.segments.saved_segments.rename_segment` says.
     """
     _refuse_if_named_in_drafts(connection, settings, saved)
     renamed = rename_segment(connection, saved.name, new_name, make_lookups(connection, settings), now=now)
@@ -150,11 +147,8 @@ def rename_saved_segment(
 
 
 def delete_saved_segment(connection: Connection, settings: Settings, saved: SavedSegment) -> None:
-    """Delete a saved segment. The caller commits.
-
-    Raises:
-        SavedSegmentError: other segments, or campaigns that are being prepared, name it; the message says
-            which.
+    """Delete a saved segment. The caller commits. Raise SavedSegmentError if other segments, or campaigns
+    that are being prepared, name it; the message says which.
     """
     _refuse_if_named_in_drafts(connection, settings, saved)
     delete_segment(connection, saved.name, make_lookups(connection, settings))

@@ -28,10 +28,8 @@ class CliContext:
 
     @cached_property
     def workspace(self) -> Workspace:
-        """The workspace, opened when a command first asks for it.
-
-        Raises:
-            ConfigurationError: the folder is not a workspace, or its settings are wrong.
+        """The workspace, opened when a command first asks for it. Raise ConfigurationError if the folder is
+        not a workspace, or its settings are wrong.
         """
         from mailer.workspace import open_workspace
 
@@ -45,9 +43,7 @@ class CliContext:
     @contextmanager
     def open_database(self) -> Iterator[Engine]:
         """The workspace's database, checked to have the current schema and closed at the end of the block.
-
-        Raises:
-            StaleSchemaError: ``mailer db upgrade`` must run first.
+        Raise StaleSchemaError if ``mailer db upgrade`` must run first.
         """
         from mailer.database.schema import ensure_current
 

@@ -28,11 +28,9 @@ def serve_local_page(
 ) -> None:
     """Serve the web application ``app`` on this machine until Ctrl-C, and print its address with the secret.
 
-    If ``open_browser``, at a terminal, the address is opened through a file in ``folder``.
-    ``title`` names what is opened, as in "the preview".
-
-    Raises:
-        ServerStartError: the port is in use, or the app did not start.
+    If ``open_browser``, at a terminal, the address is opened through a file in ``folder``. ``title`` names
+    what is opened, as in "the preview". Raise ServerStartError if the port is in use, or the app did not
+    start.
     """
     from mailer.web.server import serve
 

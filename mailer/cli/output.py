@@ -74,10 +74,8 @@ def write_csv(output: Path, what: str, write: Callable[..., int]) -> None:
 
 
 def find_explained(code: str, known: Mapping[str, V], *, kind: str, page: str) -> V:
-    """Return the entry for the ``code`` of ``--explain``; ``page`` lists all codes of this ``kind``.
-
-    Raises:
-        BadParameter: there is no such code; the message names the one most like it.
+    """Return the entry for the ``code`` of ``--explain``; ``page`` lists all codes of this ``kind``. Raise
+    BadParameter if there is no such code; the message names the one most like it.
     """
     if code in known:
         return known[code]

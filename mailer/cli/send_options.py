@@ -165,11 +165,7 @@ class SendArguments(RunOptions):
     count_clicks: bool | None
 
     def read_decisions(self) -> Decisions:
-        """Return what they decide about the campaign.
-
-        Raises:
-            ScheduleError: ``at`` is not a valid time.
-        """
+        """Return what they decide about the campaign. Raise ScheduleError if ``at`` is not a valid time."""
         from mailer.campaigns.preparation.preparation import Decisions
         from mailer.campaigns.schedule import parse_start_time
         from mailer.database.models import InDoubtPolicy
@@ -201,10 +197,8 @@ def fill_decisions(
 ) -> tuple[Decisions, Preparation | None]:
     """Take what the options leave open from the edition's draft, if they leave open who gets it, and say so;
     return that draft too. With ``--segment``, the command is complete as it is, and the draft is only named.
-
-    Raises:
-        MissingParameter: nobody says who gets it.
-        NoSegmentError: the draft does not say it yet either.
+    Raise MissingParameter if nobody says who gets it, and NoSegmentError if the draft does not say it yet
+    either.
     """
     from mailer.campaigns.named_plan import NoSegmentError
     from mailer.campaigns.preparation.preparation_store import find_preparation

@@ -59,10 +59,8 @@ def begin_thread(
     """Comment on a story, or with ``anchor`` on a passage of it; return the number of the new thread.
 
     ``mentioned`` are members picked from the list, besides those that the text names. ``request`` is the
-    form's own random number: sent twice, it adds nothing. The caller commits.
-
-    Raises:
-        CommentError: the text is empty or too long.
+    form's own random number: sent twice, it adds nothing. The caller commits. Raise CommentError if the text
+    is empty or too long.
     """
     words = _check_text(text)
     if (former := _find_by_request(session, request)) is not None:
@@ -100,11 +98,8 @@ def reply(
     now: datetime,
 ) -> None:
     """Reply to a thread; a resolved one becomes open again. What it said to the member is thereby read. The
-    caller commits.
-
-    Raises:
-        CommentError: the text is empty or too long.
-        CommentGoneError: the thread has been deleted.
+    caller commits. Raise CommentError if the text is empty or too long, and CommentGoneError if the thread
+    has been deleted.
     """
     words = _check_text(text)
     thread = _find_thread(session, thread_id)
@@ -141,10 +136,7 @@ def edit_comment(
 
 def delete_comment(session: Session, member: Member, comment_id: int, *, now: datetime) -> None:
     """Delete one's own comment; one that others have replied to keeps its place without its words. The caller
-    commits.
-
-    Raises:
-        CommentError: it is another's.
+    commits. Raise CommentError if it is another's.
     """
     comment = session.get(Comment, comment_id)
     if comment is None or comment.deleted_at is not None:
@@ -159,10 +151,8 @@ def delete_comment(session: Session, member: Member, comment_id: int, *, now: da
 
 
 def resolve_thread(session: Session, member: Member, thread_id: int, *, now: datetime) -> None:
-    """Say that what a thread is about is done. The caller commits.
-
-    Raises:
-        CommentGoneError: it has been deleted.
+    """Say that what a thread is about is done. The caller commits. Raise CommentGoneError if it has been
+    deleted.
     """
     thread = _find_thread(session, thread_id)
     if thread.resolved_at is None:
@@ -171,10 +161,8 @@ def resolve_thread(session: Session, member: Member, thread_id: int, *, now: dat
 
 
 def reopen_thread(session: Session, member: Member, thread_id: int, *, now: datetime) -> None:
-    """Say that what a thread is about is not done after all. The caller commits.
-
-    Raises:
-        CommentGoneError: it has been deleted.
+    """Say that what a thread is about is not done after all. The caller commits. Raise CommentGoneError if it
+    has been deleted.
     """
     thread = _find_thread(session, thread_id)
     if thread.resolved_at is not None:

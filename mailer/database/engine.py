@@ -34,12 +34,10 @@ def open_engine(url: str, *, root: Path, durable: bool = True) -> Engine:
     """Create an engine for ``url``; the caller must dispose of it.
 
     A relative SQLite path is relative to ``root``. With ``durable``, every commit survives a power cut: the
-    ledger needs that, and so does a reader who has been told that they are unsubscribed. Without it, which
-    is enough for tests, SQLite only survives a crash of the process. On SQLite, a transaction takes the write
-    lock when it begins, unless the connection has the execution option ``read_only=True``.
-
-    Raises:
-        ConfigurationError: ``url`` is not a supported database, or its driver is not installed.
+    ledger needs that, and so does a reader who has been told that they are unsubscribed. Without it, which is
+    enough for tests, SQLite only survives a crash of the process. On SQLite, a transaction takes the write
+    lock when it begins, unless the connection has the execution option ``read_only=True``. Raise
+    ConfigurationError if ``url`` is not a supported database, or its driver is not installed.
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":

@@ -38,11 +38,8 @@ _JOB_TABLES_LOCK = 0x70_6D_74_6B
 
 
 def upgrade(engine: Engine) -> None:
-    """Create or upgrade the tables. If they are current, nothing changes.
-
-    Raises:
-        StaleSchemaError: the database was created by a newer version of the program, or before the first
-            release.
+    """Create or upgrade the tables. If they are current, nothing changes. Raise StaleSchemaError if the
+    database was created by a newer version of the program, or before the first release.
     """
     from alembic import command
     from alembic.config import Config
@@ -65,10 +62,8 @@ def read_revision(connection: Connection) -> str | None:
 
 
 def ensure_current(engine: Engine) -> None:
-    """Check that the tables are those this program needs.
-
-    Raises:
-        StaleSchemaError: they are older, newer or missing; the message names the command to run.
+    """Check that the tables are those this program needs. Raise StaleSchemaError if they are older, newer or
+    missing; the message names the command to run.
     """
     with engine.connect().execution_options(read_only=True) as connection:
         revision = read_revision(connection)

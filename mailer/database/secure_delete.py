@@ -135,10 +135,8 @@ def checkpoint_log(engine: Engine) -> None:
 def rewrite_file(engine: Engine) -> None:
     """Rewrite a SQLite file so that it contains only current rows.
 
-    SQLite overwrites rows when they are deleted, but copies of data moved within a page can remain.
-
-    Raises:
-        IncompleteErasureError: the disk is too full, or another process kept the database busy.
+    SQLite overwrites rows when they are deleted, but copies of data moved within a page can remain. Raise
+    IncompleteErasureError if the disk is too full, or another process kept the database busy.
     """
     try:
         with _driver_cursor(engine) as cursor:

@@ -187,10 +187,8 @@ class BatchWriter(Protocol):
         """Write ``batch``; it is on the disk when this returns.
 
         ``again`` says that the same batch may have been written already, when the database failed: what it
-        began then, and was not sent, may still begin.
-
-        Raises:
-            sqlite3.Error, psycopg.Error: it is not known whether it was written.
+        began then, and was not sent, may still begin. Raise sqlite3.Error, psycopg.Error if it is not known
+        whether it was written.
         """
 
     def close(self) -> None:

@@ -39,9 +39,7 @@ def make_return_path_finder(
 
     With ``find_token`` and ``[feedback] bounce_address`` each message has an address of its own (VERP), so
     that a bounce tells whose it is, whatever else it says. Without the address, only the envelope id does.
-
-    Raises:
-        ConfigurationError: the sender's address cannot be used.
+    Raise ConfigurationError if the sender's address cannot be used.
     """
     plain = ReturnPath(envelope_sender(settings.sender))
     if find_token is None:

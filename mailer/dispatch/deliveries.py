@@ -217,10 +217,7 @@ def make_state_update(
     sources: Sequence[DeliveryState], to: DeliveryState, *conditions: ColumnElement[bool], **values: Any
 ) -> Update:
     """Build the UPDATE that moves deliveries in ``sources`` that meet ``conditions`` to ``to`` and sets
-    ``values``.
-
-    Raises:
-        AssertionError: no delivery may move so.
+    ``values``. Raise AssertionError if no delivery may move so.
     """
     for source in sources:
         if to not in DELIVERY_TRANSITIONS[source]:

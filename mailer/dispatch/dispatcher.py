@@ -49,9 +49,7 @@ _OUTCOMES = {
 
 def check_usable(settings: Settings) -> None:
     """Check what the loader of settings does not look at. Nothing is connected to, and no secret is read.
-
-    Raises:
-        ConfigurationError: two relays have the same name, a time zone does not exist, and the like.
+    Raise ConfigurationError if two relays have the same name, a time zone does not exist, and the like.
     """
     sender_address(settings.sender.address)
     envelope_sender(settings.sender)

@@ -273,11 +273,7 @@ def _choose_cursor(limit: BucketLimit, cursors: Mapping[str, BucketCursor]) -> B
 
 
 def check_domain_rates(rates: Mapping[str, float]) -> None:
-    """Check rates in messages per second by domain.
-
-    Raises:
-        ConfigurationError: a rate is not above 0.
-    """
+    """Check rates in messages per second by domain. Raise ConfigurationError if a rate is not above 0."""
     for domain, rate in rates.items():
         if not rate > 0:
             raise ConfigurationError(

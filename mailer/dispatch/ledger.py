@@ -143,10 +143,8 @@ class Ledger:
         sending, the subscriber has left, or the delivery is no longer ours. A database that is busy or
         restarting is waited for, because an outcome that is known but not recorded would leave the delivery
         in doubt. That takes up to 3.6 seconds, in which the event loop stands still: what its connections
-        hear meanwhile could not be recorded either.
-
-        Raises:
-            LedgerUnreachableError: the database failed; how much of the batch was recorded is not known.
+        hear meanwhile could not be recorded either. Raise LedgerUnreachableError if the database failed; how
+        much of the batch was recorded is not known.
         """
         failures = 0
         while True:

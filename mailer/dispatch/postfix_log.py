@@ -126,10 +126,8 @@ def read_postfix_log(
     """Read what the log in ``paths`` says about the messages whose Message-ID is ``wanted``.
 
     The files may come in any order, compressed by gzip or not; ``-`` is the standard input. ``zone`` is the
-    time zone of times written without one; None means this machine's.
-
-    Raises:
-        PostfixLogError: a file cannot be read, or none of them has a line written by Postfix.
+    time zone of times written without one; None means this machine's. Raise PostfixLogError if a file cannot
+    be read, or none of them has a line written by Postfix.
     """
     reader = _LogParser(wanted, _TimestampParser(now, zone))
     with ExitStack() as stack:

@@ -324,11 +324,8 @@ def open_relays(
     monotonic: Callable[[], float] = time.monotonic,
     factory: TransportFactory | None = None,
 ) -> Relays:
-    """Return the relays of ``[smtp]``, each with its transport. Nothing is connected yet.
-
-    Raises:
-        ConfigurationError: two have the same name, a URL is not a relay address, or a password cannot be
-            read.
+    """Return the relays of ``[smtp]``, each with its transport. Nothing is connected yet. Raise
+    ConfigurationError if two have the same name, a URL is not a relay address, or a password cannot be read.
     """
     relays = []
     for relay in list_relays(settings.smtp):

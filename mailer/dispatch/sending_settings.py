@@ -93,10 +93,8 @@ def _fail(
 
 
 def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
-    """Return the relays of ``smtp`` in the order of the file; its own url as "main" if it lists none.
-
-    Raises:
-        ConfigurationError: two have the same name, or one of several is a folder.
+    """Return the relays of ``smtp`` in the order of the file; its own url as "main" if it lists none. Raise
+    ConfigurationError if two have the same name, or one of several is a folder.
     """
     if not smtp.relays:
         return (RelaySettings(name=MAIN_RELAY, url=smtp.url),)
@@ -137,10 +135,8 @@ def merge_relay_settings(smtp: SmtpSettings, relay: RelaySettings) -> SmtpSettin
 def make_transport(settings: SmtpSettings, root: Path, *, name: str = MAIN_RELAY) -> Transport:
     """Return the transport for ``settings.url``; relative paths are under ``root``. Nothing is connected yet.
 
-    ``name`` is the relay's, whose sign-in is used if it has one.
-
-    Raises:
-        ConfigurationError: the URL is not a relay address, or the password cannot be read.
+    ``name`` is the relay's, whose sign-in is used if it has one. Raise ConfigurationError if the URL is not a
+    relay address, or the password cannot be read.
     """
     url = urlsplit(settings.url)
     if url.scheme in {"smtp", "smtps"} and url.hostname and _has_valid_port(url):
@@ -201,10 +197,8 @@ def read_credentials(
 ) -> Credentials | None:
     """Return the credentials for ``url``; None if it names no user. Relative paths are under ``root``.
 
-    ``tokens`` take precedence over a token in a file.
-
-    Raises:
-        ConfigurationError: the user has neither password nor token, or a file cannot be read.
+    ``tokens`` take precedence over a token in a file. Raise ConfigurationError if the user has neither
+    password nor token, or a file cannot be read.
     """
     parts = urlsplit(url)
     user = unquote(parts.username or "")
@@ -252,10 +246,8 @@ def _has_valid_port(url: SplitResult) -> bool:
 
 
 def load_signer(settings: Settings, root: Path) -> DkimSigner | None:
-    """Return the signer for ``[dkim]``, or None if no key is set. Key files are under ``root``.
-
-    Raises:
-        ConfigurationError: a key cannot be read or is of the wrong kind, or its selector is missing.
+    """Return the signer for ``[dkim]``, or None if no key is set. Key files are under ``root``. Raise
+    ConfigurationError if a key cannot be read or is of the wrong kind, or its selector is missing.
     """
     dkim = settings.dkim
     selectors = {}

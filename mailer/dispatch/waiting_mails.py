@@ -48,10 +48,7 @@ def send_mails(
     """Send each of ``mails`` to the first relay that accepts it, by priority; return how that ended, by key.
 
     Each relay gets all mails that are left over one connection, and over another if it takes only some of
-    them at a time.
-
-    Raises:
-        ConfigurationError: a relay's address or password cannot be used.
+    them at a time. Raise ConfigurationError if a relay's address or password cannot be used.
     """
     results: dict[Hashable, RelayOutcome] = {}
     waiting = list(mails)
@@ -70,11 +67,8 @@ def send_mails(
 def send_mail(settings: Settings, root: Path, *, recipient: str, message: bytes) -> Outcome:
     """Send ``message`` to the first relay that accepts it, by priority, and return how that ended.
 
-    The caller has recorded, durably, that it is being sent.
-
-    Raises:
-        ConfigurationError: a relay's address or password cannot be used.
-        MessageFormatError: a line of the message does not end in CRLF.
+    The caller has recorded, durably, that it is being sent. Raise ConfigurationError if a relay's address or
+    password cannot be used, and MessageFormatError if a line of the message does not end in CRLF.
     """
     mail = OutgoingMessage(
         key=recipient,
@@ -197,10 +191,8 @@ class MailKind(Generic[_RowT, _MailT]):
     find_problem: Callable[[QueueRun], str | None] = lambda _: None
 
     def send_due(self, run: QueueRun) -> QueueRunResult:
-        """Send every mail that is due.
-
-        Raises:
-            ConfigurationError: a sender address, a relay or a key cannot be used. The mails wait.
+        """Send every mail that is due. Raise ConfigurationError if a sender address, a relay or a key cannot
+        be used. The mails wait.
         """
         sent, problem, former = 0, None, 0
         # One that is found twice is being claimed by another process.

@@ -148,10 +148,8 @@ class Explanation:
 
 @cache
 def read_explanations() -> Mapping[str, Explanation]:
-    """Return the pages of all findings by code, in the order of the file.
-
-    Raises:
-        TypeError: an entry lacks a key, or has one that pages do not have.
+    """Return the pages of all findings by code, in the order of the file. Raise TypeError if an entry lacks a
+    key, or has one that pages do not have.
     """
     entries = tomllib.loads(_FILE.read_text(encoding="utf-8"))
     return MappingProxyType({code: _read_entry(code, **entry) for code, entry in entries.items()})
@@ -193,10 +191,8 @@ def list_findings(findings: Iterable[Diagnosis], verdict: Health) -> list[Diagno
 
 
 def keep_diagnosis(workspace: Workspace, findings: Sequence[Diagnosis], *, now: datetime) -> None:
-    """Keep ``findings`` in place of those before.
-
-    Raises:
-        OSError: the file cannot be written; the one before stays.
+    """Keep ``findings`` in place of those before. Raise OSError if the file cannot be written; the one before
+    stays.
     """
     kept = {"looked_at": now.isoformat(), "findings": list(map(_dump_finding, findings))}
     write_atomically(workspace.root / FILE_NAME, json.dumps(kept, ensure_ascii=False, indent=1).encode())

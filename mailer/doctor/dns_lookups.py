@@ -55,11 +55,8 @@ class Lookups:
         ]
 
     def resolve(self, name: Any, kind: Any, **_: object) -> Answer:
-        """Ask one question.
-
-        Raises:
-            dns.exception.DNSException: there is no such name or no such record, or nobody answers. Once
-                silence has cost too much time, at once.
+        """Ask one question. Raise dns.exception.DNSException if there is no such name or no such record, or
+        nobody answers. Once silence has cost too much time, at once.
         """
         from dns.exception import Timeout
         from dns.resolver import NoNameservers
@@ -86,10 +83,8 @@ class Lookups:
         self._unanswered.clear()
 
     def raise_unanswered(self) -> None:
-        """Raise the first failure since :meth:`forget_unanswered`, if there was one.
-
-        Raises:
-            DnsUnansweredError: there was one.
+        """Raise the first failure since :meth:`forget_unanswered`, if there was one. Raise DnsUnansweredError
+        if there was one.
         """
         if self._unanswered:
             raise self._unanswered[0]

@@ -66,10 +66,8 @@ def _find(host: str, list_patterns: Callable[[RelayService], tuple[str, ...]]) -
 
 @cache
 def read_relay_services() -> tuple[RelayService, ...]:
-    """Return every service of the table.
-
-    Raises:
-        TypeError: an entry lacks a key, or has one that services do not have.
+    """Return every service of the table. Raise TypeError if an entry lacks a key, or has one that services do
+    not have.
     """
     entries = tomllib.loads(_FILE.read_text(encoding="utf-8"))
     return tuple(_read_entry(key, **entry) for key, entry in entries.items())

@@ -87,10 +87,8 @@ def check_built_message(workspace: Workspace) -> Iterator[Diagnosis]:
 
 
 def check_received_message(workspace: Workspace, source: bytes) -> Iterator[Diagnosis]:
-    """Check a message of yours as it was received.
-
-    Raises:
-        UnreadableMessageError: ``source`` is no message.
+    """Check a message of yours as it was received. Raise UnreadableMessageError if ``source`` is no
+    message.
     """
     mails = read_submission(source)
     if not isinstance(mails, tuple):
@@ -117,11 +115,7 @@ def check_received_message(workspace: Workspace, source: bytes) -> Iterator[Diag
 
 
 def read_message_file(path: Path) -> bytes:
-    """Read a message from a file.
-
-    Raises:
-        UnreadableMessageError: it cannot be read.
-    """
+    """Read a message from a file. Raise UnreadableMessageError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:

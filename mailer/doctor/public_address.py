@@ -55,10 +55,8 @@ def request_page(
     headers: dict[str, str] | None = None,
     body: bytes | None = None,
 ) -> PageAnswer:
-    """Request ``path`` below ``base``, without following where the answer leads.
-
-    Raises:
-        UnreachableError: there is no answer.
+    """Request ``path`` below ``base``, without following where the answer leads. Raise UnreachableError if
+    there is no answer.
     """
     host, port = base.hostname or "", base.port or (443 if base.scheme == "https" else 80)
     connection = _make_connection(base.scheme, host, port)

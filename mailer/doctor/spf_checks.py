@@ -46,10 +46,8 @@ def evaluate_spf(
 ) -> SpfResult:
     """Return what a record says of ``address``.
 
-    ``parsed`` is ``record`` as :func:`checkdmarc.spf.parse_spf_record` returns it.
-
-    Raises:
-        DnsUnansweredError: nobody answers for a mail server that the record names.
+    ``parsed`` is ``record`` as :func:`checkdmarc.spf.parse_spf_record` returns it. Raise DnsUnansweredError
+    if nobody answers for a mail server that the record names.
     """
     is_unknown = False
     prefixes = iter(_list_mx_prefixes(record))

@@ -120,10 +120,8 @@ def receive(
 
     ``delivered_to`` are the recipients of its envelope, where they are known (LMTP, a pipe). The same message
     counts once, whatever ``source`` brings it and how often. Once this has returned, whoever brought it may
-    delete its own copy; if :attr:`Receipt.is_held`, it belongs in the quarantine.
-
-    Raises:
-        SQLAlchemyError: the database failed; nothing was recorded, and the message must be brought again.
+    delete its own copy; if :attr:`Receipt.is_held`, it belongs in the quarantine. Raise SQLAlchemyError if
+    the database failed; nothing was recorded, and the message must be brought again.
     """
     message = _settle_kind(context, _read(context, raw, delivered_to))
     arrival = Arrival(
@@ -133,10 +131,8 @@ def receive(
 
 
 def receive_event(context: FeedbackContext, event: ProviderEvent, *, now: datetime) -> Receipt:
-    """As :func:`receive`, for an event of a provider whose signature or secret was verified.
-
-    Raises:
-        SQLAlchemyError: the database failed; nothing was recorded, and the provider must send it again.
+    """As :func:`receive`, for an event of a provider whose signature or secret was verified. Raise
+    SQLAlchemyError if the database failed; nothing was recorded, and the provider must send it again.
     """
     arrival = Arrival(
         message=event.message,

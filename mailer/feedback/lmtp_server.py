@@ -90,10 +90,8 @@ class LmtpServer:
         self._opened: set[asyncio.BaseTransport] = set()
 
     def start(self) -> int:
-        """Begin to listen; return the port, or 0 for a Unix socket.
-
-        Raises:
-            LmtpStartError: the place is taken, not available, or open to other machines.
+        """Begin to listen; return the port, or 0 for a Unix socket. Raise LmtpStartError if the place is
+        taken, not available, or open to other machines.
         """
         listener = self._listener = _listen(self._address)
         self._loop = asyncio.new_event_loop()

@@ -71,10 +71,8 @@ class RefusalWatch:
         self._done: set[tuple[int, datetime]] = set()
 
     def run(self, stop: threading.Event) -> None:
-        """Look every few seconds, until ``stop`` is set.
-
-        Raises:
-            SQLAlchemyError: the database failed; nothing is lost by calling this again.
+        """Look every few seconds, until ``stop`` is set. Raise SQLAlchemyError if the database failed;
+        nothing is lost by calling this again.
         """
         while not stop.is_set():
             self.look()
@@ -98,10 +96,8 @@ def record_refusals(context: FeedbackContext, campaign_id: int, *, now: datetime
     new.
 
     Each refusal counts once, however often and from wherever this is called. Of a campaign that still has
-    something to send, none is recorded: a refusal is final only at the end.
-
-    Raises:
-        SQLAlchemyError: the database failed; what is not recorded yet is recorded by the next call.
+    something to send, none is recorded: a refusal is final only at the end. Raise SQLAlchemyError if the
+    database failed; what is not recorded yet is recorded by the next call.
     """
     with open_session(context.engine, read_only=True) as session:
         if campaign_id not in dict(_list_ended(session, campaign_id=campaign_id)):

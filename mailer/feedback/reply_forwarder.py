@@ -104,10 +104,8 @@ def run_forwarding(
 def forward_due_replies(
     context: FeedbackContext, *, stop: threading.Event | None = None, clock: Clock = read_clock
 ) -> int:
-    """Send every reply that is due; return how many the relay accepted.
-
-    Raises:
-        ConfigurationError: the address for replies, our own or a relay cannot be used. The replies wait.
+    """Send every reply that is due; return how many the relay accepted. Raise ConfigurationError if the
+    address for replies, our own or a relay cannot be used. The replies wait.
     """
     sent = 0
     while stop is None or not stop.is_set():
@@ -147,10 +145,8 @@ def list_waiting_replies(session: Session) -> list[WaitingReply]:
 
 
 def find_destination(settings: Settings) -> str:
-    """Return the address that replies go on to, as SMTP takes it.
-
-    Raises:
-        ConfigurationError: it is not a valid address.
+    """Return the address that replies go on to, as SMTP takes it. Raise ConfigurationError if it is not a
+    valid address.
     """
     return sender_address(settings.sender.reply_to or settings.sender.address)
 

@@ -156,10 +156,8 @@ def accept_successor(
 
 
 def refuse_successor(session: Session, number: int, *, by: str, now: datetime) -> SuccessorProposal:
-    """Refuse proposal ``number``; the same person is not proposed for the same reader again.
-
-    Raises:
-        SuccessorError: there is no such proposal, or it was decided.
+    """Refuse proposal ``number``; the same person is not proposed for the same reader again. Raise
+    SuccessorError if there is no such proposal, or it was decided.
     """
     proposal, successor = _take(session, number)
     _decide(session, successor, SuccessorState.refused, by, now)

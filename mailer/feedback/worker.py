@@ -86,10 +86,8 @@ def list_sources(
 
 
 def read_imap_options(workspace: Workspace) -> ImapOptions:
-    """Return the mailbox of ``[feedback] imap``. Its files are relative to the workspace.
-
-    Raises:
-        ValueError: it is not the address of a mailbox.
+    """Return the mailbox of ``[feedback] imap``. Its files are relative to the workspace. Raise ValueError if
+    it is not the address of a mailbox.
     """
     settings = workspace.settings.feedback
     root, sign_in = workspace.root, make_mailbox_sign_in(workspace.settings)

@@ -88,10 +88,8 @@ def list_waiting_files(session: Session, member_id: int, *, limit: int) -> Seque
 
 
 def ask_for_check(session: Session, number: int, choices: ImportChoices) -> None:
-    """Let the file be read anew by ``choices``. The caller commits, and wakes the runner.
-
-    Raises:
-        NotWaitingError: it does not wait for a person.
+    """Let the file be read anew by ``choices``. The caller commits, and wakes the runner. Raise
+    NotWaitingError if it does not wait for a person.
     """
     row = _lock_waiting(session, number)
     row.choices = choices.write_json()
@@ -116,10 +114,7 @@ def ask_for_import(session: Session, number: int, *, version: str, member_id: in
 
 def discard_import_file(session: Session, number: int, *, now: datetime) -> str:
     """Give the file up, and return its name in the folder of uploads. The caller commits, and deletes it
-    there.
-
-    Raises:
-        NotWaitingError: it does not wait for a person.
+    there. Raise NotWaitingError if it does not wait for a person.
     """
     return forget_row(_lock_waiting(session, number), now=now)
 
@@ -176,10 +171,8 @@ class UploadWriter:
         return os.fdopen(descriptor, "wb")
 
     def keep(self) -> str:
-        """Make sure that the file is on the disk, and return its name in the folder.
-
-        Raises:
-            OSError: it could not be written; the disk is full, for example.
+        """Make sure that the file is on the disk, and return its name in the folder. Raise OSError if it
+        could not be written; the disk is full, for example.
         """
         if self._fault is not None:
             raise self._fault
@@ -211,10 +204,7 @@ def find_upload(workspace: Workspace, stored_as: str) -> Path:
 @contextmanager
 def lock_upload(path: Path) -> Iterator[bool]:
     """Whether this thread alone may work on the file at ``path`` during the block. The system releases the
-    lock of a killed process.
-
-    Raises:
-        FileNotFoundError: the file is gone.
+    lock of a killed process. Raise FileNotFoundError if the file is gone.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

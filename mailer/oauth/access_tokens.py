@@ -199,10 +199,8 @@ class AccessTokens:
 
 
 def make_token_client(sign_in: SignIn, root: Path) -> TokenClient:
-    """Return the client that asks the provider of ``sign_in``.
-
-    Raises:
-        ConfigurationError: the application's secret cannot be read.
+    """Return the client that asks the provider of ``sign_in``. Raise ConfigurationError if the application's
+    secret cannot be read.
     """
     return TokenClient(
         provider=sign_in.provider,

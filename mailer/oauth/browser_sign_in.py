@@ -78,10 +78,8 @@ class AuthorizationRequest:
         return hmac.compare_digest(state.encode(), self.state.encode())
 
     def read_redirect(self, url: str) -> str:
-        """Return the code in the address that the browser came back to.
-
-        Raises:
-            SignInFailedError: the person declined, or it is the address of something else.
+        """Return the code in the address that the browser came back to. Raise SignInFailedError if the person
+        declined, or it is the address of something else.
         """
         url = url.strip()
         values = {name: found[0] for name, found in parse_qs(urlsplit(url).query).items()}
@@ -130,10 +128,8 @@ class RedirectListener:
         seconds: float = SIGN_IN_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> str:
-        """Return the code that the browser brings. Requests that are not the redirect are answered 404.
-
-        Raises:
-            SignInFailedError: the person declined, or ``seconds`` have passed.
+        """Return the code that the browser brings. Requests that are not the redirect are answered 404. Raise
+        SignInFailedError if the person declined, or ``seconds`` have passed.
         """
         end = monotonic() + seconds
         outcome: list[str | SignInFailedError] = []

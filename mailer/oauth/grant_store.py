@@ -98,11 +98,7 @@ class Grant:
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
-        """Read what :meth:`to_json` wrote.
-
-        Raises:
-            ValueError: it is something else.
-        """
+        """Read what :meth:`to_json` wrote. Raise ValueError if it is something else."""
         values: dict[str, Any] = json.loads(text)
         if not isinstance(values, dict):
             raise ValueError("not a grant")
@@ -159,11 +155,8 @@ class GrantStore:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def read(self, name: str) -> Grant | None:
-        """Return the grant ``name``; None if there is none.
-
-        Raises:
-            SignInRequiredError: the file cannot be read or decrypted.
-            ConfigurationError: the workspace's keys cannot be read.
+        """Return the grant ``name``; None if there is none. Raise SignInRequiredError if the file cannot be
+        read or decrypted, and ConfigurationError if the workspace's keys cannot be read.
         """
         path = self.find_path(name)
         try:
@@ -193,10 +186,8 @@ class GrantStore:
             ) from error
 
     def write(self, name: str, grant: Grant) -> None:
-        """Keep ``grant``, in place of an older one of this name.
-
-        Raises:
-            OSError: the file cannot be written; the older one is still there.
+        """Keep ``grant``, in place of an older one of this name. Raise OSError if the file cannot be written;
+        the older one is still there.
         """
         self.folder.mkdir(mode=0o700, exist_ok=True)
         write_atomically(self.find_path(name), self.seal(name, grant.to_json()))
@@ -212,11 +203,8 @@ class GrantStore:
     def locked(self, name: str, *, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
         """Hold the grant for one renewal: two at once would use the same refresh token twice.
 
-        The system releases the lock if the process dies.
-
-        Raises:
-            ProviderUnavailableError: another process has held it for ``seconds``.
-            OSError: the folder cannot be written.
+        The system releases the lock if the process dies. Raise ProviderUnavailableError if another process
+        has held it for ``seconds``, and OSError if the folder cannot be written.
         """
         self.folder.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(self.folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -237,10 +225,8 @@ class GrantStore:
             os.close(descriptor)
 
     def seal(self, name: str, text: bytes) -> bytes:
-        """Encrypt ``text`` under a name, in place of which nothing else can stand.
-
-        Raises:
-            ConfigurationError: the workspace's keys cannot be read.
+        """Encrypt ``text`` under a name, in place of which nothing else can stand. Raise ConfigurationError
+        if the workspace's keys cannot be read.
         """
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 

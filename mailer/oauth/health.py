@@ -47,10 +47,8 @@ class SignInFinding:
 
 
 def check_sign_ins(settings: Settings, root: Path, *, now: datetime) -> Iterator[SignInFinding]:
-    """Look at every sign-in that ``settings`` ask for; whatever is wrong with one, the others follow.
-
-    Raises:
-        ConfigurationError: a relay that signs in names no user, or the workspace's keys cannot be read.
+    """Look at every sign-in that ``settings`` ask for; whatever is wrong with one, the others follow. Raise
+    ConfigurationError if a relay that signs in names no user, or the workspace's keys cannot be read.
     """
     for sign_in in list_sign_ins(settings):
         yield from _check_secret(sign_in, root, now)

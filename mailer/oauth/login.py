@@ -32,10 +32,8 @@ class Logout:
 
 
 def keep_sign_in(sign_in: SignIn, root: Path, response: TokenResponse, *, now: datetime) -> Grant:
-    """Keep the tokens of ``response``, in place of an older sign-in.
-
-    Raises:
-        SignInFailedError: the provider has not given what is needed.
+    """Keep the tokens of ``response``, in place of an older sign-in. Raise SignInFailedError if the provider
+    has not given what is needed.
     """
     name = sign_in.provider.name
     # On Google's consent screen, a person can untick single permissions.

@@ -50,11 +50,7 @@ def list_sign_ins(settings: Settings) -> tuple[SignIn, ...]:
 
 
 def find_sign_in(settings: Settings, name: str) -> SignIn:
-    """Return the sign-in called ``name``.
-
-    Raises:
-        ConfigurationError: the settings have none of this name.
-    """
+    """Return the sign-in called ``name``. Raise ConfigurationError if the settings have none of this name."""
     known = {sign_in.name: sign_in for sign_in in list_sign_ins(settings)}
     if name in known:
         return known[name]
@@ -83,10 +79,8 @@ def find_relay_oauth(smtp: SmtpSettings, relay: RelaySettings) -> OAuthSettings 
 
 
 def make_relay_sign_in(name: str, url: str, settings: OAuthSettings) -> SignIn:
-    """Return the sign-in of the relay ``name``.
-
-    Raises:
-        ConfigurationError: the address names no user, or the name is that of the mailbox.
+    """Return the sign-in of the relay ``name``. Raise ConfigurationError if the address names no user, or the
+    name is that of the mailbox.
     """
     user = unquote(urlsplit(url).username or "")
     if not user:
@@ -128,10 +122,8 @@ def _walk_sign_ins(settings: Settings) -> Iterator[SignIn]:
 
 
 def read_client_secret(settings: OAuthSettings, root: Path) -> str:
-    """Return the application's secret, "" if it has none. Relative paths are under ``root``.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or its first line is empty.
+    """Return the application's secret, "" if it has none. Relative paths are under ``root``. Raise
+    ConfigurationError if the file cannot be read, or its first line is empty.
     """
     if settings.client_secret_file is None:
         return ""

@@ -86,11 +86,7 @@ class AddressMatcher:
             )
 
     def is_in_file(self, path: Path) -> bool:
-        """Return whether the file contains the address.
-
-        Raises:
-            OSError: the file cannot be read.
-        """
+        """Return whether the file contains the address. Raise OSError if the file cannot be read."""
         return file_contains(path, self.bytes_pattern)
 
     def is_in_stream(self, file: BinaryIO) -> bool:
@@ -99,10 +95,8 @@ class AddressMatcher:
 
 
 def file_contains(path: Path, pattern: re.Pattern[bytes]) -> bool:
-    """Return whether a file of any size contains a match of up to a thousand bytes, in bounded memory.
-
-    Raises:
-        OSError: the file cannot be read.
+    """Return whether a file of any size contains a match of up to a thousand bytes, in bounded memory. Raise
+    OSError if the file cannot be read.
     """
     with path.open("rb") as file:
         return _stream_contains(file, pattern)
@@ -124,10 +118,8 @@ def make_words_pattern(words: Iterable[str]) -> re.Pattern[bytes]:
 
 
 def make_address_matcher(*addresses: str, subscriber_id: int | None = None, name: str = "") -> AddressMatcher:
-    """Make a matcher for the ``addresses`` of one person, each also as SMTP writes it.
-
-    Raises:
-        AddressError: one of them is invalid.
+    """Make a matcher for the ``addresses`` of one person, each also as SMTP writes it. Raise AddressError if
+    one of them is invalid.
     """
     spellings = tuple(dict.fromkeys(_list_spellings(addresses)))
     locals_ = dict.fromkeys(spelling.rpartition("@")[0] for spelling in spellings)
@@ -195,10 +187,8 @@ def scan_files(
 
 
 def clean_file(match: FileMatch, matcher: AddressMatcher) -> None:
-    """Do with a file what its match says. Doing it again changes nothing.
-
-    Raises:
-        OSError: the file cannot be written.
+    """Do with a file what its match says. Doing it again changes nothing. Raise OSError if the file cannot be
+    written.
     """
     _ACTIONS[match.action](match.path, matcher)
 

@@ -35,16 +35,13 @@ def export_personal_data(
     """Return all data about the person with ``address``, as JSON values.
 
     Their own row is under ``subscriber``, and ``merged`` has those of other addresses of theirs that were
-    merged with it. The rows of each table that belong to them are under its name, in
-    primary key order. ``tables`` describes each table in a sentence. ``suppression`` is why the address must
-    not get mail, or None; ``lifted_suppressions`` are those that were lifted. ``tests`` are those of editions
-    that were sent to the address. ``messages`` are those that came back by or about them. ``activity`` is
-    what the team's log says of the address. ``comments`` are those of the team that name it, and those that
-    its owner wrote as one of the team. ``approvals`` are those that its owner was asked for as a reviewer
-    outside the team. Writes nothing.
-
-    Raises:
-        SubscriberError: the address is invalid or not on the list.
+    merged with it. The rows of each table that belong to them are under its name, in primary key order.
+    ``tables`` describes each table in a sentence. ``suppression`` is why the address must not get mail, or
+    None; ``lifted_suppressions`` are those that were lifted. ``tests`` are those of editions that were sent
+    to the address. ``messages`` are those that came back by or about them. ``activity`` is what the team's
+    log says of the address. ``comments`` are those of the team that name it, and those that its owner wrote
+    as one of the team. ``approvals`` are those that its owner was asked for as a reviewer outside the team.
+    Writes nothing. Raise SubscriberError if the address is invalid or not on the list.
     """
     person = find_kept_subscriber(session, find_subscriber(session, address))
     people = [person, *list_merged_subscribers(session, person.id or 0)]

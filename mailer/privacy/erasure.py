@@ -82,10 +82,8 @@ class ErasureReport:
 
 
 def plan_erasure(workspace: Workspace, engine: Engine, address: str) -> ErasureReport:
-    """Return what :func:`erase_person` would do. Writes nothing.
-
-    Raises:
-        SubscriberError: the address is invalid, or neither on the list nor erased from it.
+    """Return what :func:`erase_person` would do. Writes nothing. Raise SubscriberError if the address is
+    invalid, or neither on the list nor erased from it.
     """
     with open_session(engine, read_only=True) as session:
         person = _find_person(session, workspace, address)
@@ -194,10 +192,8 @@ def overwrite_freed_pages(engine: Engine, personal_text: frozenset[str] | None =
     """Overwrite the database's freed pages.
 
     ``personal_text`` are the texts to search for. None means that there are too many, or that an interrupted
-    erasure has deleted them: then all freed pages are overwritten.
-
-    Raises:
-        IncompleteErasureError: the pages could not be overwritten yet.
+    erasure has deleted them: then all freed pages are overwritten. Raise IncompleteErasureError if the pages
+    could not be overwritten yet.
     """
     if engine.dialect.name != "sqlite":
         vacuum_tables(engine)

@@ -92,10 +92,8 @@ class ProviderLimit:
 def make_provider_limits(
     settings: Settings, table: ProviderTable | None = None
 ) -> Mapping[str, ProviderLimit]:
-    """Return the limits by key of the provider; one without any limit is not in it.
-
-    Raises:
-        ConfigurationError: the settings name an unknown provider, or a number that is none.
+    """Return the limits by key of the provider; one without any limit is not in it. Raise ConfigurationError
+    if the settings name an unknown provider, or a number that is none.
     """
     table = table or load_providers()
     rates = {key: _read_rate(key, value) for key, value in settings.provider_rates.items()}

@@ -141,10 +141,8 @@ class CompiledEdition:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "CompiledEdition":
-        """Read what :meth:`to_bytes` wrote; ``images`` is empty.
-
-        Raises:
-            CompiledVersionError: it was written in another format.
+        """Read what :meth:`to_bytes` wrote; ``images`` is empty. Raise CompiledVersionError if it was written
+        in another format.
         """
         try:
             values = json.loads(data)

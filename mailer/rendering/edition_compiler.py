@@ -33,11 +33,8 @@ def compile_edition(
     edition: Edition, settings: Settings, *, language: str | None = None, overrides: Path | None = None
 ) -> CompiledEdition:
     """Compile ``edition`` in ``language`` (None means its own); templates in ``overrides`` take precedence
-    over ours.
-
-    Raises:
-        TemplateError: a template or the theme is wrong, the edition is not available in the language, or a
-            text contains a reserved mark; with template, story and line.
+    over ours. Raise TemplateError if a template or the theme is wrong, the edition is not available in the
+    language, or a text contains a reserved mark; with template, story and line.
     """
     return _compile(edition, settings, language, overrides)[0]
 

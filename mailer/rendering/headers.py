@@ -47,11 +47,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def write_header(name: str, value: str) -> str:
-    """Return the header field as sent, with its line end.
-
-    Raises:
-        ValueError: ``value`` would end the line early or start another header, is not ASCII, or has a line
-            that is too long.
+    """Return the header field as sent, with its line end. Raise ValueError if ``value`` would end the line
+    early or start another header, is not ASCII, or has a line that is too long.
     """
     if not _FOLDED.fullmatch(value):
         raise ValueError(f"{name}: a line break or a NUL in the value")
@@ -78,19 +75,15 @@ def plain_phrase(text: str) -> str:
 
 
 def format_mailbox(name: str, address: str) -> str:
-    """Return ``name <address>`` for From, To or Reply-To; the name encoded unless it is plain words.
-
-    Raises:
-        ValueError: the address would need quoting, or its domain is not in ASCII.
+    """Return ``name <address>`` for From, To or Reply-To; the name encoded unless it is plain words. Raise
+    ValueError if the address would need quoting, or its domain is not in ASCII.
     """
     return format_phrase(plain_phrase(name), address)
 
 
 def format_phrase(phrase: str, address: str) -> str:
-    """Like :func:`format_mailbox`, for a name already processed by :func:`plain_phrase`.
-
-    Raises:
-        ValueError: the address would need quoting, or its domain is not in ASCII.
+    """Like :func:`format_mailbox`, for a name already processed by :func:`plain_phrase`. Raise ValueError if
+    the address would need quoting, or its domain is not in ASCII.
     """
     if not _MAILBOX.fullmatch(address):
         raise ValueError(f"{address!r} cannot be written in a header")

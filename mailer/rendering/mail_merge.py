@@ -103,10 +103,8 @@ def reader_for(
     """Return the reader for ``subscriber``, who follows ``sectors``, in a campaign (0 for a preview).
 
     ``countries`` are those they follow besides their own. ``bounce_token`` is signed here unless the caller
-    has done so; ``click_token`` is given if the campaign counts clicks.
-
-    Raises:
-        BuildError: the subscriber has not been saved, so there is no number to sign.
+    has done so; ``click_token`` is given if the campaign counts clicks. Raise BuildError if the subscriber
+    has not been saved, so there is no number to sign.
     """
     if subscriber.id is None:
         raise BuildError(
@@ -179,10 +177,8 @@ def personalise(compiled: CompiledEdition, reader: Reader, variant: Variant | No
     """Return the email of ``reader``: the variant for their interests (or ``variant``), with its merge tags
     filled in.
 
-    Values are inserted once and never scanned for merge tags themselves.
-
-    Raises:
-        BuildError: a link is not a valid URL.
+    Values are inserted once and never scanned for merge tags themselves. Raise BuildError if a link is not a
+    valid URL.
     """
     values = merge_values(compiled, reader)
     if variant is None:
@@ -195,9 +191,7 @@ def personalise(compiled: CompiledEdition, reader: Reader, variant: Variant | No
 
 def merge_values(compiled: CompiledEdition, reader: Reader) -> Mapping[MergeTag, str]:
     """Return the value of each merge tag for ``reader``; the greeting is empty if the name is not known.
-
-    Raises:
-        BuildError: a link is not a valid URL.
+    Raise BuildError if a link is not a valid URL.
     """
     values = {
         MergeTag.greeting: format_greeting(compiled, plain_phrase(reader.name)),

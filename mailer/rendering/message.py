@@ -127,10 +127,8 @@ class MessageBuilder:
         """Return the message for ``reader``: multipart/alternative, CRLF throughout, body lines of at most 76
         characters.
 
-        The same arguments give the same bytes.
-
-        Raises:
-            BuildError: no message can be built for this reader; the message gives the reason.
+        The same arguments give the same bytes. Raise BuildError if no message can be built for this reader;
+        the message gives the reason.
         """
         links = [reader.unsubscribe_url, reader.preferences_url]
         if self._counts_clicks:
@@ -310,11 +308,8 @@ def _write_part_headers(subtype: str, body: EncodedBody) -> str:
 
 @lru_cache(maxsize=8)
 def sender_address(address: str) -> str:
-    """Return one of our own addresses as used in headers, with its domain in ASCII.
-
-    Raises:
-        ConfigurationError: it is not a valid address, or its local part is not ASCII, which many servers
-            reject.
+    """Return one of our own addresses as used in headers, with its domain in ASCII. Raise ConfigurationError
+    if it is not a valid address, or its local part is not ASCII, which many servers reject.
     """
     try:
         normalised = normalise_address(address)
@@ -333,10 +328,8 @@ def sender_address(address: str) -> str:
 
 def envelope_sender(sender: SenderSettings) -> str:
     """Return the address that bounces go to of a message without a token, as SMTP takes it: with its domain
-    in ASCII, so that any relay accepts it.
-
-    Raises:
-        ConfigurationError: it is not a valid address, or its local part is not ASCII.
+    in ASCII, so that any relay accepts it. Raise ConfigurationError if it is not a valid address, or its
+    local part is not ASCII.
     """
     return sender_address(sender.bounces_to or sender.address)
 

@@ -176,11 +176,8 @@ def remove_story(
     workspace: Workspace, session: Session, edition: str, story: str, *, member: Member, now: datetime
 ) -> int:
     """Remove all files of a story and commit that; return how many. Its texts are in the history before the
-    first file goes.
-
-    Raises:
-        ConfigurationError: there is no such edition.
-        EditionFileError: a file cannot be read or removed.
+    first file goes. Raise ConfigurationError if there is no such edition, and EditionFileError if a file
+    cannot be read or removed.
     """
     folder = workspace.edition_folder(edition)
     line = ActivityLine(

@@ -107,10 +107,8 @@ class ConfirmedSubscription:
 
 
 def read_masked_address(engine: Engine, keys: Keys, token: str) -> str:
-    """Return the masked address that a confirmation link is for. Writes nothing.
-
-    Raises:
-        TokenError: the link is invalid, used or expired.
+    """Return the masked address that a confirmation link is for. Writes nothing. Raise TokenError if the link
+    is invalid, used or expired.
     """
     with open_link(engine, keys, token, LinkPurpose.confirm, use=False) as (reader, _):
         return mask_address(reader.subscriber.email)
@@ -127,10 +125,8 @@ def confirm_subscription(
     is_reviewed: bool = False,
 ) -> ConfirmedSubscription:
     """Subscribe the address the link was mailed to; with ``is_reviewed``, let it wait until a person of the
-    team admits it. Pressing the button twice does no harm.
-
-    Raises:
-        TokenError: the link is invalid, used or expired, or the address is suppressed.
+    team admits it. Pressing the button twice does no harm. Raise TokenError if the link is invalid, used or
+    expired, or the address is suppressed.
     """
     try:
         with open_link(engine, keys, token, LinkPurpose.confirm, use=True) as (reader, now):
@@ -198,10 +194,8 @@ def keep_sending(
 ) -> None:
     """Record that the reader still wants the newsletter, and end a pause. Pressing twice does no harm.
 
-    Of a reader who has left, or was not asked by the mail of this link, nothing is changed.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
+    Of a reader who has left, or was not asked by the mail of this link, nothing is changed. Raise TokenError
+    if the token is invalid, or its subscriber is not on the list or was erased.
     """
     with open_subscription(engine, keys, token) as reader:
         # Of two that arrive together, the second waits here, and then sees the answer of the first.

@@ -157,20 +157,16 @@ def _add_mail(
 
 
 def read_link_summary(engine: Engine, keys: Keys, token: str, purpose: LinkPurpose) -> SubscriptionSummary:
-    """Read what a one-time link is for. Writes nothing.
-
-    Raises:
-        TokenError: the link is invalid, used or expired.
+    """Read what a one-time link is for. Writes nothing. Raise TokenError if the link is invalid, used or
+    expired.
     """
     with open_link(engine, keys, token, purpose, use=False) as (reader, _):
         return reader.summarise()
 
 
 def export_data(engine: Engine, keys: Keys, token: str) -> dict[str, Any]:
-    """Return all data about the subscriber the link was mailed to, as JSON values. Uses the link up.
-
-    Raises:
-        TokenError: the link is invalid, used or expired.
+    """Return all data about the subscriber the link was mailed to, as JSON values. Uses the link up. Raise
+    TokenError if the link is invalid, used or expired.
     """
     with open_link(engine, keys, token, LinkPurpose.export, use=True) as (reader, now):
         address = reader.subscriber.email
@@ -180,10 +176,8 @@ def export_data(engine: Engine, keys: Keys, token: str) -> dict[str, Any]:
 
 
 def erase_data(workspace: Workspace, engine: Engine, token: str, *, evidence: str) -> None:
-    """Erase the subscriber the link was mailed to. If that fails, the link still works.
-
-    Raises:
-        TokenError: the link is invalid, used or expired.
+    """Erase the subscriber the link was mailed to. If that fails, the link still works. Raise TokenError if
+    the link is invalid, used or expired.
     """
     with open_link(engine, workspace.keys, token, LinkPurpose.erase, use=False) as (reader, now):
         address = reader.subscriber.email
@@ -208,10 +202,8 @@ def request_address_change(engine: Engine, keys: Keys, token: str, email: str, v
 def confirm_address_change(
     engine: Engine, keys: Keys, token: str, *, language: str, evidence: str
 ) -> ConfirmedSubscription:
-    """Change the subscriber's address to the one the link was mailed to.
-
-    Raises:
-        TokenError: the link is invalid, used or expired, or the address has been taken since.
+    """Change the subscriber's address to the one the link was mailed to. Raise TokenError if the link is
+    invalid, used or expired, or the address has been taken since.
     """
     with open_link(engine, keys, token, LinkPurpose.new_address, use=True) as (reader, now):
         try:

@@ -130,10 +130,8 @@ def parse_form(fields: Sequence[tuple[str, str]]) -> PreferencesForm:
 
 
 def load_form(engine: Engine, keys: Keys, token: str, *, today: date) -> FormResult:
-    """Load the form with the saved preferences. Writes nothing.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
+    """Load the form with the saved preferences. Writes nothing. Raise TokenError if the token is invalid, or
+    its subscriber is not on the list or was erased.
     """
     with open_subscription(engine, keys, token, read_only=True) as reader:
         preferences = read_preferences(reader.session, reader.subscriber_id)
@@ -160,10 +158,8 @@ def save_form(
 ) -> FormResult:
     """Save the form if it is valid; otherwise return the errors and save nothing.
 
-    ``language`` is that of the page, and ``click_wording`` the sentences about links on it.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
+    ``language`` is that of the page, and ``click_wording`` the sentences about links on it. Raise TokenError
+    if the token is invalid, or its subscriber is not on the list or was erased.
     """
     with open_subscription(engine, keys, token) as reader:
         current = read_preferences(reader.session, reader.subscriber_id)
@@ -315,10 +311,8 @@ def _parse_date(text: str) -> date | None:
 
 
 def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:
-    """Return whether there is an edition to show to the reader behind ``token``.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
+    """Return whether there is an edition to show to the reader behind ``token``. Raise TokenError if the
+    token is invalid, or its subscriber is not on the list or was erased.
     """
     with open_subscription(engine, keys, token, read_only=True) as reader:
         return _find_last_campaign(reader.session, reader.subscriber_id) is not None
@@ -329,10 +323,8 @@ def find_last_edition(
 ) -> tuple[CompiledEdition, Variant] | None:
     """Find the last edition that the reader received or anyone may read, in the variant ``form`` asks for.
 
-    Returns None if there is none, or if an older version of the program wrote it.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
+    Returns None if there is none, or if an older version of the program wrote it. Raise TokenError if the
+    token is invalid, or its subscriber is not on the list or was erased.
     """
     with open_subscription(engine, keys, token, read_only=True) as reader:
         campaign = _find_last_campaign(reader.session, reader.subscriber_id)

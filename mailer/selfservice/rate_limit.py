@@ -191,11 +191,9 @@ class MailLimiter:
     now: datetime
 
     def count_request(self, network_address: str) -> int:
-        """Count a request from a network; return its number among those of the wider network this hour.
-
-        Raises:
-            TooManyRequestsError: a limit is reached. The caller commits all the same, or the refused request
-                would not count.
+        """Count a request from a network; return its number among those of the wider network this hour. Raise
+        TooManyRequestsError if a limit is reached. The caller commits all the same, or the refused request
+        would not count.
         """
         narrow = make_network_key(self.key, NETWORK, network_address, ipv4_bits=32, ipv6_bits=64)
         wide = make_network_key(self.key, WIDER_NETWORK, network_address, ipv4_bits=24, ipv6_bits=48)
@@ -208,10 +206,8 @@ class MailLimiter:
     def use_form(self, form_token: str, kind: TransactionalMailKind, email: str) -> bool:
         """Use up a copy of a form; return False for a repetition of the request it was used for.
 
-        A reader who double-clicks sends the form twice, and sees the answer to the second.
-
-        Raises:
-            UsedFormError: it was used for another request.
+        A reader who double-clicks sends the form twice, and sees the answer to the second. Raise
+        UsedFormError if it was used for another request.
         """
         request = make_key(self.key, FORM, f"{form_token}\0{kind}\0{email}")
         if count_attempt(self.connection, make_key(self.key, FORM, form_token), FORM, now=self.now) == 1:

@@ -134,10 +134,8 @@ def open_link(
     engine: Engine, keys: Keys, token: str, purpose: LinkPurpose, *, use: bool
 ) -> Iterator[tuple[LinkedSubscriber, datetime]]:
     """Open the subscription behind the token of a one-time link, with the time. With ``use`` the link is used
-    up, once the caller commits; without it the session is read-only.
-
-    Raises:
-        TokenError: the link is invalid, used or expired, or its subscriber was erased.
+    up, once the caller commits; without it the session is read-only. Raise TokenError if the link is invalid,
+    used or expired, or its subscriber was erased.
     """
     with open_session(engine, read_only=not use) as session:
         now = read_clock(session.connection())
@@ -167,10 +165,7 @@ def verify_campaign(session: Session, payload: TokenPayload) -> None:
     """Check that the key of a link was still in use when its campaign was launched.
 
     With a key that was stolen and then replaced, a link can be made in the name of any campaign. One that was
-    launched later, or never, cannot have been signed by us.
-
-    Raises:
-        RetiredKeyError: it was not.
+    launched later, or never, cannot have been signed by us. Raise RetiredKeyError if it was not.
     """
     if payload.last_day is None or payload.campaign_id == 0:
         return
@@ -196,10 +191,8 @@ def load_subscriber(
     new_address: str = "",
     allow_erased: bool = False,
 ) -> LinkedSubscriber:
-    """Load the subscriber a genuine link names, or the one they were merged into.
-
-    Raises:
-        TokenError: there is no such subscriber, or it was erased. The same error as for an invalid token.
+    """Load the subscriber a genuine link names, or the one they were merged into. Raise TokenError if there
+    is no such subscriber, or it was erased. The same error as for an invalid token.
     """
     named = session.get(Subscriber, subscriber_id)
     subscriber = None if named is None else find_kept_subscriber(session, named)

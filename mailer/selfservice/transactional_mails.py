@@ -162,9 +162,7 @@ def build_letter(
     All of it is ASCII, except for a local part that is not. The Message-ID follows from ``mail_id``, the id
     of its row, and the time of the request: every attempt carries the same one, and no other mail does.
     (SQLite may give a deleted row's id to a new one, and the link to somebody's preferences never changes.)
-
-    Raises:
-        ConfigurationError: the sender's address cannot be used.
+    Raise ConfigurationError if the sender's address cannot be used.
     """
     sender = settings.sender
     subject = translator.translate(text.subject)

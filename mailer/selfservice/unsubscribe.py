@@ -46,10 +46,8 @@ _EVIDENCE_PREFIX = "reason for leaving: "
 
 
 def read_subscription(engine: Engine, keys: Keys, token: str) -> SubscriptionSummary:
-    """Read the subscription behind a token. Writes nothing: scanners open every link in an email.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list.
+    """Read the subscription behind a token. Writes nothing: scanners open every link in an email. Raise
+    TokenError if the token is invalid, or its subscriber is not on the list.
     """
     with open_subscription(engine, keys, token, read_only=True, allow_erased=True) as reader:
         return reader.summarise()
@@ -66,10 +64,8 @@ def unsubscribe_by_link(
 ) -> SubscriptionSummary:
     """Unsubscribe the reader through the button on our page, below ``wording`` in ``language``.
 
-    This takes effect immediately, also for a campaign that is being sent. Repeating it changes nothing.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list.
+    This takes effect immediately, also for a campaign that is being sent. Repeating it changes nothing. Raise
+    TokenError if the token is invalid, or its subscriber is not on the list.
     """
     with open_subscription(engine, keys, token, allow_erased=True) as reader:
         unsubscribe(
@@ -110,9 +106,7 @@ def unsubscribe_by_mail(
     """Unsubscribe a reader who wrote to the leaving address; return whether they had not left already.
 
     ``judged_by`` is the person who decided that a mail means this, "" if its token did. The caller commits.
-
-    Raises:
-        TokenError: the subscriber is not on the list; nothing was written.
+    Raise TokenError if the subscriber is not on the list; nothing was written.
     """
     evidence = f"judged by {judged_by}" if judged_by else "a mail to the leaving address"
     return _unsubscribe(session, payload, method="mail", evidence=evidence, now=now)
@@ -120,10 +114,8 @@ def unsubscribe_by_mail(
 
 def unsubscribe_by_provider(session: Session, payload: TokenPayload, *, now: datetime) -> bool:
     """Unsubscribe a reader who left by a link or a button of our mail provider; return whether they had not
-    left already. The caller commits.
-
-    Raises:
-        TokenError: the subscriber is not on the list; nothing was written.
+    left already. The caller commits. Raise TokenError if the subscriber is not on the list; nothing was
+    written.
     """
     evidence = "an unsubscribe that the mail provider reported"
     return _unsubscribe(session, payload, method="provider", evidence=evidence, now=now)
@@ -200,10 +192,8 @@ class UnsubscribeBatcher:
         self._pending: list[_Request] = []
 
     def unsubscribe(self, token: str, *, now: datetime) -> None:
-        """Unsubscribe the reader; the change is committed when this returns.
-
-        Raises:
-            TokenError: the token is invalid, or its subscriber is not on the list.
+        """Unsubscribe the reader; the change is committed when this returns. Raise TokenError if the token is
+        invalid, or its subscriber is not on the list.
         """
         request = _Request(read_token(self._keys, token), now)
         if self._engine.dialect.name != "sqlite":
@@ -270,10 +260,8 @@ def record_reason(
 ) -> SubscriptionSummary:
     """Record why the reader unsubscribed, beside the consent record; the same reason only once.
 
-    An unknown reason, or a reader who is still subscribed, changes nothing.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list.
+    An unknown reason, or a reader who is still subscribed, changes nothing. Raise TokenError if the token is
+    invalid, or its subscriber is not on the list.
     """
     with open_subscription(engine, keys, token, allow_erased=True) as reader:
         session, subscriber = reader.session, reader.subscriber

@@ -47,10 +47,8 @@ class TokenSource(Protocol):
     """Supplies the tokens to log in with. For several connections at once, in one event loop."""
 
     async def read(self) -> str:
-        """Return a token that should work now.
-
-        Raises:
-            ConnectionFailedError: there is none; the outcome says whether to wait or to stop.
+        """Return a token that should work now. Raise ConnectionFailedError if there is none; the outcome says
+        whether to wait or to stop.
         """
 
     async def replace(self, refused: str) -> str:
@@ -107,10 +105,8 @@ class Credentials:
 
 
 def read_user(url: str) -> Credentials | None:
-    """Return the user and password in ``url``; None if it names no user.
-
-    Raises:
-        ValueError: there is a user without a password.
+    """Return the user and password in ``url``; None if it names no user. Raise ValueError if there is a user
+    without a password.
     """
     parts = urlsplit(url)
     if not parts.username:
@@ -138,10 +134,8 @@ def choose_mechanism(
 ) -> AuthMechanism:
     """Choose a mechanism from those ``offered`` (in upper or lower case).
 
-    "auto" prefers XOAUTH2 if there is a token, then OAUTHBEARER, PLAIN and LOGIN.
-
-    Raises:
-        ConnectionFailedError: none can be used; the outcome stops the campaign and says what to set.
+    "auto" prefers XOAUTH2 if there is a token, then OAUTHBEARER, PLAIN and LOGIN. Raise ConnectionFailedError
+    if none can be used; the outcome stops the campaign and says what to set.
     """
     names = {name.upper() for name in offered}
     there = ", ".join(sorted(names)) or "none"
@@ -245,10 +239,8 @@ class AuthExchange:
 
 
 def start_exchange(mechanism: AuthMechanism, credentials: Credentials, token: str = "") -> AuthExchange:
-    """Start authenticating ``credentials`` by ``mechanism``, with ``token`` if it takes one.
-
-    Raises:
-        ConnectionFailedError: a response is longer than servers must accept.
+    """Start authenticating ``credentials`` by ``mechanism``, with ``token`` if it takes one. Raise
+    ConnectionFailedError if a response is longer than servers must accept.
     """
     secret = token if mechanism.takes_token else credentials.password
     responses = [_encode(text) for text in _RESPONSES[mechanism](credentials.user, secret)]

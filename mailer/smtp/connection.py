@@ -70,10 +70,8 @@ class SmtpOptions:
         """Return the options for ``smtp://host:587`` or ``smtps://host:465``, with ``options`` as above.
 
         Without a port it is 465 for ``smtps``, 587 for ``smtp`` with a user, else 25. The user and password
-        in the URL are used unless ``credentials`` are given.
-
-        Raises:
-            ValueError: the URL names neither scheme, no host, or an invalid port.
+        in the URL are used unless ``credentials`` are given. Raise ValueError if the URL names neither
+        scheme, no host, or an invalid port.
         """
         parts = urlsplit(url)
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:

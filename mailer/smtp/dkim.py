@@ -137,10 +137,8 @@ class DkimSigner:
         """Return ``message`` with a DKIM-Signature in front for each key, signed at ``now``.
 
         ``message`` is ready to send: lines end in CRLF, and a dot that begins a line is doubled. What is
-        signed is what arrives, with single dots.
-
-        Raises:
-            MessageFormatError: the message has no From header, which a signature must cover.
+        signed is what arrives, with single dots. Raise MessageFormatError if the message has no From header,
+        which a signature must cover.
         """
         plain = _undo_dot_stuffing(message)
         end = plain.find(b"\r\n\r\n")
@@ -229,10 +227,8 @@ def _hash_body(message: bytes, start: int) -> bytes:
 
 
 def load_rsa_key(path: Path, *, selector: str, domain: str) -> SigningKey:
-    """Load an RSA key of at least 2048 bits from a PEM file.
-
-    Raises:
-        DkimKeyError: it cannot be read, or is not such a key.
+    """Load an RSA key of at least 2048 bits from a PEM file. Raise DkimKeyError if it cannot be read, or is
+    not such a key.
     """
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -266,11 +262,7 @@ def load_rsa_key(path: Path, *, selector: str, domain: str) -> SigningKey:
 
 
 def load_ed25519_key(path: Path, *, selector: str, domain: str) -> SigningKey:
-    """Load an Ed25519 key from a PEM file.
-
-    Raises:
-        DkimKeyError: it cannot be read, or is not such a key.
-    """
+    """Load an Ed25519 key from a PEM file. Raise DkimKeyError if it cannot be read, or is not such a key."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     remedy = Phrase("Make one with `openssl genpkey -algorithm ed25519 -out %(path)s`.", path=path)

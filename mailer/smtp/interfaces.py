@@ -93,19 +93,15 @@ class Transport(Protocol):
     """Something that messages can be sent to."""
 
     async def connect(self, source: MessageSource) -> Connection:
-        """Open a connection, which begins to take messages from ``source`` once it is woken.
-
-        Raises:
-            ConnectionFailedError: none could be opened.
+        """Open a connection, which begins to take messages from ``source`` once it is woken. Raise
+        ConnectionFailedError if none could be opened.
         """
 
 
 def apply_dot_stuffing(message: bytes) -> bytes:
-    """Return ``message`` as it may follow DATA: dots that begin a line are doubled (RFC 5321 §4.5.2).
-
-    Raises:
-        MessageFormatError: a line does not end in CRLF (§2.3.8). A server may take a lone CR or LF for the
-            end of the message.
+    """Return ``message`` as it may follow DATA: dots that begin a line are doubled (RFC 5321 §4.5.2). Raise
+    MessageFormatError if a line does not end in CRLF (§2.3.8). A server may take a lone CR or LF for the end
+    of the message.
     """
     lines = message.count(b"\r\n")
     if not message.endswith(b"\r\n") or not message.count(b"\n") == lines == message.count(b"\r"):

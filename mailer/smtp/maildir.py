@@ -13,20 +13,16 @@ _serial = itertools.count(1)
 
 
 def create_folders(folder: Path) -> None:
-    """Create the Maildir at ``folder`` if there is none, readable by its owner only.
-
-    Raises:
-        OSError: it cannot be created.
+    """Create the Maildir at ``folder`` if there is none, readable by its owner only. Raise OSError if it
+    cannot be created.
     """
     for part in (folder, *(folder / name for name in ("tmp", "new", "cur"))):
         part.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def store(folder: Path, content: bytes) -> Path:
-    """Store a mail durably in the Maildir at ``folder`` and return its path in ``new``.
-
-    Raises:
-        OSError: it cannot be written; nothing is left of it.
+    """Store a mail durably in the Maildir at ``folder`` and return its path in ``new``. Raise OSError if it
+    cannot be written; nothing is left of it.
     """
     temporary = folder / "tmp" / unique_name()
     try:

@@ -46,10 +46,8 @@ class ReplyParser:
         return not self._rest and not self._lines
 
     def feed(self, data: bytes) -> list[Reply]:
-        """Return the replies that ``data`` completes.
-
-        Raises:
-            MalformedReplyError: a line or a reply is longer than any server should send.
+        """Return the replies that ``data`` completes. Raise MalformedReplyError if a line or a reply is
+        longer than any server should send.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
         replies = []
@@ -94,10 +92,8 @@ def parse_ehlo_text(text: str) -> Capabilities:
 
 
 def encode_xtext(text: str) -> bytes:
-    """Return ``text``, which has neither spaces nor control characters, as xtext.
-
-    Raises:
-        UnicodeEncodeError: it is not ASCII.
+    """Return ``text``, which has neither spaces nor control characters, as xtext. Raise UnicodeEncodeError if
+    it is not ASCII.
     """
     return text.translate(_ESCAPES).encode("ascii")
 

@@ -75,10 +75,8 @@ class SmtpTransport:
         return SmtpConnection(source, self._options, stream, session.capabilities, token=session.token)
 
     async def open(self, stream: SmtpStream) -> Session:
-        """Open ``stream`` until the server waits for MAIL.
-
-        Raises:
-            ConnectionFailedError: it could not be opened, and is closed.
+        """Open ``stream`` until the server waits for MAIL. Raise ConnectionFailedError if it could not be
+        opened, and is closed.
         """
         try:
             await self._open(stream)
@@ -315,9 +313,7 @@ def probe_server(options: SmtpOptions) -> ProbeResult:
     """Connect as for sending, authenticate, and quit. No mail is sent.
 
     The certificate is always checked. One that is not trusted is an error only where sending needs it to be.
-
-    Raises:
-        ProbeError: the server does not answer, cannot be trusted, or refuses us.
+    Raise ProbeError if the server does not answer, cannot be trusted, or refuses us.
     """
     options = replace(options, timeout=min(_TIMEOUT_SECONDS, options.timeout))
     try:

@@ -71,10 +71,8 @@ class AttemptLimiter:
     known_browser: str = ""
 
     def count_network(self) -> None:
-        """Count an attempt of whatever kind by an unknown browser.
-
-        Raises:
-            TooManyAttemptsError: its network has used its attempts up.
+        """Count an attempt of whatever kind by an unknown browser. Raise TooManyAttemptsError if its network
+        has used its attempts up.
         """
         if self.known_browser:
             return

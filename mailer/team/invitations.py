@@ -43,11 +43,8 @@ def invite_member(
     language: str = "",
 ) -> Member:
     """Add a person to the team and have a link mailed to them. ``language`` is that of the mail, until they
-    have chosen their own. The caller commits, and then wakes the worker that mails it.
-
-    Raises:
-        AddressError: ``email`` is not an address.
-        TeamError: somebody with this address belongs to the team already.
+    have chosen their own. The caller commits, and then wakes the worker that mails it. Raise AddressError if
+    ``email`` is not an address, and TeamError if somebody with this address belongs to the team already.
     """
     member = add_member(session, email, name, role, now=now)
     _invite(session, member, invited_by=invited_by, now=now)
@@ -58,10 +55,8 @@ def invite_member(
 def resend_invitation(
     session: Session, member_id: int, *, invited_by: int | None, now: datetime, language: str = ""
 ) -> Member:
-    """Mail a person who was invited a new link; the earlier ones stop working. The caller commits.
-
-    Raises:
-        TeamError: they have signed in already, or do not belong to the team.
+    """Mail a person who was invited a new link; the earlier ones stop working. The caller commits. Raise
+    TeamError if they have signed in already, or do not belong to the team.
     """
     member = find_member(session, member_id)
     if member is None or session.get(TeamInvitation, member_id) is None:
@@ -77,10 +72,8 @@ def admit_member(
     session: Session, email: str, name: str, role: Role, *, now: datetime
 ) -> tuple[str, Member, bool]:
     """Add a person to the team and make a link to hand to them; for who belongs to it already, only the link.
-    Return its secret, the member, and whether they are new. The caller commits.
-
-    Raises:
-        AddressError: ``email`` is not an address.
+    Return its secret, the member, and whether they are new. The caller commits. Raise AddressError if
+    ``email`` is not an address.
     """
     member = find_member_by_address(session, normalise_address(email).email)
     is_new = member is None
@@ -171,11 +164,8 @@ class NoMemberError(TeamError):
 
 def change_role(session: Session, member_id: int, role: Role, *, keep_session: int = 0) -> Member | None:
     """Give a member another role and end their sessions, but for the one numbered ``keep_session``. Return
-    the member as they were; None if they had the role already. The caller commits.
-
-    Raises:
-        NoMemberError: nobody with this number belongs to the team.
-        LastManagerError: they are the last manager.
+    the member as they were; None if they had the role already. The caller commits. Raise NoMemberError if
+    nobody with this number belongs to the team, and LastManagerError if they are the last manager.
     """
     row = _lock_member(session, member_id)
     before = find_member(session, member_id)
@@ -193,11 +183,8 @@ def change_role(session: Session, member_id: int, role: Role, *, keep_session: i
 
 def remove_member(session: Session, member_id: int, *, now: datetime) -> Member:
     """Remove a member from the team and end their sessions. Their row stays, so that what they did stays
-    theirs in the history. Return the member as they were. The caller commits.
-
-    Raises:
-        NoMemberError: nobody with this number belongs to the team.
-        LastManagerError: they are the last manager.
+    theirs in the history. Return the member as they were. The caller commits. Raise NoMemberError if nobody
+    with this number belongs to the team, and LastManagerError if they are the last manager.
     """
     row = _lock_member(session, member_id)
     before = find_member(session, member_id)

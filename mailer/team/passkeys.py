@@ -88,10 +88,8 @@ def add_passkey(
     name: str,
     now: datetime,
 ) -> None:
-    """Keep a passkey that a browser has made. The caller commits.
-
-    Raises:
-        PasskeyError: the browser's answer is not right, or there are too many already.
+    """Keep a passkey that a browser has made. The caller commits. Raise PasskeyError if the browser's answer
+    is not right, or there are too many already.
     """
     import webauthn
     from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
@@ -146,10 +144,8 @@ def find_passkey_member(
     *,
     now: datetime,
 ) -> Member:
-    """Find out who signs in with a passkey, and note that it was used. The caller commits.
-
-    Raises:
-        PasskeyError: the answer is not right, or its passkey is nobody's who belongs to the team.
+    """Find out who signs in with a passkey, and note that it was used. The caller commits. Raise PasskeyError
+    if the answer is not right, or its passkey is nobody's who belongs to the team.
     """
     import webauthn
     from webauthn.helpers import base64url_to_bytes

@@ -130,10 +130,8 @@ def create_first_link(session: Session, *, now: datetime) -> str | None:
 def create_first_member(
     session: Session, link: RedeemableLink, *, email: str, name: str, now: datetime
 ) -> Member:
-    """Make the first account, that of a manager, for who has used the first link. The caller commits.
-
-    Raises:
-        AddressError: ``email`` is not an address.
+    """Make the first account, that of a manager, for who has used the first link. The caller commits. Raise
+    AddressError if ``email`` is not an address.
     """
     if link.member is not None:
         return link.member

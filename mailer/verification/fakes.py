@@ -76,11 +76,7 @@ def list_fakes(session: Session) -> list[FakeMail]:
 
 
 def find_fake(session: Session, number: int) -> FakeMail:
-    """Return a fake.
-
-    Raises:
-        UnknownFakeError: there is none with this number.
-    """
+    """Return a fake. Raise UnknownFakeError if there is none with this number."""
     row = session.get(FakeMail, number)
     if row is None:
         raise UnknownFakeError(number)

@@ -144,10 +144,8 @@ class TooManyChecksError(MailerError):
 def count_check(connection: Connection, key: SuppressionKey, address: str, *, now: datetime) -> None:
     """Count a check from the network of ``address``. The caller commits, also if it is refused.
 
-    The first check of an hour deletes the counters that have no effect any more.
-
-    Raises:
-        TooManyChecksError: a limit is reached.
+    The first check of an hour deletes the counters that have no effect any more. Raise TooManyChecksError if
+    a limit is reached.
     """
     counted = (
         (make_network_key(key, NETWORK, address, ipv4_bits=32, ipv6_bits=64), NETWORK),

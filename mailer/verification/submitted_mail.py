@@ -218,11 +218,7 @@ def read_own_address(settings: Settings) -> str:
 
 
 def look_up_key(settings: Settings, name: str) -> str | None:
-    """Ask the DNS for a key; None if there is none.
-
-    Raises:
-        KeyLookupError: there was no answer.
-    """
+    """Ask the DNS for a key; None if there is none. Raise KeyLookupError if there was no answer."""
     from dns.exception import DNSException
     from dns.resolver import NXDOMAIN, NoAnswer
 

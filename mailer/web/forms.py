@@ -43,11 +43,7 @@ class Form:
 
 
 def parse_form(body: bytes) -> Form:
-    """Parse the body of a form.
-
-    Raises:
-        HTTPException: 400, it has too many fields.
-    """
+    """Parse the body of a form. Raise HTTPException 400 if it has too many fields."""
     try:
         fields = parse_qsl(
             body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS

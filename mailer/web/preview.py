@@ -66,9 +66,7 @@ def create_preview_app(
     workspace: Workspace, slug: str, *, access: LocalAccess, clock: UtcClock = utc_now
 ) -> FastAPI:
     """Create the preview of the edition ``slug``, for this machine and whoever has the secret of ``access``.
-
-    Raises:
-        ConfigurationError: there is no such edition.
+    Raise ConfigurationError if there is no such edition.
     """
     workspace.edition_folder(slug)
     renderer = PageRenderer(workspace.settings, prefix="")

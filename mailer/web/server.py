@@ -38,9 +38,7 @@ class ServerStartError(MailerError):
 
 def serve(app: ASGIApp, *, host: str, port: int, announce: Callable[[str], None] | None = None) -> None:
     """Serve ``app`` until Ctrl-C or SIGTERM. ``announce`` is called with the URL once the port is bound.
-
-    Raises:
-        ServerStartError: the address is in use or not available here, or the app did not start.
+    Raise ServerStartError if the address is in use or not available here, or the app did not start.
     """
     with _listen(host, port) as listener:
         if announce is not None:
@@ -132,19 +130,15 @@ class RunningServer:
 def start_in_thread(
     app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, limits: ConnectionLimits | None = None
 ) -> RunningServer:
-    """Serve ``app`` in a thread; port 0 picks a free port. Returns once the server answers.
-
-    Raises:
-        ServerStartError: the address is in use or not available here, or the app did not start.
+    """Serve ``app`` in a thread; port 0 picks a free port. Returns once the server answers. Raise
+    ServerStartError if the address is in use or not available here, or the app did not start.
     """
     return _start(app, _listen(host, port), limits)
 
 
 def start_beside(app: ASGIApp, address: ListenAddress, *, limits: ConnectionLimits) -> RunningServer:
-    """Serve a second ``app`` in a thread, at an address or on a Unix socket.
-
-    Raises:
-        ServerStartError: the address is in use or not available here, or the app did not start.
+    """Serve a second ``app`` in a thread, at an address or on a Unix socket. Raise ServerStartError if the
+    address is in use or not available here, or the app did not start.
     """
     listener = _listen(address.host, address.port) if address.path is None else _listen_unix(address.path)
     return _start(app, listener, limits)

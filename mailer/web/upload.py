@@ -130,11 +130,7 @@ class FileReader:
         self.is_complete = False
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the form.
-
-        Raises:
-            HTTPException: 400, it is no such form.
-        """
+        """Take the next bytes of the form. Raise HTTPException 400 if it is no such form."""
         self._buffer += data
         while self._read_head() if self._is_in_head else self._read_content():
             pass

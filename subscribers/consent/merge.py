@@ -131,11 +131,7 @@ class MergePlan:
 
 
 def read_merge_details(text: str) -> frozenset[MergeDetail]:
-    """Read a list such as ``name, country``.
-
-    Raises:
-        MergeError: it names something else.
-    """
+    """Read a list such as ``name, country``. Raise MergeError if it names something else."""
     words = [word.strip().casefold() for word in text.replace(";", ",").split(",")]
     for word in words:
         if word and word not in MergeDetail.__members__:
@@ -147,10 +143,8 @@ def make_merge_plan(kept: MergeSide, other: MergeSide, take: Collection[MergeDet
     """Plan to merge ``other`` into ``kept``.
 
     ``take`` are the details to take from the other; None takes those that are empty in the one who is kept.
-
-    Raises:
-        MergeError: it is the same subscriber, one was merged or erased before, or the kept one has yet to
-            confirm.
+    Raise MergeError if it is the same subscriber, one was merged or erased before, or the kept one has yet to
+    confirm.
     """
     _refuse_unfit(kept, other)
     wanted = MergeDetail if take is None else take

@@ -54,10 +54,8 @@ _FIELD_NAMES = tuple(choice.name for choice in fields(Preferences))
 
 
 def read_preferences(session: Session, subscriber_id: int) -> Preferences:
-    """Return the preferences of a subscriber, even one who unsubscribed.
-
-    Raises:
-        UnknownSubscriberError: there is no such subscriber, or it was erased.
+    """Return the preferences of a subscriber, even one who unsubscribed. Raise UnknownSubscriberError if
+    there is no such subscriber, or it was erased.
     """
     subscriber = session.get(Subscriber, subscriber_id)
     if subscriber is None or subscriber.status is Status.erased:
@@ -167,10 +165,8 @@ def set_click_consent(
     """Give or withdraw the consent, with a consent record; return whether that is a change. The caller
     commits, and forgets what was recorded if it is withdrawn.
 
-    Only the subscriber may do this, so an import never does.
-
-    Raises:
-        UnknownSubscriberError: there is no such subscriber, or it was erased.
+    Only the subscriber may do this, so an import never does. Raise UnknownSubscriberError if there is no such
+    subscriber, or it was erased.
     """
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status is Status.erased:

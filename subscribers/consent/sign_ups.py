@@ -50,10 +50,8 @@ def request_opt_in(
     """Record a sign-up for ``address``; a new subscriber becomes pending.
 
     A subscriber who is gone stays so until they confirm, so that an abandoned sign-up never lets an import
-    bring them back. A suppressed address returns :data:`NO_RECIPIENT`.
-
-    Raises:
-        AddressError: ``address`` is not valid.
+    bring them back. A suppressed address returns :data:`NO_RECIPIENT`. Raise AddressError if ``address`` is
+    not valid.
     """
     normalised = normalise_address(address)
     if is_suppressed(session, key, normalised.email):
@@ -195,10 +193,8 @@ def admit_sign_up(
 
 def decline_sign_up(session: Session, subscriber_id: int, *, now: datetime) -> bool:
     """Decline a sign-up that waits; return whether it did. The person keeps the status they had and gets no
-    mail; one who was never on the list is deleted after ``[retention] pending_days``.
-
-    Raises:
-        UnknownSubscriberError: there is no such subscriber.
+    mail; one who was never on the list is deleted after ``[retention] pending_days``. Raise
+    UnknownSubscriberError if there is no such subscriber.
     """
     subscriber = lock_subscriber(session, subscriber_id)
     review = session.get(SignUpReview, subscriber_id, populate_existing=True, with_for_update=True)

@@ -108,10 +108,7 @@ def change_status(
     """Set ``subscriber`` to ``status`` because of ``event``, and record it. The caller commits.
 
     ``paused_until`` only applies to the status paused. Bounces and complaints come through :func:`suppress`,
-    which also suppresses the address.
-
-    Raises:
-        StatusError: the event does not allow this change.
+    which also suppresses the address. Raise StatusError if the event does not allow this change.
     """
     session.flush()
     # With two concurrent changes on PostgreSQL, the second waits here and then sees the first.
@@ -141,10 +138,8 @@ def withdraw_sign_up(session: Session, subscriber_id: int) -> None:
 def add_consent_record(
     session: Session, subscriber: Subscriber, event: ConsentEvent, **context: Unpack[ConsentContext]
 ) -> None:
-    """Record what happened to ``subscriber`` without changing the status. The caller commits.
-
-    Raises:
-        ValueError: ``subscriber`` was not flushed, and so has no ID yet.
+    """Record what happened to ``subscriber`` without changing the status. The caller commits. Raise
+    ValueError if ``subscriber`` was not flushed, and so has no ID yet.
     """
     if subscriber.id is None:
         raise ValueError("flush the subscriber before recording anything about it")
@@ -196,10 +191,8 @@ def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentC
     """Unsubscribe a subscriber, or the one they were merged into. A repeated request changes nothing and adds
     no second record.
 
-    The address is not suppressed: its owner may come back themselves, but no import brings them back.
-
-    Raises:
-        UnknownSubscriberError: there is no such subscriber.
+    The address is not suppressed: its owner may come back themselves, but no import brings them back. Raise
+    UnknownSubscriberError if there is no such subscriber.
     """
     subscriber = lock_kept_subscriber(session, subscriber_id)
     if subscriber.status in {Status.unsubscribed, Status.complained, Status.erased}:
@@ -245,14 +238,11 @@ def suppress(
 ) -> StatusChange:
     """Suppress ``address`` so that it never receives mail again, and update its subscriber if there is one.
 
-    ``reason`` is suppressed (by the team: the subscriber becomes unsubscribed), bounced or complained.
-    A subscriber who is already gone keeps their status, and the first reason is kept. What the team or the
+    ``reason`` is suppressed (by the team: the subscriber becomes unsubscribed), bounced or complained. A
+    subscriber who is already gone keeps their status, and the first reason is kept. What the team or the
     owner of an address has decided holds for whom they were merged into, too; that an address bounced says
-    nothing of another. The caller commits.
-
-    Raises:
-        AddressError: ``address`` is not valid.
-        ValueError: ``reason`` is any other event.
+    nothing of another. The caller commits. Raise AddressError if ``address`` is not valid, and ValueError if
+    ``reason`` is any other event.
     """
     if reason not in _STATUS_BY_REASON:
         raise ValueError(f"an address cannot be suppressed with the reason {reason}")
@@ -286,10 +276,8 @@ def mark_bounced(
     address; return whether anything changed. The caller commits.
 
     A subscriber who has left already is not changed. Nor is one with a newer record that no import made: they
-    may have come back, or have changed their address.
-
-    Raises:
-        UnknownSubscriberError: there is no such subscriber.
+    may have come back, or have changed their address. Raise UnknownSubscriberError if there is no such
+    subscriber.
     """
     lock_suppressions_exclusively(session)
     subscriber = lock_subscriber(session, subscriber_id)
@@ -310,11 +298,8 @@ def erase(
 
     The row itself stays, without a name, because deliveries refer to it. A keyed hash of the address stays
     too, so that no import adds it again. This is the one exception to records being append-only, and the
-    database allows it only for erased subscribers, so the status is changed first. The caller commits.
-
-    Raises:
-        AddressError: ``address`` is not valid.
-        UnknownSubscriberError: no subscriber has it.
+    database allows it only for erased subscribers, so the status is changed first. The caller commits. Raise
+    AddressError if ``address`` is not valid, and UnknownSubscriberError if no subscriber has it.
     """
     email = normalise_address(address).email
     subscriber = _find_subscriber(session, email)
@@ -357,10 +342,8 @@ def _blank_details(session: Session, subscriber: Subscriber) -> None:
 
 
 def lock_subscriber(session: Session, subscriber_id: int) -> Subscriber:
-    """Load a subscriber and lock the row until the transaction ends.
-
-    Raises:
-        UnknownSubscriberError: there is no such subscriber.
+    """Load a subscriber and lock the row until the transaction ends. Raise UnknownSubscriberError if there is
+    no such subscriber.
     """
     subscriber = session.get(Subscriber, subscriber_id, populate_existing=True, with_for_update=True)
     if subscriber is None:

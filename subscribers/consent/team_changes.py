@@ -181,11 +181,8 @@ def pause_subscriber(
 
 
 def unsubscribe_address(session: Session, address: str, **context: Unpack[ConsentContext]) -> StatusChange:
-    """Unsubscribe the subscriber with ``address``, who asked the team for it.
-
-    Raises:
-        AddressError: ``address`` is not valid.
-        UnknownSubscriberError: no subscriber has it.
+    """Unsubscribe the subscriber with ``address``, who asked the team for it. Raise AddressError if
+    ``address`` is not valid, and UnknownSubscriberError if no subscriber has it.
     """
     return unsubscribe_subscriber(session, _lock(session, address).id or 0, **context)
 

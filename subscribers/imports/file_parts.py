@@ -123,9 +123,7 @@ def open_parts(
     path: Path, options: ReadOptions, *, sectors: Collection[str] = ()
 ) -> Iterator[list[FilePart]]:
     """Open the file at ``path``; parts that suppress addresses come first. ``sectors`` are the workspace's.
-
-    Raises:
-        ImportFileError: it cannot be read, is hostile, or has unknown columns.
+    Raise ImportFileError if it cannot be read, is hostile, or has unknown columns.
     """
     with open_raw_parts(path, options) as parts:
         mapped = [_map_part(part, options, sectors) for part in parts]
@@ -134,10 +132,8 @@ def open_parts(
 
 @contextmanager
 def open_raw_parts(path: Path, options: ReadOptions) -> Iterator[Iterator[RawPart]]:
-    """Open the file at ``path``, one part after the other, without asking what its columns are.
-
-    Raises:
-        ImportFileError: it cannot be read, or is hostile.
+    """Open the file at ``path``, one part after the other, without asking what its columns are. Raise
+    ImportFileError if it cannot be read, or is hostile.
     """
     if options.sheet is None and options.columns is not None:
         options = replace(options, sheet=options.columns.sheet)
@@ -320,10 +316,8 @@ class InspectedFile:
 
 
 def inspect_file(path: Path, options: ReadOptions, *, sectors: Collection[str] = ()) -> InspectedFile:
-    """Look at the beginning of the file at ``path``.
-
-    Raises:
-        ImportFileError: it cannot be read, or is hostile. What its columns hold is no reason.
+    """Look at the beginning of the file at ``path``. Raise ImportFileError if it cannot be read, or is
+    hostile. What its columns hold is no reason.
     """
     with open_raw_parts(path, options) as found:
         parts = list(found)
@@ -419,10 +413,8 @@ def shorten_cell(cell: str) -> str:
 
 
 def propose_columns(path: Path, options: ReadOptions, *, sectors: Collection[str]) -> str:
-    """Return a columns file for the file at ``path``, also for one that cannot be imported without.
-
-    Raises:
-        ImportFileError: it cannot be read, or has our own columns, so that there is nothing to say.
+    """Return a columns file for the file at ``path``, also for one that cannot be imported without. Raise
+    ImportFileError if it cannot be read, or has our own columns, so that there is nothing to say.
     """
     try:
         with open_parts(path, options, sectors=sectors) as parts:

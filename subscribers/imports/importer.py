@@ -56,10 +56,8 @@ def import_file(
 
     Empty cells overwrite nothing. ``basis`` is the declared reason for writing to these people, kept with the
     import and with each new subscriber; empty if none is given. ``dry_run`` reports what would happen and
-    only reads the list, so the session may be a read-only one. The caller commits.
-
-    Raises:
-        ImportFileError: the file as a whole cannot be imported.
+    only reads the list, so the session may be a read-only one. The caller commits. Raise ImportFileError if
+    the file as a whole cannot be imported.
     """
     read = options or ReadOptions()
     with open_parts(path, read, sectors=sectors) as parts:

@@ -61,10 +61,8 @@ def was_added_by(import_id: int) -> ColumnElement[bool]:
 
 
 def plan_rollback(session: Session, import_id: int) -> RollbackReport:
-    """Return what :func:`roll_back` would do. Writes nothing.
-
-    Raises:
-        RollbackError: there is no such import, or it has already been rolled back.
+    """Return what :func:`roll_back` would do. Writes nothing. Raise RollbackError if there is no such import,
+    or it has already been rolled back.
     """
     _require_open(session.get(ImportBatch, import_id), import_id)
     came = _count_subscribers(session, was_added_by(import_id))
@@ -91,10 +89,8 @@ def list_kept(session: Session, import_id: int, *, limit: int) -> Sequence[tuple
 
 
 def roll_back(session: Session, import_id: int, *, now: datetime) -> RollbackReport:
-    """Roll back the import. The caller makes sure that no mail was sent to those it added, and commits.
-
-    Raises:
-        RollbackError: there is no such import, or it has already been rolled back.
+    """Roll back the import. The caller makes sure that no mail was sent to those it added, and commits. Raise
+    RollbackError if there is no such import, or it has already been rolled back.
     """
     batch = _require_open(session.get(ImportBatch, import_id, with_for_update=True), import_id)
     removed, stayed = _remove_added(session, import_id)

@@ -270,10 +270,8 @@ class ParsedExpression:
 def parse_expression(text: str, lookups: SegmentLookups, path: tuple[str, ...] = ()) -> ParsedExpression:
     """Parse ``text`` into a tree in which saved segments are replaced by what they mean now.
 
-    ``path`` lists the saved segments that led here, so that none refers to itself.
-
-    Raises:
-        SegmentError: it is invalid; the error shows where and says what to try.
+    ``path`` lists the saved segments that led here, so that none refers to itself. Raise SegmentError if it
+    is invalid; the error shows where and says what to try.
     """
     reader = _Parser(text, lookups, path)
     tree = reader.parse()

@@ -54,11 +54,7 @@ def list_saved_segments(connection: Connection) -> list[SavedSegment]:
 
 
 def find_saved_segment(connection: Connection, name: str) -> SavedSegment:
-    """Return the segment saved as ``name``.
-
-    Raises:
-        SavedSegmentError: there is none.
-    """
+    """Return the segment saved as ``name``. Raise SavedSegmentError if there is none."""
     row = connection.execute(select(*_COLUMNS).where(col(SavedSegment.name) == _normalise_name(name))).first()
     if row is None:
         names = SavedSegmentStore(connection).names()
@@ -98,10 +94,8 @@ def save_segment(
 
 
 def delete_segment(connection: Connection, name: str, lookups: SegmentLookups) -> SavedSegment:
-    """Delete the segment saved as ``name`` and return it. The caller commits.
-
-    Raises:
-        SavedSegmentError: there is none, or other segments use it; the message names them.
+    """Delete the segment saved as ``name`` and return it. The caller commits. Raise SavedSegmentError if
+    there is none, or other segments use it; the message names them.
     """
     saved = find_saved_segment(connection, name)
     others = [other for other in list_saved_segments(connection) if _is_part_of(saved.name, other, lookups)]
@@ -119,11 +113,8 @@ def rename_segment(
 ) -> SavedSegment:
     """Give the segment saved as ``name`` another name, also where other saved segments use it.
 
-    Returns it under its new name; what it means stays. The caller commits.
-
-    Raises:
-        SavedSegmentError: there is none, the new name is invalid or taken, or another segment that may use it
-            cannot be read.
+    Returns it under its new name; what it means stays. The caller commits. Raise SavedSegmentError if there
+    is none, the new name is invalid or taken, or another segment that may use it cannot be read.
     """
     saved, key = find_saved_segment(connection, name), _validate_name(new_name)
     if key == saved.name:

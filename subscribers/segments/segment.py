@@ -87,9 +87,7 @@ def parse_segment(
     """Parse ``text``. Sectors are checked against ``sectors`` unless that is None.
 
     ``deliveries`` answers ``got:`` and ``saved`` resolves ``segment:``; without them these keys are refused.
-
-    Raises:
-        SegmentError: it is invalid; the error shows where and says what to try.
+    Raise SegmentError if it is invalid; the error shows where and says what to try.
     """
     stripped = text.strip()
     if stripped.casefold() in {"", EVERYONE}:
@@ -138,10 +136,8 @@ class SegmentFilters:
 
 
 def read_filters(text: str, lookups: SegmentLookups) -> SegmentFilters:
-    """Read the filters of a segment.
-
-    Raises:
-        SegmentError: it is invalid; the error shows where and says what to try.
+    """Read the filters of a segment. Raise SegmentError if it is invalid; the error shows where and says what
+    to try.
     """
     stripped = text.strip()
     if stripped.casefold() in {"", EVERYONE}:

@@ -132,10 +132,8 @@ class DateRange:
 
 
 def parse_date_range(text: str) -> DateRange:
-    """Parse ``text``; full-width digits and signs are accepted.
-
-    Raises:
-        ValueError: it is not a date, or ends before it begins; the message says what to write.
+    """Parse ``text``; full-width digits and signs are accepted. Raise ValueError if it is not a date, or ends
+    before it begins; the message says what to write.
     """
     match = _SIGN.fullmatch(normalize("NFKC", text).strip())
     sign, rest = match.groups() if match else ("", "")
@@ -272,10 +270,7 @@ class Term:
 
     def where(self, deliveries: DeliveryLookup | None = None) -> ColumnElement[bool]:
         """Return the condition. Subscribers without a country or language never match, and always match the
-        negation.
-
-        Raises:
-            ValueError: it asks about deliveries, and ``deliveries`` is None.
+        negation. Raise ValueError if it asks about deliveries, and ``deliveries`` is None.
         """
         if self.key is TermKey.got and deliveries is not None:
             condition = deliveries.has_got(self.values)

@@ -109,10 +109,8 @@ def simplify_document(
     package: DocxPackage, styles: WordStyles, omissions: OmissionLog
 ) -> tuple[bytes, list[SourceImage]]:
     """Remove what an email cannot carry from the document, and log it in ``omissions``. Return a document
-    ready for mammoth, in which each picture is replaced with its number in a list, and that list.
-
-    Raises:
-        DocumentError: a part of the document is damaged or too large.
+    ready for mammoth, in which each picture is replaced with its number in a list, and that list. Raise
+    DocumentError if a part of the document is damaged or too large.
     """
     pictures: list[SourceImage] = []
     parts: dict[str, bytes] = {}

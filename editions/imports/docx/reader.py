@@ -72,10 +72,8 @@ def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree.
     as a ``<body>``.
 
     The ``src`` of a picture is its number. ``name`` is the file name, for errors. Symbols of picture fonts
-    that Unicode does not have are logged in ``omissions``.
-
-    Raises:
-        DocumentError: mammoth cannot read it, or it is nested too deep.
+    that Unicode does not have are logged in ``omissions``. Raise DocumentError if mammoth cannot read it, or
+    it is nested too deep.
     """
     try:
         converted = mammoth.convert_to_html(

@@ -106,11 +106,7 @@ def _text_parts(element: etree._Element) -> list[str]:
 
 class OdtPackage(OfficeArchive):
     def parse_required(self, part: str) -> etree._Element:
-        """Return the root of ``part``.
-
-        Raises:
-            DocumentError: it is missing, too large or damaged.
-        """
+        """Return the root of ``part``. Raise DocumentError if it is missing, too large or damaged."""
         root = self.parse_part(part)
         if root is None:
             self.reject(
@@ -131,10 +127,8 @@ class OdtPackage(OfficeArchive):
         return part if part in self.parts else ""
 
     def reject_if_protected(self) -> None:
-        """Reject a document whose parts are encrypted.
-
-        Raises:
-            DocumentError: it is protected by a password.
+        """Reject a document whose parts are encrypted. Raise DocumentError if it is protected by a
+        password.
         """
         # Not parsed: OpenOffice wrote a document type into it.
         size = self.part_size(_MANIFEST)

@@ -70,10 +70,8 @@ def decode_page(data: bytes, *, charset: str = "") -> str:
 
 
 def parse_page(text: str, *, name: str) -> etree._Element:
-    """Return the ``<html>`` of a page.
-
-    Raises:
-        DocumentError: it is too large, nested too deep, or has no elements.
+    """Return the ``<html>`` of a page. Raise DocumentError if it is too large, nested too deep, or has no
+    elements.
     """
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, huge_tree=True)
     # Characters that no document may contain would end the parsing there.
@@ -117,11 +115,8 @@ def _measure(root: etree._Element) -> tuple[int, int]:
 
 @contextmanager
 def read_web_page(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
-    """Read the page at ``path``, and its pictures from the folder it is in.
-
-    Raises:
-        DocumentError: it is too large or nested too deep.
-        OSError: the file cannot be read.
+    """Read the page at ``path``, and its pictures from the folder it is in. Raise DocumentError if it is too
+    large or nested too deep, and OSError if the file cannot be read.
     """
     if path.stat().st_size > _MAX_PAGE_BYTES:
         raise DocumentError(

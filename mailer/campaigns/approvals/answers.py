@@ -109,10 +109,8 @@ def find_author_fault(
 
 
 def refuse_author(settings: Settings, asked: Round, person: Person, writers: Writers) -> None:
-    """Refuse the approval of somebody who wrote it.
-
-    Raises:
-        AnswerRefusedError: they did, or nobody knows who did.
+    """Refuse the approval of somebody who wrote it. Raise AnswerRefusedError if they did, or nobody knows who
+    did.
     """
     match find_author_fault(settings, asked, person, writers):
         case AnswerFault.author:
@@ -146,11 +144,9 @@ def record_answer(
     somebody asked for changes. If nobody is waited for any more, the caller approves the campaign.
 
     ``seen`` is the digest of what they saw, and ``changes`` are what has changed since. The same answer a
-    second time changes nothing. The caller holds the edition's launch lock, and commits.
-
-    Raises:
-        AnswerRefusedError: the round has ended, something else was seen or is there now, the person is not
-            asked, has answered otherwise, or must not approve what they wrote.
+    second time changes nothing. The caller holds the edition's launch lock, and commits. Raise
+    AnswerRefusedError if the round has ended, something else was seen or is there now, the person is not
+    asked, has answered otherwise, or must not approve what they wrote.
     """
     asked = find_round(connection, round_id)
     if asked is None:
@@ -231,10 +227,8 @@ def add_comment(
     now: datetime,
 ) -> bool:
     """Comment on an answer of a round; return False if it has no such answer. ``request`` is the random
-    number of the form, by which a second click is known. The caller commits.
-
-    Raises:
-        ApprovalRefusedError: there is nothing in ``text``.
+    number of the form, by which a second click is known. The caller commits. Raise ApprovalRefusedError if
+    there is nothing in ``text``.
     """
     words = text.strip()[:MAX_WORDS_LENGTH]
     if not words:

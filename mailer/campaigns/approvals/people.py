@@ -188,10 +188,8 @@ class WantedStep:
 
 
 def read_step_settings(connection: Connection, settings: Settings) -> tuple[WantedStep, ...]:
-    """Return the steps of the settings; nothing if there are none.
-
-    Raises:
-        ConfigurationError: a step asks somebody who does not belong to the team.
+    """Return the steps of the settings; nothing if there are none. Raise ConfigurationError if a step asks
+    somebody who does not belong to the team.
     """
     steps = settings.campaigns.approval_steps
     colleagues = list_colleagues(connection) if steps else ()
@@ -223,10 +221,8 @@ def _read_step(step: ApprovalStepSettings, colleagues: Sequence[Colleague]) -> W
 
 def choose_steps(connection: Connection, settings: Settings, plan: Plan) -> tuple[WantedStep, ...]:
     """Return the steps for ``plan``: those that were chosen for its edition and segment, or else those of the
-    settings; nothing if there are none.
-
-    Raises:
-        ConfigurationError: a step asks somebody who does not belong to the team.
+    settings; nothing if there are none. Raise ConfigurationError if a step asks somebody who does not belong
+    to the team.
     """
     former = find_own_steps(connection, plan.edition, plan.segment.text)
     if former is not None:
@@ -235,10 +231,8 @@ def choose_steps(connection: Connection, settings: Settings, plan: Plan) -> tupl
 
 
 def parse_reviewer(text: str) -> WantedReviewer:
-    """Parse ``Ana Diaz <ana@ministry.example>``, or an address alone.
-
-    Raises:
-        ApprovalRefusedError: there is no address in it.
+    """Parse ``Ana Diaz <ana@ministry.example>``, or an address alone. Raise ApprovalRefusedError if there is
+    no address in it.
     """
     name, address = parseaddr(text.strip())
     try:
@@ -250,10 +244,8 @@ def parse_reviewer(text: str) -> WantedReviewer:
 
 def change_steps(connection: Connection, asked: Round, steps: Sequence[WantedStep]) -> Round:
     """Put other steps in the place of those of an open round. Answers that were given stay, and count where
-    the new steps ask the same people. The caller holds the edition's launch lock, and commits.
-
-    Raises:
-        ApprovalRefusedError: the round has ended, nobody is asked, or all steps would be fulfilled at once.
+    the new steps ask the same people. The caller holds the edition's launch lock, and commits. Raise
+    ApprovalRefusedError if the round has ended, nobody is asked, or all steps would be fulfilled at once.
     """
     if not asked.is_open:
         raise ApprovalRefusedError(
@@ -298,10 +290,8 @@ def describe_steps(connection: Connection, asked: Round) -> tuple[WantedStep, ..
 
 
 def store_steps(connection: Connection, round_id: int, steps: Sequence[WantedStep]) -> None:
-    """Write the steps of a round, and the people outside the team whom they ask. The caller commits.
-
-    Raises:
-        ApprovalRefusedError: a step asks nobody.
+    """Write the steps of a round, and the people outside the team whom they ask. The caller commits. Raise
+    ApprovalRefusedError if a step asks nobody.
     """
     if not steps or not all(step.members or step.roles or step.reviewers for step in steps):
         raise ApprovalRefusedError(

@@ -126,10 +126,8 @@ def find_or_write_campaign(
 
 
 def refuse_unscheduled(found: UnfinishedCampaign, plan: Plan) -> None:
-    """Refuse to approve a campaign that is being sent, or was scheduled with a different --again.
-
-    Raises:
-        ApprovalRefusedError: it is, or it was.
+    """Refuse to approve a campaign that is being sent, or was scheduled with a different --again. Raise
+    ApprovalRefusedError if it is, or it was.
     """
     if found.state is not CampaignState.scheduled:
         raise ApprovalRefusedError(

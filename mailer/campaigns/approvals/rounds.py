@@ -300,20 +300,16 @@ def list_returned_rounds(connection: Connection, *, limit: int) -> tuple[Round, 
 
 
 def read_round_content(connection: Connection, asked: Round) -> tuple[CompiledEdition, ...]:
-    """Return the content that was asked for, its own language first.
-
-    Raises:
-        CompiledVersionError: it was compiled by another version of the program.
+    """Return the content that was asked for, its own language first. Raise CompiledVersionError if it was
+    compiled by another version of the program.
     """
     found = (read_variant_content(connection, asked.id, language) for language in asked.facts.languages)
     return tuple(mail for mail in found if mail is not None)
 
 
 def read_variant_content(connection: Connection, round_id: int, language: str) -> CompiledEdition | None:
-    """Return the content that was asked for in one language; None if there is none.
-
-    Raises:
-        CompiledVersionError: it was compiled by another version of the program.
+    """Return the content that was asked for in one language; None if there is none. Raise
+    CompiledVersionError if it was compiled by another version of the program.
     """
     body = connection.scalar(
         select(col(ApprovalContent.body)).where(

@@ -107,10 +107,8 @@ def begin_preparation(
     session: Session, edition: str, *, title: str, member_id: int | None, now: datetime
 ) -> Preparation:
     """Begin to prepare a campaign of ``edition``: with the edition's draft, or with a new one that has no
-    content yet. ``title`` is what the new one is called until it has. The caller commits.
-
-    Raises:
-        AlreadyPreparedError: the edition's draft is being prepared already.
+    content yet. ``title`` is what the new one is called until it has. The caller commits. Raise
+    AlreadyPreparedError if the edition's draft is being prepared already.
     """
     connection = session.connection()
     acquire_edition_lock(connection, edition)
@@ -161,11 +159,9 @@ def save_preparation(
 
     Only decisions that differ between the two are written, so that two people may decide different things at
     once. If an approved campaign gets another segment, or something else that an approval is about, it is a
-    draft again. Returns the preparation as it is now. The caller commits.
-
-    Raises:
-        PreparationOverError: the campaign is not being prepared any more.
-        PreparationConflictError: somebody else has decided otherwise meanwhile.
+    draft again. Returns the preparation as it is now. The caller commits. Raise PreparationOverError if the
+    campaign is not being prepared any more, and PreparationConflictError if somebody else has decided
+    otherwise meanwhile.
     """
     wanted = before.decisions.list_changes(after)
     connection = session.connection()
@@ -194,10 +190,8 @@ def save_preparation(
 
 def reopen_campaign(connection: Connection, campaign_id: int, now: datetime) -> bool:
     """Make an approved campaign the draft of its edition again, because what was approved is not wanted any
-    more; return whether it was one. The caller holds the edition's launch lock, and commits.
-
-    Raises:
-        AlreadyPreparedError: another campaign of the edition is being prepared.
+    more; return whether it was one. The caller holds the edition's launch lock, and commits. Raise
+    AlreadyPreparedError if another campaign of the edition is being prepared.
     """
     edition = connection.scalar(select(col(Campaign.edition)).where(col(Campaign.id) == campaign_id)) or ""
     other = _find_draft(connection, edition)

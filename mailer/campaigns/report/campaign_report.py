@@ -269,11 +269,8 @@ def report_campaign(
     """Build the report of a campaign: all of this moment, whatever it costs.
 
     Without ``fresh``, the costly parts of a large campaign are as they were counted last
-    (:mod:`mailer.campaigns.report.parts`). It is compared with the campaigns before it, or with the
-    one that is numbered ``compare_with``.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
+    (:mod:`mailer.campaigns.report.parts`). It is compared with the campaigns before it, or with the one that
+    is numbered ``compare_with``. Raise UnknownCampaignError if there is no such campaign.
     """
     campaign = find_campaign(session, campaign_id)
     connection = session.connection()

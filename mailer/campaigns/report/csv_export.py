@@ -44,10 +44,8 @@ class UnknownTableError(MailerError):
 
 
 def find_table(sections: Iterable[ReportSection], name: str) -> ReportTable:
-    """Find a table by its name.
-
-    Raises:
-        UnknownTableError: there is none; the message names those there are.
+    """Find a table by its name. Raise UnknownTableError if there is none; the message names those there
+    are.
     """
     tables = {table.name: table for section in sections for table in section.tables}
     if name not in tables:
@@ -74,10 +72,8 @@ def write_deliveries(
 ) -> int:
     """Write the deliveries of a campaign, or those in ``states``, as CSV with a header; return their number.
 
-    They are in the order of the ledger, are written row by row, and are all from the same moment.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
+    They are in the order of the ledger, are written row by row, and are all from the same moment. Raise
+    UnknownCampaignError if there is no such campaign.
     """
     number = -1
     for line in generate_deliveries(session, campaign_id, workspace, states=states):
@@ -89,10 +85,8 @@ def write_deliveries(
 def generate_deliveries(
     session: Session, campaign_id: int, workspace: Workspace, *, states: Collection[DeliveryState] = ()
 ) -> Iterator[str]:
-    """Yield the lines of that CSV, the header first.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
+    """Yield the lines of that CSV, the header first. Raise UnknownCampaignError if there is no such
+    campaign.
     """
     find_campaign(session, campaign_id)
     yield _write_line(CSV_COLUMNS)

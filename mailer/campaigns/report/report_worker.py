@@ -95,10 +95,8 @@ def build_report_mail(
     """Build the mail of a report to ``envelope``: text and HTML, with CRLF line ends, not signed.
 
     The Message-ID follows from the campaign, the address and the time at which the mail was asked for, so
-    that one that is sent again after a crash can be recognised.
-
-    Raises:
-        ConfigurationError: the sender's address cannot be used.
+    that one that is sent again after a crash can be recognised. Raise ConfigurationError if the sender's
+    address cannot be used.
     """
     summary, sender = report.summary, settings.sender
     title = tidy_words(summary.title) or tidy_words(summary.edition_label)

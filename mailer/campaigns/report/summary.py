@@ -140,9 +140,7 @@ def describe_counts(counts: Counts) -> str:
 
 def summarise_campaign(session: Session, campaign_id: int, counts: Counts | None = None) -> CampaignSummary:
     """Summarise a campaign: its state, numbers and timing. ``counts`` are the numbers if they are known.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
+    Raise UnknownCampaignError if there is no such campaign.
     """
     campaign = find_campaign(session, campaign_id)
     corrections = find_corrections(session.connection(), [campaign.edition])

@@ -36,10 +36,8 @@ if TYPE_CHECKING:
 
 
 def check_test_options(given: SendArguments) -> None:
-    """Refuse options that are only for tests without --test, and with it those that it has no use for.
-
-    Raises:
-        UsageError: one of them was given.
+    """Refuse options that are only for tests without --test, and with it those that it has no use for. Raise
+    UsageError if one of them was given.
     """
     is_test = given.is_test
     for_tests = {

@@ -36,10 +36,8 @@ def segment_option(command: Callable[..., None]) -> Callable[..., None]:
 def read_segment(settings: Settings, query: str, session: Session | None = None) -> Segment:
     """Parse a segment, with the workspace's sectors.
 
-    With the session ``session`` it may also refer to campaigns and saved segments.
-
-    Raises:
-        SegmentError: the segment is invalid; the message shows where.
+    With the session ``session`` it may also refer to campaigns and saved segments. Raise SegmentError if the
+    segment is invalid; the message shows where.
     """
     # All subscribers: nothing in the query can refer to deliveries, whose tables take long to load.
     if session is None or not query.strip():

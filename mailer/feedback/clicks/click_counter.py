@@ -139,10 +139,8 @@ def record_reader_clicks(connection: Connection, campaign_id: int, clicks: Seque
 
 
 def count_clicks(engine: Engine, *, now: datetime) -> int:
-    """Judge and count the clicks of visits that were over five minutes ago; return how many requests.
-
-    Raises:
-        SQLAlchemyError: the database failed; what is not counted yet is counted by the next call.
+    """Judge and count the clicks of visits that were over five minutes ago; return how many requests. Raise
+    SQLAlchemyError if the database failed; what is not counted yet is counted by the next call.
     """
     with engine.connect().execution_options(read_only=True) as connection:
         due = select(col(Click.campaign_id)).where(
@@ -159,10 +157,7 @@ def count_clicks(engine: Engine, *, now: datetime) -> int:
 
 def delete_old_clicks(engine: Engine, *, before: datetime) -> int:
     """Delete what was counted and came ``before`` a time, with the keys of the days that are over by then;
-    return how many clicks.
-
-    Raises:
-        SQLAlchemyError: nothing was deleted.
+    return how many clicks. Raise SQLAlchemyError if nothing was deleted.
     """
     with engine.begin() as connection:
         _take_lock(connection)
@@ -306,10 +301,8 @@ class ClickWatch:
         self._clock = clock
 
     def run(self, stop: threading.Event) -> None:
-        """Look every half a minute, until ``stop`` is set.
-
-        Raises:
-            SQLAlchemyError: the database failed; nothing is lost by calling this again.
+        """Look every half a minute, until ``stop`` is set. Raise SQLAlchemyError if the database failed;
+        nothing is lost by calling this again.
         """
         while not stop.is_set():
             self.look()
@@ -323,10 +316,8 @@ class ClickWatch:
 
 
 def count_due_clicks(context: FeedbackContext, *, now: datetime) -> int:
-    """Count what is due ``now`` and delete what is too old; return how many requests were counted.
-
-    Raises:
-        SQLAlchemyError: the database failed; nothing is lost by calling this again.
+    """Count what is due ``now`` and delete what is too old; return how many requests were counted. Raise
+    SQLAlchemyError if the database failed; nothing is lost by calling this again.
     """
     number = count_clicks(context.engine, now=now)
     keep = timedelta(hours=context.workspace.settings.retention.click_hours)

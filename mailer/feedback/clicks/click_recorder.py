@@ -54,10 +54,8 @@ class VisitorHasher:
         self._day_key = b""
 
     def hash_visitor(self, address: str, user_agent: str, *, at: datetime) -> bytes:
-        """Return the 16 bytes that stand for a visitor on the day of ``at`` (UTC).
-
-        Raises:
-            SQLAlchemyError: the day's key could not be read or made.
+        """Return the 16 bytes that stand for a visitor on the day of ``at`` (UTC). Raise SQLAlchemyError if
+        the day's key could not be read or made.
         """
         day = at.astimezone(UTC).date()
         if day != self._day:
@@ -198,10 +196,8 @@ class ClickRecorder:
 def write_clicks(engine: Engine, visitors: VisitorHasher, requests: Sequence[ClickRequest]) -> None:
     """Write requests down in one transaction.
 
-    A reader is only named if they still agree to it, and are still on the list.
-
-    Raises:
-        SQLAlchemyError: nothing was written.
+    A reader is only named if they still agree to it, and are still on the list. Raise SQLAlchemyError if
+    nothing was written.
     """
     hashes = [visitors.hash_visitor(one.address, one.user_agent, at=one.at) for one in requests]
     with open_session(engine) as session:

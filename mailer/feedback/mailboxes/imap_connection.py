@@ -120,11 +120,8 @@ class ImapConnection:
 
     def wait(self, seconds: float, *, is_over: Callable[[], bool]) -> bool:
         """Wait until something changes in the mailbox, ``seconds`` have passed or ``is_over``; return whether
-        the server said anything.
-
-        Raises:
-            ConnectionLostError: the connection was lost.
-            FolderRefusedError: the server refuses to wait.
+        the server said anything. Raise ConnectionLostError if the connection was lost, and FolderRefusedError
+        if the server refuses to wait.
         """
         idle = self._box.idle
         is_told = False
@@ -329,10 +326,8 @@ class MailboxView:
 
 
 def probe_mailbox(options: ImapOptions, *, folders: Iterable[str]) -> MailboxView:
-    """Log in, select the folder, and look for the others.
-
-    Raises:
-        MailboxError: the mailbox cannot be read; the text says why and what to do.
+    """Log in, select the folder, and look for the others. Raise MailboxError if the mailbox cannot be read;
+    the text says why and what to do.
     """
     options = replace(options, timeout=min(options.timeout, _TIMEOUT_SECONDS))
     with contextlib.closing(open_imap(options)) as connection:

@@ -160,10 +160,8 @@ def parse_imap_url(
     tokens: AccessTokens | None = None,
 ) -> ImapOptions:
     """Return the options for ``imaps://user@host:993/FOLDER``; ``imap://`` switches to TLS by STARTTLS,
-    except on this machine. ``tokens`` take precedence over a secret in a file.
-
-    Raises:
-        ValueError: it names no scheme, user or host of that kind, or an invalid port.
+    except on this machine. ``tokens`` take precedence over a secret in a file. Raise ValueError if it names
+    no scheme, user or host of that kind, or an invalid port.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username:
@@ -235,11 +233,8 @@ def explain_connection(options: ImapOptions) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explain_login(options: ImapOptions) -> Iterator[None]:
-    """Turn the errors of a login into ours.
-
-    Raises:
-        LoginRefusedError: the server refuses it.
-        MailboxError: the connection was lost meanwhile.
+    """Turn the errors of a login into ours. Raise LoginRefusedError if the server refuses it, and
+    MailboxError if the connection was lost meanwhile.
     """
     try:
         yield
@@ -265,11 +260,8 @@ def explain_login(options: ImapOptions) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explain_command(options: ImapOptions) -> Iterator[None]:
-    """Turn the errors of a command into ours.
-
-    Raises:
-        ConnectionLostError: the connection was lost.
-        FolderRefusedError: the server refuses it.
+    """Turn the errors of a command into ours. Raise ConnectionLostError if the connection was lost, and
+    FolderRefusedError if the server refuses it.
     """
     try:
         yield

@@ -79,10 +79,8 @@ class MailboxLease:
         self._renewed_at = float("-inf")
 
     def try_acquire(self) -> bool:
-        """Take the lease, or renew it if that is due; return whether we have it.
-
-        Raises:
-            SQLAlchemyError: the database cannot be used.
+        """Take the lease, or renew it if that is due; return whether we have it. Raise SQLAlchemyError if the
+        database cannot be used.
         """
         if not self._lock.try_acquire():
             return False

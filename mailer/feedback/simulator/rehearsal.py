@@ -43,10 +43,8 @@ def open_rehearsal(workspace: Workspace, folder: Path, *, port: int, now: dateti
 
     It has its own keys and its own SQLite database with one subscriber for each simulated recipient, and no
     other. Its settings are written anew each time: those of the workspace, with the simulator at ``port`` as
-    the only relay. Its editions and templates are the workspace's own.
-
-    Raises:
-        MailerError: the folder contains something else.
+    the only relay. Its editions and templates are the workspace's own. Raise MailerError if the folder
+    contains something else.
     """
     root = folder.absolute()
     if not (root / _MARKER).is_file():

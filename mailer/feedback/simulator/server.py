@@ -73,10 +73,8 @@ def to_maildir(folder: Path) -> ReturnPath:
 
 def to_lmtp(place: str, root: Path) -> ReturnPath:
     """Deliver to the LMTP server (RFC 2033) at ``place``: HOST:PORT of loopback, or the path of a socket,
-    relative to ``root``.
-
-    Raises:
-        ConfigurationError: it is not on this machine. A rehearsal connects to nothing else.
+    relative to ``root``. Raise ConfigurationError if it is not on this machine. A rehearsal connects to
+    nothing else.
     """
     address = parse_listen_address(place)
     if address.path is None and not _is_loopback(address.host):
@@ -252,10 +250,8 @@ def run_simulator(
     """Run the server on ``port`` of loopback (0: any that is free) for the duration of the block.
 
     See :class:`MailboxHandler` for ``takes`` and ``report``, which is called in the server's thread.
-    ``greylist_seconds`` is how long a reader who defers asks to wait.
-
-    Raises:
-        MailerError: the port is in use.
+    ``greylist_seconds`` is how long a reader who defers asks to wait. Raise MailerError if the port is in
+    use.
     """
     handler = MailboxHandler(
         received, return_path=return_path, takes=takes, report=report, greylist_seconds=greylist_seconds

@@ -84,11 +84,8 @@ class Followed:
 
 
 def read_returns(workspace: Workspace, engine: Engine, maildir: Path) -> list[Followed]:
-    """Read what is in the Maildir now, and return what followed, in the order it came.
-
-    Raises:
-        OSError: the Maildir cannot be read.
-        TryAgainError: the database cannot be used.
+    """Read what is in the Maildir now, and return what followed, in the order it came. Raise OSError if the
+    Maildir cannot be read, and TryAgainError if the database cannot be used.
     """
     followed: list[Followed] = []
     _make_maildir(workspace, engine, maildir, followed.append, lambda _: None).read_new(threading.Event())

@@ -86,10 +86,8 @@ def check_signature(request: WebhookRequest, secret: str) -> None:
 
 
 def decode_secret(secret: str) -> bytes:
-    """Return the key of a secret: base64, with or without ``whsec_`` before it.
-
-    Raises:
-        UnverifiableRequestError: it is not base64.
+    """Return the key of a secret: base64, with or without ``whsec_`` before it. Raise
+    UnverifiableRequestError if it is not base64.
     """
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)

@@ -54,10 +54,8 @@ class WebhookRequest:
 
 def parse_json(text: bytes | str) -> object:
     """Parse JSON, also with characters in its strings that JSON does not allow: a provider that cuts a
-    server's words may cut a character in two, and would send the same again for days.
-
-    Raises:
-        MalformedRequestError: it is none, or nested hundreds deep.
+    server's words may cut a character in two, and would send the same again for days. Raise
+    MalformedRequestError if it is none, or nested hundreds deep.
     """
     try:
         strict: object = from_json(text)
@@ -151,10 +149,8 @@ class ProviderFields(BaseModel):
 
 
 def list_objects(parsed: object) -> Iterator[dict[str, Any]]:
-    """Yield the events of a request: an object, or a list of them.
-
-    Raises:
-        MalformedRequestError: it is neither.
+    """Yield the events of a request: an object, or a list of them. Raise MalformedRequestError if it is
+    neither.
     """
     if not isinstance(parsed, dict | list):
         raise MalformedRequestError("neither an object nor a list")
@@ -163,10 +159,8 @@ def list_objects(parsed: object) -> Iterator[dict[str, Any]]:
 
 def read_secret(path: Path) -> str:
     """Return the secret on the first line of a file. It is read for every request, so that it can be changed
-    while the program runs.
-
-    Raises:
-        UnverifiableRequestError: the file cannot be read, or the secret could be guessed.
+    while the program runs. Raise UnverifiableRequestError if the file cannot be read, or the secret could be
+    guessed.
     """
     try:
         secret = read_first_line(path)
@@ -191,10 +185,7 @@ def read_secret(path: Path) -> str:
 
 def check_authorization(request: WebhookRequest, secret: str) -> None:
     """Check the secret in the Authorization header: as the password of any user (RFC 7617), or as a bearer
-    token (RFC 6750).
-
-    Raises:
-        ForgedRequestError: it is not there, or another one.
+    token (RFC 6750). Raise ForgedRequestError if it is not there, or another one.
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     shown = value.strip()

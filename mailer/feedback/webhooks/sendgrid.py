@@ -67,10 +67,7 @@ def check_signature(request: WebhookRequest, verification_key: str) -> None:
     """Check a request. ``verification_key`` is SendGrid's public key as its page shows it.
 
     An old request is let through: SendGrid tries for a day, and the signature covers the events, so that it
-    can only say again what it said.
-
-    Raises:
-        ForgedRequestError: the signature is missing or wrong.
+    can only say again what it said. Raise ForgedRequestError if the signature is missing or wrong.
     """
     # Not imported at the top: it takes a twentieth of a second to load, and most workspaces need none of it.
     from cryptography.exceptions import InvalidSignature
@@ -87,10 +84,8 @@ def check_signature(request: WebhookRequest, verification_key: str) -> None:
 
 
 def read_verification_key(text: str) -> Any:
-    """Read SendGrid's public key: DER in base64, on one line or several.
-
-    Raises:
-        ValueError: it is not an elliptic curve's public key.
+    """Read SendGrid's public key: DER in base64, on one line or several. Raise ValueError if it is not an
+    elliptic curve's public key.
     """
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import load_der_public_key

@@ -60,10 +60,8 @@ def find_host(topic: str) -> str | None:
 
 
 def read_message(request: WebhookRequest) -> Signed:
-    """Return the fields of the message in a request that are text.
-
-    Raises:
-        MalformedRequestError: it is not a message of SNS.
+    """Return the fields of the message in a request that are text. Raise MalformedRequestError if it is not a
+    message of SNS.
     """
     parsed = parse_json(request.body)
     fields = parsed.items() if isinstance(parsed, dict) else ()
@@ -113,11 +111,8 @@ class SnsVerifier:
             raise ForgedRequestError("a wrong signature") from error
 
     def confirm(self, message: Signed) -> None:
-        """Confirm the subscription to the topic of a verified ``message``.
-
-        Raises:
-            ForgedRequestError: its address is not that of a confirmation at SNS.
-            UnverifiableRequestError: SNS does not answer.
+        """Confirm the subscription to the topic of a verified ``message``. Raise ForgedRequestError if its
+        address is not that of a confirmation at SNS, and UnverifiableRequestError if SNS does not answer.
         """
         url = message.get("SubscribeURL", "")
         parts = self._split_own_url(url, message)
@@ -192,10 +187,8 @@ def _join_signed(message: Signed) -> bytes:
 
 
 def fetch_from_amazon(url: str, *, is_allowed: AddressRule = is_public) -> bytes:
-    """Return what is at ``url``, without following redirects: they could lead to anybody.
-
-    Raises:
-        OSError: it cannot be had, or is larger than any certificate.
+    """Return what is at ``url``, without following redirects: they could lead to anybody. Raise OSError if it
+    cannot be had, or is larger than any certificate.
     """
     import httpx2
 

@@ -47,10 +47,8 @@ def prefers_base64(text: str) -> bool:
 
 
 def encode_crlf(text: str) -> bytes:
-    """Return ``text`` as UTF-8 with CRLF line ends.
-
-    Raises:
-        ValueError: it contains a NUL, which is not allowed in email.
+    """Return ``text`` as UTF-8 with CRLF line ends. Raise ValueError if it contains a NUL, which is not
+    allowed in email.
     """
     if "\0" in text:
         raise ValueError("the body contains a NUL character")
@@ -305,10 +303,8 @@ class EncodedBody:
         return data if self._is_base64 else encode_quoted_printable(data)
 
     def encode_value(self, value: str) -> bytes:
-        """Return a value for a merge tag, escaped for this part and encoded.
-
-        Raises:
-            ValueError: it contains a NUL.
+        """Return a value for a merge tag, escaped for this part and encoded. Raise ValueError if it contains
+        a NUL.
         """
         return self._encode(escape(value) if self._markup else value)
 

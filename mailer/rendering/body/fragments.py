@@ -158,10 +158,8 @@ Parts: TypeAlias = tuple[Part[T], ...]
 
 
 def mark_begin(kind: str, key: str = "") -> Markup:
-    """Return the mark that begins a fragment in markup.
-
-    Raises:
-        ValueError: there is no such kind, or the key contains a character that no slug has.
+    """Return the mark that begins a fragment in markup. Raise ValueError if there is no such kind, or the key
+    contains a character that no slug has.
     """
     return Markup(f"<!--@begin {_check(kind, key)} {key}-->")  # noqa: S704 - both are checked
 
@@ -190,11 +188,8 @@ def _check(kind: str, key: str = "") -> str:
 
 
 def parse_fragments(marked: str, *, what: str, markup: bool) -> Parts[str]:
-    """Cut ``marked`` at its marks; ``what`` names it in messages.
-
-    Raises:
-        TemplateError: a mark is missing or misplaced, two fragments of one kind have the same key, or there
-            is an unknown merge tag.
+    """Cut ``marked`` at its marks; ``what`` names it in messages. Raise TemplateError if a mark is missing or
+    misplaced, two fragments of one kind have the same key, or there is an unknown merge tag.
     """
     reading = _FragmentParser(what)
     end = 0

@@ -225,11 +225,8 @@ def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandbo
 
 
 def render_template(environment: ImmutableSandboxedEnvironment, name: str, **context: object) -> str:
-    """Render the template ``name``.
-
-    Raises:
-        TemplateError: it does not exist, cannot be read, uses a missing value, does something forbidden, or
-            writes too much; with name and line.
+    """Render the template ``name``. Raise TemplateError if it does not exist, cannot be read, uses a missing
+    value, does something forbidden, or writes too much; with name and line.
     """
     try:
         rendered = environment.get_template(name).render(context)

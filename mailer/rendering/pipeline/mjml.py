@@ -176,10 +176,8 @@ def strip_origins(mjml: str) -> str:
 
 def convert_mjml(mjml: str, *, template: str, marks_head: bool = False) -> str:
     """Render ``mjml`` to a complete HTML document, without inlining styles. If it ``marks_head``, then
-    :func:`split_head` must follow.
-
-    Raises:
-        MjmlError: it is not well-formed, or uses something that is not listed; every error with its line.
+    :func:`split_head` must follow. Raise MjmlError if it is not well-formed, or uses something that is not
+    listed; every error with its line.
     """
     check_mjml(mjml, template=template)
     # Not imported at the top: the command line imports this module without converting anything.

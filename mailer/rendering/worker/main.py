@@ -53,10 +53,8 @@ def render_page(
     without them, the theme's sheet is rendered.
 
     ``on_template`` is called with the name of each template before it is rendered, so that the caller can
-    name it if the process ends there.
-
-    Raises:
-        TemplateError: a template or its output is wrong; with template, story and line.
+    name it if the process ends there. Raise TemplateError if a template or its output is wrong; with
+    template, story and line.
     """
     layout, sheet, twin = (f"email/{template}.{ending}.j2" for ending in ("mjml", "inline.css", "txt"))
     markup, plain = (make_environment(overrides, markup=markup) for markup in (True, False))

@@ -104,11 +104,8 @@ def send_request(connection: socket.socket, pickled: bytes) -> None:
 
 
 def receive_request(connection: socket.socket) -> bytes | None:
-    """Wait for the next pickled :class:`RenderRequest`; None when the other side has closed the
-    connection.
-
-    Raises:
-        ConnectionClosedError: it did so in the middle of one.
+    """Wait for the next pickled :class:`RenderRequest`; None when the other side has closed the connection.
+    Raise ConnectionClosedError if it did so in the middle of one.
     """
     head = _receive_bytes(connection, _LENGTH_PREFIX.size)
     if not head:

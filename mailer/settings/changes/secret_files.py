@@ -132,10 +132,8 @@ def _list_webhooks(settings: Settings) -> Iterator[SecretPlace]:
 
 
 def write_secret(root: Path, name: str, secret: str) -> Path:
-    """Keep ``secret`` in place of an older one of this name, and return its file, relative to ``root``.
-
-    Raises:
-        ConfigurationError: it is empty or more than one line, or cannot be written.
+    """Keep ``secret`` in place of an older one of this name, and return its file, relative to ``root``. Raise
+    ConfigurationError if it is empty or more than one line, or cannot be written.
     """
     assert _NAME.fullmatch(name), name  # noqa: S101 - names are made by the program
     if not secret.strip() or len(secret) > _MAX_LENGTH or not secret.isprintable():

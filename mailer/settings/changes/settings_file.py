@@ -62,10 +62,8 @@ class SettingsFile:
 
 
 def read_settings_file(folder: Path) -> SettingsFile:
-    """Read the file of the workspace in ``folder``.
-
-    Raises:
-        ConfigurationError: there is none, it cannot be read, or it is not TOML.
+    """Read the file of the workspace in ``folder``. Raise ConfigurationError if there is none, it cannot be
+    read, or it is not TOML.
     """
     path = folder / SETTINGS_FILE
     try:

@@ -36,11 +36,9 @@ def change_toml(
     """Return ``text``, which is valid TOML, with ``changes``. ``orders`` are the keys of tables in a new
     order; it may leave keys out, which then come last.
 
-    A comment beside a value stays beside it. A new key goes below the comment that shows it, such as
-    ``# rate = 14``, or else below the last of its table; a new table goes to its like, or to the end.
-
-    Raises:
-        TomlChangeError: the keys cannot be changed alone.
+    A comment beside a value stays beside it. A new key goes below the comment that shows it, such as ``# rate
+    = 14``, or else below the last of its table; a new table goes to its like, or to the end. Raise
+    TomlChangeError if the keys cannot be changed alone.
     """
     before: dict[str, Any] = tomllib.loads(text)
     after = _apply(before, changes)

@@ -103,9 +103,7 @@ class PreviewCompiler:
 
     def compile_in_form(self, mail: CompiledEdition, form: EditionForm) -> CompiledEdition:
         """Compile the edition in another form than its own, in the language of ``mail``, and keep the latest.
-
-        Raises:
-            TemplateError: the theme cannot show this form.
+        Raise TemplateError if the theme cannot show this form.
         """
         compiled = self.compile()
         with self._lock:
@@ -259,10 +257,8 @@ class CompilerCache:
         self._lock = threading.Lock()
 
     def compiler(self, slug: str) -> PreviewCompiler:
-        """Return the compiler of the edition ``slug``, or of the correction of that name.
-
-        Raises:
-            ConfigurationError: there is no such edition.
+        """Return the compiler of the edition ``slug``, or of the correction of that name. Raise
+        ConfigurationError if there is no such edition.
         """
         is_correction = SEPARATOR in slug
         if not is_correction:

@@ -22,11 +22,7 @@ CampaignNumber = Annotated[int, depend_on_number("campaign")]
 
 
 def read_campaign(session: Session, number: int) -> Campaign:
-    """Return the campaign with this number.
-
-    Raises:
-        HTTPException: 404, there is no such campaign.
-    """
+    """Return the campaign with this number. Raise HTTPException 404 if there is no such campaign."""
     try:
         return find_campaign(session, number)
     except UnknownCampaignError as error:

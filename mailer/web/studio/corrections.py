@@ -342,11 +342,8 @@ def _is_in_text(words: str, text: str) -> bool:
 
 
 def _plan(page: CorrectionPage) -> CorrectionPlan:
-    """Plan sending a correction as its note is now.
-
-    Raises:
-        NoteError: the note has errors.
-        StoryNotSentError: no campaign has sent the story any more.
+    """Plan sending a correction as its note is now. Raise NoteError if the note has errors, and
+    StoryNotSentError if no campaign has sent the story any more.
     """
     place, state = page.place, page.state
     file = place.find_file(state.workspace)

@@ -62,10 +62,8 @@ class ProblemCounts:
         return self._counts.get((slug, PreviewCompiler(self._workspace, slug).read_version()))
 
     def count(self, slug: str) -> ProblemCount:
-        """Count the problems of the edition ``slug``, as ``mailer check`` finds them.
-
-        Raises:
-            ConfigurationError: there is no such edition.
+        """Count the problems of the edition ``slug``, as ``mailer check`` finds them. Raise
+        ConfigurationError if there is no such edition.
         """
         self._workspace.edition_folder(slug)
         compiler = PreviewCompiler(self._workspace, slug)

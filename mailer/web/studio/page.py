@@ -241,10 +241,8 @@ class StudioPage(Visit):
         return is_allowed(self.member.role, permission)
 
     def require(self, permission: Permission) -> None:
-        """Refuse what the member may not do; for acts that depend on more than the route.
-
-        Raises:
-            NotAllowedError: the member's role does not allow it.
+        """Refuse what the member may not do; for acts that depend on more than the route. Raise
+        NotAllowedError if the member's role does not allow it.
         """
         if not self.may(permission):
             raise NotAllowedError

@@ -44,11 +44,7 @@ _POLICY = "default-src 'none'; sandbox"
 
 
 def find_edition_folder(page: StudioPage, edition: str) -> Path:
-    """The folder of the edition that a path names.
-
-    Raises:
-        HTTPException: 404, there is no such edition.
-    """
+    """The folder of the edition that a path names. Raise HTTPException 404 if there is no such edition."""
     if edition.startswith("."):
         # Editions that are being made are in hidden folders.
         raise HTTPException(404)
@@ -144,11 +140,8 @@ class StoryPage(EditionPage):
 
 
 def open_story(page: EditionPage, story: str) -> StoryPage:
-    """Return this request as one about the story with this slug, or the letter if that is empty.
-
-    Raises:
-        StoryMissingError: the edition has no such story.
-        StoryUnreadableError: its file cannot be read.
+    """Return this request as one about the story with this slug, or the letter if that is empty. Raise
+    StoryMissingError if the edition has no such story, and StoryUnreadableError if its file cannot be read.
     """
     name = find_file_name(page.folder, FilePlace(story=story)) if story else EDITION_FILE
     if name is None:

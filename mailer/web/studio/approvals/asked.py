@@ -83,10 +83,8 @@ def describe_fault(visit: Visit, fault: AnswerFault) -> tuple[str, str]:
 
 
 def find_round_of(connection: Connection, campaign: int, number: str = "") -> Round:
-    """Return a round of a campaign, by its number in a form or a path; without one, the last.
-
-    Raises:
-        HTTPException: 404, there is no such round.
+    """Return a round of a campaign, by its number in a form or a path; without one, the last. Raise
+    HTTPException 404 if there is no such round.
     """
     row = read_number(number)
     asked = find_round(connection, row) if row is not None else None

@@ -98,10 +98,8 @@ def _settle(visit: Visit, review: Review, verdict: ApprovalVerdict, *, seen: str
 
 def _count_attempt(visit: Visit) -> None:
     """Count an answer against the network it comes from. Nobody guesses a link of 192 random bits, so looking
-    at one that does not exist writes nothing.
-
-    Raises:
-        TooManyAttemptsError: the network has used its attempts up.
+    at one that does not exist writes nothing. Raise TooManyAttemptsError if the network has used its attempts
+    up.
     """
     client = visit.request.client
     with visit.state.write_session() as session:

@@ -143,10 +143,8 @@ def _read_form(form: Form, number: int) -> StepForm:
 
 
 def _read_steps(page: CampaignPage, forms: Sequence[StepForm]) -> list[WantedStep]:
-    """Return the steps that ask somebody, in their order.
-
-    Raises:
-        _FieldError: none does, or a person outside has no address.
+    """Return the steps that ask somebody, in their order. Raise _FieldError if none does, or a person outside
+    has no address.
     """
     known = {one.id for one in list_members(page.session)}
     steps = [_read_step(page, one, known) for one in forms if one.asks_somebody]

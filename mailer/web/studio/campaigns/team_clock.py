@@ -19,9 +19,7 @@ _BOTH = gettext_noop(
 
 def find_team_zone(settings: Settings) -> ZoneInfo:
     """Return the zone in ``[studio] time_zone``, or else that of readers without a country, or else UTC.
-
-    Raises:
-        ConfigurationError: a zone in ``[time_zones]`` is invalid.
+    Raise ConfigurationError if a zone in ``[time_zones]`` is invalid.
     """
     if settings.studio.time_zone:
         return ZoneInfo(settings.studio.time_zone)
@@ -30,10 +28,7 @@ def find_team_zone(settings: Settings) -> ZoneInfo:
 
 def list_zones(settings: Settings, *others: str) -> list[ZoneInfo]:
     """Return the zones to choose from: the team's own first, those of the countries that the newsletter is
-    for, UTC, and ``others``, each once.
-
-    Raises:
-        ConfigurationError: a zone in ``[time_zones]`` is invalid.
+    for, UTC, and ``others``, each once. Raise ConfigurationError if a zone in ``[time_zones]`` is invalid.
     """
     windows = SendingWindows(settings)
     own = find_team_zone(settings)

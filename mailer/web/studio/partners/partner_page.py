@@ -135,10 +135,8 @@ def explain(error: SubscriberError) -> str:
 
 
 def make_context(page: StudioPage, *, reason: str = "", basis: str = "") -> ConsentContext:
-    """Return the context of a change by the member who makes the request.
-
-    Raises:
-        DetailError: the reason or the basis is too long, or has characters that no text has.
+    """Return the context of a change by the member who makes the request. Raise DetailError if the reason or
+    the basis is too long, or has characters that no text has.
     """
     return {
         "method": _METHOD,

@@ -216,11 +216,8 @@ def save_new_segment(page: PageDep, form: OwnFormDep) -> Response:
 
 
 def _save_new(page: StudioPage, session: Session, name: str, text: str) -> SavedSegment:
-    """Save a query, with its line in the log.
-
-    Raises:
-        SavedSegmentError: it cannot be saved under this name.
-        SegmentError: it is not understood.
+    """Save a query, with its line in the log. Raise SavedSegmentError if it cannot be saved under this name,
+    and SegmentError if it is not understood.
     """
     if not name.strip():
         raise SavedSegmentError(page.translate(_NO_NAME))

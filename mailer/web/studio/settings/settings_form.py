@@ -169,10 +169,8 @@ class SettingsPage(StudioPage):
         return self.state.live.current
 
     def find(self, *path: str | int) -> Any:
-        """Return the value at ``path`` of the file; None if it has none.
-
-        Raises:
-            ConfigurationError: the file cannot be read.
+        """Return the value at ``path`` of the file; None if it has none. Raise ConfigurationError if the file
+        cannot be read.
         """
         return read_settings_file(self.workspace.root).find(path)
 
@@ -239,10 +237,8 @@ class SettingsPage(StudioPage):
         was: Mapping[TomlPath, Any],
         orders: Mapping[TomlPath, Sequence[str]] | None = None,
     ) -> None:
-        """Change settings; the log names the keys, and never a value.
-
-        Raises:
-            ConfigurationError: they could not be changed, as :func:`change_settings` says.
+        """Change settings; the log names the keys, and never a value. Raise ConfigurationError if they could
+        not be changed, as :func:`change_settings` says.
         """
         self.end_reading()
         workspace = self.state.workspace

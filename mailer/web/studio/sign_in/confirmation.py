@@ -221,10 +221,8 @@ async def _read_form(request: Request, most_bytes: int) -> SentForm:
 
 
 async def _read_body(request: Request, most_bytes: int) -> bytes:
-    """Read what was sent, but not a file so large that it would fill the memory.
-
-    Raises:
-        HTTPException: it is larger than ``most_bytes``.
+    """Read what was sent, but not a file so large that it would fill the memory. Raise HTTPException if it is
+    larger than ``most_bytes``.
     """
     parts, size = [], 0
     async for part in request.stream():

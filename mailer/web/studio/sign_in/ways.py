@@ -249,10 +249,8 @@ def answer_options(visit: Visit, purpose: TicketPurpose, asked: PasskeyRequest) 
 
 
 def take_challenge(visit: Visit, session: Session, purpose: TicketPurpose) -> str:
-    """Return the challenge that the browser's answer is for; it is used up. The caller commits.
-
-    Raises:
-        PasskeyError: there is none, or it was answered before.
+    """Return the challenge that the browser's answer is for; it is used up. The caller commits. Raise
+    PasskeyError if there is none, or it was answered before.
     """
     ticket = read_ticket_cookie(visit, purpose)
     if ticket is None or not make_limiter(visit, session).use_ticket(ticket.ticket_id):
@@ -291,10 +289,8 @@ def sign_in_with_passkey(visit: VisitDep, form: OwnFormDep) -> Response:
 
 def try_password(visit: Visit, email: str, password: str) -> Member | None:
     """Return the member with a normalised address if ``password`` is theirs; None if it is not, if they have
-    none, and if there is nobody with the address, all in the same time.
-
-    Raises:
-        TooManyAttemptsError: it was not tried.
+    none, and if there is nobody with the address, all in the same time. Raise TooManyAttemptsError if it was
+    not tried.
     """
     state = visit.state
     with open_session(state.engine) as session:
