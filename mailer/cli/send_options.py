@@ -223,12 +223,13 @@ def fill_decisions(
 
 
 def _fill(given: Decisions, decided: Decisions, starts_as_given: bool) -> Decisions:
-    own_canary = given.canary is not None or given.canary_minutes is not None
-    names = {"segment", "count_clicks", "archived", "in_doubt"}
-    names |= set() if own_canary else {"canary", "canary_minutes"}
-    names |= set() if starts_as_given else {"start_at"}
-    open_names = [name for name in names if getattr(given, name) is None]
-    taken = {name: getattr(decided, name) for name in open_names}
+    from mailer.campaigns.preparation.preparation import DECIDED_FIELDS
+
+    is_canary_given = given.canary is not None or given.canary_minutes is not None
+    kept = {"canary", "canary_minutes"} if is_canary_given else set()
+    kept |= {"start_at"} if starts_as_given else set()
+    names = [name for names in DECIDED_FIELDS.values() for name in names if name not in kept]
+    taken = {name: getattr(decided, name) for name in names if getattr(given, name) is None}
     return replace(given, again=given.again or decided.again, **taken)
 
 
