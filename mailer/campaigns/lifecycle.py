@@ -7,10 +7,11 @@ Of a campaign that starts at another time nothing else changes. Its content stay
 counts as before: it is for what is sent and to whom, and not for when.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import func, update
+from sqlalchemy import ColumnElement, func, update
 from sqlmodel import Session, col, select
 
 from locales.phrase import Phrase, gettext_noop
@@ -147,6 +148,30 @@ def find_campaign(session: Session, campaign_id: int) -> Campaign:
     if campaign is None:
         raise UnknownCampaignError(campaign_id)
     return campaign
+
+
+def find_last_launched(session: Session) -> Campaign | None:
+    """Return the newest campaign that was launched, apart from corrections."""
+    return _find_last(session, col(Campaign.launched_at).is_not(None))
+
+
+def find_last_finished(session: Session, campaign: Campaign) -> Campaign | None:
+    """Return the newest campaign that was sent to its end, apart from ``campaign`` and from corrections:
+    nothing is compared with one, nor one with them, for it goes to those who were sent a story."""
+    if SEPARATOR in campaign.edition:
+        return None
+    return _find_last(session, col(Campaign.state) == CampaignState.finished, col(Campaign.id) != campaign.id)
+
+
+def _find_last(session: Session, *conditions: ColumnElement[bool]) -> Campaign | None:
+    found = select(Campaign).where(col(Campaign.edition).not_like(f"%{SEPARATOR}%"), *conditions)
+    return session.exec(found.order_by(col(Campaign.id).desc()).limit(1)).first()
+
+
+def list_correcting_campaigns(session: Session, edition: str, *, limit: int) -> Sequence[Campaign]:
+    """Return the campaigns that correct ``edition``, the newest first."""
+    own = col(Campaign.edition).startswith(f"{edition}{SEPARATOR}", autoescape=True)
+    return session.exec(select(Campaign).where(own).order_by(col(Campaign.id).desc()).limit(limit)).all()
 
 
 def count_in_doubt(session: Session, campaign_id: int) -> int:

@@ -7,14 +7,13 @@ judged is kept with the message and, if somebody is removed, in the consent reco
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
-from locales.phrase import gettext_noop
+from locales.phrase import WordedEnum, gettext_noop
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import (
     Consequence,
@@ -38,24 +37,32 @@ from subscribers.queries import find_subscriber
 _DONE: Final = (Consequence.bounced, Consequence.complained, Consequence.unsubscribed)
 
 
-class ReviewFault(StrEnum):
-    """Why a message cannot be judged."""
+class ReviewFault(WordedEnum):
+    """Why a message cannot be judged, in the words of a page, which is never asked about the first and the
+    last."""
 
     unknown = "unknown"
     """There is no such message."""
 
-    judged = "judged"
-    """Somebody has judged it."""
-
-    settled = "settled"
-    """It does not wait for a person."""
-
-    nobody = "nobody"
-    """It is not known whom it is about."""
-
-    cut = "cut"
-    """Only its beginning is kept, so that it cannot go on."""
-
+    judged = (
+        "judged",
+        gettext_noop("%(name)s has judged this message in the meantime. Your judgement changed nothing."),
+    )
+    settled = (
+        "settled",
+        gettext_noop("This message no longer waits for a person. Your judgement changed nothing."),
+    )
+    nobody = (
+        "nobody",
+        gettext_noop("Nobody on the list was found for this message. Write the address of whom it is about."),
+    )
+    cut = (
+        "cut",
+        gettext_noop(
+            "This message cannot go on: only its beginning is kept here. Forward it from the mailbox where "
+            "it arrived, then choose “None of these”."
+        ),
+    )
     unnamed = "unnamed"
     """Nobody says who judges."""
 

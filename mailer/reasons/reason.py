@@ -1,7 +1,5 @@
 """Why a mail server refused or returned a message, and whose fault that is: who can do something about it."""
 
-from enum import StrEnum
-
 from locales.phrase import WordedEnum, gettext_noop
 
 
@@ -86,19 +84,19 @@ _DYING = frozenset({Reason.unconfirmed, Reason.full, Reason.suspended})
 _OURS = frozenset({Reason.authentication, Reason.blocked, Reason.spam, Reason.policy})
 
 
-class Fault(StrEnum):
+class Fault(WordedEnum):
     """Whom a refusal is about."""
 
-    reader = "reader"
+    reader = ("reader", gettext_noop("The fault is on the partner’s side."))
     """The reader: their mailbox, their choice, or a rule of their organisation."""
 
-    sender = "sender"
+    sender = ("sender", gettext_noop("The fault is on our side."))
     """Us: our records, what we wrote, how fast we sent it, or what is thought of our server."""
 
-    provider = "provider"
+    provider = ("provider", gettext_noop("The fault is with the provider, or on the way."))
     """The reader's provider, or a server on the way: it failed, or does not know the address as its own."""
 
-    nobody = "nobody"
+    nobody = ("nobody", gettext_noop("Nobody is at fault."))
     """Nobody: it passes by itself, or the server does not say."""
 
     @property

@@ -1,6 +1,6 @@
 """How far the approval of a campaign is, and what has changed since it was asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 from sqlmodel import Session
@@ -8,11 +8,21 @@ from sqlmodel import Session
 from locales.phrase import Phrase
 from mailer.campaigns.approvals.changes import (
     SendingOptions,
+    TextChange,
+    compare_contents,
     hash_settings,
     list_changed_options,
     list_changes,
+    name_stories,
 )
-from mailer.campaigns.approvals.rounds import Round, find_last_round, freeze_state
+from mailer.campaigns.approvals.rounds import (
+    Round,
+    find_former_approval,
+    find_last_round,
+    freeze_state,
+    read_round_content,
+    read_variant_content,
+)
 from mailer.campaigns.content_versions import GONE
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.plan import digest_plan
@@ -20,7 +30,7 @@ from mailer.campaigns.preparation.checklist import ApprovalStatus
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.database.approval_models import RoundState
 from mailer.database.models import Campaign, CampaignState
-from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
@@ -95,3 +105,25 @@ def list_round_changes(
     changed = list_changed_options(asked.options, options)
     hashes = hash_settings(workspace)
     return (*changed, *list_changes(freeze_state(connection, asked), compiled, hashes))
+
+
+def list_text_changes(connection: Connection, asked: Round) -> tuple[TextChange, ...] | None:
+    """Return which words are different from the last approval of the edition; None if there was none."""
+    former = find_former_approval(connection, asked.edition, asked)
+    if former is None:
+        return None
+    if former.digest == asked.digest:
+        return ()
+    try:
+        return compare_contents(read_round_content(connection, former), read_round_content(connection, asked))
+    except CompiledVersionError:
+        return ()
+
+
+def name_asked_stories(connection: Connection, asked: Round) -> Mapping[str, str]:
+    """Return how each story that was asked for begins, by its slug; nothing if it cannot be read any more."""
+    try:
+        mail = read_variant_content(connection, asked.id, asked.facts.languages[0])
+    except CompiledVersionError:
+        return {}
+    return name_stories(mail) if mail is not None else {}

@@ -85,28 +85,8 @@ REASON_WORDS: Final = {
 _NO_CHOICE = gettext_noop("Choose what the message is.")
 _NO_REASON = gettext_noop("Choose the reason of the bounce.")
 _NOT_ON_LIST = gettext_noop("Nobody with this address is on the list.")
-_REVIEW_FAULTS = {
-    ReviewFault.judged: (
-        "",
-        gettext_noop("%(name)s has judged this message in the meantime. Your judgement changed nothing."),
-    ),
-    ReviewFault.settled: (
-        "",
-        gettext_noop("This message no longer waits for a person. Your judgement changed nothing."),
-    ),
-    ReviewFault.nobody: (
-        "subscriber",
-        gettext_noop("Nobody on the list was found for this message. Write the address of whom it is about."),
-    ),
-    ReviewFault.cut: (
-        "judgement",
-        gettext_noop(
-            "This message cannot go on: only its beginning is kept here. Forward it from the mailbox where "
-            "it arrived, then choose “None of these”."
-        ),
-    ),
-}
-"""The field that a fault is about, and its words."""
+_FAULT_FIELDS = {ReviewFault.nobody: "subscriber", ReviewFault.cut: "judgement"}
+"""The field that a fault is about, if it is about one."""
 
 _NO_BASIS = gettext_noop("Say why you may write to this person. It is kept on record.")
 _ON_LIST = gettext_noop("This person is on the list already. Refuse the proposal.")
@@ -255,8 +235,8 @@ def judge_message(page: PageDep, number: FeedbackNumber, form: OwnFormDep) -> Re
             detail = f"{number} as {word}"
             page.record(session, Act.judged_feedback, subject=str(number), detail=detail)
     except ReviewError as error:
-        field, words = or_404(_REVIEW_FAULTS.get(error.fault))
-        return _render_message(page, number, form, (field, page.translate(words, name=error.judged_by)))
+        words = page.translate(or_404(error.fault.words or None), name=error.judged_by)
+        return _render_message(page, number, form, (_FAULT_FIELDS.get(error.fault, ""), words))
     except SubscriberError:
         return _render_message(page, number, form, ("subscriber", page.translate(_NOT_ON_LIST)))
     return page.redirect(f"/feedback/messages/{number}", Notice.message_judged)

@@ -66,6 +66,16 @@ class NotAllowedError(Exception):
     """The member's role does not allow this."""
 
 
+class RefusedFormError(Exception):
+    """A field of a form is wrong: its id, and what to do, with the values that the words name."""
+
+    def __init__(self, field: str, words: str, **values: object) -> None:
+        self.field = field
+        self.words = words
+        self.values = values
+        super().__init__(words)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Visit:
     """A request, by whomever: ``signed_in`` is None for a visitor who is not signed in."""

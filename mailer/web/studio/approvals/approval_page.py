@@ -4,8 +4,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
-from sqlmodel import Session, col
+from sqlmodel import Session
 from starlette.responses import Response
 
 from locales.phrase import Phrase, gettext_noop, read_error
@@ -25,16 +24,17 @@ from mailer.campaigns.approvals.people import WantedStep, describe_steps, find_w
 from mailer.campaigns.approvals.request import Asker, ask_for_approval, withdraw_round
 from mailer.campaigns.approvals.rounds import Round, list_returned_rounds, list_rounds
 from mailer.campaigns.approvals.settlement import settle_answer
+from mailer.campaigns.approvals.status import list_text_changes
 from mailer.campaigns.approvals.steps import Person
-from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.campaigns.launch_lock import launch_lock
+from mailer.campaigns.lifecycle import find_last_launched
 from mailer.campaigns.named_plan import NoSegmentError, plan_prepared_campaign
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.counts.counters import CountedNumber, request_audience, request_difference
 from mailer.database.approval_models import ApprovalVerdict, RoundState
-from mailer.database.models import Campaign, CampaignState
+from mailer.database.models import CampaignState
 from mailer.errors import ConfigurationError, MailerError
 from mailer.team.members import ROLE_NAMES, Permission, list_members
 from mailer.web.forms import OwnFormDep, read_number
@@ -42,7 +42,6 @@ from mailer.web.studio.approvals.asked import (
     describe_fault,
     find_round_of,
     list_changes_since,
-    list_text_changes,
     list_variants,
 )
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
@@ -151,19 +150,14 @@ def _describe_round(page: CampaignPage, asked: Round, changes: Sequence[str]) ->
         "audience": page.state.counts.get(request_audience(asked.edition, segment, again=again))
         if is_counted
         else None,
-        "difference": _count_difference(page, connection, segment) if is_counted else None,
+        "difference": _count_difference(page, segment) if is_counted else None,
     }
 
 
-def _count_difference(page: StudioPage, connection: Connection, segment: str) -> CountedNumber | None:
+def _count_difference(page: StudioPage, segment: str) -> CountedNumber | None:
     """Return how many are new and gone since the last campaign; None if there was none."""
-    last = connection.scalar(
-        select(col(Campaign.id))
-        .where(col(Campaign.launched_at).is_not(None), col(Campaign.edition).not_like(f"%{SEPARATOR}%"))
-        .order_by(col(Campaign.id).desc())
-        .limit(1)
-    )
-    return None if last is None else page.state.counts.get(request_difference(f"campaign:{last}", segment))
+    last = find_last_launched(page.session)
+    return None if last is None else page.state.counts.get(request_difference(f"campaign:{last.id}", segment))
 
 
 def _list_steps(page: CampaignPage, asked: Round | None) -> tuple[WantedStep, ...]:

@@ -12,16 +12,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
 from mailer.campaigns.approvals.answers import AnswerFault
-from mailer.campaigns.approvals.changes import TextChange, compare_contents, name_stories
 from mailer.campaigns.approvals.rounds import (
     Round,
-    find_former_approval,
     find_last_round,
     find_round,
     read_round_content,
     read_variant_content,
 )
-from mailer.campaigns.approvals.status import find_current_options, list_round_changes
+from mailer.campaigns.approvals.status import (
+    find_current_options,
+    list_round_changes,
+    name_asked_stories,
+)
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.preparation.preparation_store import read_preparation
@@ -95,19 +97,6 @@ def find_round_of(connection: Connection, campaign: int, number: str = "") -> Ro
     return asked
 
 
-def list_text_changes(connection: Connection, asked: Round) -> tuple[TextChange, ...] | None:
-    """Return which words are different from the last approval of the edition; None if there was none."""
-    former = find_former_approval(connection, asked.edition, asked)
-    if former is None:
-        return None
-    if former.digest == asked.digest:
-        return ()
-    try:
-        return compare_contents(read_round_content(connection, former), read_round_content(connection, asked))
-    except CompiledVersionError:
-        return ()
-
-
 def list_variants(visit: Visit, connection: Connection, asked: Round) -> Mapping[str, Any]:
     """Return the variants on a page of the address, by number, those of most readers first, and in what they
     differ from the first of all."""
@@ -117,7 +106,7 @@ def list_variants(visit: Visit, connection: Connection, asked: Round) -> Mapping
     shown = [*enumerate(facts.variants, start=1)][(page - 1) * _ON_PAGE : page * _ON_PAGE]
     differences = {}
     if len(facts.variants) > 1:
-        titles = _read_titles(connection, asked)
+        titles = name_asked_stories(connection, asked)
         stories = [[facts.slugs[place] for place in variant.stories] for variant in facts.variants]
         for number, _ in shown:
             own = stories[number - 1]
@@ -127,14 +116,6 @@ def list_variants(visit: Visit, connection: Connection, asked: Round) -> Mapping
                 else describe_difference(visit.translator, own, stories[0], titles)
             )
     return {"shown": shown, "page": page, "pages": pages, "differences": differences}
-
-
-def _read_titles(connection: Connection, asked: Round) -> Mapping[str, str]:
-    try:
-        mail = read_variant_content(connection, asked.id, asked.facts.languages[0])
-    except CompiledVersionError:
-        mail = None
-    return name_stories(mail) if mail is not None else {}
 
 
 def render_variant(visit: Visit, asked: Round, number: str, **values: Any) -> Response:

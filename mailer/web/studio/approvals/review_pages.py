@@ -15,6 +15,7 @@ from mailer.campaigns.approvals.answers import AnswerRefusedError
 from mailer.campaigns.approvals.people import Review, find_review
 from mailer.campaigns.approvals.rounds import Round
 from mailer.campaigns.approvals.settlement import settle_answer
+from mailer.campaigns.approvals.status import list_text_changes
 from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.database.approval_models import ApprovalVerdict
 from mailer.errors import MailerError
@@ -24,7 +25,6 @@ from mailer.web.forms import OwnFormDep
 from mailer.web.studio.approvals.asked import (
     describe_fault,
     list_changes_since,
-    list_text_changes,
     list_variants,
     render_variant,
     show_frozen_image,

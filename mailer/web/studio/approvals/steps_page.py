@@ -28,6 +28,7 @@ from mailer.web.forms import Form, OwnFormDep, read_number
 from mailer.web.studio.approvals.approval_page import REFUSED, ask, log
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
 from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import RefusedFormError
 from mailer.web.studio.routing import Routes
 
 ROUTES = Routes()
@@ -69,17 +70,10 @@ def post_steps(page: CampaignPageDep, form: OwnFormDep) -> Response:
         if _change_open_round(page, steps):
             return page.redirect(f"{page.path}/approval", Notice.approval_steps_changed)
         return ask(page, note=note, steps=steps)
-    except _FieldError as error:
-        return _render(page, forms, (error.field, error.words), note=note)
+    except RefusedFormError as error:
+        return _render(page, forms, (error.field, page.translate(error.words, **error.values)), note=note)
     except REFUSED as error:
         return _render(page, forms, ("", read_error(error)), note=note)
-
-
-class _FieldError(Exception):
-    def __init__(self, field: str, words: str) -> None:
-        self.field = field
-        self.words = words
-        super().__init__(words)
 
 
 def _change_open_round(page: CampaignPage, steps: Sequence[WantedStep]) -> bool:
@@ -143,27 +137,27 @@ def _read_form(form: Form, number: int) -> StepForm:
 
 
 def _read_steps(page: CampaignPage, forms: Sequence[StepForm]) -> list[WantedStep]:
-    """Return the steps that ask somebody, in their order. Raise _FieldError if none does, or a person outside
-    has no address.
+    """Return the steps that ask somebody, in their order. Raise RefusedFormError if none does, or a person
+    outside has no address.
     """
     known = {one.id for one in list_members(page.session)}
-    steps = [_read_step(page, one, known) for one in forms if one.asks_somebody]
+    steps = [_read_step(one, known) for one in forms if one.asks_somebody]
     if not steps:
-        raise _FieldError("step-1", page.translate(_NOBODY))
+        raise RefusedFormError("step-1", _NOBODY)
     return steps
 
 
-def _read_step(page: CampaignPage, form: StepForm, known: set[int]) -> WantedStep:
+def _read_step(form: StepForm, known: set[int]) -> WantedStep:
     field = f"reviewers-{form.number}"
     lines = [line.strip() for line in form.reviewers.splitlines() if line.strip()]
     if len(lines) > _MAX_REVIEWERS:
-        raise _FieldError(field, page.translate(_TOO_MANY))
+        raise RefusedFormError(field, _TOO_MANY)
     reviewers = []
     for line in lines:
         try:
             reviewers.append(parse_reviewer(line))
         except ApprovalRefusedError as error:
-            raise _FieldError(field, page.translate(_NO_ADDRESS, text=line[:100])) from error
+            raise RefusedFormError(field, _NO_ADDRESS, text=line[:100]) from error
     return WantedStep(
         name=form.name,
         needs=form.needs,

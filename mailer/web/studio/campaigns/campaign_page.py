@@ -1,27 +1,29 @@
 """The page of one campaign: a checklist while it is prepared, then what became of it, and its acts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlmodel import Session, col, select
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.log import list_campaign_acts
 from mailer.campaigns.approvals.status import find_approval_status
 from mailer.campaigns.content_versions import ContentTest, find_last_test_time, find_test
-from mailer.campaigns.corrections import SEPARATOR, find_corrections
+from mailer.campaigns.corrections import find_corrections
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.lifecycle import CampaignStateError, cancel_campaign, find_campaign, set_archived
-from mailer.campaigns.preparation.checklist import (
-    ChecklistFacts,
-    LastTest,
-    make_checklist,
+from mailer.campaigns.lifecycle import (
+    CampaignStateError,
+    cancel_campaign,
+    find_campaign,
+    find_last_finished,
+    list_correcting_campaigns,
+    set_archived,
 )
+from mailer.campaigns.preparation.checklist import ChecklistFacts, LastTest, make_checklist
 from mailer.campaigns.uses import compare_saved_segment
 from mailer.counts.counters import request_audience, request_deliveries, request_difference
-from mailer.database.models import Campaign, CampaignState
+from mailer.database.models import CampaignState
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
@@ -118,7 +120,7 @@ def _look_at_campaign(page: PreparedPage, *, compiles: bool) -> dict[str, Any]:
         meaning = compare_saved_segment(connection, settings, decided.segment_name, decided.segment or "")
     audience, difference = None, None
     if decided.segment is not None and not fault:
-        last = _find_last_campaign(session, page.campaign)
+        last = find_last_finished(session, page.campaign)
         asked = [request_audience(edition, decided.segment, again=decided.again)]
         if last is not None:
             asked.append(request_difference(f"campaign:{last.id}", decided.segment))
@@ -174,19 +176,6 @@ def _find_segment_fault(page: StudioPage, segment: str | None) -> str:
     return ""
 
 
-def _find_last_campaign(session: Session, campaign: Campaign) -> Campaign | None:
-    """Return the newest campaign that was sent to its end, apart from corrections: nothing is compared with
-    one, nor one with them, for it goes to those who were sent a story."""
-    if SEPARATOR in campaign.edition:
-        return None
-    sent = select(Campaign).where(
-        Campaign.state == CampaignState.finished,
-        col(Campaign.edition).not_like(f"%{SEPARATOR}%"),
-        Campaign.id != campaign.id,
-    )
-    return session.exec(sent.order_by(col(Campaign.id).desc()).limit(1)).first()
-
-
 def _judge_test(mail: PreparedMail, test: ContentTest | None, older: datetime | None) -> LastTest | None:
     if test is not None:
         return LastTest.current
@@ -209,7 +198,7 @@ def _show_overview(page: CampaignPage) -> Response:
         starts=say_moment(starts, zone, page.translator) if starts is not None else "",
         history=sorted(_list_history(page), key=lambda entry: entry.at, reverse=True),
         correction=find_corrections(session.connection(), [campaign.edition]).get(campaign.edition),
-        corrections=_list_corrections(session, campaign),
+        corrections=list_correcting_campaigns(session, campaign.edition, limit=_MAX_CORRECTIONS),
         is_draft=campaign.state in _DRAFT_STATES,
         may_archive=page.was_sent_as_edition,
         may_correct=page.was_sent_as_edition and page.may_open("/corrections/new"),
@@ -242,10 +231,3 @@ def _list_history(page: CampaignPage) -> Iterator[HistoryEntry]:
     if campaign.finished_at is not None:
         words = _FINISHED if campaign.state is CampaignState.finished else _ENDED
         yield HistoryEntry(campaign.finished_at, translate(words))
-
-
-def _list_corrections(session: Session, campaign: Campaign) -> Sequence[Campaign]:
-    """Return the campaigns that correct the edition of this one, the latest first."""
-    own = col(Campaign.edition).startswith(f"{campaign.edition}{SEPARATOR}", autoescape=True)
-    found = select(Campaign).where(own).order_by(col(Campaign.id).desc())
-    return session.exec(found.limit(_MAX_CORRECTIONS)).all()

@@ -7,8 +7,7 @@ proxy that has lost the line are noticed soon. It ends at once when the server s
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from sqlmodel import col, select
@@ -28,7 +27,6 @@ from mailer.campaigns.trial import read_trial
 from mailer.campaigns.worker import list_processes
 from mailer.database.models import CampaignState, Delivery
 from mailer.i18n import Translator, gettext_noop
-from mailer.reasons.reason import Fault
 from mailer.team.members import Permission
 from mailer.team.sessions import find_signed_in
 from mailer.web.server import find_stop_event
@@ -49,14 +47,6 @@ _EVENTS = "text/event-stream"
 _OVER_STATES = frozenset({CampaignState.finished, CampaignState.cancelled})
 _NEVER_SENT = gettext_noop("do not get it")
 """What is called the rest of a campaign that was cancelled."""
-_FAULT_WORDS: Mapping[Fault, str] = MappingProxyType(
-    {
-        Fault.reader: gettext_noop("The fault is on the partner’s side."),
-        Fault.sender: gettext_noop("The fault is on our side."),
-        Fault.provider: gettext_noop("The fault is with the provider, or on the way."),
-        Fault.nobody: gettext_noop("Nobody is at fault."),
-    }
-)
 _LASTS = 60.0
 _HEARTBEAT = 10.0
 _RETRY_MILLISECONDS = 1500
@@ -111,7 +101,6 @@ def _describe_progress(progress: CampaignProgress | None, translator: Translator
         "terms": list(_list_terms(progress, translator)),
         "bar_parts": list(_list_bar_parts(progress)),
         "time_left": _describe_time_left(progress, translator),
-        "fault_words": _FAULT_WORDS,
     }
 
 

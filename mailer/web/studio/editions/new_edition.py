@@ -22,7 +22,7 @@ from mailer.activity.record import record_line
 from mailer.atomic_write import write_atomically
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
-from mailer.web.studio.page import PageDep, StudioPage, or_404
+from mailer.web.studio.page import PageDep, RefusedFormError, StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPageDep
 from mailer.web.upload import SentFormDep, UploadedForm, clean_file_name
@@ -80,16 +80,6 @@ class NewEditionWay(ChoiceEnum):
         gettext_noop("An example"),
         gettext_noop("Three stories to replace with your own, to see how an edition is made."),
     )
-
-
-class RefusedFormError(Exception):
-    """A field of the form is wrong: its id, and what to do, with the values that the words name."""
-
-    def __init__(self, field: str, words: str, **values: object) -> None:
-        self.field = field
-        self.words = words
-        self.values = values
-        super().__init__(words)
 
 
 def _find_way(way: str) -> NewEditionWay:
