@@ -23,6 +23,14 @@ from mailer.campaigns.preparation.preparation_store import (
     read_preparations,
     save_preparation,
 )
+from mailer.campaigns.team_clock import (
+    describe_hours,
+    find_team_zone,
+    find_zone,
+    is_sending_day,
+    name_zone,
+    say_moment,
+)
 from mailer.campaigns.uses import find_segment_name, make_lookups
 from mailer.database.engine import read_clock
 from mailer.database.launch_models import CampaignPreparation
@@ -31,14 +39,6 @@ from mailer.i18n import gettext_noop
 from mailer.team.members import Permission, is_allowed, list_members
 from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.studio.campaign_place import name_campaign
-from mailer.web.studio.campaigns.team_clock import (
-    describe_hours,
-    find_team_zone,
-    find_zone,
-    is_sending_day,
-    name_zone,
-    say_moment,
-)
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes

@@ -21,6 +21,7 @@ from mailer.campaigns.lifecycle import (
     set_archived,
 )
 from mailer.campaigns.preparation.checklist import ChecklistFacts, LastTest, make_checklist
+from mailer.campaigns.team_clock import describe_hours, find_team_zone, find_zone, say_moment
 from mailer.campaigns.uses import compare_saved_segment
 from mailer.counts.counters import request_audience, request_deliveries, request_difference
 from mailer.database.models import CampaignState
@@ -28,7 +29,6 @@ from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep, PreparedPage
-from mailer.web.studio.campaigns.team_clock import describe_hours, find_team_zone, find_zone, say_moment
 from mailer.web.studio.campaigns.versions import PreparedMail, look_at_mail
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import StudioPage, or_404

@@ -23,6 +23,14 @@ from mailer.campaigns.preparation.preparation_store import (
     save_preparation,
 )
 from mailer.campaigns.schedule import ScheduleError, StartTimeFault, parse_start_time
+from mailer.campaigns.team_clock import (
+    describe_hours,
+    find_team_zone,
+    find_zone,
+    list_zones,
+    name_zone,
+    say_moment,
+)
 from mailer.campaigns.uses import find_segment_name, make_lookups
 from mailer.counts.counters import request_audience
 from mailer.database.engine import read_clock
@@ -36,14 +44,6 @@ from mailer.web.studio.campaign_place import (
     PreparationClosedError,
     PreparedPage,
     PreparedPageDep,
-)
-from mailer.web.studio.campaigns.team_clock import (
-    describe_hours,
-    find_team_zone,
-    find_zone,
-    list_zones,
-    name_zone,
-    say_moment,
 )
 from mailer.web.studio.model_form import ModelForm
 from mailer.web.studio.notices import Notice
