@@ -251,7 +251,7 @@ def _complain(case: FeedbackCase, person: FoundReader) -> Consequence:
     # A provider may report one complaint by mail and by webhook, and the reader may have come back between.
     if subscriber.status is Status.erased or _has_complained(case, person):
         return Consequence.gone
-    change = suppress(
+    changed = suppress(
         case.session,
         subscriber.email,
         key=case.workspace.keys.suppression,
@@ -261,7 +261,7 @@ def _complain(case: FeedbackCase, person: FoundReader) -> Consequence:
         evidence=_describe_judge(case) or "a complaint of the reader's provider",
         now=case.now,
     )
-    return Consequence.complained if change.changed else Consequence.gone
+    return Consequence.complained if changed else Consequence.gone
 
 
 def _has_complained(case: FeedbackCase, person: FoundReader) -> bool:

@@ -137,7 +137,7 @@ def _prepare_sign_up(
     key = workspace.keys.suppression
     if not _make_limiter(session, workspace, now).may_write_to(mail.kind, mail.email):
         return False
-    opt_in = request_opt_in(
+    subscriber = request_opt_in(
         session,
         mail.email,
         key=key,
@@ -149,20 +149,19 @@ def _prepare_sign_up(
         language=mail.language,
         evidence=mail.origin,
     )
-    if opt_in.subscriber_id is None:
+    if subscriber is None or subscriber.id is None:
         return False
-    mail.subscriber_id = opt_in.subscriber_id
-    if opt_in.status in {Status.active, Status.paused}:
+    mail.subscriber_id = subscriber.id
+    if subscriber.status in {Status.active, Status.paused}:
         mail.kind = TransactionalMailKind.already
-        mail.token = _sign_preferences_token(workspace, opt_in.subscriber_id)
+        mail.token = _sign_preferences_token(workspace, subscriber.id)
         return True
-    subscriber = session.get(Subscriber, opt_in.subscriber_id)
-    if subscriber is not None and opt_in.status is Status.pending and subscriber.language is None:
+    if subscriber.status is Status.pending and subscriber.language is None:
         # The language of the page is the best guess at the language they read.
         subscriber.language = mail.language
         session.add(subscriber)
     mail.token = issue_link(
-        session, workspace.keys.tokens, LinkPurpose.confirm, subscriber_id=opt_in.subscriber_id, now=now
+        session, workspace.keys.tokens, LinkPurpose.confirm, subscriber_id=subscriber.id, now=now
     )
     return True
 

@@ -127,12 +127,11 @@ def _unsubscribe(
     """Unsubscribe without a page of ours, and so without its words; return whether anything changed."""
     source = name_consent_source(payload.campaign_id) if payload.campaign_id else ""
     try:
-        change = unsubscribe(
+        return unsubscribe(
             session, payload.subscriber_id, method=method, source=source, now=now, evidence=evidence
         )
     except UnknownSubscriberError as error:
         raise TokenError from error
-    return change.changed
 
 
 def resubscribe_by_link(

@@ -6,7 +6,6 @@ until then: a new subscriber stays pending, one who had left stays gone. Nothing
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Unpack
 
@@ -17,7 +16,6 @@ from sqlmodel import Session, col, func, select
 from subscribers.address import normalise_address
 from subscribers.consent.status_changes import (
     ConsentContext,
-    StatusChange,
     add_consent_record,
     change_status,
     lock_subscriber,
@@ -29,33 +27,20 @@ from subscribers.models import ConsentEvent, SignUpReview, Status, Subscriber
 _ON_THE_LIST = frozenset({Status.active, Status.paused})
 
 
-@dataclass(frozen=True, kw_only=True)
-class OptInRequest:
-    """The outcome of a sign-up. ``subscriber_id`` is who may be mailed, None if no mail may be sent.
-
-    If ``status`` is pending or gone, mail a confirmation link; if it is active or paused, they are already
-    on the list.
-    """
-
-    subscriber_id: int | None
-    status: Status | None
-
-
-NO_RECIPIENT = OptInRequest(subscriber_id=None, status=None)
-
-
 def request_opt_in(
     session: Session, address: str, *, key: SuppressionKey, **context: Unpack[ConsentContext]
-) -> OptInRequest:
-    """Record a sign-up for ``address``; a new subscriber becomes pending.
+) -> Subscriber | None:
+    """Record a sign-up for ``address`` and return who may be mailed; a new subscriber becomes pending.
+
+    If they are pending or gone, mail a confirmation link; if active or paused, they are already on the list.
 
     A subscriber who is gone stays so until they confirm, so that an abandoned sign-up never lets an import
-    bring them back. A suppressed address returns :data:`NO_RECIPIENT`. Raise AddressError if ``address`` is
-    not valid.
+    bring them back. To a suppressed address no mail may be sent: the result is None. Raise AddressError if
+    ``address`` is not valid.
     """
     normalised = normalise_address(address)
     if is_suppressed(session, key, normalised.email):
-        return NO_RECIPIENT
+        return None
     wanted = select(Subscriber).where(Subscriber.email == normalised.email).with_for_update()
     subscriber = session.exec(wanted, execution_options={"populate_existing": True}).one_or_none()
     if subscriber is None:
@@ -74,13 +59,13 @@ def request_opt_in(
         # Pending subscribers are deleted some time after their last sign-up.
         subscriber.updated_at = context["now"]
         add_consent_record(session, subscriber, ConsentEvent.requested, **context)
-    return OptInRequest(subscriber_id=subscriber.id, status=Status(subscriber.status))
+    return subscriber
 
 
 def confirm_opt_in(
     session: Session, subscriber_id: int, *, key: SuppressionKey, **context: Unpack[ConsentContext]
-) -> StatusChange:
-    """Activate a subscriber who confirmed from their mailbox. Confirming again changes nothing.
+) -> bool:
+    """Activate a subscriber who confirmed from their mailbox; return whether that changed anything.
 
     Raises:
         UnknownSubscriberError: the subscriber no longer exists, or was erased.
@@ -88,9 +73,9 @@ def confirm_opt_in(
     """
     subscriber = _lock_confirming(session, subscriber_id, key)
     if subscriber.status in _ON_THE_LIST:
-        return StatusChange(changed=False, status=subscriber.status)
+        return False
     change_status(session, subscriber, Status.active, event=ConsentEvent.subscribed, **context)
-    return StatusChange(changed=True, status=Status.active)
+    return True
 
 
 def hold_opt_in(
@@ -151,8 +136,8 @@ def is_sign_up_waiting(session: Session, subscriber_id: int) -> bool:
 
 def admit_sign_up(
     session: Session, subscriber_id: int, *, key: SuppressionKey, by: str, method: str, now: datetime
-) -> StatusChange:
-    """Make a subscriber active whose sign-up waits. ``by`` is who admits it. Admitting again changes nothing.
+) -> bool:
+    """Make a subscriber active whose sign-up waits; return whether that changed anything. ``by`` admits it.
 
     The consent record has the wording that the person confirmed and when. One that was declined can still be
     admitted.
@@ -167,7 +152,7 @@ def admit_sign_up(
         raise UnknownSubscriberError(subscriber_id)
     review = session.get(SignUpReview, subscriber_id, populate_existing=True, with_for_update=True)
     if subscriber.status in _ON_THE_LIST:
-        return StatusChange(changed=False, status=subscriber.status)
+        return False
     if review is None:
         raise StatusError(
             f"There is no sign-up of {subscriber.email} to admit. They can sign up again on the page."
@@ -188,7 +173,7 @@ def admit_sign_up(
         language=review.language,
         evidence=f"confirmed {review.confirmed_at:%Y-%m-%d %H:%M} UTC{said}; admitted by {by}",
     )
-    return StatusChange(changed=True, status=Status.active)
+    return True
 
 
 def decline_sign_up(session: Session, subscriber_id: int, *, now: datetime) -> bool:

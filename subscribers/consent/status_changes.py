@@ -7,7 +7,6 @@ is recorded. Nothing here commits.
 
 import hmac
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -86,14 +85,6 @@ class ConsentContext(TypedDict, total=False):
     language: str
     evidence: str
     basis: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class StatusChange:
-    """The outcome of a request. ``status`` is the subscriber's new status, None if there is no subscriber."""
-
-    changed: bool
-    status: Status | None
 
 
 def change_status(
@@ -187,9 +178,9 @@ def replace_values(
     session.add_all(table(subscriber_id=subscriber_id, **{name: value}) for value in sorted(values))
 
 
-def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentContext]) -> StatusChange:
-    """Unsubscribe a subscriber, or the one they were merged into. A repeated request changes nothing and adds
-    no second record.
+def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentContext]) -> bool:
+    """Unsubscribe a subscriber, or the one they were merged into; return whether that changed anything. A
+    repeated request adds no second record.
 
     The address is not suppressed: its owner may come back themselves, but no import brings them back. Raise
     UnknownSubscriberError if there is no such subscriber.
@@ -197,16 +188,16 @@ def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentC
     subscriber = lock_kept_subscriber(session, subscriber_id)
     if subscriber.status in {Status.unsubscribed, Status.complained, Status.erased}:
         withdraw_sign_up(session, subscriber.id or 0)
-        return StatusChange(changed=False, status=subscriber.status)
+        return False
     change_status(session, subscriber, Status.unsubscribed, event=ConsentEvent.unsubscribed, **context)
-    return StatusChange(changed=True, status=Status.unsubscribed)
+    return True
 
 
 def resubscribe(
     session: Session, subscriber_id: int, *, key: SuppressionKey, **context: Unpack[ConsentContext]
-) -> StatusChange:
-    """Make a subscriber, or the one they were merged into, active again at their own request. A page may call
-    this, an import never.
+) -> bool:
+    """Make a subscriber, or the one they were merged into, active again at their own request; return whether
+    that changed anything. A page may call this, an import never.
 
     Removes a suppression caused by a bounce or a complaint.
 
@@ -219,13 +210,13 @@ def resubscribe(
     if subscriber.status is Status.erased:
         raise UnknownSubscriberError(subscriber_id)
     if subscriber.status in {Status.active, Status.paused}:
-        return StatusChange(changed=False, status=subscriber.status)
+        return False
     suppression = session.get(Suppression, key.digest(subscriber.email))
     if suppression is not None and suppression.reason is ConsentEvent.suppressed:
         raise StatusError("The team removed this address from the list. Contact them to be added again.")
     remove_suppression(session, key, subscriber.email)
     change_status(session, subscriber, Status.active, event=ConsentEvent.subscribed, **context)
-    return StatusChange(changed=True, status=Status.active)
+    return True
 
 
 def suppress(
@@ -235,8 +226,9 @@ def suppress(
     key: SuppressionKey,
     reason: ConsentEvent = ConsentEvent.suppressed,
     **context: Unpack[ConsentContext],
-) -> StatusChange:
-    """Suppress ``address`` so that it never receives mail again, and update its subscriber if there is one.
+) -> bool:
+    """Suppress ``address`` so that it never receives mail again, and update its subscriber if there is one;
+    return whether that changed anything.
 
     ``reason`` is suppressed (by the team: the subscriber becomes unsubscribed), bounced or complained. A
     subscriber who is already gone keeps their status, and the first reason is kept. What the team or the
@@ -250,7 +242,7 @@ def suppress(
     remembered = add_suppression(session, key, email, reason=reason, now=context["now"])
     subscriber = _find_subscriber(session, email)
     if subscriber is None:
-        return StatusChange(changed=remembered, status=None)
+        return remembered
     if reason is not ConsentEvent.bounced and subscriber.status is Status.merged:
         kept = lock_kept_subscriber(session, subscriber.id or 0)
         if kept is not subscriber:
@@ -260,8 +252,8 @@ def suppress(
     elif remembered:
         add_consent_record(session, subscriber, reason, **context)
     else:
-        return StatusChange(changed=False, status=subscriber.status)
-    return StatusChange(changed=True, status=subscriber.status)
+        return False
+    return True
 
 
 def mark_bounced(
@@ -288,12 +280,10 @@ def mark_bounced(
     )
     if subscriber.status in GONE_STATUSES or session.exec(newer.limit(1)).first() is not None:
         return False
-    return suppress(session, subscriber.email, key=key, reason=ConsentEvent.bounced, **circumstances).changed
+    return suppress(session, subscriber.email, key=key, reason=ConsentEvent.bounced, **circumstances)
 
 
-def erase(
-    session: Session, address: str, *, key: SuppressionKey, **context: Unpack[ConsentContext]
-) -> StatusChange:
+def erase(session: Session, address: str, *, key: SuppressionKey, **context: Unpack[ConsentContext]) -> None:
     """Erase the person at ``address``: delete every personal detail, also from earlier records.
 
     The row itself stays, without a name, because deliveries refer to it. A keyed hash of the address stays
@@ -310,7 +300,6 @@ def erase(
     blank_lifted_suppressions(session, key, email)
     _blank_records(session, subscriber)
     _blank_details(session, subscriber)
-    return StatusChange(changed=True, status=Status.erased)
 
 
 def _blank_records(session: Session, subscriber: Subscriber) -> None:

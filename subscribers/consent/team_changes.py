@@ -7,7 +7,7 @@ address asked for.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from types import MappingProxyType
 from typing import Unpack
 
@@ -18,7 +18,6 @@ from locales.phrase import gettext_noop
 from subscribers.address import normalise_address
 from subscribers.consent.status_changes import (
     ConsentContext,
-    StatusChange,
     add_consent_record,
     change_status,
     lock_kept_subscriber,
@@ -152,8 +151,9 @@ def edit_subscriber(
 
 def pause_subscriber(
     session: Session, address: str, until: date | None, **context: Unpack[ConsentContext]
-) -> StatusChange:
-    """Pause mail to a subscriber ``until`` a day, on which it resumes; None ends the pause.
+) -> bool:
+    """Pause mail to a subscriber ``until`` a day, on which it resumes; None ends the pause. Return whether
+    that changed anything.
 
     Raises:
         AddressError: ``address`` is not valid.
@@ -171,18 +171,18 @@ def pause_subscriber(
     if subscriber.status not in {Status.active, Status.paused}:
         raise StatusError(f"{subscriber.email} is {subscriber.status}, so there is no mail to pause.")
     if subscriber.paused_until == until and (subscriber.status is Status.paused) == (until is not None):
-        return StatusChange(changed=False, status=subscriber.status)
+        return False
     if until is None:
         change_status(session, subscriber, Status.active, event=ConsentEvent.resumed, **context)
     else:
         paused = ConsentEvent.paused
         change_status(session, subscriber, Status.paused, event=paused, paused_until=until, **context)
-    return StatusChange(changed=True, status=subscriber.status)
+    return True
 
 
-def unsubscribe_address(session: Session, address: str, **context: Unpack[ConsentContext]) -> StatusChange:
-    """Unsubscribe the subscriber with ``address``, who asked the team for it. Raise AddressError if
-    ``address`` is not valid, and UnknownSubscriberError if no subscriber has it.
+def unsubscribe_address(session: Session, address: str, **context: Unpack[ConsentContext]) -> bool:
+    """Unsubscribe the subscriber with ``address``, who asked the team for it; return whether they were not
+    yet. Raise AddressError if ``address`` is not valid, and UnknownSubscriberError if no subscriber has it.
     """
     return unsubscribe_subscriber(session, _lock(session, address).id or 0, **context)
 
@@ -243,19 +243,10 @@ def _store(
     return changed
 
 
-@dataclass(frozen=True, kw_only=True)
-class SuppressedAddress:
-    """A suppressed address: ``reason`` and ``since`` when, and the ``status`` of its subscriber, None if it
-    has none."""
-
-    email: str
-    reason: ConsentEvent
-    since: datetime
-    status: Status | None
-
-
-def preview_unsuppress(session: Session, address: str, *, key: SuppressionKey) -> SuppressedAddress:
-    """Return what :func:`unsuppress` would lift. Writes nothing.
+def preview_unsuppress(
+    session: Session, address: str, *, key: SuppressionKey
+) -> tuple[Suppression, Subscriber | None]:
+    """Return what :func:`unsuppress` would lift, and the subscriber with ``address``. Writes nothing.
 
     Raises:
         AddressError: ``address`` is not valid.
@@ -263,7 +254,7 @@ def preview_unsuppress(session: Session, address: str, *, key: SuppressionKey) -
     """
     email = normalise_address(address).email
     suppression, subscriber = read_suppression(session, key, email), _find_subscriber(session, email)
-    return _describe(email, _require_liftable(email, suppression, subscriber), subscriber)
+    return _require_liftable(email, suppression, subscriber), subscriber
 
 
 def unsuppress(
@@ -274,8 +265,9 @@ def unsuppress(
     by: str,
     why: str,
     **context: Unpack[ConsentContext],
-) -> SuppressedAddress:
-    """Lift the suppression of ``address``; ``by`` whom and ``why`` are kept on record.
+) -> tuple[Suppression, Subscriber | None]:
+    """Lift the suppression of ``address`` and return it, with its subscriber; ``by`` whom and ``why`` are
+    kept on record.
 
     The caller commits. Raises as :func:`preview_unsuppress` does, and:
 
@@ -285,7 +277,6 @@ def unsuppress(
     by, why, email = _require_text(by, "by"), _require_text(why, "reason"), normalise_address(address).email
     held, subscriber = lock_suppression(session, key, email), _find_subscriber(session, email)
     suppression = _require_liftable(email, held, subscriber)
-    found = _describe(email, suppression, subscriber)
     session.add(
         LiftedSuppression(
             digest=suppression.digest,
@@ -300,9 +291,10 @@ def unsuppress(
     session.delete(suppression)
     session.flush()
     if subscriber is not None:
-        context.setdefault("evidence", f"{by}: {why} (was {found.reason} since {found.since:%Y-%m-%d})")
+        was = f"was {suppression.reason} since {suppression.at:%Y-%m-%d}"
+        context.setdefault("evidence", f"{by}: {why} ({was})")
         add_consent_record(session, subscriber, ConsentEvent.unsuppressed, **context)
-    return found
+    return suppression, subscriber
 
 
 def _require_liftable(
@@ -324,13 +316,6 @@ def _require_liftable(
             f"and only its owner can undo that, {way}."
         )
     return suppression
-
-
-def _describe(email: str, suppression: Suppression, subscriber: Subscriber | None) -> SuppressedAddress:
-    status = None if subscriber is None else Status(subscriber.status)
-    return SuppressedAddress(
-        email=email, reason=ConsentEvent(suppression.reason), since=suppression.at, status=status
-    )
 
 
 def _find_subscriber(session: Session, email: str) -> Subscriber | None:

@@ -191,9 +191,9 @@ class Newsletter(RuleBasedStateMachine):
 
         def act(to: Session) -> None:
             asked = request_opt_in(to, SPELLINGS[address], key=key, method="page", now=self.now)
-            assert (asked.subscriber_id is None) is (address in self.suppressed)
-            if asked.subscriber_id is not None:
-                number = asked.subscriber_id
+            assert (asked is None) is (address in self.suppressed)
+            if asked is not None and asked.id is not None:
+                number = asked.id
                 self.links[address] = issue_link(
                     to, signer, LinkPurpose.confirm, subscriber_id=number, now=self.now
                 )

@@ -67,8 +67,9 @@ def engine(workspace: Workspace) -> Iterator[Engine]:
             ("confirmed@example.org", LONG_AGO),
         ):
             asked = request_opt_in(session, address, key=key, method="page", now=at, wording="Join us")
-            issue_link(session, signer, LinkPurpose.confirm, subscriber_id=asked.subscriber_id or 0, now=at)
-        confirm_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=LONG_AGO)
+            assert asked is not None
+            issue_link(session, signer, LinkPurpose.confirm, subscriber_id=asked.id or 0, now=at)
+        confirm_opt_in(session, asked.id or 0, key=key, method="page", now=LONG_AGO)
         states = (DeliveryState.rejected, DeliveryState.in_doubt, DeliveryState.sent)
         for delivery, state in zip(session.exec(select(Delivery).order_by(Delivery.id)), states, strict=True):  # type: ignore[arg-type]
             delivery.state, delivery.reason, delivery.updated_at = state, "250 ok", LONG_AGO

@@ -165,12 +165,12 @@ def pause(
         raise click.UsageError("Give the day on which mail resumes with --until, or --end to end the pause.")
     day = None if until is None else until.date()
     with context.write_session() as session:
-        change = pause_subscriber(session, address, day, **make_record(by, reason=reason))
+        changed = pause_subscriber(session, address, day, **make_record(by, reason=reason))
         _print_person(session, address, as_json=as_json)
-    if not change.changed:
+    if not changed:
         note_no_change()
     now = "gets mail" if day is None else f"gets no mail until {day}"
-    say(f"{address} {now}." if change.changed else f"{address} {now} already. Nothing has changed.")
+    say(f"{address} {now}." if changed else f"{address} {now} already. Nothing has changed.")
 
 
 @click.command()
@@ -185,15 +185,17 @@ def unsubscribe(context: CliContext, address: str, reason: str, by: str, as_json
     Example: mailer subscribers unsubscribe mei@example.org --reason 'by telephone'
     """
     from subscribers.consent.team_changes import unsubscribe_address
+    from subscribers.queries import find_kept_subscriber, find_subscriber
 
     with context.write_session() as session:
-        change = unsubscribe_address(session, address, **make_record(by, reason=reason))
+        changed = unsubscribe_address(session, address, **make_record(by, reason=reason))
+        status = find_kept_subscriber(session, find_subscriber(session, address)).status
         _print_person(session, address, as_json=as_json)
-    if change.changed:
+    if changed:
         say(f"{address} is unsubscribed and gets no more mail, not even of a campaign that is being sent.")
     else:
         note_no_change()
-        say(f"{address} is {change.status} already. Nothing has changed.")
+        say(f"{address} is {status} already. Nothing has changed.")
 
 
 def _edit(

@@ -16,7 +16,7 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, user_o
 
 if TYPE_CHECKING:
     from mailer.privacy.erasure import ErasureReport
-    from subscribers.consent.team_changes import SuppressedAddress
+    from subscribers.models import Subscriber, Suppression
 
 _MOST = 10_000
 
@@ -84,12 +84,12 @@ def unsuppress(context: CliContext, address: str, why: str, by: str, confirm: bo
     key = context.workspace.keys.suppression
     if not confirm:
         with context.read_session() as session:
-            _print_suppressed(preview_unsuppress(session, address, key=key))
+            _print_suppressed(address, *preview_unsuppress(session, address, key=key))
         say(f"Would remove {address} from the suppression list. Add --confirm to do it.")
         return
     with context.write_session() as session:
-        found = unsuppress_address(session, address, key=key, by=by, why=why, method="command line", now=now)
-    _print_suppressed(found)
+        lifted = unsuppress_address(session, address, key=key, by=by, why=why, method="command line", now=now)
+        _print_suppressed(address, *lifted)
     say(f"Removed {address} from the suppression list. Recorded: {by}, {why}")
 
 
@@ -166,7 +166,8 @@ def prune(context: CliContext, dry_run: bool, confirm: bool, as_json: bool) -> N
     say("Done." if really else "Nothing has changed. Add --confirm to do it.")
 
 
-def _print_suppressed(found: SuppressedAddress) -> None:
+def _print_suppressed(address: str, suppression: Suppression, subscriber: Subscriber | None) -> None:
+    from subscribers.address import normalise_address
     from subscribers.models import ConsentEvent
 
     stories = {
@@ -174,11 +175,12 @@ def _print_suppressed(found: SuppressedAddress) -> None:
         ConsentEvent.bounced: "because mail to it bounced",
         ConsentEvent.erased: "because its owner was erased",
     }
-    emit(f"{found.email}: suppressed since {found.since:%Y-%m-%d}, {stories[found.reason]}")
-    if found.status is None:
+    email = normalise_address(address).email
+    emit(f"{email}: suppressed since {suppression.at:%Y-%m-%d}, {stories[suppression.reason]}")
+    if subscriber is None:
         say("No subscriber has this address. Once removed, it can be imported or signed up again.")
         return
-    say(f"The subscriber stays {found.status} until they use the link in their mail or sign up again.")
+    say(f"The subscriber stays {subscriber.status} until they use the link in their mail or sign up again.")
 
 
 def _print_files(erasure: ErasureReport, *, done: bool) -> None:
@@ -236,7 +238,7 @@ def admit(context: CliContext, address: str, by: str) -> None:
 
     with context.write_session() as session:
         person = find_subscriber(session, address)
-        change = admit_sign_up(
+        admitted = admit_sign_up(
             session,
             person.id or 0,
             key=context.workspace.keys.suppression,
@@ -245,9 +247,9 @@ def admit(context: CliContext, address: str, by: str) -> None:
             now=datetime.now(UTC),
         )
         email = person.email
-    if not change.changed:
+    if not admitted:
         note_no_change()
-    already = "" if change.changed else " already. Nothing has changed"
+    already = "" if admitted else " already. Nothing has changed"
     say(f"{email} is on the list{already}.")
 
 

@@ -52,7 +52,7 @@ def admit(page: PageDep, form: OwnFormDep) -> Response:
 
     def admit_one(session: Session, number: int) -> bool:
         method = "studio"
-        return admit_sign_up(session, number, key=key, by=page.member.name, method=method, now=now).changed
+        return admit_sign_up(session, number, key=key, by=page.member.name, method=method, now=now)
 
     return _decide(page, form, admit_one, Act.admitted_sign_up, Notice.sign_ups_admitted)
 

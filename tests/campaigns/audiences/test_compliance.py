@@ -95,7 +95,8 @@ def test_a_readers_own_sign_up_is_consent_on_record(
     key = campaign_workspace.keys.suppression
     with Session(engine) as session:
         asked = request_opt_in(session, "sato@example.org", key=key, method="page", now=now)
-        confirm_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=now)
+        assert asked is not None
+        confirm_opt_in(session, asked.id or 0, key=key, method="page", now=now)
         session.exec(select(Subscriber).where(Subscriber.email == "sato@example.org")).one().country = "JP"
         session.commit()
     assert make_plan(campaign_workspace, engine, now).audience == 3

@@ -237,10 +237,10 @@ def test_a_link_in_mail_to_either_address_unsubscribes_the_one_who_is_left(
 ) -> None:
     numbers = {one: add(session, one, now).id or 0 for one in (KEPT, OTHER)}
     merge(session, now)
-    assert unsubscribe(session, numbers[address], method="one-click", now=now).changed
+    assert unsubscribe(session, numbers[address], method="one-click", now=now)
     assert read_status(session) == Status.unsubscribed
     assert read_status(session, OTHER) == Status.merged
-    assert resubscribe(session, numbers[address], key=KEY, method="page", now=now).changed
+    assert resubscribe(session, numbers[address], key=KEY, method="page", now=now)
     assert read_status(session) == Status.active
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from subscribers.consent.sign_ups import request_opt_in
 from subscribers.consent.status_changes import GONE_STATUSES, erase, suppress
 from subscribers.consent.suppression import SuppressionKey, is_suppressed, list_lifted_suppressions
-from subscribers.consent.team_changes import SuppressedAddress, preview_unsuppress, unsuppress
+from subscribers.consent.team_changes import preview_unsuppress, unsuppress
 from subscribers.errors import DetailError, SuppressionError
 from subscribers.imports.known_subscribers import SuppressedRow, suppress_rows
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
@@ -46,10 +46,12 @@ def test_lifting_is_recorded_and_the_subscriber_stays_gone(
     suppress(session, "ann@example.org", key=KEY, reason=reason, method="command line", now=now)
     before = status_of(session, id_)
     later = now + timedelta(days=9)
-    expected = SuppressedAddress(email="ann@example.org", reason=reason, since=now, status=before)
-    assert preview_unsuppress(session, "Ann@example.org", key=KEY) == expected
+    suppression, subscriber = preview_unsuppress(session, "Ann@example.org", key=KEY)
+    assert (suppression.reason, suppression.at) == (reason, now)
+    assert subscriber is not None
+    assert (subscriber.email, subscriber.status) == ("ann@example.org", before)
     assert is_suppressed(session, KEY, "ann@example.org")
-    assert unsuppress(session, "Ann@example.org", now=later, **TAKEN_OFF) == expected
+    assert unsuppress(session, "Ann@example.org", now=later, **TAKEN_OFF) == (suppression, subscriber)
     session.commit()
     assert not is_suppressed(session, KEY, "ann@example.org")
     assert status_of(session, id_) is before
@@ -65,7 +67,7 @@ def test_lifting_is_recorded_and_the_subscriber_stays_gone(
 def test_the_reason_is_kept_for_an_address_without_a_subscriber(session: Session, now: datetime) -> None:
     suppress(session, "bob@example.org", key=KEY, method="command line", now=now)
     later = now + timedelta(days=9)
-    assert unsuppress(session, "bob@example.org", now=later, **TAKEN_OFF).status is None
+    assert unsuppress(session, "bob@example.org", now=later, **TAKEN_OFF)[1] is None
     assert not is_suppressed(session, KEY, "bob@example.org")
     (kept,) = list_lifted_suppressions(session, KEY, "bob@example.org")
     assert (kept.reason, kept.since, kept.lifted_at) == (ConsentEvent.suppressed, now, later)
@@ -120,10 +122,12 @@ def test_an_erased_address_can_sign_up_only_after_lifting(session: Session, now:
     unsuppress(session, "ann@example.org", now=now, **TAKEN_OFF)
     erase(session, "ann@example.org", key=KEY, method="command line", now=now)
     assert [one.why for one in list_lifted_suppressions(session, KEY, "ann@example.org")] == [""]
-    found = unsuppress(session, "ann@example.org", now=now, **TAKEN_OFF)
-    assert (found.reason, found.status) == (ConsentEvent.erased, None)
+    suppression, subscriber = unsuppress(session, "ann@example.org", now=now, **TAKEN_OFF)
+    assert (suppression.reason, subscriber) == (ConsentEvent.erased, None)
     assert status_of(session, id_) is Status.erased
-    assert request_opt_in(session, "ann@example.org", key=KEY, method="page", now=now).subscriber_id != id_
+    asked = request_opt_in(session, "ann@example.org", key=KEY, method="page", now=now)
+    assert asked is not None
+    assert asked.id != id_
 
 
 def test_of_concurrent_requests_to_lift_one_succeeds(engine: Engine, now: datetime) -> None:

@@ -692,8 +692,9 @@ class StudioJourney:
         with Session(self.studio.engine) as session:
             for address in ("mei.lin@example.org", "battuya@example.org"):
                 asked = request_opt_in(session, address, key=key, method="page", now=now)
-                unsubscribe(session, asked.subscriber_id or 0, method="page", now=now)
-                hold_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=now)
+                assert asked is not None
+                unsubscribe(session, asked.id or 0, method="page", now=now)
+                hold_opt_in(session, asked.id or 0, key=key, method="page", now=now)
             session.commit()
 
     def _add_partners(self) -> Mapping[str, object]:

@@ -277,7 +277,7 @@ def pause(page: PartnerPageDep, form: OwnFormDep) -> Response:
 
     def change(session: Session) -> bool:
         context = make_context(page, reason=form.get("pause-reason"))
-        return pause_subscriber(session, page.partner.email, until, **context).changed
+        return pause_subscriber(session, page.partner.email, until, **context)
 
     act, notice = Act.paused_subscriber, Notice.partner_paused
     return _change(page, form, "until", change, act, notice, f"until {until.isoformat()}")
@@ -286,7 +286,7 @@ def pause(page: PartnerPageDep, form: OwnFormDep) -> Response:
 @ROUTES.post_route("/partners/{subscriber}/resume", Permission.change_partners)
 def resume(page: PartnerPageDep, form: OwnFormDep) -> Response:
     def change(session: Session) -> bool:
-        return pause_subscriber(session, page.partner.email, None, **make_context(page)).changed
+        return pause_subscriber(session, page.partner.email, None, **make_context(page))
 
     return _change(page, form, "", change, Act.paused_subscriber, Notice.partner_resumed, "ended")
 
@@ -297,7 +297,7 @@ def unsubscribe(page: PartnerPageDep, form: OwnFormDep) -> Response:
 
     def change(session: Session) -> bool:
         context = make_context(page, reason=form.get("leave-reason"))
-        return unsubscribe_address(session, page.partner.email, **context).changed
+        return unsubscribe_address(session, page.partner.email, **context)
 
     act, notice = Act.unsubscribed_subscriber, Notice.partner_unsubscribed
     return _change(page, form, "leave-reason", change, act, notice)
@@ -310,7 +310,7 @@ def block(page: PartnerPageDep, form: OwnFormDep) -> Response:
             page.state.workspace.keys.suppression,
             make_context(page, reason=form.get("block-reason")),
         )
-        return suppress(session, page.partner.email, key=key, **context).changed
+        return suppress(session, page.partner.email, key=key, **context)
 
     return _change(page, form, "block-reason", change, Act.suppressed_address, Notice.partner_blocked)
 

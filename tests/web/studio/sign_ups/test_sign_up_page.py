@@ -28,7 +28,9 @@ class Reviewer:
     def add(self, address: str) -> int:
         key, now = self.studio.workspace.keys.suppression, utc_now()
         with Session(self.studio.engine) as session:
-            number = request_opt_in(session, address, key=key, method="page", now=now).subscriber_id or 0
+            asked = request_opt_in(session, address, key=key, method="page", now=now)
+            assert asked is not None
+            number = asked.id or 0
             hold_opt_in(session, number, key=key, method="page", now=now)
             session.commit()
         return number
