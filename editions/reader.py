@@ -13,7 +13,6 @@ from editions.checks.content import check_documents
 from editions.checks.registry import (
     SOURCE_CHECKS,
     DisabledCheck,
-    DisabledCheckResult,
     apply_disabled_checks,
     read_disabled_checks,
 )
@@ -42,7 +41,7 @@ class Inspection:
     problems: tuple[Problem, ...]
     partial: Edition | None = None
     disabled_checks: tuple[DisabledCheck, ...] = ()
-    disabled_results: tuple[DisabledCheckResult, ...] = ()
+    disabled_results: tuple[DisabledCheck, ...] = ()
 
 
 def inspect_edition(

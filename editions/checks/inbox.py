@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from pathlib import Path
@@ -119,37 +118,23 @@ _MESSAGES = {
 _SAME_WORDS, _FEWEST_WORDS = 0.75, 4
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Issue:
-    """An edition among others: when it is from, and the folder it is in."""
-
-    date: str
-    number: tuple[int, ...]
-    folder: Path
-
-    @property
-    def age(self) -> tuple[str, tuple[int, ...]]:
-        return self.date, self.number
-
-
 def find_repeated_subjects(editions: Path, slug: str) -> list[Problem]:
     """Return a warning for each language in which the edition ``slug`` has the subject of the one before it
     in the folder ``editions``, or nearly the same. Which one is before is decided by date, then by number."""
-    issues = {folder.name: issue for folder in _list_folders(editions) if (issue := _read_issue(folder))}
-    current = issues.get(slug)
-    earlier = [issue for issue in issues.values() if current and issue.age < current.age]
-    if current is None or not earlier:
+    ages = {folder.name: age for folder in _list_folders(editions) if (age := _read_age(folder))}
+    earlier = [name for name, age in ages.items() if slug in ages and age < ages[slug]]
+    if not earlier:
         return []
-    last = max(earlier, key=lambda issue: issue.age)
-    subjects = {language: subject for language, _, _, subject in _read_subjects(last.folder)}
+    last = max(earlier, key=ages.__getitem__)
+    subjects = {language: subject for language, _, _, subject in _read_subjects(editions / last)}
     return [
         Problem.warning(
             name,
             line,
             "repeated-subject",
-            _MESSAGES[how] % {"name": last.folder.name, "subject": subjects[language]},
+            _MESSAGES[how] % {"name": last, "subject": subjects[language]},
         )
-        for language, name, line, subject in _read_subjects(current.folder)
+        for language, name, line, subject in _read_subjects(editions / slug)
         if language in subjects and (how := compare_subjects(subject, subjects[language]))
     ]
 
@@ -161,9 +146,9 @@ def _list_folders(editions: Path) -> list[Path]:
         return []
 
 
-def _read_issue(folder: Path) -> _Issue | None:
-    """Return the edition in ``folder``, if it has a date. Its front matter is not parsed: there may be
-    many."""
+def _read_age(folder: Path) -> tuple[str, tuple[int, ...]] | None:
+    """Return the date and number of the edition in ``folder``; None without a date. Its front matter is not
+    parsed: there may be many."""
     if not (folder / EDITION_FILE).is_file():
         return None
     file, _ = read_text_file(folder, EDITION_FILE)
@@ -172,7 +157,7 @@ def _read_issue(folder: Path) -> _Issue | None:
         return None
     number = _NUMBER.search(file.text)
     digits = re.findall(r"\d+", number[1]) if number else []
-    return _Issue(date=date[1], number=tuple(map(int, digits)), folder=folder)
+    return date[1], tuple(map(int, digits))
 
 
 def _read_subjects(folder: Path) -> Iterator[tuple[str, str, int, str]]:

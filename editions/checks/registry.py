@@ -53,19 +53,12 @@ SOURCE_CHECKS = load_checks(Path(__file__).with_name("checks.toml"))
 
 @dataclass(frozen=True, kw_only=True)
 class DisabledCheck:
-    """A line below ``checks`` in edition.md: the check ``code`` is switched off because of ``reason``."""
+    """A line below ``checks`` in edition.md: the check ``code`` is switched off because of ``reason``.
+    ``problems`` are those that therefore do not count, once the checks have run."""
 
     code: str
     reason: str
     line: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class DisabledCheckResult:
-    """A check that was switched off, with the problems that therefore do not count."""
-
-    code: str
-    reason: str
     problems: tuple[Problem, ...] = ()
 
     def __str__(self) -> str:
@@ -133,25 +126,23 @@ def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[
 
 def apply_disabled_checks(
     problems: Sequence[Problem], disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]
-) -> tuple[list[Problem], tuple[DisabledCheckResult, ...]]:
+) -> tuple[list[Problem], tuple[DisabledCheck, ...]]:
     """Return the ``problems`` that count, and the disabled ones of ``checks`` with the problems that do
     not."""
     results = {
-        switch.code: DisabledCheckResult(code=switch.code, reason=switch.reason)
+        switch.code: replace(switch, problems=tuple(p for p in problems if p.code == switch.code))
         for switch in disabled
         if switch.code in checks and not checks[switch.code].essential
     }
-    for code, result in results.items():
-        results[code] = replace(result, problems=tuple(p for p in problems if p.code == code))
     return [problem for problem in problems if problem.code not in results], tuple(results.values())
 
 
 def merge_disabled_results(
-    parts: Iterable[Collection[DisabledCheckResult]],
-) -> tuple[DisabledCheckResult, ...]:
+    parts: Iterable[Collection[DisabledCheck]],
+) -> tuple[DisabledCheck, ...]:
     """Return the results of several runs of checks on one edition merged, each disabled check once, by
     code."""
-    merged: dict[str, DisabledCheckResult] = {}
+    merged: dict[str, DisabledCheck] = {}
     for result in (result for part in parts for result in part):
         known = merged.get(result.code, result)
         merged[result.code] = replace(known, problems=tuple(sorted({*known.problems, *result.problems})))

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from editions.text_diff.words import WordChange, WordChangeKind, compare_words, match_sequences, split_words
 
@@ -156,12 +157,8 @@ class BlockChange:
     words: tuple[WordChange, ...] = field(default=())
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlignedBlock:
-    """A block of either version beside the one of the other that it was, or None."""
-
-    old: TextBlock | None
-    new: TextBlock | None
+AlignedBlock: TypeAlias = tuple[TextBlock | None, TextBlock | None]
+"""A block of the old version beside the one of the new; None where either has none."""
 
 
 def compare_texts(old: str, new: str) -> tuple[BlockChange, ...]:
@@ -194,9 +191,7 @@ def align_blocks(old: Sequence[TextBlock], new: Sequence[TextBlock]) -> list[Ali
     matches = match_sequences([block.content for block in old], [block.content for block in new])
     for start, start_new, size in [*matches, (len(old), len(new), 0)]:
         aligned += _align_changed(old[at:start], new[at_new:start_new])
-        aligned += [
-            AlignedBlock(old=old[start + number], new=new[start_new + number]) for number in range(size)
-        ]
+        aligned += [(old[start + number], new[start_new + number]) for number in range(size)]
         at, at_new = start + size, start_new + size
     return aligned
 
@@ -205,10 +200,10 @@ def _align_changed(old: Sequence[TextBlock], new: Sequence[TextBlock]) -> Iterat
     """Lay blocks beside each other of which none has stayed as it was."""
     at, at_new = 0, 0
     for number, number_new in [*_pair_alike(old, new), (len(old), len(new))]:
-        yield from (AlignedBlock(old=block, new=None) for block in old[at:number])
-        yield from (AlignedBlock(old=None, new=block) for block in new[at_new:number_new])
+        yield from ((block, None) for block in old[at:number])
+        yield from ((None, block) for block in new[at_new:number_new])
         if number < len(old):
-            yield AlignedBlock(old=old[number], new=new[number_new])
+            yield old[number], new[number_new]
         at, at_new = number + 1, number_new + 1
 
 
@@ -256,7 +251,7 @@ def _measure(old: TextBlock, new: TextBlock, words: Counter[str], words_new: Cou
 
 
 def _describe(pair: AlignedBlock) -> BlockChange:
-    old, new = pair.old, pair.new
+    old, new = pair
     if old is None:
         assert new is not None  # noqa: S101 - a pair has one of them
         return BlockChange(kind=BlockChangeKind.added, new=new.text, key=new.key)

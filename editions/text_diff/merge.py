@@ -105,11 +105,11 @@ def _lay_out(
     """Return what became of each block of the base, and what was inserted before each and at the end."""
     kept: list[tuple[TextBlock, ...]] = []
     inserted: list[list[TextBlock]] = [[] for _ in range(len(bases) + 1)]
-    for pair in align_blocks(bases, split_blocks(text)):
-        if pair.old is not None:
-            kept.append(() if pair.new is None else (pair.new,))
-        elif pair.new is not None:
-            inserted[len(kept)].append(pair.new)
+    for old, new in align_blocks(bases, split_blocks(text)):
+        if old is not None:
+            kept.append(() if new is None else (new,))
+        elif new is not None:
+            inserted[len(kept)].append(new)
     return kept, [tuple(blocks) for blocks in inserted]
 
 
@@ -130,9 +130,10 @@ def _make_part(
 
 
 def _compare_two(pair: AlignedBlock) -> MergePart:
-    theirs: tuple[TextBlock, ...] = () if pair.old is None else (pair.old,)
-    mine: tuple[TextBlock, ...] = () if pair.new is None else (pair.new,)
-    same = pair.old is not None and pair.new is not None and pair.old.content == pair.new.content
+    old, new = pair
+    theirs: tuple[TextBlock, ...] = () if old is None else (old,)
+    mine: tuple[TextBlock, ...] = () if new is None else (new,)
+    same = old is not None and new is not None and old.content == new.content
     return MergePart(
         kind=MergeKind.same if same else MergeKind.conflict,
         base=theirs if same else (),

@@ -121,67 +121,43 @@ def _read_text(front_matter: FrontMatter, path: tuple[str | int, ...]) -> Texts:
     return (Text(text),) if text else ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExchangeProblem:
-    """Something that was not taken: ``place`` is where in the returned file, ``message`` why, and what to
-    do."""
-
-    place: str
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportedTranslations:
-    """What a returned file changes. ``changes`` has the new text of each file that changes, by its name.
-    ``translated`` is how many texts differ from what was there, ``unchanged`` how many do not."""
-
-    changes: Mapping[str, str]
-    problems: tuple[ExchangeProblem, ...]
-    translated: int = 0
-    unchanged: int = 0
-
-
 def import_translations(
     folder: Path, language: str, returned: Iterable[ReturnedUnit]
-) -> ImportedTranslations:
+) -> "ImportedTranslations":
     """Work out what ``returned`` changes in the translation of the edition in ``folder``. Writes nothing.
 
     A text whose original is not that of the edition any more is not taken, nor is one that is not known.
     Raise EditionError if a file of the edition cannot be read.
     """
-    return _Import(list(list_translated_files(folder, language))).take(returned)
+    return ImportedTranslations(list(list_translated_files(folder, language)), returned)
 
 
-class _Import:
-    """One returned file, beside the edition as it is now."""
+class ImportedTranslations:
+    """What a returned file changes in the edition as it is now. ``changes`` has the new text of each file
+    that changes, by its name; ``problems`` are the texts that were not taken, each by its place in the
+    returned file, with why and what to do. ``translated`` is how many texts differ from what was there,
+    ``unchanged`` how many do not."""
 
-    def __init__(self, files: Sequence[TranslatedFile]) -> None:
-        self.files = {file.id: file for file in files}
-        self.problems: list[ExchangeProblem] = []
-        self.taken: dict[str, dict[str, ReturnedUnit]] = {}
+    def __init__(self, files: Sequence[TranslatedFile], returned: Iterable[ReturnedUnit]) -> None:
+        self.problems: list[tuple[str, str]] = []
         self.unchanged = 0
-
-    def take(self, returned: Iterable[ReturnedUnit]) -> ImportedTranslations:
+        self._files = {file.id: file for file in files}
+        self._taken: dict[str, dict[str, ReturnedUnit]] = {}
         for unit in returned:
             self._take_unit(unit)
-        changes = {}
-        for file_id, units in self.taken.items():
-            file = self.files[file_id]
+        self.translated = sum(map(len, self._taken.values()))
+        self.changes: dict[str, str] = {}
+        for file_id, units in self._taken.items():
+            file = self._files[file_id]
             text = self._write(file, units)
             if text is not None and text != file.text:
-                changes[file.name] = text
-        return ImportedTranslations(
-            changes=changes,
-            problems=tuple(self.problems),
-            translated=sum(map(len, self.taken.values())),
-            unchanged=self.unchanged,
-        )
+                self.changes[file.name] = text
 
     def _take_unit(self, returned: ReturnedUnit) -> None:
         known = self._find(returned)
         if known is None:
             return
-        if returned.id in self.taken.get(returned.file_id, {}):
+        if returned.id in self._taken.get(returned.file_id, {}):
             self._report(
                 returned, gettext_noop("this text is there twice. The first was taken: delete one of them.")
             )
@@ -197,10 +173,10 @@ class _Import:
         elif not normalise(returned.target) or _is_same(returned.target, known.target):
             self.unchanged += 1
         else:
-            self.taken.setdefault(returned.file_id, {})[returned.id] = returned
+            self._taken.setdefault(returned.file_id, {})[returned.id] = returned
 
     def _find(self, returned: ReturnedUnit) -> TranslationUnit | None:
-        file = self.files.get(returned.file_id)
+        file = self._files.get(returned.file_id)
         if file is None:
             self._report(
                 returned, gettext_noop("the edition has no such story any more, so its texts were not taken.")
@@ -214,7 +190,7 @@ class _Import:
         return known
 
     def _report(self, unit: ReturnedUnit, message: str) -> None:
-        self.problems.append(ExchangeProblem(place=unit.place, message=message))
+        self.problems.append((unit.place, message))
 
     def _write(self, file: TranslatedFile, units: Mapping[str, ReturnedUnit]) -> str | None:
         """Return the new text of a translation; None if it cannot be written, which is reported."""
@@ -227,7 +203,7 @@ class _Import:
         first = next(iter(units.values()))
         unchanged = gettext_noop("%(name)s was not changed: %(reason)s")
         message = Phrase(unchanged, name=file.name, reason=reason)
-        self.problems.append(ExchangeProblem(place=first.place, message=message))
+        self.problems.append((first.place, message))
         return None
 
 

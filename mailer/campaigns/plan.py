@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, 
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from editions.checks.registry import DisabledCheckResult
+from editions.checks.registry import DisabledCheck
 from editions.errors import Problem, ProblemLevel
 from mailer.campaigns.content_versions import digest_content
 from mailer.campaigns.corrections import CorrectionRecord
@@ -138,9 +138,9 @@ class _Target(NamedTuple):
 def _walk_links(contents: Sequence[CompiledEdition], base_url: str) -> Iterator[tuple[_Target, LinkKey, str]]:
     for mail in contents:
         version = version_query(mail.digest)
-        for link in find_links(mail.html_parts, base_url):
-            url = link.key.url.replace(MergeTag.version.placeholder, version)
-            yield _Target(url, link.key.story), link.key, link.label
+        for key, label in find_links(mail.html_parts, base_url):
+            url = key.url.replace(MergeTag.version.placeholder, version)
+            yield _Target(url, key.story), key, label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +165,7 @@ class Plan:
     problems: tuple[Problem, ...]
     in_words: str = ""
     again: bool = False
-    switched_off: tuple[DisabledCheckResult, ...] = ()
+    switched_off: tuple[DisabledCheck, ...] = ()
     audience: int = 0
     by_country: Mapping[str, int] = field(default_factory=dict)
     by_sector: Mapping[str, int] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from functools import partial
 
 from editions.checks.inbox import find_repeated_subjects
 from editions.checks.registry import (
-    DisabledCheckResult,
+    DisabledCheck,
     apply_disabled_checks,
     merge_disabled_results,
     validate_disabled_checks,
@@ -66,7 +66,7 @@ class PreflightReport:
     source: SourceLines
     compiled: tuple[CompiledEdition, ...]
     problems: tuple[Problem, ...]
-    switched_off: tuple[DisabledCheckResult, ...] = ()
+    switched_off: tuple[DisabledCheck, ...] = ()
     mails: tuple[Mail, ...] = ()
     launch_problems: tuple[Problem, ...] = ()
 

@@ -6,7 +6,6 @@ Links are not trusted: they are requested by a client that contacts public addre
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -34,26 +33,17 @@ class LinkStatus(StrEnum):
     """Its address is not one that we contact."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LinkResult:
-    """The result for one link. ``detail`` is the status code, or why there is none."""
-
-    link: str
-    status: LinkStatus
-    detail: str
-
-
 def check_links(
     links: Mapping[str, tuple[str, int]], *, is_allowed: AddressRule = is_public, timeout: float = _TIMEOUT
 ) -> list[Problem]:
     """Test all ``links``, each with the file and line it comes from; return a problem for each that does not
     work."""
     problems = []
-    for answer in probe_links(links, is_allowed=is_allowed, timeout=timeout):
-        if answer.status is not LinkStatus.ok:
-            path, line = links[answer.link]
-            code = answer.status.value
-            message = _MESSAGES[answer.status].format(link=answer.link, detail=answer.detail)
+    answers = probe_links(links, is_allowed=is_allowed, timeout=timeout)
+    for (link, (path, line)), (status, detail) in zip(links.items(), answers, strict=True):
+        if status is not LinkStatus.ok:
+            code = status.value
+            message = _MESSAGES[status].format(link=link, detail=detail)
             problems.append(
                 Problem(path=path, line=line, level=CHECKS[code].level, code=code, message=message)
             )
@@ -72,9 +62,9 @@ _MESSAGES = {
 
 def probe_links(
     links: Iterable[str], *, is_allowed: AddressRule = is_public, timeout: float = _TIMEOUT
-) -> Iterator[LinkResult]:
-    """Test ``links``, several at a time, each step within ``timeout`` seconds; the results are in the order
-    of the links."""
+) -> Iterator[tuple[LinkStatus, str]]:
+    """Test ``links``, several at a time, each step within ``timeout`` seconds, and yield in their order how
+    each is, and its status code, or why there is none."""
     with (
         open_public_client(is_allowed, timeout=timeout, user_agent=_USER_AGENT) as client,
         ThreadPoolExecutor(_MAX_CONCURRENT) as pool,
@@ -82,7 +72,7 @@ def probe_links(
         yield from pool.map(lambda link: _probe_link(client, link), links)
 
 
-def _probe_link(client: "httpx2.Client", link: str) -> LinkResult:
+def _probe_link(client: "httpx2.Client", link: str) -> tuple[LinkStatus, str]:
     # Not imported at the top: it takes a tenth of a second to load.
     import httpx2
 
@@ -93,13 +83,13 @@ def _probe_link(client: "httpx2.Client", link: str) -> LinkResult:
             with client.stream("GET", link) as response:
                 status = response.status_code
     except ForbiddenAddressError as error:
-        return LinkResult(link=link, status=LinkStatus.refused, detail=str(error))
+        return LinkStatus.refused, str(error)
     except httpx2.TooManyRedirects:
-        return LinkResult(link=link, status=LinkStatus.broken, detail="too many redirects")
+        return LinkStatus.broken, "too many redirects"
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
-        return LinkResult(link=link, status=LinkStatus.unreachable, detail=_explain(error))
+        return LinkStatus.unreachable, _explain(error)
     fate = LinkStatus.broken if status >= 400 else LinkStatus.ok
-    return LinkResult(link=link, status=fate, detail=str(status))
+    return fate, str(status)
 
 
 def _explain(error: Exception) -> str:

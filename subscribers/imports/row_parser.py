@@ -13,7 +13,6 @@ an odd cell, cells are parsed one by one; a row that is refused, or takes more t
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
@@ -72,21 +71,9 @@ _LAST_LABELS = re.compile(
 _OTHER_LABELS = frozenset(["", *SPECIAL_USE_DOMAIN_NAMES])
 
 
-@dataclass(frozen=True, kw_only=True)
-class AddressCell:
-    """``address`` is the first in the cell that can be used, ``name`` what is written beside it.
-
-    ``others`` are the other addresses that can be used, and ``rest`` the texts that look like one and cannot.
-    """
-
-    address: Address
-    name: str
-    others: tuple[Address, ...]
-    rest: tuple[str, ...]
-
-
-def parse_address_cell(text: str) -> AddressCell:
-    """Find the addresses in a cell."""
+def parse_address_cell(text: str) -> tuple[list[tuple[Address, str]], list[str]]:
+    """Return the addresses in a cell that can be used, at least one, each with the name written beside it;
+    and the texts that look like one and cannot."""
     cleaned = text.translate(_INVISIBLE)
     if len(text) > _MAX_LENGTH or "@" not in cleaned:
         normalise_address(text)
@@ -106,10 +93,7 @@ def parse_address_cell(text: str) -> AddressCell:
             raise failure
         normalise_address(text)
         raise AddressError(text, Phrase(NO_ADDRESS))
-    (address, name), *others = found.values()
-    return AddressCell(
-        address=address, name=name, others=tuple(other for other, _ in others), rest=tuple(rest)
-    )
+    return list(found.values()), rest
 
 
 def _split_mailboxes(text: str) -> list[tuple[str, str]]:
@@ -211,11 +195,11 @@ class RowParser:
         return self._parse_details(number, row, email, envelope)
 
     def _parse_with_address_cell(self, number: int, row: RawRow) -> ParsedRow:
-        cell = parse_address_cell(row.email)
-        if cell.name and not row.name.strip():
-            row = row._replace(name=cell.name)
-        parsed = self._parse_details(number, row, cell.address.email, cell.address.envelope)
-        return parsed._replace(others=tuple(other.email for other in cell.others), unusable=cell.rest)
+        [(address, name), *others], rest = parse_address_cell(row.email)
+        if name and not row.name.strip():
+            row = row._replace(name=name)
+        parsed = self._parse_details(number, row, address.email, address.envelope)
+        return parsed._replace(others=tuple(other.email for other, _ in others), unusable=tuple(rest))
 
     def _parse_details(self, number: int, row: RawRow, email: str, envelope: str) -> ParsedRow:
         if row.suppress_reason is not None:

@@ -69,51 +69,32 @@ class StyleRule:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@lru_cache(maxsize=64)
+def parse_sheet(text: str, media: str = "", first: int = 0) -> "StyleSheet":
+    """Parse the sheet ``text``; ``media`` is the attribute of its element, ``first`` the order of its first
+    rule."""
+    return StyleSheet(text, (media.lower(),) if media.strip() else (), first)
+
+
 class StyleSheet:
     """A ``<style>`` block. ``at_rules`` are the names used (``media``), ``font_faces`` the families declared,
     ``pseudos`` the pseudo-classes and -elements, ``unparsed`` what could not be parsed."""
 
-    text: str
-    rules: tuple[StyleRule, ...]
-    at_rules: frozenset[str]
-    font_faces: tuple[str, ...]
-    pseudos: frozenset[str]
-    unparsed: tuple[str, ...]
-
-
-@lru_cache(maxsize=64)
-def parse_sheet(text: str, media: str = "", first: int = 0) -> StyleSheet:
-    """Parse the sheet ``text``; ``media`` is the attribute of its element, ``first`` the order of its first
-    rule."""
-    return _SheetParser(first).read(text, (media.lower(),) if media.strip() else ())
-
-
-class _SheetParser:
-    def __init__(self, first: int) -> None:
-        self.order = first
+    def __init__(self, text: str, conditions: tuple[str, ...], first: int) -> None:
+        self.text = text
         self.rules: list[StyleRule] = []
         self.at_rules: set[str] = set()
-        self.faces: list[str] = []
+        self.font_faces: list[str] = []
         self.unparsed: list[str] = []
-
-    def read(self, text: str, conditions: tuple[str, ...]) -> StyleSheet:
+        self._order = first
         self._read_block(_COMMENT.sub(" ", text), conditions)
-        pseudos = {
+        self.pseudos = {
             name
             for rule in self.rules
             for selector in rule.selectors
             for compound in (selector.subject, *(other for _, other in selector.others))
             for name, _ in compound.pseudos
         }
-        return StyleSheet(
-            text=text,
-            rules=tuple(self.rules),
-            at_rules=frozenset(self.at_rules),
-            font_faces=tuple(self.faces),
-            pseudos=frozenset(pseudos),
-            unparsed=tuple(self.unparsed),
-        )
 
     def _read_block(self, text: str, conditions: tuple[str, ...]) -> None:
         for head, body in _split_blocks(text):
@@ -135,7 +116,7 @@ class _SheetParser:
             self._read_block(body, (*conditions, "(supports)"))
         elif name.lower() == "font-face" and body is not None:
             families = (part.value for part in parse_declarations(body) if part.name == "font-family")
-            self.faces += [family.strip("\"' ") for family in families]
+            self.font_faces += [family.strip("\"' ") for family in families]
 
     def _read_rule(self, head: str, body: str, conditions: tuple[str, ...]) -> None:
         selectors = [parse_selector(part) for part in head.split(",")]
@@ -146,10 +127,10 @@ class _SheetParser:
                 selectors=tuple(selector for selector in selectors if selector),
                 declarations=parse_declarations(body),
                 conditions=conditions,
-                order=self.order,
+                order=self._order,
             )
         )
-        self.order += 1
+        self._order += 1
 
 
 def _split_blocks(text: str) -> Iterator[tuple[str, str | None]]:

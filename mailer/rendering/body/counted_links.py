@@ -11,7 +11,6 @@ one place and the link leads to another.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from html import unescape
 from typing import NamedTuple, TypeAlias
 
@@ -60,31 +59,25 @@ class LinkKey(NamedTuple):
     story: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class LinkOccurrence:
-    """A link to count: where it leads, as HTML escapes nothing of it; its story, ""; and what it says."""
+class _Place(NamedTuple):
+    """Where the address of a link stands in a piece of markup, the link, and what it says."""
 
+    start: int
+    end: int
     key: LinkKey
     label: str
 
 
-class _Place(NamedTuple):
-    """Where the address of a link stands in a piece of markup, and the link."""
-
-    start: int
-    end: int
-    link: LinkOccurrence
-
-
-def find_links(parts: Parts[str], base_url: str) -> Iterator[LinkOccurrence]:
-    """Yield the links of an HTML part to count, in order; the same link may come several times.
+def find_links(parts: Parts[str], base_url: str) -> Iterator[tuple[LinkKey, str]]:
+    """Yield the links of an HTML part to count, each with what it says, in order; the same link may come
+    several times.
 
     ``base_url`` is the address of our own pages.
     """
     for run, story in _walk_runs(parts, ""):
         for place in _find_places(_join(run), story):
-            if _is_counted(place.link.key.url, base_url):
-                yield place.link
+            if _is_counted(place.key.url, base_url):
+                yield place.key, place.label
 
 
 def measure_growth(html: str, base_url: str) -> int:
@@ -94,7 +87,7 @@ def measure_growth(html: str, base_url: str) -> int:
     return sum(
         counted - len(html[place.start : place.end].encode())
         for place in _find_places(html, "")
-        if _is_counted(place.link.key.url, base_url)
+        if _is_counted(place.key.url, base_url)
     )
 
 
@@ -161,7 +154,7 @@ def _replace_in_run(run: Sequence[_Leaf], numbers: Mapping[LinkKey, int], story:
     pieces: list[str] = []
     end = 0
     for place in _find_places(markup, story):
-        number = numbers.get(place.link.key)
+        number = numbers.get(place.key)
         if number is not None:
             pieces += (markup[end : place.start], LinkTag.click_url.placeholder, f"/{number}")
             end = place.end
@@ -177,9 +170,7 @@ def _find_places(markup: str, story: str) -> Iterator[_Place]:
             if _ADDRESS.fullmatch(label):
                 continue
         url = unescape(match["url"])
-        yield _Place(
-            match.start("url"), match.end("url"), LinkOccurrence(key=LinkKey(url, story), label=label)
-        )
+        yield _Place(match.start("url"), match.end("url"), LinkKey(url, story), label)
 
 
 def _read_label(markup: str) -> str:

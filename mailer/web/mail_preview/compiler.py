@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from editions.checks.registry import DisabledCheckResult
+from editions.checks.registry import DisabledCheck
 from editions.errors import Problem, ProblemLevel
 from editions.images.prepared_images import PreparedImage
 from editions.model import Edition, EditionForm
@@ -43,7 +43,7 @@ class CompiledPreview:
     edition: Edition | None
     mails: dict[str, CompiledEdition]
     problems: tuple[Problem, ...]
-    switched_off: tuple[DisabledCheckResult, ...] = ()
+    switched_off: tuple[DisabledCheck, ...] = ()
     launch_problems: tuple[Problem, ...] = ()
 
     @property

@@ -39,7 +39,7 @@ def test_other_at_rules_are_named_and_contain_no_rules() -> None:
         "@import url(x.css);@font-face{font-family:'Lato';src:url(a)}@keyframes k{from{top:0}}p{top:0}"
     )
     assert sheet.at_rules == {"import", "font-face", "keyframes"}
-    assert sheet.font_faces == ("Lato",)
+    assert sheet.font_faces == ["Lato"]
     assert len(sheet.rules) == 1
 
 

@@ -87,7 +87,7 @@ def test_what_comes_back_as_it_was_sent_changes_nothing(
             (unit.id, _join(unit.source)) for _, unit in exchange.list_units()
         ]
         result = import_translations(draft.folder, language, returned)
-        assert (result.changes, result.problems, result.translated) == ({}, (), 0)
+        assert (result.changes, result.problems, result.translated) == ({}, [], 0)
 
 
 @pytest.mark.parametrize("write", FORMATS)
@@ -152,8 +152,8 @@ def test_a_text_whose_original_has_changed_is_not_taken_and_named(draft: Draft) 
     returned = list(map(translate, read_back(write_docx(exchange), exchange)))
     draft.change(STORY, "What came of it", "What became of it")
     result = import_translations(draft.folder, "ja", returned)
-    assert ["What became of it" in problem.message for problem in result.problems] == [True]
-    assert result.problems[0].place.startswith("Row ")
+    assert ["What became of it" in message for _, message in result.problems] == [True]
+    assert result.problems[0][0].startswith("Row ")
     assert "## What became of it" in result.changes[STORY.replace(".md", ".ja.md")]
 
 
@@ -163,7 +163,7 @@ def test_texts_that_are_unknown_or_there_twice_are_named(draft: Draft) -> None:
     title = replace(title, target=(Text("新闻"),))
     strange = [replace(title, id="body.99"), replace(title, file_id="stories.gone"), title, title]
     result = import_translations(draft.folder, "ja", strange)
-    assert [problem.message.partition(",")[0] for problem in result.problems] == [
+    assert [message.partition(",")[0] for _, message in result.problems] == [
         "the edition has no such text any more",
         "the edition has no such story any more",
         "this text is there twice. The first was taken: delete one of them.",
@@ -293,7 +293,7 @@ def test_the_kind_of_a_returned_file_is_found_out(draft: Draft) -> None:
     exchange = export_texts(draft.folder, "ja")
     for write in FORMATS:
         result = read_translations("x", write(exchange), draft.folder, "ja")
-        assert (result.problems, result.unchanged) == ((), len(list(exchange.list_units())))
+        assert (result.problems, result.unchanged) == ([], len(list(exchange.list_units())))
 
 
 # --- any text -----------------------------------------------------------------------------------------------

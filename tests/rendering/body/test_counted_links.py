@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from mailer.rendering.body.counted_links import (
     TYPICAL_TOKEN,
     LinkKey,
-    LinkOccurrence,
     find_links,
     measure_growth,
     replace_links,
@@ -33,12 +32,12 @@ def _parse(markup: str) -> Parts[str]:
     return parse_fragments(markup, what="x", markup=True)
 
 
-def _find(markup: str) -> list[LinkOccurrence]:
+def _find(markup: str) -> list[tuple[LinkKey, str]]:
     return list(find_links(_parse(markup), BASE))
 
 
 def _urls(markup: str) -> list[str]:
-    return [link.key.url for link in _find(markup)]
+    return [key.url for key, _ in _find(markup)]
 
 
 def _replace(markup: str, numbers: Mapping[LinkKey, int]) -> str:
@@ -60,9 +59,9 @@ def test_links_to_elsewhere_are_found_with_their_story_and_their_words() -> None
         '<a href="https://c.example"><img src="c.png" alt="The &quot;C&quot;"></a>'
     )
     assert _find(marked) == [
-        LinkOccurrence(key=LinkKey("https://a.example/x?a=1&b=2", ""), label="A bold word"),
-        LinkOccurrence(key=LinkKey("http://b.example", "teachers"), label="More"),
-        LinkOccurrence(key=LinkKey("https://c.example", ""), label='The "C"'),
+        (LinkKey("https://a.example/x?a=1&b=2", ""), "A bold word"),
+        (LinkKey("http://b.example", "teachers"), "More"),
+        (LinkKey("https://c.example", ""), 'The "C"'),
     ]
 
 
@@ -149,7 +148,7 @@ PIECES = (
 def test_putting_the_addresses_back_gives_the_same_markup(pieces: list[str]) -> None:
     marked = "".join(pieces)
     bare = marked.replace(mark_begin("greeting"), "").replace(mark_end("greeting"), "")
-    links = dict.fromkeys(link.key for link in find_links(_parse(marked), BASE))
+    links = dict.fromkeys(key for key, _ in find_links(_parse(marked), BASE))
     written = _replace(marked, {key: number for number, key in enumerate(links, 1)})
     for number, key in enumerate(links, 1):
         written = written.replace(f"@@click_url@@/{number}", escape(key.url))
@@ -159,7 +158,7 @@ def test_putting_the_addresses_back_gives_the_same_markup(pieces: list[str]) -> 
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
 def test_the_growth_that_is_checked_is_that_of_the_message(pieces: list[str]) -> None:
     html = "".join(pieces).replace(mark_begin("greeting"), "").replace(mark_end("greeting"), "")
-    links = dict.fromkeys(link.key for link in find_links(_parse(html), BASE))
+    links = dict.fromkeys(key for key, _ in find_links(_parse(html), BASE))
     numbered = _replace(html, {key: 10 + number for number, key in enumerate(links)})
     counted = numbered.replace("@@click_url@@", f"{BASE}/c/{'x' * TYPICAL_TOKEN}")
     assert len(counted.encode()) - len(html.encode()) == measure_growth(html, BASE)
