@@ -9,10 +9,10 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from mailer.database.feedback_models import FeedbackKind
 from mailer.feedback.bounces.delivery_status import find_amazon_event, is_from_amazon
-from mailer.feedback.incoming_message import OriginalMessage, ReportedRecipient
+from mailer.feedback.incoming_message import IncomingMessage, OriginalMessage, ReportedRecipient
 from mailer.feedback.mime_headers import Headers, list_addresses, parse_headers
 from mailer.feedback.mime_part import MimePart, describe_original, find_enclosed, parse_message
 from mailer.reasons.reason import Reason
@@ -64,16 +64,7 @@ _MACHINE_SENDER = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Complaint:
-    """Who complained, about which message. A recipient whose address is hidden has the address ""."""
-
-    recipients: tuple[ReportedRecipient, ...]
-    original: OriginalMessage
-    text: str
-
-
-def read_complaint(message: MimePart) -> Complaint | None:
+def read_complaint(message: MimePart) -> IncomingMessage | None:
     """Read ``message`` as a complaint; None if it is none."""
     report = _find_report(message)
     if report is None and not _is_bare_report(message):
@@ -88,7 +79,8 @@ def read_complaint(message: MimePart) -> Complaint | None:
     addresses = _find_addresses(fields, enclosed.headers if enclosed else Headers(), message)
     words = " ".join(message.readable_text[:2000].split())[:700]
     envelope_id = fields.get("original-envelope-id").strip()[:255]
-    return Complaint(
+    return IncomingMessage(
+        kind=FeedbackKind.complaint,
         recipients=tuple(
             ReportedRecipient(address=address, reason=reason, words=words, envelope_id=envelope_id)
             for address in addresses or ("",)
@@ -98,7 +90,7 @@ def read_complaint(message: MimePart) -> Complaint | None:
     )
 
 
-def _read_xarf_complaint(message: MimePart) -> Complaint | None:
+def _read_xarf_complaint(message: MimePart) -> IncomingMessage | None:
     report = _find_xarf(message)
     if report is None:
         return None
@@ -107,7 +99,8 @@ def _read_xarf_complaint(message: MimePart) -> Complaint | None:
         list_addresses(*sample.headers.all("to")) if sample else ()
     )
     known = tuple(address for address in stated if not _HIDDEN.search(address))
-    return Complaint(
+    return IncomingMessage(
+        kind=FeedbackKind.complaint,
         recipients=tuple(
             ReportedRecipient(address=address, reason=Reason.complaint) for address in known or ("",)
         ),
@@ -164,7 +157,7 @@ def _decode(payload: str) -> bytes:
         return payload.encode("utf-8", "replace")
 
 
-def _read_amazon_complaint(message: MimePart) -> Complaint | None:
+def _read_amazon_complaint(message: MimePart) -> IncomingMessage | None:
     if not is_from_amazon(message):
         return None
     complaint = find_amazon_event(message.readable_text).get("complaint")
@@ -173,7 +166,8 @@ def _read_amazon_complaint(message: MimePart) -> Complaint | None:
         return None
     reason = _REASONS.get(str(complaint.get("complaintFeedbackType") or ""), Reason.complaint)
     stated = (str(entry.get("emailAddress") or "") for entry in entries if isinstance(entry, dict))
-    return Complaint(
+    return IncomingMessage(
+        kind=FeedbackKind.complaint,
         recipients=tuple(
             ReportedRecipient(address=address, reason=reason) for address in list_addresses(*stated) or ("",)
         ),

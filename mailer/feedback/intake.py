@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -60,41 +61,28 @@ def read_message(
     message = parse_message(raw)
     addresses = _list_delivery_addresses(message, delivered_to)
     senders = list_addresses(message.headers.get("from"))
-    incoming = IncomingMessage(
-        kind=FeedbackKind.other,
-        delivered_to=addresses,
-        sender=senders[0] if senders else "",
-        subject=message.headers.get("subject")[:_MAX_LENGTH],
-        message_id=message.headers.raw("message-id")[:_MAX_LENGTH],
-    )
+    head: dict[str, Any] = {
+        "delivered_to": addresses,
+        "sender": senders[0] if senders else "",
+        "subject": message.headers.get("subject")[:_MAX_LENGTH],
+        "message_id": message.headers.raw("message-id")[:_MAX_LENGTH],
+    }
     local_part = (leave_address.partition("@")[0] or "leave").lower()
     if any(_is_leave_address(address, f"{local_part}{delimiter}") for address in addresses):
-        return replace(incoming, kind=FeedbackKind.leave, text=message.readable_text)
+        return IncomingMessage(kind=FeedbackKind.leave, text=message.readable_text, **head)
     if complaint := read_complaint(message):
-        return replace(
-            incoming,
-            kind=FeedbackKind.complaint,
-            recipients=complaint.recipients,
-            original=complaint.original,
-            text=complaint.text,
-        )
+        return replace(complaint, **head)
     if report := read_aggregate_report(message):
-        return replace(incoming, kind=FeedbackKind.dmarc, dmarc=report)
+        return IncomingMessage(kind=FeedbackKind.dmarc, dmarc=report, **head)
     if bounce := read_bounce(message):
-        return replace(
-            incoming,
-            kind=FeedbackKind.bounce,
-            recipients=bounce.recipients,
-            original=bounce.original,
-            text=bounce.text,
-        )
+        return replace(bounce, **head)
     if is_auto_reply(message):
         kind = FeedbackKind.auto_reply
     elif is_written_by_person(message):
         kind = FeedbackKind.reply
     else:
-        return replace(incoming, text=message.readable_text)
-    return replace(incoming, kind=kind, text=read_own_text(message.readable_text))
+        return IncomingMessage(kind=FeedbackKind.other, text=message.readable_text, **head)
+    return IncomingMessage(kind=kind, text=read_own_text(message.readable_text), **head)
 
 
 def _list_delivery_addresses(message: MimePart, envelope: Sequence[str]) -> tuple[str, ...]:

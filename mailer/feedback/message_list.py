@@ -91,22 +91,14 @@ def _list_subscribers(session: Session, numbers: Sequence[int]) -> Mapping[int, 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attachment:
-    """A part of a message that is not its text: its ``name``, "" if it has none, and its type."""
-
-    name: str
-    content_type: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class MessageView:
-    """What is shown of a message: headers, the text without markup, and the attachments, never their
-    content. ``is_cut`` says that the text goes on."""
+    """What is shown of a message: headers, the text without markup, and the names of the attachments, or
+    their types. ``is_cut`` says that the text goes on."""
 
     headers: tuple[tuple[str, str], ...]
     text: str
     is_cut: bool
-    attachments: tuple[Attachment, ...]
+    attachments: tuple[str, ...]
 
 
 def view_message(raw: bytes) -> MessageView:
@@ -125,10 +117,10 @@ def view_message(raw: bytes) -> MessageView:
     )
 
 
-def _list_attachments(message: MimePart) -> Iterator[Attachment]:
+def _list_attachments(message: MimePart) -> Iterator[str]:
     for part in message.walk():
         disposition, parameters = parse_parameters(part.headers.raw("content-disposition"))
         name = decode_words(parameters.get("filename", "") or part.parameters.get("name", ""))
         is_body = part.is_text and disposition != "attachment" and not name
         if not (is_body or part.content_type.startswith("multipart/")):
-            yield Attachment(name=remove_unsafe_characters(name)[:200], content_type=part.content_type[:100])
+            yield remove_unsafe_characters(name)[:200] or part.content_type[:100]

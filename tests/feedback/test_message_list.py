@@ -73,5 +73,5 @@ def test_what_a_message_brings_with_it_is_named_and_never_shown() -> None:
     )
     shown = view_message(raw)
     assert shown.text == "Hello"
-    assert [one.name for one in shown.attachments] == ["page.html", "plän.exe"]
+    assert list(shown.attachments) == ["page.html", "plän.exe"]
     assert shown.headers == (("From", "a@example.org"),)

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from mailer.database.feedback_models import ARRIVED_ACTIONS
+from mailer.database.feedback_models import ARRIVED_ACTIONS, FeedbackKind
 from mailer.feedback.bounces.delivery_status import (
     STATUS_TYPES,
     RecipientReport,
@@ -20,7 +20,7 @@ from mailer.feedback.bounces.server_rules import (
     read_server_text,
     read_with_flufl,
 )
-from mailer.feedback.incoming_message import OriginalMessage, ReportedRecipient
+from mailer.feedback.incoming_message import IncomingMessage, OriginalMessage, ReportedRecipient
 from mailer.feedback.mime_headers import list_addresses
 from mailer.feedback.mime_part import MimePart, describe_original, find_enclosed, split_copy
 from mailer.reasons.reason import Reason
@@ -140,16 +140,7 @@ def _has_bounce_subject(message: MimePart) -> bool:
     return bool(_BOUNCE_SUBJECT.search(subject)) and not _ANSWERED.match(subject)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bounce:
-    """The recipients of a bounce, the message that it returns, and the server's words to read."""
-
-    recipients: tuple[ReportedRecipient, ...]
-    original: OriginalMessage
-    text: str
-
-
-def read_bounce(message: MimePart) -> Bounce | None:
+def read_bounce(message: MimePart) -> IncomingMessage | None:
     """Read ``message`` as a bounce; None if it is none.
 
     A bounce of which nobody can be read has one recipient without an address, with the reason of its words.
@@ -170,9 +161,11 @@ def read_bounce(message: MimePart) -> Bounce | None:
     return _conclude(reports, text, original) if reports else None
 
 
-def _conclude(reports: tuple[RecipientReport, ...], text: str, original: OriginalMessage) -> Bounce:
+def _conclude(reports: tuple[RecipientReport, ...], text: str, original: OriginalMessage) -> IncomingMessage:
     recipients = tuple(_judge(report, text, is_only=len(reports) == 1) for report in reports)
-    return Bounce(recipients=recipients, original=original, text=text.strip())
+    return IncomingMessage(
+        kind=FeedbackKind.bounce, recipients=recipients, original=original, text=text.strip()
+    )
 
 
 def _read_forwarded(message: MimePart) -> tuple[RecipientReport, ...]:
