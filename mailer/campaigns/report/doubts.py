@@ -6,10 +6,9 @@ They are found by an index of what was ever in doubt, so a campaign of a million
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select, text
 from sqlmodel import col
 
 from locales.phrase import WordedEnum, gettext_noop
@@ -26,7 +25,6 @@ from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 
 _MAX_IN_DOUBT = 1000
-_MAX_REASONS = 20
 # As in the partial index: SQLite does not use it for a bound value.
 _WAS_DOUBTED: Any = text("delivery.doubted")
 _COLUMNS = (
@@ -160,42 +158,6 @@ def find_held_messages(
     return {number: message or 0 for number, message in connection.execute(found) if number is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ListedDoubt:
-    """A delivery in doubt: to whom, why, since when, and how its message is found in a server's log."""
-
-    delivery_id: int
-    subscriber_id: int
-    email: str
-    name: str
-    cause: DoubtCause
-    code: int | None
-    reason: str
-    attempts: int
-    since: datetime
-    message_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DoubtGroup:
-    """Deliveries in doubt from the same cause; ``reasons`` are the ledger's words, the most frequent
-    first."""
-
-    cause: DoubtCause
-    number: int
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SettledGroup:
-    """Deliveries that were in doubt and are settled: what they are now, and what has settled them."""
-
-    state: DeliveryState
-    settled_by: DoubtSettlement
-    number: int
-    reasons: tuple[str, ...]
-
-
 def find_dead_dispatchers(workspace: Workspace, engine: Engine, campaign_id: int) -> set[str]:
     """Return the dispatchers that died while they held deliveries of a campaign. Nothing is written."""
     return Presence(engine, workspace.root, campaign_id).find_dead()
@@ -203,13 +165,12 @@ def find_dead_dispatchers(workspace: Workspace, engine: Engine, campaign_id: int
 
 def list_doubts(
     connection: Connection,
-    workspace: Workspace,
     campaign_id: int,
     dead: Collection[str] = (),
     *,
     after: int = 0,
     limit: int | None = None,
-) -> list[ListedDoubt]:
+) -> list[Row[Any]]:
     """Return the deliveries in doubt that no dispatcher holds, or one in ``dead``, in the order of their
     numbers, from the first ``after`` a number."""
     rows: list[Any] = []
@@ -222,40 +183,27 @@ def list_doubts(
         )
         rows += connection.execute(statement if limit is None else statement.limit(limit)).all()
     rows.sort(key=lambda row: row.id)
-    return [
-        ListedDoubt(
-            delivery_id=row.id,
-            subscriber_id=row.subscriber_id,
-            email=row.email,
-            name=row.name,
-            cause=find_doubt_cause(row.code, row.reason),
-            code=row.code,
-            reason=row.reason,
-            attempts=row.attempts,
-            since=row.updated_at,
-            message_id=make_message_id(campaign_id, row.subscriber_id, workspace),
-        )
-        for row in rows[:limit]
-    ]
+    return rows[:limit]
 
 
-def group_doubts(connection: Connection, campaign_id: int, dead: Collection[str] = ()) -> list[DoubtGroup]:
-    """Return those in doubt by how they came to be, the most frequent first."""
+def group_doubts(
+    connection: Connection, campaign_id: int, dead: Collection[str] = ()
+) -> list[tuple[DoubtCause, Counter[str]]]:
+    """Count those in doubt, in the ledger's words, by how they came to be; the most frequent first."""
     code, reason = col(Delivery.code), col(Delivery.reason)
     found: defaultdict[DoubtCause, Counter[str]] = defaultdict(Counter)
     for condition in _list_conditions(campaign_id, dead):
         statement = select(code, reason, func.count()).where(*condition).group_by(code, reason)
         for number, words, count in connection.execute(statement):
             found[find_doubt_cause(number, words)][_tell(number, words)] += count
-    groups = [
-        DoubtGroup(cause=cause, number=counts.total(), reasons=_list_reasons(counts))
-        for cause, counts in found.items()
-    ]
-    return sorted(groups, key=lambda group: (-group.number, group.cause))
+    return sorted(found.items(), key=lambda group: (-group[1].total(), group[0]))
 
 
-def group_settled(connection: Connection, campaign_id: int) -> list[SettledGroup]:
-    """Return those that were in doubt by what has settled them, the most frequent first."""
+def group_settled(
+    connection: Connection, campaign_id: int
+) -> list[tuple[tuple[DeliveryState, DoubtSettlement], Counter[str]]]:
+    """Count those that were in doubt, in the ledger's words, by what they are now and what has settled them;
+    the most frequent first."""
     state, code, reason = col(Delivery.state), col(Delivery.code), col(Delivery.reason)
     statement = (
         select(state, code, reason, func.count())
@@ -265,21 +213,11 @@ def group_settled(connection: Connection, campaign_id: int) -> list[SettledGroup
     found: defaultdict[tuple[DeliveryState, DoubtSettlement], Counter[str]] = defaultdict(Counter)
     for outcome, number, words, count in connection.execute(statement):
         found[outcome, find_doubt_settlement(outcome, number, words)][_tell(number, words)] += count
-    groups = [
-        SettledGroup(
-            state=outcome, settled_by=settled_by, number=counts.total(), reasons=_list_reasons(counts)
-        )
-        for (outcome, settled_by), counts in found.items()
-    ]
-    return sorted(groups, key=lambda group: (-group.number, group.state, group.settled_by))
+    return sorted(found.items(), key=lambda group: (-group[1].total(), *group[0]))
 
 
 def _tell(code: int | None, reason: str) -> str:
     return " ".join(part for part in (str(code or ""), mask_words(reason)) if part)
-
-
-def _list_reasons(counts: Counter[str]) -> tuple[str, ...]:
-    return tuple(words for words, _ in counts.most_common(_MAX_REASONS) if words)
 
 
 def _list_conditions(campaign_id: int, dead: Collection[str]) -> Sequence[tuple[ColumnElement[bool], ...]]:

@@ -28,7 +28,6 @@ from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.report.campaign_report import CampaignReport, report_campaign
 from mailer.campaigns.report.parts import count_outdated_parts
 from mailer.campaigns.report.sections import (
-    ReportSection,
     ReportTable,
     describe_moment,
     describe_report,
@@ -57,30 +56,6 @@ _TRIED_FOR: Final = timedelta(days=2)
 _NOT_OLDER_THAN: Final = timedelta(days=7)
 """A report that was due longer ago is not mailed: the setting is new, or no worker ran."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShownTable:
-    """A table as the mail shows it: its cells as text, and each row as a first cell and a line of the others.
-    ``more`` says how many rows are left out."""
-
-    head: tuple[str, ...]
-    right: frozenset[int]
-    rows: tuple[tuple[str, ...], ...]
-    paragraphs: tuple[tuple[str, str], ...]
-    is_wide: bool
-    more: str
-    note: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShownSection:
-    """A section as the mail shows it; ``moment`` says when its figures were counted, "" if now."""
-
-    title: str
-    sentences: tuple[str, ...]
-    tables: tuple[ShownTable, ...]
-    moment: str
 
 
 def build_report_mail(
@@ -121,7 +96,8 @@ def build_report_mail(
         "title": title,
         "about": _describe_campaign(report),
         "sender_name": sender.name,
-        "sections": tuple(map(_show_section, describe_report(report, vocabulary))),
+        "sections": tuple(describe_report(report, vocabulary)),
+        "most_rows": _MAX_ROWS,
         "why": f"You get this because it was asked for with [campaigns] report_to or `mailer campaigns "
         f"report {summary.id} --mail`, which shows more than fits a mail.",
     }
@@ -139,33 +115,11 @@ def _describe_campaign(report: CampaignReport) -> str:
     return f"Campaign {summary.id}, {tidy_words(summary.edition_label)}{launched}: {summary.state.value}."
 
 
-def _show_section(section: ReportSection) -> ShownSection:
-    return ShownSection(
-        title=section.title,
-        sentences=section.sentences,
-        tables=tuple(map(_show_table, section.tables)),
-        moment=describe_moment(section),
-    )
-
-
-def _show_table(table: ReportTable) -> ShownTable:
-    rows = [tuple(map(format_cell, row)) for row in table.rows[:_MAX_ROWS]]
-    left_out = len(table.rows) - _MAX_ROWS
-    return ShownTable(
-        head=table.head,
-        right=table.right,
-        rows=tuple(rows),
-        paragraphs=tuple(_write_paragraphs(table, rows)),
-        is_wide=table.is_wide,
-        more=f"… and {left_out:,} more rows." if left_out > 0 else "",
-        note=table.note,
-    )
-
-
-def _write_paragraphs(table: ReportTable, rows: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
+def _write_paragraphs(table: ReportTable) -> Iterator[tuple[str, str]]:
     """Yield each row without columns: ``Mongolia``, ``sent 1,200, not sent 3``. Most words speak for
     themselves."""
-    for first, *others in rows:
+    for row in table.rows[:_MAX_ROWS]:
+        first, *others = map(format_cell, row)
         words = (_title_value(table, place, value) for place, value in enumerate(others, start=1) if value)
         yield first, ", ".join(words)
 
@@ -184,13 +138,15 @@ def _write_part(boundary: str, subtype: str, text: str) -> str:
 
 @cache
 def _jinja_env(subtype: str) -> Environment:
-    return Environment(
+    env = Environment(
         loader=FileSystemLoader(ROOT / "report"),
         autoescape=subtype == "html",  # noqa: S701 - the other is plain text
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    env.filters.update(cell=format_cell, moment=describe_moment, paragraphs=_write_paragraphs)
+    return env
 
 
 class ReportMailError(MailerError):

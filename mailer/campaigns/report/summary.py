@@ -220,20 +220,11 @@ def _read_notices(connection: Connection) -> tuple[DispatcherNotice, ...]:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenDoubts:
-    """A campaign and its ``number`` of deliveries in doubt, as counted last."""
+def list_open_doubts(connection: Connection) -> list[tuple[Any, int]]:
+    """List the newest campaigns with their number of deliveries in doubt, the newest first.
 
-    campaign_id: int
-    title: str
-    edition: str
-    launched_at: datetime
-    number: int
-
-
-def list_open_doubts(connection: Connection) -> list[OpenDoubts]:
-    """List the newest campaigns with deliveries in doubt, the newest first. Those of a large campaign are as
-    they were counted last, and missing if nobody has counted them."""
+    Those of a large campaign are as they were counted last, and missing if nobody has counted them.
+    """
     columns = (
         *(col(Campaign.id), col(Campaign.title), col(Campaign.edition)),
         *(col(Campaign.launched_at), col(Campaign.audience)),
@@ -253,15 +244,7 @@ def list_open_doubts(connection: Connection) -> list[OpenDoubts]:
             part = stored.get(row.id, {}).get(ReportPart.in_doubt)
             doubts = () if part is None else _leave_settled(connection, part.value)
         if doubts:
-            found.append(
-                OpenDoubts(
-                    campaign_id=row.id,
-                    title=row.title,
-                    edition=row.edition,
-                    launched_at=row.launched_at,
-                    number=len(doubts),
-                )
-            )
+            found.append((row, len(doubts)))
     return found
 
 

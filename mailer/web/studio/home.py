@@ -130,18 +130,18 @@ def _list_sources(
 
 
 def _list_doubts(page: StudioPage) -> Iterator[WaitingItem]:
-    for one in list_open_doubts(page.session.connection()):
+    for campaign, number in list_open_doubts(page.session.connection()):
         words = page.translator.translations.ngettext(
             "Of %(num)s partner nobody knows whether they got it",
             "Of %(num)s partners nobody knows whether they got it",
-            one.number,
-        ) % {"num": f"{one.number:,}"}
+            number,
+        ) % {"num": f"{number:,}"}
         yield WaitingItem(
-            title=one.title or one.edition,
+            title=campaign.title or campaign.edition,
             words=words,
             act=page.translate(gettext_noop("Settle the doubts")),
-            path=f"/campaigns/{one.campaign_id}/doubts",
-            detail=page.translator.format_day(one.launched_at.date()),
+            path=f"/campaigns/{campaign.id}/doubts",
+            detail=page.translator.format_day(campaign.launched_at.date()),
         )
 
 

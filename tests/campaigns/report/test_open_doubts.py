@@ -37,7 +37,7 @@ def settle(engine: Engine, state: DeliveryState, *numbers: int) -> None:
 
 def count_doubts(engine: Engine) -> dict[int, int]:
     with engine.connect() as connection:
-        return {one.campaign_id: one.number for one in list_open_doubts(connection)}
+        return {campaign.id: number for campaign, number in list_open_doubts(connection)}
 
 
 def test_doubts_are_found_until_they_are_settled(engine: Engine, campaign: int) -> None:

@@ -1,5 +1,6 @@
 """Who may or may not have got a campaign, by name, and the acts that settle it."""
 
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from mailer.campaigns.doubt_resolution import RecordResolution, Resolution, reso
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, resume_campaign
 from mailer.campaigns.report.doubts import (
     find_dead_dispatchers,
+    find_doubt_cause,
     find_held_messages,
     group_doubts,
     group_settled,
     list_doubts,
+    make_message_id,
 )
 from mailer.database.models import CampaignState
 from mailer.dispatch.postfix_log import PostfixLogError
@@ -78,8 +81,8 @@ def _find_chosen(page: CampaignPage, what: str, cause: str) -> set[int]:
     if what not in {"group", "all"}:
         return set()
     dead = find_dead_dispatchers(workspace, page.state.engine, page.number)
-    doubts = list_doubts(page.session.connection(), workspace, page.number, dead)
-    return {one.delivery_id for one in doubts if what == "all" or one.cause == cause}
+    doubts = list_doubts(page.session.connection(), page.number, dead)
+    return {one.id for one in doubts if what == "all" or find_doubt_cause(one.code, one.reason) == cause}
 
 
 def _make_record(page: CampaignPage, how: str) -> RecordResolution:
@@ -124,14 +127,16 @@ def _render(page: CampaignPage, *errors: tuple[str, str], told: Resolution | Non
     workspace, connection, number = page.state.workspace, page.session.connection(), page.number
     after = read_number(page.request.query_params.get("after", ""), digits=_MAX_DIGITS) or 0
     dead = find_dead_dispatchers(workspace, page.state.engine, number)
-    doubts = list_doubts(connection, workspace, number, dead, after=after, limit=_PAGE + 1)
+    doubts = list_doubts(connection, number, dead, after=after, limit=_PAGE + 1)
     groups = group_doubts(connection, number, dead)
     return page.render(
         "doubts.html",
         status=422 if errors else 200,
         doubts=doubts[:_PAGE],
-        following=doubts[_PAGE - 1].delivery_id if len(doubts) > _PAGE else None,
-        total=sum(group.number for group in groups),
+        find_cause=find_doubt_cause,
+        find_message_id=partial(make_message_id, number, workspace=workspace),
+        following=doubts[_PAGE - 1].id if len(doubts) > _PAGE else None,
+        total=sum(counts.total() for _, counts in groups),
         groups=groups,
         settled=group_settled(connection, number),
         held=find_held_messages(connection, number, [one.subscriber_id for one in doubts]),
