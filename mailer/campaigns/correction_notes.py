@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
@@ -68,6 +69,12 @@ class WrittenNote:
     own: NoteDraft
     translations: Mapping[str, NoteDraft] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def digest(self) -> str:
+        """A digest of all that it says, so that one sees whether another says the same."""
+        written = {tag: draft for tag, draft in self.translations.items() if not draft.is_empty}
+        return sha256(repr((self.own, sorted(written.items()))).encode()).hexdigest()[:16]
+
 
 def find_folder(workspace: Workspace, edition: str, story: str) -> Path:
     """Return the folder of the notes on a story, whether it exists or not. Raise NoteMissingError if one of
@@ -96,18 +103,11 @@ def create_note(workspace: Workspace, edition: str, story: str, note: WrittenNot
     # Of two who write at once, the second gets the next number.
     with locked_folder(folder):
         for known in list_notes(workspace, edition, story):
-            if _says_the_same(read_note(workspace, known), note):
+            if read_note(workspace, known).digest == note.digest:
                 return known
         place = find_next_place(workspace, edition, story)
         write_note(workspace, place, note)
     return place
-
-
-def _says_the_same(one: WrittenNote, other: WrittenNote) -> bool:
-    def list_written(note: WrittenNote) -> dict[str, NoteDraft]:
-        return {tag: draft for tag, draft in note.translations.items() if not draft.is_empty}
-
-    return one.own == other.own and list_written(one) == list_written(other)
 
 
 def find_next_place(workspace: Workspace, edition: str, story: str) -> NotePlace:

@@ -135,8 +135,7 @@ def read_trial(connection: Connection, settings: Settings) -> Trial:
 
 def is_rehearsal(settings: Settings) -> bool:
     """Return whether a set-up is only for trying things out, since what it sends cannot be real."""
-    relays = [urlsplit(relay.url) for relay in settings.smtp.relays] or [urlsplit(settings.smtp.url)]
-    is_local = all(relay.scheme == "maildir" or relay.hostname in LOOPBACK_HOSTS for relay in relays)
+    is_local = all(host in LOOPBACK_HOSTS for host in settings.smtp.hosts)
     links = urlsplit(settings.web.base_url).hostname or ""
     is_example = is_reserved_domain(settings.sender.domain) or is_reserved_domain(links)
     return is_local and (is_example or links in LOOPBACK_HOSTS)

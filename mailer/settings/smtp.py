@@ -4,6 +4,7 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyAddress, field_validator
 
@@ -255,3 +256,9 @@ class SmtpSettings(SettingsSection):
     relays: tuple[RelaySettings, ...] = Field(
         default=(), description="Several relays, used instead of the one in url."
     )
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts that messages are handed to; none for a folder on this machine."""
+        urls = [urlsplit(relay.url) for relay in self.relays] or [urlsplit(self.url)]
+        return [url.hostname for url in urls if url.hostname and url.scheme != "maildir"]

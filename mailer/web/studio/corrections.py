@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Annotated, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -104,7 +103,7 @@ class CorrectionPage(SentStoryPage):
 
     @property
     def path(self) -> str:
-        return _make_path(self.place)
+        return make_note_path(self.place)
 
     @property
     def is_open(self) -> bool:
@@ -112,7 +111,8 @@ class CorrectionPage(SentStoryPage):
         return self.campaign is None
 
 
-def _make_path(place: NotePlace) -> str:
+def make_note_path(place: NotePlace) -> str:
+    """Return the page of a correction, below /studio."""
     return f"/corrections/{quote(place.edition, safe='')}/{quote(place.story, safe='')}/{place.number}"
 
 
@@ -184,12 +184,11 @@ def create_correction(page: PageDep, form: OwnFormDep) -> Response:
             record_line(session, replace(line, detail=str(place.number)))
     except OSError as error:
         return _render_form(about, note, _describe_error(page, error))
-    return page.redirect(_make_path(place), Notice.correction_saved)
+    return page.redirect(make_note_path(place), Notice.correction_saved)
 
 
 @ROUTES.get_route("/corrections/{edition}/{story}/{number}/edit", Permission.prepare)
 def show_note(page: CorrectionPageDep) -> Response:
-    """Show the form for a correction that is written already."""
     if not page.is_open:
         return page.redirect(page.path)
     return _render_form(page, page.note, place=page.place)
@@ -204,7 +203,7 @@ def change_note(page: LastingDep, form: OwnFormDep) -> Response:
         words = _BEGUN if isinstance(page, CorrectionPage) else _THROWN_AWAY
         return _render_form(page, note, ("", page.translate(words)), status=409)
     place = page.place
-    if form.get("base") not in {"", _digest_note(page.note)}:
+    if form.get("base") not in {"", page.note.digest}:
         return _render_form(page, note, ("", page.translate(_CHANGED)), place=place, status=409)
     if faults := list(_list_faults(page, note)):
         return _render_form(page, note, *faults, place=place)
@@ -262,12 +261,6 @@ def _read_draft(form: Form, tag: str) -> NoteDraft:
     return NoteDraft(explanation=explanation, **lines)
 
 
-def _digest_note(note: WrittenNote) -> str:
-    """Return a digest of all that the form of a note shows, so that one sees whether it was changed."""
-    written = {tag: draft for tag, draft in note.translations.items() if not draft.is_empty}
-    return sha256(repr((note.own, sorted(written.items()))).encode()).hexdigest()[:16]
-
-
 def _list_faults(page: SentStoryPage, note: WrittenNote) -> Iterator[tuple[str, str]]:
     """Yield the fields that are not filled in, each with what to say of it."""
     own = page.story.language
@@ -294,11 +287,11 @@ def _render_form(
         "correction_form.html",
         status=status if errors else 200,
         languages=_list_fields(page.story, note),
-        base="" if place is None else _digest_note(read_note(page.state.workspace, place)),
+        base="" if place is None else read_note(page.state.workspace, place).digest,
         # With the story, so that the address of a form that was refused leads to the form again.
-        action=f"/corrections/new?{query}" if place is None else f"{_make_path(place)}/edit",
+        action=f"/corrections/new?{query}" if place is None else f"{make_note_path(place)}/edit",
         written=[] if place is not None else list(_list_written(page)),
-        back="" if place is None else _make_path(place),
+        back="" if place is None else make_note_path(place),
         errors=errors,
         problems=dict(errors),
     )
@@ -310,7 +303,7 @@ def _list_written(page: SentStoryPage) -> Iterator[tuple[str, str]]:
     workspace = page.state.workspace
     for place in list_notes(workspace, page.edition, page.story.slug):
         with suppress(NoteMissingError, OSError):
-            yield _make_path(place), read_note(workspace, place).own.right
+            yield make_note_path(place), read_note(workspace, place).own.right
 
 
 @ROUTES.get_route("/corrections/{edition}/{story}/{number}", Permission.prepare)

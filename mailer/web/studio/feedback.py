@@ -135,7 +135,6 @@ def show_feedback(page: PageDep) -> Response:
 
 @ROUTES.get_route("/feedback/messages", Permission.see_partners)
 def show_messages(page: PageDep) -> Response:
-    """Show the messages, of one kind or about one campaign."""
     given = page.request.query_params
     kind, before = given.get("kind", ""), given.get("before", "")
     wanted, campaign = kind if kind in list(FeedbackKind) else "", read_row_number(given.get("campaign", ""))
@@ -161,7 +160,6 @@ def show_messages(page: PageDep) -> Response:
 
 @ROUTES.get_route("/feedback/messages/{number}", Permission.see_partners)
 def show_message(page: PageDep, number: FeedbackNumber) -> Response:
-    """Show a message, with the form for judging it if it waits for a person."""
     return _render_message(page, number, Form())
 
 
@@ -220,7 +218,6 @@ def read_judgement(form: Form) -> str:
 
 @ROUTES.post_route("/feedback/messages/{number}", Permission.change_partners)
 def judge_message(page: PageDep, number: FeedbackNumber, form: OwnFormDep) -> Response:
-    """Judge a message, and do what follows from it."""
     word, by, now = read_judgement(form), page.member.name, page.state.clock()
     if not word:
         is_bounce = _read_choice(form) == OTHER_BOUNCE

@@ -61,7 +61,6 @@ class RecentEdition:
 
 @ROUTES.get_route("/", Permission.read)
 def show_home(page: PageDep) -> Response:
-    """Show what waits for the member, and the latest editions."""
     recent = _list_recent_editions(page)
     items: list[WaitingItem] = []
     unreachable = []

@@ -73,7 +73,6 @@ def show_report(page: CampaignPageDep) -> Response:
 
 @ROUTES.get_route("/reports", Permission.read)
 def show_over_time(page: PageDep) -> Response:
-    """Show all campaigns over time, and the growth of the list."""
     found = read_time_line(page.session)
     shown = describe_overview(found, now=page.state.clock(), viewer=_make_viewer(page))
     return page.render("reports.html", section="campaigns", page=shown)

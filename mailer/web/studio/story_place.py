@@ -87,11 +87,9 @@ class EditionPage(StudioPage):
         return super().render(template, status=status, **{**shared, **values})
 
     def go_back(self, notice: Notice | None = None, **query: str) -> Response:
-        """Go on to the page of what the request is about."""
         return self.redirect(self.path, notice, **query)
 
     def log(self, session: Session, act: Act, *, subject: str = "", detail: str = "") -> None:
-        """Write down that the member does ``act`` to the edition."""
         self.record(session, act, edition=self.edition, subject=subject, detail=detail)
 
 

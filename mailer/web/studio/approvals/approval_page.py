@@ -236,7 +236,6 @@ def _plan(page: CampaignPage) -> Plan:
 
 
 def log(page: StudioPage, session: Session, act: Act, asked: Round, detail: str = "") -> None:
-    """Write down what a member did about a round, in the transaction of the act."""
     page.record(session, act, edition=asked.edition, subject=str(asked.campaign_id), detail=detail)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -32,7 +32,6 @@ from mailer.campaigns.worker import count_workers
 from mailer.database.engine import read_clock
 from mailer.database.launch_models import PendingLaunchState
 from mailer.i18n import gettext_noop
-from mailer.settings import Settings
 from mailer.team.members import Permission, find_member
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
@@ -80,7 +79,6 @@ _FORGOTTEN = timedelta(days=30)
 
 @ROUTES.get_route("/campaigns/{campaign}/launch", Permission.launch)
 def show_launch(page: CampaignPageDep) -> Response:
-    """Show what a launch would do, or the launch that waits."""
     pending = _find_pending(page)
     if pending is not None and pending.is_active:
         return _render_pending(page, pending)
@@ -183,7 +181,6 @@ def confirm(page: CampaignPageDep, form: OwnFormDep) -> Response:
 
 
 def _find_pending(page: CampaignPage) -> PendingLaunch | None:
-    """Return the launch that was asked for last."""
     return find_pending_launch(page.session, page.number, now=read_clock(page.session.connection()))
 
 
@@ -256,7 +253,7 @@ def _describe_launch(page: CampaignPage, error: str = "", typed: str = "") -> di
         "segment_words": segment_words,
         "errors": [("count", error)] if error else [],
         "typed": typed,
-        "relay": _name_relay(settings),
+        "relay": ", ".join(settings.smtp.hosts),
         "minutes": max(1, round(readiness.audience / rate / 60)) if readiness and rate else None,
         "options": decided.resolve(settings.campaigns),
         "campaign_settings": settings.campaigns,
@@ -272,13 +269,6 @@ def _list_faults(page: CampaignPage, readiness: LaunchReadiness) -> Iterator[tup
             path = f"/campaigns/{fault.campaign_id}/live"
         edition = quote(readiness.preparation.edition, safe="")
         yield fault, path.format(campaign=page.number, edition=edition), act
-
-
-def _name_relay(settings: Settings) -> str:
-    """Return the host that messages are handed to, or the hosts; "" for a folder on this machine."""
-    urls = [relay.url for relay in settings.smtp.relays] or [settings.smtp.url]
-    hosts = [urlsplit(url).hostname or "" for url in urls if not url.startswith("maildir")]
-    return ", ".join(host for host in hosts if host)
 
 
 def _render_pending(page: CampaignPage, pending: PendingLaunch, error: str = "") -> Response:

@@ -281,7 +281,6 @@ def _change(page: CampaignPage, change: Callable[..., object], act: Act, notice:
 
 @ROUTES.get_route("/machines", Permission.read)
 def show_machines(page: PageDep) -> Response:
-    """Show the programs that send, and say if there is none."""
     processes = list_processes(page.state.workspace, page.state.engine)
     return page.render(
         "machines.html",

@@ -51,7 +51,6 @@ _BUSY = gettext_noop("the file is being changed all the time")
 
 @ROUTES.get_route("/editions/{edition}/details", Permission.write)
 def show_details(page: EditionPageDep) -> Response:
-    """Show the details of an edition."""
     try:
         texts = read_details(read_edition_file(page.folder, EDITION_FILE).text, page.settings.sectors)
     except (EditionFileError, FrontMatterError) as error:
@@ -62,7 +61,6 @@ def show_details(page: EditionPageDep) -> Response:
 
 @ROUTES.post_route("/editions/{edition}/details", Permission.write)
 def save_details(form: OwnFormDep, page: EditionPageDep) -> Response:
-    """Save what was changed in the details of an edition."""
     sent, was = _read_form(form)
     if errors := _find_errors(page, sent):
         return _render(page, sent, was, errors, status=422)

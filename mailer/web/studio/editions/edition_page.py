@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
-from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -20,6 +19,7 @@ from mailer.revisions.history import find_last_writers
 from mailer.revisions.presence import list_present_by_edition, list_present_by_place
 from mailer.team.members import Permission
 from mailer.web.forms import read_number
+from mailer.web.studio.corrections import make_note_path
 from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import EditionPage, EditionPageDep, answer_with_image, open_edition
@@ -63,9 +63,7 @@ def find_correction_page(page: StudioPage, name: str) -> str:
     """Return the page of the correction called ``name``, below /studio. 404 if there is none, or its note is
     not in the workspace."""
     record = or_404(find_corrections(page.session.connection(), [name]).get(name))
-    place = or_404(find_note_of(page.state.workspace, record))
-    names = (quote(part, safe="") for part in (place.edition, place.story))
-    return f"/corrections/{'/'.join(names)}/{place.number}"
+    return make_note_path(or_404(find_note_of(page.state.workspace, record)))
 
 
 def list_sections(page: EditionPage) -> Mapping[str, Sequence[StoryCard]]:
@@ -169,6 +167,5 @@ def _find_page(path: str) -> str:
 
 @ROUTES.get_route("/editions/{edition}/thumb/{file}", Permission.read)
 def show_thumb(file: str, page: EditionPageDep) -> Response:
-    """Show a small copy of a picture of the edition."""
     crop = Crop(shape=ImageShape.landscape)
     return answer_with_image(page, file, width=_WIDTH, crop=crop, cache="private, max-age=300")

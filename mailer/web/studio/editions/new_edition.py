@@ -92,7 +92,6 @@ WayDep = Annotated[NewEditionWay, Depends(_find_way)]
 
 @ROUTES.get_route("/editions/new", Permission.write)
 def show_ways(page: PageDep) -> Response:
-    """Show what a new edition can begin with."""
     slugs = page.state.summaries.list_slugs()
     ways = [way for way in NewEditionWay if way is not NewEditionWay.copy or slugs]
     return page.render("new_edition.html", section="editions", ways=ways)
@@ -100,7 +99,6 @@ def show_ways(page: PageDep) -> Response:
 
 @ROUTES.get_route("/editions/new/{way}", Permission.write)
 def show_new_edition(way: WayDep, page: PageDep) -> Response:
-    """Show the form of one way."""
     slugs = page.state.summaries.list_slugs()
     values = {"language": "en", "title": page.settings.sender.organisation}
     if slugs:

@@ -47,13 +47,11 @@ _ORDER_FAULTS: Mapping[str, str] = MappingProxyType(
 
 @ROUTES.get_route("/editions/{edition}/new-story", Permission.write)
 def show_new_story(page: EditionPageDep) -> Response:
-    """Show the form of a new story."""
     return _render_form(page, Form())
 
 
 @ROUTES.post_route("/editions/{edition}/new-story", Permission.write)
 def create_story(form: OwnFormDep, page: EditionPageDep) -> Response:
-    """Add a story and go on to write it."""
     title = " ".join(form.get("title").split())[:MAX_TITLE]
     slug = form.get("slug").strip() or make_slug(title, fallback="story")
     if not title:

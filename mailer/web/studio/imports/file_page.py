@@ -141,7 +141,6 @@ def change_file(page: FilePageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route("/imports/new/{file}/discard", Permission.change_partners)
 def discard(page: FilePageDep) -> Response:
-    """Give the file up, and delete it."""
     try:
         with page.writing() as session:
             stored_as = discard_import_file(session, page.number, now=page.state.clock())

@@ -40,7 +40,6 @@ ROUTES = Routes()
 
 @ROUTES.get_route("/imports", Permission.see_partners)
 def show_imports(page: PageDep) -> Response:
-    """Show the imports, and the files that wait."""
     before = read_row_number(page.request.query_params.get("before", ""))
     found = list_imports(page.session, before=before, limit=PAGE_SIZE + 1)
     shown = found[:PAGE_SIZE]
