@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import Depends
 from starlette.exceptions import HTTPException
@@ -51,6 +51,7 @@ from mailer.web.studio.mail_frame import show_mail
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes
+from mailer.web.studio.story_place import make_note_path
 
 ROUTES = Routes()
 _NUMBER = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
@@ -109,11 +110,6 @@ class CorrectionPage(SentStoryPage):
     def is_open(self) -> bool:
         """Whether it may still be changed: no campaign has begun of it."""
         return self.campaign is None
-
-
-def make_note_path(place: NotePlace) -> str:
-    """Return the page of a correction, below /studio."""
-    return f"/corrections/{quote(place.edition, safe='')}/{quote(place.story, safe='')}/{place.number}"
 
 
 def _open_story(page: StudioPage, edition: str, story: str) -> SentStoryPage:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 from sqlmodel import Session
@@ -17,6 +18,7 @@ from editions.images.prepared_images import prepare_image
 from editions.model import Crop
 from editions.source.folder import EDITION_FILE
 from mailer.activity.acts import Act
+from mailer.campaigns.correction_notes import NotePlace
 from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
@@ -165,6 +167,11 @@ def make_story_path(edition: str, story: str, language: str = "") -> str:
     """The page of a story below /studio, or of the letter if ``story`` is empty; or of its translation."""
     text = f"stories/{story}" if story else "letter"
     return f"/editions/{edition}/{text}{f'/translations/{language}' if language else ''}"
+
+
+def make_note_path(place: NotePlace) -> str:
+    """Return the page of a correction, below /studio."""
+    return f"/corrections/{quote(place.edition, safe='')}/{quote(place.story, safe='')}/{place.number}"
 
 
 def show_missing_story(request: Request, error: Exception) -> Response:

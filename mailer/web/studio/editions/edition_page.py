@@ -19,10 +19,15 @@ from mailer.revisions.history import find_last_writers
 from mailer.revisions.presence import list_present_by_edition, list_present_by_place
 from mailer.team.members import Permission
 from mailer.web.forms import read_number
-from mailer.web.studio.corrections import make_note_path
 from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes
-from mailer.web.studio.story_place import EditionPage, EditionPageDep, answer_with_image, open_edition
+from mailer.web.studio.story_place import (
+    EditionPage,
+    EditionPageDep,
+    answer_with_image,
+    make_note_path,
+    open_edition,
+)
 
 ROUTES = Routes()
 PAGE_SIZE = 30
