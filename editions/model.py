@@ -397,15 +397,6 @@ def _list_texts(value: object) -> Iterator[str]:
             yield from _list_texts(getattr(value, entry.name))
 
 
-@dataclass(frozen=True, kw_only=True)
-class EditionSection:
-    """A group of stories. ``key`` is a sector's slug, or ``feature``, ``centres-and-chairs``, ``campaigns``
-    or ``office``."""
-
-    key: str
-    stories: tuple[Story, ...]
-
-
 _SECTION_BY_KIND = {
     StoryKind.feature: "feature",
     StoryKind.centre: "centres-and-chairs",
@@ -415,9 +406,10 @@ _SECTION_BY_KIND = {
 }
 
 
-def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[EditionSection, ...]:
-    """Return the stories of ``edition`` in sections: the feature, the ``sectors`` in their order, centres and
-    chairs, campaigns, the office. Stories keep their order; a section without stories is left out.
+def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> dict[str, list[Story]]:
+    """Return the stories of ``edition`` by the keys of their sections: ``feature``, the ``sectors`` in their
+    order, ``centres-and-chairs``, ``campaigns``, ``office``. Stories keep their order; a section without
+    stories is left out.
 
     A sector that is not one of ``sectors`` comes after them, so no story is lost.
     """
@@ -425,7 +417,7 @@ def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[Editi
     for story in edition.stories:
         stories.setdefault(find_section(story.kind, story.sector), []).append(story)
     order = order_sections(stories, sectors=sectors)
-    return tuple(EditionSection(key=key, stories=tuple(stories[key])) for key in order)
+    return {key: stories[key] for key in order}
 
 
 def order_sections(keys: Collection[str], *, sectors: Sequence[str]) -> list[str]:

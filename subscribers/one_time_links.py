@@ -113,12 +113,12 @@ def delete_expired_links(session: Session, *, expired_before: datetime) -> int:
 def _find(
     session: Session, signer: TokenSigner, token: str, purpose: LinkPurpose, now: datetime
 ) -> MailedLink:
-    claim = signer.read_link(token, purpose)
-    if claim.expires_at <= now:
+    link_id, expires_at = signer.read_link(token, purpose)
+    if expires_at <= now:
         raise SpentLinkError
     # The ID in a token is an unsigned 8-byte integer; both databases use signed ones.
-    link = session.get(MailedLink, claim.link_id, populate_existing=True) if claim.link_id < 2**63 else None
+    link = session.get(MailedLink, link_id, populate_existing=True) if link_id < 2**63 else None
     # A valid token has no row if its subscriber was erased or its transaction was rolled back.
-    if link is None or link.purpose is not purpose or link.expires_at != claim.expires_at:
+    if link is None or link.purpose is not purpose or link.expires_at != expires_at:
         raise TokenError
     return link

@@ -214,14 +214,6 @@ class TokenPayload:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinkPayload:
-    """The contents of a valid mailed link: its link's ID, and when it expires (aware, UTC, whole seconds)."""
-
-    link_id: int
-    expires_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
 class TokenSigner:
     """Signs and verifies tokens. ``keys`` maps key numbers (0 to 255) to secrets; ``current`` signs.
 
@@ -388,8 +380,9 @@ class TokenSigner:
             raise ValueError(f"a link for {purpose} is not mailed on its own and does not expire")
         return self.newest()._sign(purpose, link_id, int(expires_at.timestamp()))
 
-    def read_link(self, token: str, purpose: LinkPurpose) -> LinkPayload:
-        """Verify the mailed link ``token`` and return its contents. Whether it may still be used is up to
+    def read_link(self, token: str, purpose: LinkPurpose) -> tuple[int, datetime]:
+        """Verify the mailed link ``token``; return the ID of its link, and when it expires (aware, UTC, whole
+        seconds). Whether it may still be used is up to
         :mod:`subscribers.one_time_links`. Raise TokenError if it was not issued by :meth:`sign_link` with the
         current key for this purpose.
         """
@@ -399,7 +392,7 @@ class TokenSigner:
         # nothing more.
         if not purpose.is_mailed or number != signer.current:
             raise TokenError
-        return LinkPayload(link_id=link_id, expires_at=datetime.fromtimestamp(seconds, UTC))
+        return link_id, datetime.fromtimestamp(seconds, UTC)
 
     def permanent_digest(self, message: bytes) -> bytes:
         """Return the HMAC-SHA256 of ``message`` by the oldest key, which is the same after a rotation."""

@@ -67,7 +67,7 @@ def test_a_program_that_has_run_since_before_reads_links_of_the_new_key(path: Pa
     token = sign(path)
     assert running.tokens.read(token, LinkPurpose.subscription) == CLAIM
     link = read_keys(path).tokens.sign_link(LinkPurpose.erase, link_id=9, expires_at=NOW)
-    assert running.tokens.read_link(link, LinkPurpose.erase).link_id == 9
+    assert running.tokens.read_link(link, LinkPurpose.erase)[0] == 9
     path.write_text("damaged")
     with pytest.raises(TokenError):
         running.tokens.read(token, LinkPurpose.subscription)
@@ -145,8 +145,8 @@ def test_after_a_rotation_a_running_program_mails_links_that_everybody_reads(pat
     running = read_keys(path).tokens
     rotate_keys(path, now=NOW)
     link = running.sign_link(LinkPurpose.erase, link_id=9, expires_at=NOW)
-    assert read_keys(path).tokens.read_link(link, LinkPurpose.erase).link_id == 9
-    assert running.read_link(link, LinkPurpose.erase).link_id == 9
+    assert read_keys(path).tokens.read_link(link, LinkPurpose.erase)[0] == 9
+    assert running.read_link(link, LinkPurpose.erase)[0] == 9
     assert running.newest().current == 2
 
 

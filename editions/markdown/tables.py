@@ -41,16 +41,6 @@ class _Cell:
         return "".join(child.content for child in self.inline.children or []).strip()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _MarkdownTable:
-    opening: Token
-    rows: tuple[tuple[_Cell, ...], ...]
-
-    @property
-    def columns(self) -> list[tuple[_Cell, ...]]:
-        return list(zip(*self.rows, strict=True))
-
-
 def arrange_tables(tokens: Sequence[Token], *, language: str) -> bool:
     """Align the columns of numbers in ``tokens``, in place, and prepare wide tables for phones; whether there
     are any.
@@ -59,28 +49,31 @@ def arrange_tables(tokens: Sequence[Token], *, language: str) -> bool:
     """
     has_wide = False
     end = "left" if text_direction(language) == "rtl" else "right"
-    for table in _find_tables(tokens):
-        table.opening.attrs |= {"class": "tb", "cellpadding": "6", "cellspacing": "0", "border": "0"}
-        for column in table.columns:
+    for opening, rows in _find_tables(tokens):
+        columns = list(zip(*rows, strict=True))
+        opening.attrs |= {"class": "tb", "cellpadding": "6", "cellspacing": "0", "border": "0"}
+        for column in columns:
             if _is_numeric(column):
                 for cell in column:
                     if "style" not in cell.opening.attrs:
                         cell.opening.attrSet("style", f"text-align:{end}")
-        if _measure(table) > _PHONE:
+        if _measure(columns) > _PHONE:
             has_wide = True
-            table.opening.attrSet("class", f"tb {WIDE_CLASS}")
-            _label_cells(table, _COLONS.get(language.partition("-")[0], ": "))
+            opening.attrSet("class", f"tb {WIDE_CLASS}")
+            _label_cells(rows, _COLONS.get(language.partition("-")[0], ": "))
     return has_wide
 
 
 def find_oversized_tables(tokens: Sequence[Token]) -> Iterator[int]:
     """Yield the line of each table in ``tokens`` that is wider than an email, counted from zero."""
-    for table in _find_tables(tokens):
-        if _measure_words(table) * _SMALLER > _SHEET:
-            yield table.opening.map[0] if table.opening.map else 0
+    for opening, rows in _find_tables(tokens):
+        widths = (_longest_word(column) + _PADDING for column in zip(*rows, strict=True))
+        if sum(widths) * _SMALLER > _SHEET:
+            yield opening.map[0] if opening.map else 0
 
 
-def _find_tables(tokens: Sequence[Token]) -> Iterator[_MarkdownTable]:
+def _find_tables(tokens: Sequence[Token]) -> Iterator[tuple[Token, list[list[_Cell]]]]:
+    """Yield the opening token of each table, and its rows."""
     opening: Token | None = None
     rows: list[list[_Cell]] = []
     for index, token in enumerate(tokens):
@@ -91,7 +84,7 @@ def _find_tables(tokens: Sequence[Token]) -> Iterator[_MarkdownTable]:
         elif token.type in {"th_open", "td_open"}:
             rows[-1].append(_Cell(opening=token, inline=tokens[index + 1]))
         elif token.type == "table_close" and opening:
-            yield _MarkdownTable(opening=opening, rows=tuple(map(tuple, rows)))
+            yield opening, rows
 
 
 def _is_numeric(column: Sequence[_Cell]) -> bool:
@@ -100,17 +93,13 @@ def _is_numeric(column: Sequence[_Cell]) -> bool:
     return bool(numbers) and all(_NUMBER.fullmatch(text) or _NOTHING.fullmatch(text) for text in texts)
 
 
-def _measure(table: _MarkdownTable) -> float:
-    """Return the least width at which ``table`` reads well, in pixels: no word broken, and a sentence not in
+def _measure(columns: Sequence[Sequence[_Cell]]) -> float:
+    """Return the least width at which a table reads well, in pixels: no word broken, and a sentence not in
     a column of one word."""
     return sum(
         max(_longest_word(column), min(_READABLE, max(_text_width(cell.text) for cell in column))) + _PADDING
-        for column in table.columns
+        for column in columns
     )
-
-
-def _measure_words(table: _MarkdownTable) -> float:
-    return sum(_longest_word(column) + _PADDING for column in table.columns)
 
 
 def _longest_word(column: Sequence[_Cell]) -> float:
@@ -127,9 +116,9 @@ def _text_width(text: str) -> float:
     return _CHARACTER * display_width(text)
 
 
-def _label_cells(table: _MarkdownTable, colon: str) -> None:
+def _label_cells(table: Sequence[Sequence[_Cell]], colon: str) -> None:
     """Put the heading of its column before the text of each cell but the first, which names the row."""
-    head, *rows = table.rows
+    head, *rows = table
     for row in rows:
         for heading, cell in list(zip(head, row, strict=True))[1:]:
             if heading.text and cell.text:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from editions.text_diff.comparison import AlignedBlock, TextBlock, TextBlockKind, align_blocks, split_blocks
 
@@ -53,12 +54,8 @@ class MergePart:
         return _join_text(self.theirs)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Piece:
-    """Blocks as they stand in one of the texts, or in both (``side`` is None)."""
-
-    blocks: tuple[TextBlock, ...]
-    side: MergeChoice | None = None
+_Piece: TypeAlias = tuple[tuple[TextBlock, ...], MergeChoice | None]
+"""Blocks, and the text they stand in; None for both."""
 
 
 class UnsettledError(ValueError):
@@ -90,10 +87,11 @@ def settle_merge(parts: Sequence[MergePart], choices: Mapping[int, MergeChoice])
     """Return the merged text, with the choice for the place of each conflict. Raise UnsettledError if a
     conflict has no choice.
     """
-    text, before = "", _Piece(blocks=())
+    text = ""
+    before: _Piece = ((), None)
     for number, part in enumerate(parts):
         for piece in _choose(part, choices.get(number)):
-            if piece.blocks:
+            if piece[0]:
                 text = _append(text, before, piece)
                 before = piece
     return text
@@ -165,8 +163,8 @@ def _is_header(part: MergePart) -> bool:
 
 
 def _choose(part: MergePart, choice: MergeChoice | None) -> list[_Piece]:
-    mine = _Piece(blocks=part.mine, side=MergeChoice.mine)
-    theirs = _Piece(blocks=part.theirs, side=MergeChoice.theirs)
+    mine: _Piece = (part.mine, MergeChoice.mine)
+    theirs: _Piece = (part.theirs, MergeChoice.theirs)
     if part.kind is MergeKind.conflict:
         if choice is None:
             raise UnsettledError
@@ -174,7 +172,7 @@ def _choose(part: MergePart, choice: MergeChoice | None) -> list[_Piece]:
             choice
         ]
     if part.mine == part.theirs:
-        return [_Piece(blocks=part.mine)]
+        return [(part.mine, None)]
     # Of two that differ in the space around them, the one that was changed.
     takes_theirs = part.kind is MergeKind.theirs or (
         part.kind is not MergeKind.mine and part.mine == part.base
@@ -186,16 +184,16 @@ def _append(text: str, before: _Piece, piece: _Piece) -> str:
     """Add a piece, and an empty line where it does not follow the one before in either text."""
     if text and not text.endswith("\n"):
         text += "\n"
-    if before.blocks and before.side is not None and piece.side is not None and before.side is not piece.side:
-        last, first = before.blocks[-1], piece.blocks[0]
-        kinds = {last.kind, first.kind}
+    (last, last_side), (first, first_side) = before, piece
+    if last and last_side is not None and first_side is not None and last_side is not first_side:
+        kinds = {last[-1].kind, first[0].kind}
         if (
             TextBlockKind.header not in kinds
             and kinds != {TextBlockKind.list_item}
             and not text.endswith("\n\n")
         ):
             text += "\n"
-    return text + _join_text(piece.blocks)
+    return text + _join_text(first)
 
 
 def _join_text(blocks: tuple[TextBlock, ...]) -> str:

@@ -1,7 +1,6 @@
 """Translations as XLIFF: written for a translator, and read when it comes back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from lxml import etree
@@ -34,28 +33,10 @@ for what it has no type for."""
 _KINDS = {pair: kind for kind, pair in _TYPES.items()}
 
 
-@dataclass
-class InlineCodes:
-    """The marks of one unit, numbered in the order of its source: a translation has the same mark under the
-    same number. A line break has a number of its own each time."""
-
-    marks: list[Mark] = field(default_factory=list)
-
-    def number(self, mark: Mark) -> int:
-        """Return the number of ``mark``, from 1."""
-        if mark not in self.marks:
-            self.marks.append(mark)
-        return self.marks.index(mark) + 1
-
-    def list_data(self) -> Iterator[tuple[str, str]]:
-        """Yield the addresses of links, by the id that the inline elements refer to."""
-        for place, mark in enumerate(self.marks, 1):
-            if mark.kind is MarkKind.link:
-                yield f"d{place}", mark.href
-
-
-def write_inline(parent: etree._Element, texts: Texts, codes: InlineCodes) -> None:
-    """Write ``texts`` into a ``source`` or ``target`` element."""
+def write_inline(parent: etree._Element, texts: Texts, marks: list[Mark]) -> None:
+    """Write ``texts`` into a ``source`` or ``target`` element. ``marks`` are those of the unit so far, to
+    which new ones are added: a translation has the same mark under the same number as the source. A line
+    break has a number of its own each time."""
     counts: dict[int, int] = {}
     breaks = 0
     opened: list[tuple[Mark, etree._Element]] = []
@@ -64,7 +45,7 @@ def write_inline(parent: etree._Element, texts: Texts, codes: InlineCodes) -> No
         del opened[keep:]
         for mark in text.marks[keep:]:
             host = opened[-1][1] if opened else parent
-            opened.append((mark, _open_code(host, mark, codes, counts)))
+            opened.append((mark, _open_code(host, mark, marks, counts)))
         host = opened[-1][1] if opened else parent
         if text.text == "\n":
             breaks += 1
@@ -73,10 +54,10 @@ def write_inline(parent: etree._Element, texts: Texts, codes: InlineCodes) -> No
             _append_text(host, text.text)
 
 
-def _open_code(
-    host: etree._Element, mark: Mark, codes: InlineCodes, counts: dict[int, int]
-) -> etree._Element:
-    number = codes.number(mark)
+def _open_code(host: etree._Element, mark: Mark, marks: list[Mark], counts: dict[int, int]) -> etree._Element:
+    if mark not in marks:
+        marks.append(mark)
+    number = marks.index(mark) + 1
     counts[number] = counts.get(number, 0) + 1
     # An id is used once in a source: the same mark again has the number of the time behind it.
     identifier = f"{number}" if counts[number] == 1 else f"{number}-{counts[number]}"
@@ -265,17 +246,17 @@ def _write_unit(file: etree._Element, unit: TranslationUnit) -> None:
     element = etree.SubElement(file, f"{_NS}unit", {"id": unit.id, _SPACE: "preserve"})
     notes = etree.SubElement(element, f"{_NS}notes")
     etree.SubElement(notes, f"{_NS}note", {"category": "description"}).text = unit.note
-    codes = InlineCodes()
+    marks: list[Mark] = []
     segment = etree.Element(f"{_NS}segment", {"state": "translated" if unit.target else "initial"})
     source = etree.SubElement(segment, f"{_NS}source")
-    write_inline(source, unit.source, codes)
+    write_inline(source, unit.source, marks)
     if unit.target:
-        write_inline(etree.SubElement(segment, f"{_NS}target"), unit.target, codes)
-    data = list(codes.list_data())
-    if data:
+        write_inline(etree.SubElement(segment, f"{_NS}target"), unit.target, marks)
+    links = [(number, mark.href) for number, mark in enumerate(marks, 1) if mark.kind is MarkKind.link]
+    if links:
         stored = etree.SubElement(element, f"{_NS}originalData")
-        for identifier, href in data:
-            etree.SubElement(stored, f"{_NS}data", {"id": identifier}).text = drop_invalid(href)
+        for number, href in links:
+            etree.SubElement(stored, f"{_NS}data", {"id": f"d{number}"}).text = drop_invalid(href)
     element.append(segment)
 
 

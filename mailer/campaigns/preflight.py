@@ -177,7 +177,7 @@ def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterat
     """Yield a warning for each translation in which a section has the name of its sector in another
     language."""
     settings, overrides = workspace.settings, workspace.template_overrides
-    used = {section.key for section in arrange_sections(edition, sectors=tuple(settings.sectors))}
+    used = arrange_sections(edition, sectors=tuple(settings.sectors))
     for language in edition.languages:
         phrases = load_phrases(language, overrides)
         # Phrases in the fallback language are no translation.

@@ -111,13 +111,13 @@ def _list_stories(edition: Edition, settings: Settings) -> tuple[StoryFacts, ...
     return tuple(
         StoryFacts(
             slug=story.slug,
-            section=section.key,
+            section=section,
             sector=story.sector or "",
             countries=story.countries,
             everyone=story.everyone,
         )
-        for section in arrange_sections(edition, sectors=tuple(settings.sectors))
-        for story in section.stories
+        for section, stories in arrange_sections(edition, sectors=tuple(settings.sectors)).items()
+        for story in stories
     )
 
 

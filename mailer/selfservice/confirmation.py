@@ -155,7 +155,8 @@ def confirm_subscription(
 def _find_confirmed(engine: Engine, keys: Keys, token: str) -> ConfirmedSubscription:
     """Find the subscription of a link that was used before, if it is active or waits to be admitted."""
     with open_session(engine, read_only=True) as session:
-        link = session.get(MailedLink, keys.tokens.read_link(token, LinkPurpose.confirm).link_id)
+        link_id, _ = keys.tokens.read_link(token, LinkPurpose.confirm)
+        link = session.get(MailedLink, link_id)
         if link is None or link.used_at is None:
             raise SpentLinkError
         reader = load_subscriber(session, keys, link.subscriber_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from editions.imports.html.inline_spans import has_visible_text, one_line_text
-from editions.imports.html.story_starts import StartChoice, StartRule, choose_starts
+from editions.imports.html.story_starts import StartRule, StoryStarts, choose_starts
 from editions.imports.html.tree import HEADINGS, detach, has_picture, text_content
 from editions.imports.source_document import BEFORE_HEADING, OmissionKind, OmissionLog, advise, quote
 from locales.phrase import gettext_noop
@@ -97,36 +97,35 @@ class ChapteredDocument:
     of that name or from the masthead; ``notes`` are its footnotes and endnotes by the address of the links to
     them."""
 
-    def __init__(self, choice: StartChoice, notes: dict[str, etree._Element], omissions: OmissionLog) -> None:
-        self.starts = choice.starts
+    def __init__(self, starts: StoryStarts, notes: dict[str, etree._Element], omissions: OmissionLog) -> None:
+        self.starts = starts
         self.title = self.subtitle = ""
         self.preamble = Chapter("")
         self.chapters: list[Chapter] = []
         self.notes = notes
-        self._choice = choice
         self._omissions = omissions
         self._chapter = self.preamble
         self._kickers: list[etree._Element] = []
 
     def split(self, blocks: list[etree._Element]) -> None:
         """Deal out all blocks, and drop chapters that are empty."""
-        choice = self._choice
-        titles = [one_line_text(blocks[index]) for index in sorted(choice.titles)]
-        contents = find_contents_lists(blocks, titles, keep=choice.titles)
+        starts = self.starts
+        titles = [one_line_text(blocks[index]) for index in sorted(starts.titles)]
+        contents = find_contents_lists(blocks, titles, keep=starts.titles)
         masthead: list[str] = []
-        if choice.starts.rule is StartRule.document:
+        if starts.rule is StartRule.document:
             self._chapter = Chapter("")
             self.chapters.append(self._chapter)
         for index, block in enumerate(blocks):
-            if index in choice.titles:
+            if index in starts.titles:
                 self._start_chapter(block)
-            elif index in choice.masthead:
+            elif index in starts.masthead:
                 masthead.append(self._take_title(block))
             elif index in contents:
                 self._omissions.count(OmissionKind.contents, text_content(block))
-            elif index in choice.sections:
+            elif index in starts.sections:
                 self._leave_out_section(block)
-            elif index in choice.kickers:
+            elif index in starts.kickers:
                 self._kickers.append(block)
             elif block.get("class") == "subtitle" and not self.subtitle:
                 self.subtitle = self._take_title(block)

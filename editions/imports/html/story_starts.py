@@ -46,10 +46,18 @@ class StartRule(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class StoryStarts:
-    """Where stories begin; ``level`` is that of the heading, or 0."""
+    """Where stories begin; ``level`` is that of the heading, or 0. The others are indices of blocks.
+
+    ``titles`` begin a story; ``masthead`` is the document's title; ``sections`` are headings above several
+    stories, with no text of their own; ``kickers`` are lines that look like titles and stand above one.
+    """
 
     rule: StartRule
     level: int = 0
+    titles: frozenset[int] = frozenset()
+    sections: frozenset[int] = frozenset()
+    kickers: frozenset[int] = frozenset()
+    masthead: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         if self.rule is StartRule.heading:
@@ -63,21 +71,6 @@ class StoryStarts:
         return gettext_noop(
             "The whole document is one story, because nothing in it looks like the title of another"
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class StartChoice:
-    """Where the stories of a list of blocks begin, as indices of blocks.
-
-    ``titles`` begin a story; ``masthead`` is the document's title; ``sections`` are headings above several
-    stories, with no text of their own; ``kickers`` are lines that look like titles and stand above one.
-    """
-
-    starts: StoryStarts
-    titles: frozenset[int] = frozenset()
-    sections: frozenset[int] = frozenset()
-    kickers: frozenset[int] = frozenset()
-    masthead: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +88,7 @@ def used_levels(blocks: Sequence[etree._Element]) -> Mapping[int, int]:
     return Counter(int(str(block.tag)[1]) for block in blocks if _is_heading(block))
 
 
-def choose_starts(blocks: Sequence[etree._Element], *, level: int = 0) -> StartChoice:
+def choose_starts(blocks: Sequence[etree._Element], *, level: int = 0) -> StoryStarts:
     """Return where stories begin in ``blocks``; at headings of ``level``, unless it is 0."""
     name = _find_title_paragraphs(blocks)
     headings = _rank_heads(blocks, {i: int(str(b.tag)[1]) for i, b in enumerate(blocks) if _is_heading(b)})
@@ -112,7 +105,7 @@ def choose_starts(blocks: Sequence[etree._Element], *, level: int = 0) -> StartC
     lines = _find_title_lines(blocks)
     first = next((index for index, block in enumerate(blocks) if _has_text(block)), -1)
     masthead = name or ((first,) if first in lines and len(lines) == 1 else ())
-    return StartChoice(starts=StoryStarts(rule=StartRule.document), masthead=masthead)
+    return StoryStarts(rule=StartRule.document, masthead=masthead)
 
 
 def _rank_heads(blocks: Sequence[etree._Element], ranks: Mapping[int, int]) -> list[_Head]:
@@ -167,7 +160,7 @@ def _own_length(blocks: Sequence[etree._Element], heads: Sequence[_Head], head: 
     return sum(len(text_content(block).strip()) for block in blocks[head.index + 1 : end])
 
 
-def _at_rank(starts: StoryStarts, heads: Sequence[_Head], rank: int, name: tuple[int, ...]) -> StartChoice:
+def _at_rank(starts: StoryStarts, heads: Sequence[_Head], rank: int, name: tuple[int, ...]) -> StoryStarts:
     """Return the choice of all heads of ``rank``, and of higher ones with text of their own.
 
     A single one above the first of them is the document's name, if it has no other.
@@ -179,8 +172,8 @@ def _at_rank(starts: StoryStarts, heads: Sequence[_Head], rank: int, name: tuple
         name = (top.index,)
         taken.remove(top)
     sections = frozenset(head.index for head in taken if head.rank < rank and head.any and not head.own)
-    return StartChoice(
-        starts=starts,
+    return replace(
+        starts,
         titles=frozenset(head.index for head in taken) - sections,
         sections=sections,
         masthead=name,
@@ -203,7 +196,7 @@ def _find_title_paragraphs(blocks: Sequence[etree._Element]) -> tuple[int, ...]:
 
 def _choose_title_style(
     blocks: Sequence[etree._Element], headings: Sequence[_Head], name: tuple[int, ...]
-) -> StartChoice | None:
+) -> StoryStarts | None:
     """Stories at the style Title, if it is used for more than the newsletter's name."""
     ranks = {i: 1 for i, block in enumerate(blocks) if block.get("class") == "title" and _has_text(block)}
     heads = _rank_heads(blocks, ranks)
@@ -213,7 +206,7 @@ def _choose_title_style(
         return None
     if not masthead and headings and headings[0].index < min(titles):
         masthead = (headings[0].index,)
-    return StartChoice(starts=StoryStarts(rule=StartRule.title_style), titles=titles, masthead=masthead)
+    return StoryStarts(rule=StartRule.title_style, titles=titles, masthead=masthead)
 
 
 def _is_masthead(blocks: Sequence[etree._Element], heads: Sequence[_Head], index: int) -> bool:
@@ -233,7 +226,7 @@ def _is_masthead(blocks: Sequence[etree._Element], heads: Sequence[_Head], index
 
 def _choose_title_lines(
     blocks: Sequence[etree._Element], headings: Sequence[_Head], name: tuple[int, ...]
-) -> StartChoice | None:
+) -> StoryStarts | None:
     """Stories at short lines that look alike: the largest ones of which at least two have text below them."""
     lines = _find_title_lines(blocks)
     heads = _rank_heads(blocks, lines)

@@ -13,7 +13,6 @@ from editions.markdown.writing_systems import mark_languages_in_text
 from editions.model import (
     Edition,
     EditionForm,
-    EditionSection,
     EditionText,
     FollowLink,
     Image,
@@ -110,8 +109,8 @@ class PageBuilder:
         edition, sender, text_of_edition = self.edition, self.settings.sender, self._edition_text()
         address = tuple(line.strip() for line in sender.postal_address.splitlines() if line.strip())
         sections = arrange_sections(edition, sectors=tuple(self.settings.sectors))
-        accents = tuple(self.theme.accent(section.key, f"k{index}") for index, section in enumerate(sections))
-        views = tuple(map(self._build_section, sections, accents))
+        accents = tuple(self.theme.accent(key, f"k{index}") for index, key in enumerate(sections))
+        views = tuple(map(self._build_section, sections, sections.values(), accents))
         letter = self._build_letter(edition.letter) if edition.letter else None
         return Page(
             language=self.language,
@@ -152,11 +151,11 @@ class PageBuilder:
             whole=True,
         )
 
-    def _build_section(self, section: EditionSection, accent: Accent) -> SectionView:
-        title, title_html = self._name_section(section.key)
-        introduction = self._edition_text().introductions.get(section.key)
+    def _build_section(self, key: str, stories: Sequence[Story], accent: Accent) -> SectionView:
+        title, title_html = self._name_section(key)
+        introduction = self._edition_text().introductions.get(key)
         return SectionView(
-            key=section.key,
+            key=key,
             accent=accent,
             title=title,
             title_html=title_html,
@@ -164,8 +163,8 @@ class PageBuilder:
             count=StoryCount.stories.placeholder,
             introduction=introduction.text if introduction else "",
             introduction_html=_trusted(introduction.html) if introduction else Markup(),
-            stories=tuple(self._build_story(story, accent) for story in section.stories),
-            as_cards=self.edition.form is EditionForm.digest and section.key != "feature",
+            stories=tuple(self._build_story(story, accent) for story in stories),
+            as_cards=self.edition.form is EditionForm.digest and key != "feature",
         )
 
     def _name_section(self, key: str) -> tuple[str, Markup]:
