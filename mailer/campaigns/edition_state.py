@@ -28,6 +28,11 @@ class EditionState(WordedEnum):
 
     sent = ("sent", gettext_noop("Sent"), "right")
 
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody may still write in it."""
+        return self not in {EditionState.sending, EditionState.sent}
+
 
 _BY_CAMPAIGN: Mapping[CampaignState, EditionState] = MappingProxyType(
     {

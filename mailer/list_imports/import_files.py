@@ -21,6 +21,7 @@ from mailer.workspace import Workspace
 _OPEN = WORKING | {ImportFileState.checked}
 SUFFIX = ".upload"
 _UNFINISHED = ".part"
+_MAX_OPEN = 20
 
 
 class NotWaitingError(MailerError):
@@ -65,13 +66,14 @@ def find_importers(session: Session, numbers: Sequence[int]) -> Mapping[int, str
     return {number: name for number, name in found if number is not None}
 
 
-def list_open_files(session: Session, *, limit: int) -> Sequence[tuple[int, str, str, datetime]]:
-    """Return number, name, uploader and time of the files that wait or are worked on, the newest first."""
+def list_open_files(session: Session) -> Sequence[tuple[int, str, str, datetime]]:
+    """Return number, name, uploader and time of the last files that wait or are worked on, the newest
+    first."""
     found = session.exec(
         select(ImportFile.id, ImportFile.name, TeamMember.name, ImportFile.uploaded_at)
         .where(col(ImportFile.state).in_(sorted(_OPEN)), ImportFile.member_id == TeamMember.id)
         .order_by(col(ImportFile.id).desc())
-        .limit(limit)
+        .limit(_MAX_OPEN)
     )
     return [(number or 0, name, member, at) for number, name, member, at in found]
 

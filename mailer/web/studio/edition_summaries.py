@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from editions.cache import BoundedCache
 from editions.overview import EditionSummary, digest_stamps, list_editions, summarise_edition
@@ -40,8 +40,7 @@ class EditionSummaries:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProblemCount:
+class ProblemCount(NamedTuple):
     """The problems of an edition, of its files and of its mail."""
 
     errors: int

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,21 +42,15 @@ _MAX_EDITIONS = 6
 _MAX_TRANSLATED = 2
 
 
-@dataclass(frozen=True, kw_only=True)
-class RecentEdition:
+class RecentEdition(NamedTuple):
     """An edition of the first page, when it was last changed, and by whom: "" where that is not known.
-    ``count`` is None where its problems are not known yet."""
+    ``problems`` is None where they are not known yet."""
 
     summary: EditionSummary
     state: EditionState
     edited_at: datetime | None
     edited_by: str
-    count: ProblemCount | None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether somebody may still write in it."""
-        return self.state not in {EditionState.sending, EditionState.sent}
+    problems: ProblemCount | None
 
 
 @ROUTES.get_route("/", Permission.read)
@@ -95,10 +89,8 @@ def _list_recent_editions(page: StudioPage) -> list[RecentEdition]:
     for slug in chosen:
         summary = page.state.summaries.read(slug)
         name, at = edits.get(slug, ("", summary.changed_at))
-        count = page.state.problem_counts.find_known(slug)
-        recent.append(
-            RecentEdition(summary=summary, state=states[slug], edited_at=at, edited_by=name, count=count)
-        )
+        problems = page.state.problem_counts.find_known(slug)
+        recent.append(RecentEdition(summary, states[slug], at, name, problems))
     return recent
 
 
@@ -148,7 +140,7 @@ def _list_faulty_editions(recent: Sequence[RecentEdition], page: StudioPage) -> 
     """Editions being written that cannot be read, or have errors that the checks have found."""
     translate = page.translate
     for edition in recent:
-        summary, count = edition.summary, edition.count
+        summary, problems = edition.summary, edition.problems
         title = summary.title or summary.slug
         path = f"/editions/{quote(summary.slug, safe='')}"
         if summary.fault:
@@ -160,10 +152,10 @@ def _list_faulty_editions(recent: Sequence[RecentEdition], page: StudioPage) -> 
                 tone="wrong",
                 detail=summary.slug,
             )
-        elif edition.is_open and count is not None and count.errors:
+        elif edition.state.is_open and problems is not None and problems.errors:
             yield WaitingItem(
                 title=title,
-                words=page.ngettext("%(num)s error", "%(num)s errors", count.errors),
+                words=page.ngettext("%(num)s error", "%(num)s errors", problems.errors),
                 act=translate(gettext_noop("See the problems")),
                 path=f"{path}/problems",
                 tone="wrong",
@@ -175,7 +167,7 @@ def _list_outdated_translations(recent: Sequence[RecentEdition], page: StudioPag
     """Editions being written whose originals have changed since they were translated; the latest alone, whose
     files are read anyway."""
     translate = page.translate
-    for edition in [one for one in recent if one.is_open and not one.summary.fault][:_MAX_TRANSLATED]:
+    for edition in [one for one in recent if one.state.is_open and not one.summary.fault][:_MAX_TRANSLATED]:
         slug = edition.summary.slug
         found = list_translation_states(page.session, page.state.workspace, slug)
         for language in found.languages:

@@ -111,15 +111,12 @@ def _render(
         can_ask=is_askable(page) and page.may(Permission.prepare) and (bool(since) or not is_settled),
         can_change_steps=is_askable(page) and page.may(Permission.approve),
         is_required=page.settings.campaigns.approval == "required",
-        back=page.make_path(page.path),
-        here=page.make_path(f"{page.path}/approval"),
         role_names=ROLE_NAMES,
         errors=errors,
         refused_changes=changes,
         note=note,
         words=words,
         new_request=lambda: secrets.token_urlsafe(16),
-        edition_path=page.make_path(f"/editions/{page.campaign.edition}"),
         **(_describe_round(page, asked, since) if asked is not None else {}),
     )
 

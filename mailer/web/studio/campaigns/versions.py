@@ -33,7 +33,7 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition
-from mailer.rendering.mail_merge import Reader, anonymous_reader
+from mailer.rendering.mail_merge import anonymous_reader
 from mailer.smtp.reply_classifier import Verdict
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep, list_sectors, own_country_names, read_number
@@ -181,12 +181,6 @@ def look_at_mail(page: PreparedPage, *, compiles: bool = True) -> PreparedMail:
     )
 
 
-def _make_reader(page: StudioPage, version: MailVersionShown) -> tuple[Reader, Variant]:
-    """Return a reader of no name who gets ``version``, and the variant for them."""
-    reader = anonymous_reader(page.settings)._replace(language=version.language, interests=version.interests)
-    return reader, replace(version.variant, named=False)
-
-
 def _describe_versions(
     page: StudioPage, mail: PreparedMail, versions: Sequence[MailVersionShown]
 ) -> dict[str, Mapping[str, Any]]:
@@ -285,7 +279,8 @@ def show_version_frame(page: PreparedPageDep, tag: str) -> Response:
     languages = {one.language: one for one in mail.mails}
     compiled = languages[choose_language(version.language, tuple(languages))]
     title = page.translate("Preview")
-    shown = personalise_mail(compiled, *_make_reader(page, version))
+    reader = anonymous_reader(page.settings)._replace(language=version.language, interests=version.interests)
+    shown = personalise_mail(compiled, reader, replace(version.variant, named=False))
     if shown is None:
         words = page.translate("There is nothing to show yet. The checks say why.")
         return show_words(words, query, title=title, language=page.translator.tag)

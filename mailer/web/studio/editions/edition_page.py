@@ -11,7 +11,7 @@ from editions.model import Crop, ImageShape
 from editions.overview import StoryCard, list_cards, read_header
 from editions.source.folder import STORIES_FOLDER, scan_folder
 from mailer.campaigns.corrections import SEPARATOR, find_corrections
-from mailer.campaigns.edition_state import EditionState, find_edition_states
+from mailer.campaigns.edition_state import find_edition_states
 from mailer.campaigns.named_plan import find_note_of
 from mailer.comments.thread_list import count_open_comments
 from mailer.i18n import gettext_noop
@@ -101,7 +101,7 @@ def render_edition(page: EditionPage, error: str = "") -> Response:
         faults=problems if document is None or document.header is None else (),
         strays=[problem for problem in contents.problems if problem.code != "no-stories"],
         state=state,
-        may_correct=page.may(Permission.prepare) and state in {EditionState.sending, EditionState.sent},
+        may_correct=page.may(Permission.prepare) and not state.is_open,
         writer=find_last_writers(page.session, [page.edition]).get(page.edition),
         **stories,
     )

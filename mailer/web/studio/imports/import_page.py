@@ -22,7 +22,6 @@ from subscribers.imports.rollback import RollbackReport, list_kept
 from subscribers.models import ImportBatch
 
 PAGE_SIZE = 50
-_SHOWN_WAITING = 20
 _SHOWN = 50
 _QUICK = 20_000
 """How many people an import may have touched for the numbers to be counted with the page itself."""
@@ -49,7 +48,7 @@ def show_imports(page: PageDep) -> Response:
         section="partners",
         imports=shown,
         importers=find_importers(page.session, [batch.id or 0 for batch in shown]),
-        waiting=list_open_files(page.session, limit=_SHOWN_WAITING) if may_change else [],
+        waiting=list_open_files(page.session) if may_change else [],
         is_later_page=before is not None,
         older=page.make_path("/imports", before=str(shown[-1].id)) if len(found) > PAGE_SIZE else "",
     )

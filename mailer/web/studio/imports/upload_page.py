@@ -31,7 +31,6 @@ MAX_BODY_BYTES = 1024 * 1024 * 1024
 SHORT_WAIT = 3.0
 """How many seconds a page waits for the thread, so that a small file needs no second look."""
 
-_SHOWN = 20
 _WAITING_SHOWN = 5
 _NO_FILE = gettext_noop("Choose a file.")
 _EMPTY = gettext_noop("%(name)s is empty. Choose another file.")
@@ -114,7 +113,7 @@ def _render(page: StudioPage, fault: str = "", *, status: int = 200) -> Response
         status=status,
         section="partners",
         errors=[("file", fault)] if fault else [],
-        waiting=list_open_files(page.session, limit=_SHOWN),
+        waiting=list_open_files(page.session),
         most=MAX_FILE_BYTES // 1024 // 1024,
     )
 
