@@ -35,12 +35,14 @@ class Problem:
     message: str
 
     @classmethod
-    def error(cls, path: str, line: int, code: str, message: str) -> Self:
-        return cls(path=path, line=line, level=ProblemLevel.error, code=code, message=message)
+    def error(cls, path: str, line: int, code: str, message: str, /, **values: object) -> Self:
+        words = Phrase(message, **values) if values else message
+        return cls(path=path, line=line, level=ProblemLevel.error, code=code, message=words)
 
     @classmethod
-    def warning(cls, path: str, line: int, code: str, message: str) -> Self:
-        return cls(path=path, line=line, level=ProblemLevel.warning, code=code, message=message)
+    def warning(cls, path: str, line: int, code: str, message: str, /, **values: object) -> Self:
+        words = Phrase(message, **values) if values else message
+        return cls(path=path, line=line, level=ProblemLevel.warning, code=code, message=words)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.message} [{self.code}]"

@@ -115,8 +115,9 @@ def _reject_existing(target: Path, advice: str) -> None:
             gettext_noop(
                 "%(parent)s already has an edition of that name, and editions are never "
                 "overwritten. Choose another name: %(advice)s"
-            )
-            % {"parent": target.parent, "advice": advice},
+            ),
+            parent=target.parent,
+            advice=advice,
         )
 
 

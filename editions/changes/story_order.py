@@ -184,9 +184,7 @@ def plan_new_story(stories: Sequence[NumberedStory], slug: str) -> tuple[str, tu
     """
     if any(story.slug == slug for story in stories):
         raise StoryOrderError(
-            slug,
-            "taken-slug",
-            gettext_noop("there is a story with the name %(slug)s already.") % {"slug": slug},
+            slug, "taken-slug", gettext_noop("there is a story with the name %(slug)s already."), slug=slug
         )
     number = _find_free_number(stories, len(stories))
     if number is not None:
@@ -201,9 +199,7 @@ def _find_story(stories: Sequence[NumberedStory], slug: str) -> NumberedStory:
     found = next((story for story in stories if story.slug == slug), None)
     if found is None:
         raise StoryOrderError(
-            slug,
-            "no-story",
-            gettext_noop("there is no story %(slug)s in this edition any more.") % {"slug": slug},
+            slug, "no-story", gettext_noop("there is no story %(slug)s in this edition any more."), slug=slug
         )
     return found
 
@@ -216,8 +212,8 @@ def _check_slugs(stories: Sequence[NumberedStory]) -> None:
             raise StoryOrderError(
                 story.slug,
                 "duplicate-slug",
-                gettext_noop("two stories have the name %(slug)s. Rename the file of one of them first.")
-                % {"slug": story.slug},
+                gettext_noop("two stories have the name %(slug)s. Rename the file of one of them first."),
+                slug=story.slug,
             )
         seen.add(story.slug)
 
@@ -255,8 +251,8 @@ def _renumber(stories: Sequence[NumberedStory], before: NumberedStory | None) ->
         raise StoryOrderError(
             stories[-1].slug,
             "too-many-stories",
-            gettext_noop("an edition has room for %(most)s stories. Make another edition.")
-            % {"most": MAX_STORIES},
+            gettext_noop("an edition has room for %(most)s stories. Make another edition."),
+            most=MAX_STORIES,
         )
     step = min(_STEP, MAX_STORIES // (len(stories) + 1))
     place = len(stories) if before is None else list(stories).index(before)

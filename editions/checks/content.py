@@ -53,8 +53,8 @@ def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: s
             gettext_noop(
                 "the alt text %(alt)s is a file name, which screen readers would read out. Describe what "
                 "the picture shows."
-            )
-            % {"alt": f"{alt!r}"},
+            ),
+            alt=f"{alt!r}",
         )
     if caption and alt.casefold() == caption.casefold():
         yield make_error(
@@ -74,8 +74,9 @@ def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: s
             gettext_noop(
                 "the alt text has %(number)s characters, and a screen reader reads it without a pause. "
                 "Keep it to %(most)s, and put the rest in the caption or the body."
-            )
-            % {"number": len(alt), "most": _MAX_ALT_LENGTH},
+            ),
+            number=len(alt),
+            most=_MAX_ALT_LENGTH,
         )
 
 
@@ -100,8 +101,9 @@ def check_story_body(document: AnyDocument) -> Iterator[Problem]:
             gettext_noop(
                 "the story has %(number)s words, and few people read more than %(most)s. "
                 "Shorten it, and link to the rest with read_more."
-            )
-            % {"number": document.body.word_count, "most": _MAX_STORY_WORDS},
+            ),
+            number=document.body.word_count,
+            most=_MAX_STORY_WORDS,
         )
 
 
@@ -146,8 +148,8 @@ def check_notes(document: AnyDocument) -> Iterator[Problem]:
                 gettext_noop(
                     "`[^%(name)s]` cannot refer to a footnote here: only the body has footnotes. Move the "
                     "mark into the body, or write the words out."
-                )
-                % {"name": found["name"]},
+                ),
+                name=found["name"],
             )
 
 
@@ -182,8 +184,8 @@ def _check_text(document: AnyDocument, lines: Mapping[int, str]) -> Iterator[Pro
                 "`[^%(name)s]` refers to a footnote, but there is none of that name in this text, so "
                 "readers would see the signs themselves. Write a line `[^%(name)s]: …` at the end, or "
                 "delete the mark."
-            )
-            % {"name": name},
+            ),
+            name=name,
         )
     for name in sorted(notes.keys() - references.keys()):
         yield make_warning(
@@ -193,8 +195,8 @@ def _check_text(document: AnyDocument, lines: Mapping[int, str]) -> Iterator[Pro
             gettext_noop(
                 "nothing refers to the footnote `[^%(name)s]`, so it is not sent. Write `[^%(name)s]` "
                 "after the words it explains, or delete it."
-            )
-            % {"name": name},
+            ),
+            name=name,
         )
 
 
@@ -233,8 +235,8 @@ def check_reserved_sign(document: AnyDocument) -> Iterator[Problem]:
             gettext_noop(
                 "%(sign)s marks a place that is filled in for each reader, so it cannot "
                 "appear in the text. Write a single @."
-            )
-            % {"sign": MERGE_TAG_DELIMITER},
+            ),
+            sign=MERGE_TAG_DELIMITER,
         )
 
 

@@ -217,8 +217,8 @@ def check_foreign_markup(document: AnyDocument) -> Iterator[Problem]:
                 gettext_noop(
                     "readers would see `%(box)s` as it is, because an email has no boxes to tick. Delete "
                     "the brackets, or say in words what is done."
-                )
-                % {"box": task["box"]},
+                ),
+                box=task["box"],
             )
     yield from _check_titles(document)
 
@@ -245,8 +245,8 @@ def _check_merge_tags(document: AnyDocument, number: int, line: str) -> Iterator
                 "`%(tag)s` looks like a merge tag of another program, and readers would see it as it is. "
                 "Delete it: the greeting with the reader's name and the links to unsubscribe are added "
                 "for you. If readers are meant to see it, put it between backticks in the body."
-            )
-            % {"tag": tag},
+            ),
+            tag=tag,
         )
 
 
@@ -261,8 +261,9 @@ def _check_emoji(document: AnyDocument, number: int, line: str) -> Iterator[Prob
                 gettext_noop(
                     "readers would see the letters `:%(name)s:`. Write the character %(emoji)s itself, or "
                     "leave it out."
-                )
-                % {"name": name, "emoji": emoji},
+                ),
+                name=name,
+                emoji=emoji,
             )
 
 
@@ -278,6 +279,7 @@ def _check_titles(document: AnyDocument) -> Iterator[Problem]:
                 gettext_noop(
                     "`%(key)s` is sent as it is written, so readers would see the signs in %(signs)s. "
                     "Write the words alone."
-                )
-                % {"key": ".".join(map(str, key_path)), "signs": f"{found[0]!r}"},
+                ),
+                key=".".join(map(str, key_path)),
+                signs=f"{found[0]!r}",
             )

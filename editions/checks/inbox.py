@@ -43,8 +43,9 @@ def check_inbox(document: AnyDocument) -> Iterator[Problem]:
             "long-subject",
             gettext_noop(
                 "the subject has %(columns)s characters, and inboxes will cut it off. Keep it to %(most)s."
-            )
-            % {"columns": columns, "most": MAX_SUBJECT_WIDTH},
+            ),
+            columns=columns,
+            most=MAX_SUBJECT_WIDTH,
         )
     if subject.isupper() and sum(letter.isupper() for letter in subject) >= 8:
         yield make_warning(
@@ -96,8 +97,10 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
                 "the preheader has %(columns)s characters. With fewer than %(fewest)s, inboxes add the "
                 "first words of the email; with more than %(most)s, they cut it off. Write %(fewest)s to "
                 "%(most)s."
-            )
-            % {"columns": columns, "fewest": fewest, "most": most},
+            ),
+            columns=columns,
+            fewest=fewest,
+            most=most,
         )
 
 

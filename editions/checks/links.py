@@ -43,8 +43,8 @@ def _check_link_texts(document: AnyDocument) -> Iterator[Problem]:
                 gettext_noop(
                     "“%(text)s” does not say where the link goes, and screen readers list links on their "
                     "own. Describe what the link leads to."
-                )
-                % {"text": text},
+                ),
+                text=text,
             )
         elif _BARE_URL.fullmatch(text):
             yield make_warning(
@@ -54,8 +54,8 @@ def _check_link_texts(document: AnyDocument) -> Iterator[Problem]:
                 gettext_noop(
                     "screen readers read the address %(text)s out letter by letter. Write [text](%(text)s), "
                     "with text that says what it is."
-                )
-                % {"text": text},
+                ),
+                text=text,
             )
 
 
@@ -71,8 +71,8 @@ def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
             gettext_noop(
                 "%(url)s is a shortened link: readers cannot see where it leads, and spam filters count "
                 "it against the email. Use the address of the page itself."
-            )
-            % {"url": url},
+            ),
+            url=url,
         )
     elif url.lower().startswith("http://"):
         yield make_warning(
@@ -82,8 +82,8 @@ def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
             gettext_noop(
                 "the link %(url)s is not encrypted, and browsers warn about such pages. Try it with "
                 "https://, and use that if the page opens."
-            )
-            % {"url": url},
+            ),
+            url=url,
         )
 
 
@@ -104,8 +104,10 @@ def check_duplicate_link_texts(found: Iterable[tuple[AnyDocument, Sequence[TextL
                     gettext_noop(
                         "“%(text)s” leads to a different page here than in %(where)s:%(line)s, and screen "
                         "readers read both links out the same. Say in each what it leads to."
-                    )
-                    % {"text": link.text, "where": where, "line": first.line},
+                    ),
+                    text=link.text,
+                    where=where,
+                    line=first.line,
                 )
 
 

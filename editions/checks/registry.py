@@ -101,8 +101,8 @@ def check_disabled_reasons(document: AnyDocument) -> Iterator[Problem]:
                 gettext_noop(
                     "`%(code)s` is switched off without a reason, and the person who approves the "
                     "campaign needs one. Write it after the code."
-                )
-                % {"code": key_path[1]},
+                ),
+                code=key_path[1],
             )
 
 

@@ -100,8 +100,10 @@ def _check_completeness(documents: EditionDocuments) -> Iterator[Problem]:
                 gettext_noop(
                     "not yet translated into %(language)s: %(named)s. Until then, its readers get the "
                     "edition in %(other)s. Add what is missing."
-                )
-                % {"language": language, "named": named, "other": own or gettext_noop("another language")},
+                ),
+                language=language,
+                named=named,
+                other=own or gettext_noop("another language"),
             )
 
 
@@ -116,8 +118,9 @@ def check_original(original: AnyDocument, translation: AnyDocument, *, language:
             gettext_noop(
                 "this is a translation into %(language)s, the language of %(name)s itself. Delete one of "
                 "the two."
-            )
-            % {"language": language, "name": original.name},
+            ),
+            language=language,
+            name=original.name,
         )
     digest, recorded = text_digest(original.text), translation.front_matter.text("translated_from")
     if recorded and recorded != digest:
@@ -128,8 +131,9 @@ def check_original(original: AnyDocument, translation: AnyDocument, *, language:
             gettext_noop(
                 "%(name)s has changed since it was translated. Compare the two, then write "
                 "`translated_from: %(digest)s`."
-            )
-            % {"name": original.name, "digest": digest},
+            ),
+            name=original.name,
+            digest=digest,
         )
 
 
@@ -224,8 +228,8 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
             gettext_noop(
                 "the links below the story are not translated, so readers will get them in %(language)s. "
                 "Add `read_more` here too."
-            )
-            % {"language": original.language},
+            ),
+            language=original.language,
         )
     if original.front_matter.value("button") and not translation.front_matter.value("button"):
         yield Problem.warning(
@@ -234,8 +238,8 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
             "untranslated-links",
             gettext_noop(
                 "the button is not translated, so readers will get it in %(language)s. Add `button` here too."
-            )
-            % {"language": original.language},
+            ),
+            language=original.language,
         )
     theirs = original.front_matter.item_paths("read_more")
     for place, ours in enumerate(translation.front_matter.item_paths("read_more")):
@@ -249,6 +253,7 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
                 gettext_noop(
                     "the link “%(written)s” has no address, and %(name)s has no link in the same place to "
                     "take it from. Add a line `url: …`."
-                )
-                % {"written": written, "name": original.name},
+                ),
+                written=written,
+                name=original.name,
             )

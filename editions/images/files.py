@@ -79,8 +79,9 @@ def locate_image(folder: Path, name: str) -> Path:
             gettext_noop(
                 "%(name)s is not a plain file name. Pictures must be in %(folder)s/: "
                 "write the file's name alone."
-            )
-            % {"name": f"{name!r}", "folder": IMAGES_FOLDER},
+            ),
+            name=f"{name!r}",
+            folder=IMAGES_FOLDER,
         )
     path = folder / f"{IMAGES_FOLDER}/{name}"
     try:
@@ -94,15 +95,17 @@ def locate_image(folder: Path, name: str) -> Path:
             gettext_noop(
                 "%(name)s is a link to a file outside the edition's folder. Replace it with a "
                 "copy of the file."
-            )
-            % {"name": name},
+            ),
+            name=name,
         )
     if not exists:
         raise ImageError(
             name,
             "missing-image",
-            gettext_noop("%(folder)s/%(name)s does not exist. %(advice)s")
-            % {"folder": IMAGES_FOLDER, "name": name, "advice": _suggest_file(folder, name)},
+            gettext_noop("%(folder)s/%(name)s does not exist. %(advice)s"),
+            folder=IMAGES_FOLDER,
+            name=name,
+            advice=_suggest_file(folder, name),
         )
     return path
 
@@ -131,8 +134,9 @@ def read_image_file(path: Path) -> bytes:
         raise ImageError(
             path.name,
             "image-too-large",
-            gettext_noop("%(name)s is larger than %(most)s MB. Save a smaller copy.")
-            % {"name": path.name, "most": _MAX_BYTES // 1000000},
+            gettext_noop("%(name)s is larger than %(most)s MB. Save a smaller copy."),
+            name=path.name,
+            most=_MAX_BYTES // 1000000,
         )
     return content
 
@@ -167,8 +171,9 @@ def _too_many_pixels_error(name: str) -> ImageError:
     return ImageError(
         name,
         "image-too-large",
-        gettext_noop("%(name)s has more than %(most)s million pixels. Save a smaller copy.")
-        % {"name": name, "most": _MAX_PIXELS // 1000000},
+        gettext_noop("%(name)s has more than %(most)s million pixels. Save a smaller copy."),
+        name=name,
+        most=_MAX_PIXELS // 1000000,
     )
 
 
@@ -176,23 +181,25 @@ def _format_error(name: str, content: bytes) -> ImageError:
     start = content[:32]
     if not start:
         return ImageError(
-            name,
-            "broken-image",
-            gettext_noop("%(name)s is empty. Export or download it again.") % {"name": name},
+            name, "broken-image", gettext_noop("%(name)s is empty. Export or download it again."), name=name
         )
     for offset, signature, kind, why in _SIGNATURES:
         if start[offset:].startswith(signature) and (kind != "WebP" or start[8:12] == b"WEBP"):
             return ImageError(
                 name,
                 "image-format",
-                gettext_noop("%(name)s is %(kind)s, and %(why)s. Save it as JPEG or PNG.")
-                % {"name": name, "kind": kind, "why": why},
+                gettext_noop("%(name)s is %(kind)s, and %(why)s. Save it as JPEG or PNG."),
+                name=name,
+                kind=kind,
+                why=why,
             )
     return ImageError(
         name,
         "image-format",
-        gettext_noop("%(name)s is not a JPEG, PNG or GIF, so email programs do not show it. Save it as JPEG.")
-        % {"name": name},
+        gettext_noop(
+            "%(name)s is not a JPEG, PNG or GIF, so email programs do not show it. Save it as JPEG."
+        ),
+        name=name,
     )
 
 
@@ -201,16 +208,18 @@ def broken_image_error(name: str, error: BaseException) -> ImageError:
         return ImageError(
             name,
             "unreadable-file",
-            gettext_noop("%(name)s cannot be read (%(error)s). Check its permissions and try again.")
-            % {"name": name, "error": error.strerror},
+            gettext_noop("%(name)s cannot be read (%(error)s). Check its permissions and try again."),
+            name=name,
+            error=error.strerror,
         )
     return ImageError(
         name,
         "broken-image",
         gettext_noop(
             "%(name)s is damaged and cannot be read completely (%(error)s). Export or download it again."
-        )
-        % {"name": name, "error": error},
+        ),
+        name=name,
+        error=error,
     )
 
 

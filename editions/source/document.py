@@ -191,11 +191,11 @@ class EditionDocuments:
         )
 
 
-def make_error(document: AnyDocument, line: int, code: str, message: str) -> Problem:
+def make_error(document: AnyDocument, line: int, code: str, message: str, /, **values: object) -> Problem:
     """Return a problem of ``document`` that keeps the edition from being sent."""
-    return Problem.error(document.name, line, code, message)
+    return Problem.error(document.name, line, code, message, **values)
 
 
-def make_warning(document: AnyDocument, line: int, code: str, message: str) -> Problem:
+def make_warning(document: AnyDocument, line: int, code: str, message: str, /, **values: object) -> Problem:
     """Return a problem of ``document`` with which the edition can be sent."""
-    return Problem.warning(document.name, line, code, message)
+    return Problem.warning(document.name, line, code, message, **values)

@@ -11,7 +11,7 @@ from pathlib import Path
 from editions.cache import FileStamp, stamp_from_stat
 from editions.errors import Problem, ProblemLevel
 from locales.languages import canonical_language
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 
 EDITION_FILE = "edition.md"
 STORIES_FOLDER = "stories"
@@ -116,8 +116,11 @@ class _FolderScanner:
         self.problems: list[Problem] = []
         self.stamps: dict[str, FileStamp] = {}
 
-    def report(self, path: str, code: str, message: str, level: ProblemLevel = ProblemLevel.error) -> None:
-        self.problems.append(Problem(path=path, line=1, level=level, code=code, message=message))
+    def report(
+        self, path: str, code: str, message: str, level: ProblemLevel = ProblemLevel.error, **values: object
+    ) -> None:
+        words = Phrase(message, **values) if values else message
+        self.problems.append(Problem(path=path, line=1, level=level, code=code, message=words))
 
     def list_names(self, name: str) -> list[str]:
         """Return the names in a folder of the edition, sorted, without those of file managers."""
@@ -157,15 +160,15 @@ class _FolderScanner:
                 gettext_noop(
                     "the folder's name %(slug)s becomes part of a web address, and has characters that a web "
                     "address cannot have. Use letters, digits and hyphens, as in 2021-2."
-                )
-                % {"slug": f"{slug!r}"},
+                ),
+                slug=f"{slug!r}",
             )
         if EDITION_FILE not in names:
             self.report(
                 EDITION_FILE,
                 "missing-edition-file",
-                gettext_noop("%(file)s is missing, so the email has no title and no subject. Write it.")
-                % {"file": EDITION_FILE},
+                gettext_noop("%(file)s is missing, so the email has no title and no subject. Write it."),
+                file=EDITION_FILE,
             )
         if STORIES_FOLDER not in names:
             self.report(
@@ -173,8 +176,8 @@ class _FolderScanner:
                 "no-stories",
                 gettext_noop(
                     "the folder %(folder)s/ is missing, so there are no stories to send. Write a story."
-                )
-                % {"folder": STORIES_FOLDER},
+                ),
+                folder=STORIES_FOLDER,
             )
 
     def sort_root_files(self, names: list[str]) -> dict[str, str]:
@@ -224,15 +227,16 @@ class _FolderScanner:
                 gettext_noop(
                     "%(tag)s in the file's name is not a known language tag, so no reader would get this. "
                     "Use a tag such as zh, mn, ja, ko or fr."
-                )
-                % {"tag": f"{tag!r}"},
+                ),
+                tag=f"{tag!r}",
             )
         elif language in translations:
             self.report(
                 path,
                 "duplicate-translation",
-                gettext_noop("%(other)s is a translation into %(language)s too. Keep one of them.")
-                % {"other": translations[language], "language": language},
+                gettext_noop("%(other)s is a translation into %(language)s too. Keep one of them."),
+                other=translations[language],
+                language=language,
             )
         else:
             translations[language] = path
@@ -265,8 +269,8 @@ class _FolderScanner:
                 "the name of a story's file is three digits for its place, a hyphen, and a slug of "
                 "lower-case letters, digits and hyphens. Rename this file, for example to "
                 "%(name)s."
-            )
-            % {"name": self._suggest_name(name)},
+            ),
+            name=self._suggest_name(name),
         )
 
     def _suggest_name(self, name: str) -> str:
@@ -302,8 +306,11 @@ class _FolderScanner:
                     gettext_noop(
                         "this is a translation of %(folder)s/%(number)s-%(slug)s.md, which does not "
                         "exist. %(advice)s"
-                    )
-                    % {"folder": STORIES_FOLDER, "number": number, "slug": slug, "advice": advice},
+                    ),
+                    folder=STORIES_FOLDER,
+                    number=number,
+                    slug=slug,
+                    advice=advice,
                 )
 
     def _report_duplicates(self, originals: Mapping[tuple[str, str], str]) -> None:
@@ -317,8 +324,9 @@ class _FolderScanner:
                     gettext_noop(
                         "%(other)s has the number %(number)s too, so it is not clear which comes first. "
                         "Change one of the numbers."
-                    )
-                    % {"other": numbers[number], "number": number},
+                    ),
+                    other=numbers[number],
+                    number=number,
                 )
             if slug in slugs:
                 self.report(
@@ -327,8 +335,9 @@ class _FolderScanner:
                     gettext_noop(
                         "%(other)s has the slug %(slug)s too, so links could not tell the two apart. "
                         "Rename one of them."
-                    )
-                    % {"other": slugs[slug], "slug": slug},
+                    ),
+                    other=slugs[slug],
+                    slug=slug,
                 )
             numbers.setdefault(number, path)
             slugs.setdefault(slug, path)

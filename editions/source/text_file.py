@@ -73,8 +73,8 @@ def _decode(name: str, data: bytes) -> tuple[TextFile | None, list[Problem]]:
                     name,
                     1,
                     "not-utf-8",
-                    gettext_noop("the file is %(encoding)s, not UTF-8. Save it again as UTF-8.")
-                    % {"encoding": encoding},
+                    gettext_noop("the file is %(encoding)s, not UTF-8. Save it again as UTF-8."),
+                    encoding=encoding,
                 )
             ]
     try:
@@ -154,8 +154,8 @@ def _encoding_problem(name: str, data: bytes, error: UnicodeDecodeError) -> Prob
         "not-utf-8",
         gettext_noop(
             "the file is not UTF-8: byte 0x%(byte)s on this line is not valid. Save it again as UTF-8."
-        )
-        % {"byte": f"{data[error.start]:02X}"},
+        ),
+        byte=f"{data[error.start]:02X}",
     )
 
 

@@ -94,8 +94,8 @@ class YamlParser:
                 ),
             )
 
-    def report(self, line: int, code: str, message: str) -> None:
-        self.problems.append(Problem.error(self._name, line, code, message))
+    def report(self, line: int, code: str, message: str, /, **values: object) -> None:
+        self.problems.append(Problem.error(self._name, line, code, message, **values))
 
     def _parse_document(self) -> dict[str, YamlValue]:
         next(self._events)
@@ -151,8 +151,9 @@ class YamlParser:
                     "duplicate-key",
                     gettext_noop(
                         "`%(key)s` is given twice (first on line %(first)s), so one would be lost. Keep one."
-                    )
-                    % {"key": key, "first": first[key]},
+                    ),
+                    key=key,
+                    first=first[key],
                 )
             elif not _is_blank(value):
                 values[key] = value
@@ -221,8 +222,9 @@ class YamlParser:
         self.report(
             line,
             "yaml-syntax",
-            gettext_noop("the front matter is not valid YAML: %(message)s. %(hint)s.")
-            % {"message": message, "hint": hint},
+            gettext_noop("the front matter is not valid YAML: %(message)s. %(hint)s."),
+            message=message,
+            hint=hint,
         )
 
 
@@ -241,8 +243,8 @@ def parse_yaml(text: str, *, name: str, first_line: int) -> YamlParser:
         reading.report(
             first_line,
             "front-matter-too-large",
-            gettext_noop("the front matter has more than %(most)s characters. Put long texts into the body.")
-            % {"most": f"{_MAX_CHARACTERS:,}"},
+            gettext_noop("the front matter has more than %(most)s characters. Put long texts into the body."),
+            most=f"{_MAX_CHARACTERS:,}",
         )
     else:
         reading.parse(text)

@@ -220,8 +220,8 @@ def _require_test(connection: Connection, plan: Plan) -> None:
                 "%(edition)s as it is now was not tested, and must be before it is sent "
                 "([campaigns] require_test). Send a test with `mailer send %(edition)s --test "
                 "ADDRESS`."
-            )
-            % {"edition": plan.edition}
+            ),
+            edition=plan.edition,
         )
 
 

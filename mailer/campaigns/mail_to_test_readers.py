@@ -203,8 +203,9 @@ def _refuse_unfit(workspace: Workspace, plan: Plan) -> None:
             gettext_noop(
                 "%(edition)s has errors, so no test was sent. Fix them; `mailer check "
                 "%(edition)s` lists them all.\n%(complaints)s"
-            )
-            % {"edition": plan.edition, "complaints": complaints}
+            ),
+            edition=plan.edition,
+            complaints=complaints,
         )
 
 
@@ -219,8 +220,9 @@ def _refuse_suppressed(engine: Engine, workspace: Workspace, readers: Sequence[A
                     gettext_noop(
                         "%(email)s must not get mail, not even a test: %(why)s. No test was "
                         "sent. Leave this address out."
-                    )
-                    % {"email": reader.email, "why": _NO_MAIL_EVER[found.reason]}
+                    ),
+                    email=reader.email,
+                    why=_NO_MAIL_EVER[found.reason],
                 )
 
 

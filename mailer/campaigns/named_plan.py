@@ -74,8 +74,8 @@ def plan_written_correction(
             gettext_noop(
                 "The note of %(name)s is not in the folder corrections/, or says something else "
                 "now. Send it with `mailer correct` and its note, or write the correction again."
-            )
-            % {"name": name}
+            ),
+            name=name,
         )
     return plan_correction(
         workspace, engine, record.edition, record.story, place.find_file(workspace), now=now

@@ -87,8 +87,9 @@ def ask_for_approval(
     held = find_approval(connection, workspace, plan, states=[waiting])
     if held is not None and held.holds:
         raise ApprovalRefusedError(
-            gettext_noop("%(edition)s is approved as it is: %(held)s. There is nothing to ask for.")
-            % {"edition": plan.edition, "held": held}
+            gettext_noop("%(edition)s is approved as it is: %(held)s. There is nothing to ask for."),
+            edition=plan.edition,
+            held=held,
         )
     wanted = choose_steps(connection, workspace.settings, plan) if steps is None else tuple(steps)
     former = find_open_round(connection, plan.edition, plan.segment.text)

@@ -149,8 +149,9 @@ def _check_identity(mail: ParsedMail) -> Iterator[MailFinding]:
                     gettext_noop(
                         "the %(part)s part does not contain your %(what)s, which the law of most countries "
                         "requires. Add it to the footer."
-                    )
-                    % {"part": part, "what": what},
+                    ),
+                    part=part,
+                    what=what,
                 )
 
 
@@ -180,8 +181,11 @@ def check_first_words(mail: ParsedMail) -> Iterator[MailFinding]:
                     "of the first %(first)s letters of the %(part)s part, %(content)s say what is in this "
                     "edition: “%(words)s”. iOS and Gmail summarise an email by its first words. Move "
                     "addresses, explanations and links about the email itself to the end of the template."
-                )
-                % {"first": _FIRST, "part": part, "content": content, "words": excerpt(" ".join(first), 80)},
+                ),
+                first=_FIRST,
+                part=part,
+                content=content,
+                words=excerpt(" ".join(first), 80),
                 key=part,
                 weight=_LEAST - content,
             )

@@ -157,15 +157,13 @@ def check_contrast(mail: ParsedMail) -> Iterator[MailFinding]:
                     gettext_noop(
                         "“%(words)s” is %(colour)s on %(background)s %(where)s: the contrast is %(ratio)s:1, "
                         "and text of this size needs %(least)s:1. Choose colours with more contrast."
-                    )
-                    % {
-                        "words": excerpt(run.text),
-                        "colour": colour,
-                        "background": background,
-                        "where": _KINDS[appearance],
-                        "ratio": f"{ratio:.2f}",
-                        "least": f"{least:g}",
-                    },
+                    ),
+                    words=excerpt(run.text),
+                    colour=colour,
+                    background=background,
+                    where=_KINDS[appearance],
+                    ratio=f"{ratio:.2f}",
+                    least=f"{least:g}",
                     key=f"{colour} {background}",
                     place=mail.place_of(run.node, run.text),
                 )

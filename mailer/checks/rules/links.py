@@ -24,8 +24,8 @@ def check_link_texts(mail: ParsedMail) -> Iterator[MailFinding]:
                 gettext_noop(
                     "a link to %(address)s has no text, so readers cannot follow it. Add text that says "
                     "where it goes."
-                )
-                % {"address": excerpt(target, 60)},
+                ),
+                address=excerpt(target, 60),
                 place=mail.place_of(link),
             )
         elif is_vague_link_text(link.text):
@@ -34,8 +34,8 @@ def check_link_texts(mail: ParsedMail) -> Iterator[MailFinding]:
                 gettext_noop(
                     "“%(text)s” means nothing when a screen reader lists the links. Say what the link leads "
                     "to."
-                )
-                % {"text": link.text},
+                ),
+                text=link.text,
                 place=mail.place_of(link),
             )
 
@@ -51,8 +51,8 @@ def check_targets(mail: ParsedMail) -> Iterator[MailFinding]:
         if target.strip() in {"", "#"}:
             yield finding(
                 "link-to-nowhere",
-                gettext_noop("the link “%(words)s” has no address. Add one, or remove the link.")
-                % {"words": words},
+                gettext_noop("the link “%(words)s” has no address. Add one, or remove the link."),
+                words=words,
                 place=mail.place_of(link),
             )
         elif target.startswith("#"):
@@ -116,8 +116,9 @@ def _check_address(mail: ParsedMail, link: Node, target: str) -> Iterator[MailFi
             "short-link",
             gettext_noop(
                 "“%(words)s” goes through a link shortener, %(target)s. Use the address of the page itself."
-            )
-            % {"words": words, "target": target},
+            ),
+            words=words,
+            target=target,
             place=place,
         )
     elif target.lower().startswith("http://"):
@@ -125,8 +126,9 @@ def _check_address(mail: ParsedMail, link: Node, target: str) -> Iterator[MailFi
             "plain-http",
             gettext_noop(
                 "the link “%(words)s”, %(target)s, is not encrypted. Check whether it works with https://."
-            )
-            % {"words": words, "target": target},
+            ),
+            words=words,
+            target=target,
             place=place,
         )
 
@@ -167,8 +169,9 @@ def check_tracking_parameters(mail: ParsedMail) -> Iterator[MailFinding]:
                 gettext_noop(
                     "links to %(host)s have different utm_ parameters, so their visits are counted "
                     "separately; %(example)s is one of them. Give all of them the same parameters, or none."
-                )
-                % {"host": host, "example": odd.get("href")},
+                ),
+                host=host,
+                example=odd.get("href"),
                 key=host,
                 place=mail.place_of(odd),
             )

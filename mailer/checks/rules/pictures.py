@@ -36,8 +36,8 @@ def check_alt_texts(mail: ParsedMail) -> Iterator[MailFinding]:
                 gettext_noop(
                     "the picture %(name)s has no alt, so screen readers read out its file name. Describe "
                     'what it shows, or write alt="" if it is decoration.'
-                )
-                % {"name": _name(source)},
+                ),
+                name=_name(source),
                 place=mail.place_of(picture),
             )
         link = picture.closest("a")
@@ -47,8 +47,8 @@ def check_alt_texts(mail: ParsedMail) -> Iterator[MailFinding]:
                 gettext_noop(
                     "the picture “%(words)s” is a link but does not say where it goes. Describe the "
                     "destination in its alt text."
-                )
-                % {"words": excerpt(alt)},
+                ),
+                words=excerpt(alt),
                 place=mail.place_of(picture),
             )
 
@@ -124,15 +124,13 @@ def _check_density(mail: ParsedMail, picture: Node, name: str, width: int) -> It
         gettext_noop(
             "the picture %(name)s is %(width)s pixels wide and shown at %(shown)s, %(ratio)s for "
             "each, and %(what)s. Use a file about %(size)s pixels wide."
-        )
-        % {
-            "name": name,
-            "width": image.width,
-            "shown": width,
-            "ratio": f"{ratio:.1f}",
-            "what": what,
-            "size": 2 * width,
-        },
+        ),
+        name=name,
+        width=image.width,
+        shown=width,
+        ratio=f"{ratio:.1f}",
+        what=what,
+        size=2 * width,
         place=mail.place_of(picture),
     )
 
@@ -175,8 +173,10 @@ def check_weight(mail: ParsedMail) -> Iterator[MailFinding]:
                 gettext_noop(
                     "the picture %(name)s is %(size)s kB, which loads slowly on a phone. Export it at less "
                     "than %(most)s kB."
-                )
-                % {"name": name, "size": f"{size // 1000:,}", "most": _MAX_PICTURE_BYTES // 1000},
+                ),
+                name=name,
+                size=f"{size // 1000:,}",
+                most=_MAX_PICTURE_BYTES // 1000,
                 place=mail.place_of(used[name]),
             )
     total = sum(sizes.values()) + len(mail.source.html.encode())
@@ -187,11 +187,9 @@ def check_weight(mail: ParsedMail) -> Iterator[MailFinding]:
             gettext_noop(
                 "the email and its pictures total %(size)s kB, and many people read it on a phone and "
                 "pay for the data. Keep it below %(most)s kB: use fewer or smaller pictures."
-            )
-            % {
-                "size": f"{total // 1000:,}",
-                "most": f"{(_MAX_MAIL_BYTES if total > _MAX_MAIL_BYTES else _WARN_MAIL_BYTES) // 1000:,}",
-            },
+            ),
+            size=f"{total // 1000:,}",
+            most=f"{(_MAX_MAIL_BYTES if total > _MAX_MAIL_BYTES else _WARN_MAIL_BYTES) // 1000:,}",
             key="",
             weight=total,
         )
@@ -210,8 +208,9 @@ def check_text_ratio(mail: ParsedMail) -> Iterator[MailFinding]:
                 "the email has %(letters)s characters of text and %(number)s pictures. Readers who block "
                 "pictures see no news, and spam filters reject such email. Write what the pictures say "
                 "as text."
-            )
-            % {"letters": letters, "number": len(pictures)},
+            ),
+            letters=letters,
+            number=len(pictures),
             key="",
             weight=-letters,
         )

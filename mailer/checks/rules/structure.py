@@ -135,8 +135,11 @@ def check_headings(mail: ParsedMail) -> Iterator[MailFinding]:
                 gettext_noop(
                     "“%(words)s” skips from heading level %(before)s to %(after)s, as if a section were "
                     "missing. Make it <h%(level)s>."
-                )
-                % {"words": excerpt(heading.text), "before": before, "after": after, "level": before + 1},
+                ),
+                words=excerpt(heading.text),
+                before=before,
+                after=after,
+                level=before + 1,
                 place=mail.place_of(heading),
             )
     for heading in headings:

@@ -100,12 +100,10 @@ def check_foreign_words(mail: ParsedMail) -> Iterator[MailFinding]:
                 gettext_noop(
                     "screen readers read “%(words)s” with the voice for %(voice)s. Put it in an element "
                     'with lang="%(language)s".'
-                )
-                % {
-                    "words": excerpt(words),
-                    "voice": run.node.language or "no language",
-                    "language": language,
-                },
+                ),
+                words=excerpt(words),
+                voice=run.node.language or "no language",
+                language=language,
                 place=mail.place_of(run.node, words),
             )
 
@@ -120,8 +118,10 @@ def check_phrases(mail: ParsedMail) -> Iterator[MailFinding]:
                 "phrases such as “Read more” and “Unsubscribe” are not available in %(language)s, "
                 "so they appear in %(other)s. Add templates/email/words/%(tag)s.toml to the "
                 "workspace; docs/templates.md lists its keys."
-            )
-            % {"language": _name_language(wanted), "other": _name_language(spoken), "tag": wanted},
+            ),
+            language=_name_language(wanted),
+            other=_name_language(spoken),
+            tag=wanted,
         )
 
 
