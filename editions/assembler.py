@@ -140,8 +140,7 @@ def _letter(
 
 
 def _recall_story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
-    """Return the story of unchanged documents and pictures from the cache: a writer changes one story at a
-    time."""
+    """Return the story of unchanged files from the cache: a writer changes one story at a time."""
     header = _valid_header(story.original)
     pictures = (header.image, *header.images, header.video)
     sizes = tuple(images[picture.file] for picture in pictures if picture)

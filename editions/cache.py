@@ -30,8 +30,7 @@ class BoundedCache(Generic[V]):
         self._lock = threading.Lock()
 
     def get_or_create(self, key: Hashable, create: Callable[[], V]) -> V:
-        """Return the value of ``key``, from ``create`` if it is not cached. What ``create`` raises is not
-        cached."""
+        """Return the value of ``key``, else that of ``create``. What ``create`` raises is not cached."""
         found = self.get(key)
         if found is not None:
             return found

@@ -31,8 +31,7 @@ PROPORTIONS: Mapping[ImageShape, tuple[int, int]] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class Focus:
-    """The point of a picture that stays in sight when it is cropped, in per cent from its left and top
-    edges."""
+    """The point of a picture that stays in sight when it is cropped, in per cent from its left and top."""
 
     x: int = 50
     y: int = 50

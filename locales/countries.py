@@ -118,8 +118,7 @@ def _find_state(text: str) -> tuple[str, ...]:
 
 
 def _replaced(text: str) -> tuple[str, ...]:
-    """Return the codes that replace the code ``text``, also a numeric one; none where it was split up into
-    many."""
+    """Return the codes that replace the code ``text``, also a numeric one; none if it was split into many."""
     from babel.core import get_global
 
     codes = get_global("territory_aliases").get(text.strip().upper(), ())

@@ -90,8 +90,7 @@ _SAME_INITIALS = str.maketrans("cq", "kk")
 
 
 def exact_key(name: str) -> str:
-    """Return the letters and digits of ``name`` without case, accents and "the"; "&" is "and", "St" is
-    "saint"."""
+    """Return the letters and digits of ``name`` without case, accents, "the"; "&" is "and", "St" "saint"."""
     return exact_and_loose_key(name)[0]
 
 
@@ -122,8 +121,7 @@ def distinctive_words(words: list[str]) -> list[str]:
 
 
 def reorder_name(name: str) -> str | None:
-    """Return "Republic of Korea" for "Korea, Republic of" and "Korea (Republic of)"; None for any other
-    form."""
+    """Return "Republic of Korea" for "Korea, Republic of" and "Korea (Republic of)"; None for other forms."""
     match = _INVERTED.fullmatch(normalize("NFKC", name))
     return f"{match[2] or match[3]} {match[1]}" if match else None
 

@@ -58,9 +58,7 @@ class Workspace:
 
     @property
     def template_overrides(self) -> Path | None:
-        """The folder of the workspace's own templates, which override the built-in ones; None if there is
-        none.
-        """
+        """The folder of the workspace's own templates, which override ours; None if there is none."""
         folder = self.root / "templates"
         return folder if folder.is_dir() else None
 

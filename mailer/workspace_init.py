@@ -262,9 +262,7 @@ def _copy_samples(target: Path) -> tuple[str, ...]:
 
 
 def _copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder and stop at the first file that fails; shutil.copytree would go on and list every
-    failure.
-    """
+    """Copy a folder, but stop at the first failure; shutil.copytree would go on and list them all."""
     target.mkdir()
     for path in sorted(source.iterdir()):
         if path.is_dir():

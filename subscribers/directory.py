@@ -70,8 +70,7 @@ def clean_search(text: str) -> str:
 
 
 def list_search_parts(search: str) -> tuple[SearchPart, ...]:
-    """Return the parts in which ``search`` is looked for, one after the other; everybody by address if it
-    is ""."""
+    """Return the parts in which ``search`` is looked for, in order; everybody by address if it is ""."""
     if not search:
         return (SearchPart(column="email", matches=true()),)
     wanted = [("email", search.lower())] if " " not in search else []
@@ -223,8 +222,7 @@ class _ListReader:
     def _read_part(
         self, number: int, place: _Place | None, wanted: int, *, backwards: bool
     ) -> tuple[_Rows, Cursor | None]:
-        """Return at most ``wanted`` rows of a part, and where it stopped if not all of the part was looked
-        at."""
+        """Return at most ``wanted`` rows of a part, and where it stopped if it looked at only some."""
         part, rows = self._parts[number], _Rows()
         # Most pages are full after a few; only what few people meet is looked for among many.
         for many in (FIRST_LOOKED_AT, LOOKED_AT - FIRST_LOOKED_AT):

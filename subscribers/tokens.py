@@ -99,8 +99,7 @@ def write_token(signed: bytes) -> str:
 
 
 def read_token(token: str) -> bytes:
-    """Return the bytes that :func:`write_token` wrote as ``token``; raise :class:`TokenError` if it wrote
-    none."""
+    """Return the bytes that :func:`write_token` wrote as ``token``; raise :class:`TokenError` for others."""
     try:
         signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -357,9 +356,7 @@ class TokenSigner:
         return self.newest()._sign(LinkPurpose.test, 0, 0)
 
     def is_test(self, token: str) -> bool:
-        """Return whether ``token`` is that of a test. Raise RetiredKeyError if it is, and its key was
-        retired.
-        """
+        """Return whether ``token`` is that of a test. Raise RetiredKeyError if it is, with a retired key."""
         try:
             self._signer_for(token)._verify(token, LinkPurpose.test)
         except RetiredKeyError:

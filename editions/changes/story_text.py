@@ -94,8 +94,7 @@ class TextDraft:
 
 
 class ComposedText(NamedTuple):
-    """The text of a file. ``adjusted`` is whether emphasis was moved a little, so that Markdown can say
-    it."""
+    """A file's text. ``adjusted`` is whether emphasis was moved a little, so that Markdown can say it."""
 
     text: str
     adjusted: bool = False

@@ -224,8 +224,7 @@ def check_foreign_markup(document: AnyDocument) -> Iterator[Problem]:
 
 
 def read_prose(document: AnyDocument) -> list[str]:
-    """Return the lines of a file as far as readers see them: without code, and without comments in front
-    matter."""
+    """Return the lines of a file as far as readers see them: without code, and comments in front matter."""
     first = document.front_matter.body_line - 1
     front = document.text.split("\n")[:first]
     front = ["" if line.lstrip().startswith("#") else line for line in front]

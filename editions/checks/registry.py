@@ -72,8 +72,7 @@ class DisabledCheck:
 
 
 def read_disabled_checks(front_matter: FrontMatter) -> tuple[DisabledCheck, ...]:
-    """Return the disabled checks in the front matter of ``edition.md``; those without a reason are left
-    out."""
+    """Return the disabled checks in the front matter of ``edition.md``; none without a reason."""
     values = front_matter.value(CHECKS_KEY)
     if not isinstance(values, dict):
         return ()
@@ -127,8 +126,7 @@ def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[
 def apply_disabled_checks(
     problems: Sequence[Problem], disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]
 ) -> tuple[list[Problem], tuple[DisabledCheck, ...]]:
-    """Return the ``problems`` that count, and the disabled ones of ``checks`` with the problems that do
-    not."""
+    """Return the ``problems`` that count, and the disabled of ``checks`` with the problems that do not."""
     results = {
         switch.code: replace(switch, problems=tuple(p for p in problems if p.code == switch.code))
         for switch in disabled
@@ -140,8 +138,7 @@ def apply_disabled_checks(
 def merge_disabled_results(
     parts: Iterable[Collection[DisabledCheck]],
 ) -> tuple[DisabledCheck, ...]:
-    """Return the results of several runs of checks on one edition merged, each disabled check once, by
-    code."""
+    """Return the results of several runs of checks on one edition merged, each check once, by code."""
     merged: dict[str, DisabledCheck] = {}
     for result in (result for part in parts for result in part):
         known = merged.get(result.code, result)

@@ -254,8 +254,7 @@ def convert_image(
 
 
 def _crop(image: Image.Image, crop: tuple[float, float, float, float]) -> Image.Image:
-    """Return the part of ``image`` that is shown. The rest was cropped, perhaps for a reason, and must not
-    appear."""
+    """Return the part of ``image`` that is shown. The rest may have been cropped for a reason."""
     left, top = round(image.width * crop[0]), round(image.height * crop[1])
     right, bottom = round(image.width * (1 - crop[2])), round(image.height * (1 - crop[3]))
     return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))

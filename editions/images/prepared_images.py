@@ -36,8 +36,7 @@ _Form = tuple[int, bool, Crop | None]
 
 
 def read_ai_label(content: bytes) -> AiOrigin | None:
-    """Return what the labels in ``content``, a JPEG, PNG or GIF, say; None if they say nothing of this
-    kind."""
+    """Return what the labels in ``content``, a JPEG, PNG or GIF, say; None if nothing of this kind."""
     found: set[bytes] = set()
     for part in _label_parts(content):
         found.update(_SOURCE_TYPE.findall(part))
@@ -174,8 +173,7 @@ def measure_image(path: Path) -> ImageSize:
 
 
 def recall_size(stamp: FileStamp) -> ImageSize | None:
-    """Return the size of the picture with ``stamp``, if it was measured before and cannot have changed
-    since."""
+    """Return the size of the picture with ``stamp``, if it was measured before and cannot have changed."""
     digest = known_digest(stamp)
     return _sizes.get((digest, None)) if digest else None
 

@@ -172,8 +172,7 @@ def choose_subject(title: str, stories: Sequence[str]) -> str:
 
 
 def choose_preheader(subject: str, stories: Sequence[str], first: Sequence[etree._Element]) -> str:
-    """Return a preheader: the titles that are not in the ``subject``, and the first story's text if they are
-    short."""
+    """Return a preheader: titles that are not in the ``subject``, if short also the first story's text."""
     fewest, most = PREHEADER_WIDTHS
     titles = "; ".join([title for title in stories if title not in subject] or stories)
     if display_width(titles) < fewest:

@@ -124,8 +124,7 @@ def read_feed(
 def _choose_entries(
     feed: ParsedFeed, address: str, since: date | None, omissions: OmissionLog
 ) -> Sequence[FeedEntry]:
-    """Return the entries since that day: newest first if all of them have dates, else in the feed's own
-    order."""
+    """Return the entries since that day: newest first if all have dates, else in the feed's own order."""
     entries = list(feed.entries)
     if since:
         entries = [entry for entry in entries if not entry.published or entry.published.date() >= since]

@@ -149,8 +149,7 @@ class OmissionLog:
         self.set_place(place or Phrase(_IN_STORY, title=shorten_quotation(title)))
 
     def enter_possible_story(self, title: str) -> None:
-        """Log what follows under the story with this title, if :meth:`enter_story` confirms that it is
-        one."""
+        """Log what follows under the story with this title, once :meth:`enter_story` confirms it."""
         self.enter_story(title)
         self._possible[_letters(title)] = self.place
 

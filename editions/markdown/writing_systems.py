@@ -63,8 +63,7 @@ def is_cjk(character: str) -> bool:
 
 
 def split_cjk(text: str) -> tuple[str, str]:
-    """Return the characters of ``text`` for which :func:`is_cjk` holds, and ``text`` with a space for
-    each."""
+    """Return the characters of ``text`` for which :func:`is_cjk` holds, and ``text`` with spaces for them."""
     cjk = "".join(_CJK.findall(text))
     return cjk, _CJK.sub(" ", text) if cjk else text
 
@@ -218,8 +217,7 @@ def _mark_block(pieces: list[str], language: str) -> list[str]:
 
 
 def _wrap_runs(text: str, offset: int, runs: Sequence["_Run"], encode: Callable[[str], str]) -> str:
-    """Return ``text`` with the ``runs`` in it marked; it begins at ``offset`` of the text they were found
-    in."""
+    """Return ``text`` with the ``runs`` marked; it begins at ``offset`` of the text they were found in."""
     parts, end = [], 0
     for start, stop, other in runs:
         first, last = max(start - offset, 0), min(stop - offset, len(text))

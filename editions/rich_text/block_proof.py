@@ -106,8 +106,7 @@ def _reverse(text: Text) -> Text:
 
 
 def canonical_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
-    """Return the canonical form of blocks beside each other: empty paragraphs and empty raw blocks are left
-    out."""
+    """Return blocks in canonical form: empty paragraphs and empty raw blocks are left out."""
     return tuple(canonical for block in blocks if not _is_empty(canonical := canonical_block(block)))
 
 

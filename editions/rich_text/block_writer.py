@@ -53,15 +53,13 @@ class Style:
 
 
 def detect_style(source: str) -> Style:
-    """Return the style of a block that is written as ``source``, as far as it can be told from its first
-    line."""
+    """Return the style of a block that is written as ``source``, as far as its first line tells."""
     bullet, number = _BULLET.match(source), _NUMBER.match(source)
     return Style(bullet=bullet[1] if bullet else "-", delimiter=number[1] if number else ".")
 
 
 def list_styles(base: Style) -> Iterator[Style]:
-    """Yield all styles to try, beginning with the one that reads best; none has fewer backslashes than
-    ``base``."""
+    """Yield all styles to try, the one that reads best first; none has fewer backslashes than ``base``."""
     levels = list(Escapes)
     for escapes in levels[levels.index(base.escapes) :]:
         for em in ("*", "_"):
@@ -97,8 +95,7 @@ def write_inline(texts: tuple[Text, ...], style: Style) -> str:
 
 
 def _marks_at(texts: tuple[Text, ...], place: int, opened: Sequence[Mark]) -> list[Mark]:
-    """Return the marks of a text that have signs around it; those of a line break are what stays open over
-    it."""
+    """Return the marks of a text that have signs around it; those of a break stay open over it."""
     text = texts[place]
     if text is not BREAK:
         written = {MarkKind.code, MarkKind.link} if _is_autolink(texts, place) else {MarkKind.code}

@@ -118,8 +118,7 @@ def _parse(
 
 
 def _anchor(name: str) -> str:
-    """Return what tells the footnotes of the file ``name`` from others: its slug, or nothing for the
-    letter."""
+    """Return what tells the footnotes of file ``name`` apart: its slug, or nothing for the letter."""
     found = re.search(rf"^{STORIES_FOLDER}/\d*-?([^./]+)", name)
     return found[1] if found else ""
 

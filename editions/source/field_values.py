@@ -182,8 +182,7 @@ def _read_no_statement(value: Any) -> Any:
 
 
 def _pattern_schema(pattern: str) -> WithJsonSchema:
-    """Return a pattern for the JSON Schema, for editors; whether the value exists is only checked on
-    reading."""
+    """Return a pattern for the JSON Schema; whether the value exists is only checked on reading."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 

@@ -68,8 +68,7 @@ def _match_story_name(name: str) -> re.Match[str] | None:
 
 
 def leads_outside(folder: Path, name: str) -> bool:
-    """Return whether the file ``name`` of ``folder`` is, or is behind, a link to a place outside the
-    folder."""
+    """Return whether the file ``name`` of ``folder`` is, or is behind, a link that leads out of it."""
     path = str(folder)
     for part in name.split("/"):
         path = f"{path}/{part}"
@@ -79,8 +78,7 @@ def leads_outside(folder: Path, name: str) -> bool:
 
 
 def scan_folder(folder: Path) -> FolderContents:
-    """Sort the files of ``folder`` by their names. Never raises: a folder that is not an edition is a
-    problem."""
+    """Sort the files of ``folder`` by their names. Never raises: a folder that is no edition is a problem."""
     scanner = _FolderScanner(folder)
     names = scanner.list_names(".")
     if EDITION_FILE not in names and STORIES_FOLDER not in names:

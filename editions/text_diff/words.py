@@ -101,8 +101,7 @@ def _find_longest_rise(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _split(span: _Span, anchors: list[tuple[int, int]]) -> list[_Span]:
-    """Return the parts from each anchor to the next; the anchor at the beginning of each is found by
-    trimming."""
+    """Return the parts from each anchor to the next; trimming finds the anchor that begins each."""
     starts = [(span.old, span.new), *anchors]
     ends = [*anchors, (span.old_end, span.new_end)]
     return [

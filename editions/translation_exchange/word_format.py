@@ -317,8 +317,7 @@ class _Reader:
             yield ReturnedUnit(file_id=file_id, id=unit_id, source=source, target=target, place=place)
 
     def _read_original(self, cell: etree._Element) -> tuple[str, Texts]:
-        """Return the hidden id, and the original: what is in the cell after the paragraph of the id and the
-        note."""
+        """Return the hidden id, and the original: what follows the id and the note in the cell."""
         paragraphs = cell.findall(f"{_W}p")
         hidden = "".join(
             words.text or ""

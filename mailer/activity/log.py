@@ -76,8 +76,7 @@ def list_campaign_acts(
 
 
 def find_launchers(session: Session, editions: Collection[str]) -> Mapping[int, str]:
-    """Return who launched or scheduled the campaigns of ``editions``, by number, as far as it was written
-    down."""
+    """Return who launched or scheduled the campaigns of ``editions``, by number, as far as it is known."""
     acts = select(ActivityRecord.subject, ActivityRecord.name).where(
         col(ActivityRecord.edition).in_(editions),
         col(ActivityRecord.act).in_([Act.launched_campaign.value, Act.scheduled_campaign.value]),

@@ -141,8 +141,7 @@ def _compare_pieces(
     restyled: bool,
     is_frame: bool = False,
 ) -> Iterator[Phrase]:
-    """Compare HTML and text of one part of the mail. ``text`` and ``image`` are what may have changed in
-    it."""
+    """Compare HTML and text of one part of the mail. ``text`` and ``image`` say what may have changed."""
     has_new_images = _list_images(old[0]) != _list_images(new[0])
     if has_new_images:
         yield image

@@ -88,8 +88,7 @@ class CorrectionRecord:
         return f"{self.edition}/{self.story}"
 
     def choose_text(self, language: str) -> tuple[str, CorrectionText]:
-        """Return the text for readers of ``language`` with its language tag; its own if it was not
-        translated."""
+        """Return the text for readers of ``language`` and its tag; its own if it was not translated."""
         tag = choose_language(language, tuple(self.texts))
         return tag, self.texts[tag]
 

@@ -217,8 +217,7 @@ class DeliveryHistory:
         return tuple(dict.fromkeys(found))
 
     def has_got(self, editions: Sequence[str]) -> ColumnElement[bool]:
-        """Return the condition on ``Subscriber`` that they received one of ``editions``, or a story of
-        one."""
+        """Return the condition on ``Subscriber`` that they got one of ``editions``, or a story of one."""
         whole = [name for name in editions if "/" not in name]
         conditions = [has_got(whole)] if whole else []
         for edition, _, story in (name.partition("/") for name in editions if "/" in name):

@@ -314,8 +314,7 @@ def _sign_token(workspace: Workspace, language: str) -> str:
 
 
 def _without_name(message: bytes, reader: Reader) -> bytes:
-    """Return the message without the subscriber's name at a colleague's address: mail programs would learn
-    it."""
+    """Return the message without the subscriber's name at a colleague's address: programs would learn it."""
     named = f"To: {format_phrase(plain_phrase(reader.name), reader.envelope)}\r\n"
     return message.replace(named.encode(), f"To: {reader.envelope}\r\n".encode(), 1)
 

@@ -83,8 +83,7 @@ def plan_written_correction(
 
 
 def find_note_of(workspace: Workspace, record: CorrectionRecord) -> NotePlace | None:
-    """Return the note in the workspace that a stored correction was made of; None if none says exactly
-    that."""
+    """Return the note in the workspace that a stored correction was made of; None if none says that."""
     for place in list_notes(workspace, record.edition, record.story):
         note = inspect_note(place.find_file(workspace), language=record.language).note
         if note is not None and digest_note(note) == record.digest:

@@ -111,8 +111,7 @@ def store_counted_links(connection: Connection, campaign_id: int, counted: Count
 
 
 def read_counted_links(session: Session, campaign_id: int) -> CountedLinks | None:
-    """Return what :func:`store_counted_links` froze; None if the campaign counts no clicks or does not
-    exist."""
+    """Return what :func:`store_counted_links` froze; None if the campaign counts no clicks or is unknown."""
     connection = session.connection()
     columns = (col(Campaign.counts_clicks), col(Campaign.click_sectors))
     campaign = connection.execute(select_columns(*columns).where(col(Campaign.id) == campaign_id)).first()

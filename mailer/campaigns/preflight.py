@@ -174,8 +174,7 @@ def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> P
 
 
 def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterator[Problem]:
-    """Yield a warning for each translation in which a section has the name of its sector in another
-    language."""
+    """Yield a warning for each translation with a section that has its sector's name in another language."""
     settings, overrides = workspace.settings, workspace.template_overrides
     used = arrange_sections(edition, sectors=tuple(settings.sectors))
     for language in edition.languages:

@@ -275,8 +275,7 @@ class Cohort:
 
 
 def list_cohorts(session: Session, audience: ColumnElement[bool]) -> Iterator[Cohort]:
-    """Yield the cohorts of an audience, grouped by the database: a million readers become a few hundred
-    rows."""
+    """Yield the cohorts of an audience, grouped by the database: a million readers are a few hundred rows."""
     followed = (
         select_columns(func.aggregate_strings(col(SubscriberSector.sector), ","))
         .where(col(SubscriberSector.subscriber_id) == col(Subscriber.id))

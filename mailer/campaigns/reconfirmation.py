@@ -261,8 +261,7 @@ def _count(session: Session, record: Reconfirmation) -> ReconfirmationStanding:
 
 
 def _has_answered(launched_at: Any) -> ColumnElement[bool]:
-    """Return the condition on ``Subscriber`` that they have done something themselves since
-    ``launched_at``."""
+    """Return the condition on ``Subscriber`` that they did something themselves since ``launched_at``."""
     return exists().where(
         col(ConsentRecord.subscriber_id) == col(Subscriber.id),
         col(ConsentRecord.at) >= launched_at,
@@ -284,8 +283,7 @@ def _has_replied(launched_at: Any) -> ColumnElement[bool]:
 
 
 def _was_asked(name: str) -> ColumnElement[bool]:
-    """Return the condition on ``Delivery`` and ``Campaign``, joined, that the letter ``name`` was handed
-    over."""
+    """Return the condition on ``Delivery`` and ``Campaign``that the letter ``name`` was handed over."""
     return and_(col(Campaign.edition) == name, col(Delivery.state) == DeliveryState.sent)
 
 

@@ -39,8 +39,7 @@ _MAX_NAME_LENGTH = 200
 
 
 def find_example_sender(settings: Settings) -> str:
-    """Return which settings of the sender are still those of the example, and what to do; empty if none
-    is."""
+    """Return which settings of the sender are still the example's, and what to do; empty if none is."""
     sender, example = settings.sender, _read_example()
     keys = _ADDRESSES if sender.is_sample_body else (*_ADDRESSES, *_IDENTITY)
     same = [key for key in keys if key in example and _normalise(getattr(sender, key)) == example[key]]
@@ -170,8 +169,7 @@ def begin_trial(connection: Connection, settings: Settings, *, by: str, now: dat
 def find_trial_fault(
     connection: Connection, settings: Settings, segment: Segment, edition: str, *, today: date, again: bool
 ) -> str:
-    """Return why trial mode stops a campaign: how many of its readers are not test readers; "" if it does
-    not."""
+    """Return why trial mode stops a campaign: how many readers are no test readers; "" if it does not."""
     if not read_trial(connection, settings).is_on:
         return ""
     audience = is_in_audience(segment, edition, today, again=again, law=settings.law)

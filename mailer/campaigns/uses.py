@@ -185,8 +185,7 @@ def _list_meanings(saved: SavedSegment, parsed: ParsedExpression | None) -> froz
 
 
 def _list_drafts(connection: Connection) -> list[tuple[CampaignUse, str, str]]:
-    """Return the campaigns that are being prepared for a segment, with the name it was chosen by and its
-    text."""
+    """Return the campaigns that are being prepared for a segment, with the segment's name and text."""
     wanted = (
         select_columns(
             *(col(Campaign.id), col(Campaign.edition), col(Campaign.state)),

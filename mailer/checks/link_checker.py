@@ -36,8 +36,7 @@ class LinkStatus(StrEnum):
 def check_links(
     links: Mapping[str, tuple[str, int]], *, is_allowed: AddressRule = is_public, timeout: float = _TIMEOUT
 ) -> list[Problem]:
-    """Test all ``links``, each with the file and line it comes from; return a problem for each that does not
-    work."""
+    """Test all ``links``, each with its file and line; return a problem for each that does not work."""
     problems = []
     answers = probe_links(links, is_allowed=is_allowed, timeout=timeout)
     for (link, (path, line)), (status, detail) in zip(links.items(), answers, strict=True):

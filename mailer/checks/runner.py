@@ -212,8 +212,7 @@ def check_mails(mails: Iterable[Mail], source: SourceLines | None = None) -> lis
 
 
 def run_checks(mail: Mail) -> list[MailFinding]:
-    """Return every finding of every check for one email, without duplicates: the same in several places is
-    one."""
+    """Return every finding of every check for one email, the same in several places once."""
     parsed = ParsedMail(mail)
     faults: dict[tuple[str, str], MailFinding] = {}
     for question in _RULES:

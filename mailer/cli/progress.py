@@ -54,9 +54,7 @@ class RateMeter:
         return max(0.0, (after - before) / (end - start))
 
     def estimate(self, left: int) -> float | None:
-        """Seconds until ``left`` more deliveries are settled at this rate; None if the rate is zero or
-        unknown.
-        """
+        """Seconds until ``left`` more are settled at this rate; None if the rate is zero or unknown."""
         return left / self.rate if self.rate else None
 
 

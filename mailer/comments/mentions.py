@@ -35,8 +35,7 @@ class TextPart(NamedTuple):
 
 
 def find_mentioned(text: str, members: Sequence[Member]) -> set[int]:
-    """Return the numbers of the members whose names follow an ``@`` in ``text``: the longer of two that
-    fit."""
+    """Return the numbers of the members whose names follow an ``@`` in ``text``: the longer if two fit."""
     by_name: dict[str, set[int]] = {}
     for member in members:
         by_name.setdefault(member.name.casefold(), set()).add(member.id)

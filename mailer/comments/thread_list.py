@@ -153,8 +153,7 @@ def list_threads(session: Session, edition: str, story: str) -> list[ShownThread
 
 
 def count_open_comments(session: Session, edition: str) -> dict[str, int]:
-    """Count the open threads of an edition's stories, by slug; "" is the letter. Those without are left
-    out."""
+    """Count the open threads of an edition's stories, by slug; "" is the letter. None without any."""
     counted = session.exec(
         select(CommentThread.story, func.count())
         .where(CommentThread.edition == edition, col(CommentThread.resolved_at).is_(None))

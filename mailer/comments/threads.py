@@ -151,9 +151,7 @@ def delete_comment(session: Session, member: Member, comment_id: int, *, now: da
 
 
 def resolve_thread(session: Session, member: Member, thread_id: int, *, now: datetime) -> None:
-    """Say that what a thread is about is done. The caller commits. Raise CommentGoneError if it has been
-    deleted.
-    """
+    """Say that what a thread is about is done. The caller commits. Raise CommentGoneError if it is gone."""
     thread = _find_thread(session, thread_id)
     if thread.resolved_at is None:
         thread.resolved_at, thread.resolved_by = now, member.id

@@ -94,8 +94,7 @@ class CountRequest:
         return f"/counts/{self.kind.value}?{urlencode(given)}"
 
     def digest(self, basis: str) -> str:
-        """Return a key for this request. ``basis`` is what else the number depends on, such as the
-        settings."""
+        """Return a key for this request. ``basis`` is what else counts, such as the settings."""
         words = json.dumps([self.kind.value, *self.values, basis], ensure_ascii=False)
         return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -176,9 +176,7 @@ def _open_postgres(url: URL, *, durable: bool) -> Engine:
 
 
 def read_clock(connection: Connection) -> datetime:
-    """Return the database's time, aware and in UTC. SQLite runs in this process, so it uses this machine's
-    clock.
-    """
+    """Return the database's time, aware and in UTC. SQLite's is that of this machine."""
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
     moment = connection.execute(text("SELECT clock_timestamp()")).scalar_one()

@@ -124,8 +124,7 @@ class DomainRateLimiter:
         return not self._rates and self._default_rate is None and self._directory is None
 
     def reserve(self, addresses: Sequence[str]) -> list[Slot]:
-        """Return when each of ``addresses`` may get its message, in the same order; at most one
-        transaction."""
+        """Return when each of ``addresses`` may get its message, in order; at most one transaction."""
         slots = [NO_DELAY] * len(addresses)
         if self.is_unlimited:
             return slots

@@ -121,8 +121,7 @@ class Canary:
         return numbers.counts.rejected > self.halt_at_rejected * numbers.attempted
 
     def explain(self, numbers: CanaryProgress, until: datetime | None, now: datetime) -> str:
-        """Explain to a person why the campaign waits; ``until`` is when it continues automatically, if it
-        does."""
+        """Explain to a person why the campaign waits; ``until`` is when it goes on by itself, if ever."""
         first = gettext_noop("The canary of %(number)s is complete: %(counts)s.") % {
             "number": f"{numbers.attempted:,}",
             "counts": _describe_counts(numbers.counts),

@@ -162,8 +162,7 @@ _MailT = TypeVar("_MailT", bound=MailContent)
 
 @dataclass(frozen=True, kw_only=True)
 class MailClaim(Generic[_MailT]):
-    """A mail that was claimed ``at`` a moment: the number of its row, what it says, and which attempt this
-    is."""
+    """A mail claimed ``at`` a moment: the number of its row, what it says, and which attempt this is."""
 
     number: int
     mail: _MailT

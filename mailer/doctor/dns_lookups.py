@@ -96,8 +96,7 @@ class Lookups:
         )
 
     def find_mail_servers(self, domain: str) -> tuple[tuple[int, str], ...]:
-        """Return the MX records of ``domain``, preference and host, the best first; the host of a null MX is
-        ""."""
+        """Return the MX records of ``domain``, preference and host, the best first; a null MX has ""."""
         found = [
             (record.preference, record.exchange.to_text().rstrip(".")) for record in self._find(domain, "MX")
         ]

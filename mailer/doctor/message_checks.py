@@ -87,9 +87,7 @@ def check_built_message(workspace: Workspace) -> Iterator[Diagnosis]:
 
 
 def check_received_message(workspace: Workspace, source: bytes) -> Iterator[Diagnosis]:
-    """Check a message of yours as it was received. Raise UnreadableMessageError if ``source`` is no
-    message.
-    """
+    """Check a message as it was received. Raise UnreadableMessageError if ``source`` is no message."""
     mails = read_submission(source)
     if not isinstance(mails, tuple):
         raise UnreadableMessageError(

@@ -75,9 +75,7 @@ def _name_failure(error: Exception) -> str:
 
 
 def _check_folder(subject: str, folder: Path) -> Diagnosis:
-    """Check that the folder can be written. It is created for the first message, so its nearest parent
-    counts.
-    """
+    """Check that the folder can be written. Its nearest parent counts until there is a message."""
     parent = next(path for path in (folder, *folder.parents) if path.exists())
     if parent.is_dir() and os.access(parent, os.W_OK):
         return find_good(

@@ -43,8 +43,7 @@ _FORWARDED = ("forwarded", "trusted_forwarder", "mailing_list", "local_policy", 
 
 
 def find_report_xml(message: MimePart) -> bytes | None:
-    """Return the XML of the first part that looks like a report; None if there is none, or it cannot be
-    unpacked."""
+    """Return the XML of the first part that looks like a report; None if none can be unpacked."""
     for part in message.walk():
         if part.content_type in _TYPES and (xml := _unpack(part.read_attachment(_MAX_ATTACHMENT_BYTES))):
             return xml

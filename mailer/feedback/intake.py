@@ -91,8 +91,7 @@ def _list_delivery_addresses(message: MimePart, envelope: Sequence[str]) -> tupl
 
 
 def _is_leave_address(address: str, start: str) -> bool:
-    """Return whether ``address`` is the leaving address with a token; servers may have put words before it
-    (SRS)."""
+    """Return whether ``address`` is the leaving address with a token; SRS may put words before it."""
     return start in address.partition("@")[0].lower() and find_token(address) is not None
 
 

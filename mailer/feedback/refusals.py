@@ -232,8 +232,7 @@ def _judge(
 
 
 def _is_judged(finding: ReaderMatch) -> bool:
-    """Return whether the end of sending has decided about this refusal: it was no plausible one, or is
-    outdated."""
+    """Return whether the end of sending has decided about it: it was not plausible, or is outdated."""
     code = finding.recipient.code
     return is_dead_refusal(int(code) if code else None, finding.recipient.words)
 
@@ -252,8 +251,7 @@ def _list_buried(session: Session, campaign_id: int) -> set[int]:
 
 
 def _has_sent(session: Session, campaign_id: int) -> bool:
-    """Return whether any message was accepted: a relay that refuses everything says nothing about its
-    readers."""
+    """Return whether any message was accepted: a relay that refuses everything says nothing of readers."""
     sent = exists().where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.sent)
     return bool(session.connection().execute(select(sent)).scalar())
 

@@ -71,9 +71,7 @@ def find_sign_in(settings: Settings, name: str) -> SignIn:
 
 
 def find_relay_oauth(smtp: SmtpSettings, relay: RelaySettings) -> OAuthSettings | None:
-    """Return how to sign in to ``relay``: its own way, or that of ``[smtp]`` unless it has a secret of its
-    own.
-    """
+    """Return how to sign in to ``relay``: its own way, or that of ``[smtp]`` unless it has its own secret."""
     has_own_secret = relay.password_file or relay.token_file or urlsplit(relay.url).password
     return relay.oauth or (None if has_own_secret else smtp.oauth)
 

@@ -193,8 +193,7 @@ def _add_campaign_names(session: Session, rows: list[dict[str, Any]]) -> list[di
 
 
 def _name_stories(session: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Replace the ledger's number for the stories of a message by their names, which mean something to a
-    reader."""
+    """Replace the ledger's number for the stories of a message by their names, which readers know."""
     numbers = {row["campaign_id"] for row in rows if row.get("stories")}
     if not numbers:
         return rows

@@ -16,14 +16,12 @@ def archive_url(base_url: str, edition: str, language: str, digest: str = "") ->
 
 
 def story_url(base_url: str, edition: str, language: str, story: str, version: str = "") -> str:
-    """Return the address of one story of an edition in the archive; ``version`` is a
-    :func:`version_query`."""
+    """Return the address of an edition's story in the archive; ``version`` is a :func:`version_query`."""
     return f"{archive_url(base_url, edition, language)}/{quote(story, safe='')}{version}"
 
 
 def version_query(digest: str) -> str:
-    """Return the query that opens the pages of an edition outside the archive; empty without its
-    ``digest``."""
+    """Return the query that opens the pages of an edition outside the archive; "" without ``digest``."""
     return f"?v={digest[:DIGEST_DIGITS]}" if digest else ""
 
 

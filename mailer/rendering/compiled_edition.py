@@ -91,8 +91,7 @@ class CompiledEdition:
         return self.variant_for(NO_INTERESTS)
 
     def variant_for(self, interests: Interests, *, named: bool = True) -> Variant:
-        """Return the variant for a reader with these ``interests``; ``named`` if the reader's name is
-        known."""
+        """Return the variant for a reader with these ``interests``; ``named`` if their name is known."""
         stories = choose_stories(self.stories, interests, self.personalise)
         return Variant(language=self.language, stories=stories, named=named)
 
@@ -105,8 +104,7 @@ class CompiledEdition:
         )
 
     def locate_stories(self, variant: Variant) -> tuple[tuple[StorySpan, ...], tuple[StorySpan, ...]]:
-        """Return where the stories are in the HTML and in the text that :meth:`assemble` makes of
-        ``variant``."""
+        """Return where the stories are in the HTML and in the text of :meth:`assemble` for ``variant``."""
         selection = self.select(variant)
         return (
             locate_stories(self.html_parts, selection, markup=True),

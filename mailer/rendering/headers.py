@@ -95,8 +95,7 @@ def format_phrase(phrase: str, address: str) -> str:
 
 
 def format_text(text: str) -> str:
-    """Return ``text`` for Subject: folded at spaces where it is ASCII, encoded by RFC 2047 where it is
-    not."""
+    """Return ``text`` for Subject: folded at spaces where it is ASCII, otherwise encoded by RFC 2047."""
     phrase = plain_phrase(text)
     lines = textwrap.wrap(phrase, _PLAIN_WIDTH, break_long_words=False, break_on_hyphens=False)
     if (
@@ -109,8 +108,7 @@ def format_text(text: str) -> str:
 
 
 def _encode_words(text: str) -> str:
-    """Return ``text`` as encoded words, one per line; no character is split between two (RFC 2047, section
-    5)."""
+    """Return ``text`` as encoded words, one per line, that split no character (RFC 2047, section 5)."""
     if 0 < len(whole := text.encode()) <= _BYTES_PER_WORD:
         # Most names fit in one encoded word.
         return _encode_word(whole)

@@ -142,8 +142,7 @@ def _interests_of(country: str | None, sectors: frozenset[str], countries: froze
 
 
 def anonymous_reader(settings: Settings) -> Reader:
-    """Return the reader used for the archive and for previews without a subscriber: no name, no personal
-    links."""
+    """Return the reader for the archive and previews without a subscriber: no name, no personal links."""
     return Reader(
         subscriber_id=0,
         campaign_id=0,

@@ -335,8 +335,7 @@ def envelope_sender(sender: SenderSettings) -> str:
 
 
 def _list_id(settings: Settings) -> str:
-    """Return the list's name for RFC 2919: never changes, looks like a domain name, contains no encoded
-    words."""
+    """Return the list's name for RFC 2919: constant, like a domain name, without encoded words."""
     domain = sender_address(settings.sender.address).rpartition("@")[2]
     label = settings.sender.list_id or f"newsletter.{domain}"
     if not label.isascii() or any(character in label for character in "<> \t\r\n") or "." not in label:

@@ -36,8 +36,7 @@ _frozen_stories: LatestCache[_Frozen] = LatestCache(2000)
 
 
 def freeze_page(page: Page) -> tuple[WebEdition, tuple[bytes, ...]]:
-    """Return the web edition of ``page``, and the same in parts of JSON, which differ wherever two web
-    editions do."""
+    """Return the web edition of ``page``, also in parts of JSON, which differ wherever two do."""
     stories = [[_freeze_story(story) for story in section.stories] for section in page.sections]
     sections = [_freeze_section(section) for section in page.sections]
     head = _freeze_head(page, sections)
@@ -120,8 +119,7 @@ def _freeze_section(section: SectionView) -> dict[str, Any]:
 
 
 def _freeze_story(story: StoryView) -> _Frozen:
-    """Return ``story`` as plain data, which nobody may change: most stories are the same as at the last
-    compile."""
+    """Return ``story`` as plain data, which nobody may change: most are as at the last compile."""
     return _frozen_stories.get_or_create(
         (story.origin, story.title), (story,), lambda: _make_plain_story(story)
     )

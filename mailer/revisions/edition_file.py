@@ -140,8 +140,7 @@ def find_file_name(folder: Path, place: FilePlace) -> str | None:
 
 
 def list_story_numbers(folder: Path, story: str) -> list[str]:
-    """Return the numbers that the files of ``story`` have now, that of the original first; none if it is
-    gone."""
+    """Return the numbers that the files of ``story`` have now, the original's first; none if it is gone."""
     return [_read_number(name) for name in list_story_names(folder, story)]
 
 

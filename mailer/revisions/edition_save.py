@@ -173,8 +173,7 @@ def _is_interrupted(workspace: Workspace, engine: Engine, pending: PendingSave) 
 
 
 def _find_interrupted(workspace: Workspace, session: Session, pending: PendingSave) -> EditionFile | None:
-    """Return the file that a save has replaced without an entry; None if it never came to it, or has its
-    entry."""
+    """Return the file that a save has replaced without an entry; None if it never did, or has its entry."""
     try:
         file = read_edition_file(workspace.edition_folder(pending.edition), pending.name)
     except (ConfigurationError, EditionFileError):

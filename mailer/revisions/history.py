@@ -59,8 +59,7 @@ def find_latest(session: Session, edition: str, place: FilePlace) -> RevisionEnt
 
 
 def find_text(session: Session, edition: str, digest: str) -> str | None:
-    """Return the text with ``digest`` that a file of the edition once had; None if it is not known any
-    more."""
+    """Return the text with ``digest`` that a file of the edition once had; None if it is not known."""
     if not digest:
         return None
     found = select(RevisionText.text).where(RevisionText.edition == edition, RevisionText.digest == digest)

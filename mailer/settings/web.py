@@ -128,9 +128,7 @@ class WebSettings(SettingsSection):
 
     @property
     def supports_one_click(self) -> bool:
-        """Whether one-click unsubscribe may use this address: RFC 8058 requires HTTPS; loopback is for
-        testing.
-        """
+        """Whether one-click unsubscribe may use this address: RFC 8058 requires HTTPS; tests use loopback."""
         return self.is_loopback or urlsplit(self.base_url).scheme == "https"
 
 

@@ -140,8 +140,7 @@ def _asks_for_reports(message: OutgoingMessage, offers: Capabilities) -> bool:
 
 
 def _needs_smtputf8(message: OutgoingMessage) -> bool:
-    """Return whether an address is not ASCII (RFC 6531). That is its local part, as domains are A-labels
-    already."""
+    """Return whether an address is not ASCII (RFC 6531). Only a local part can be: domains are A-labels."""
     return not (message.sender.isascii() and message.recipient.isascii())
 
 

@@ -273,8 +273,7 @@ class SmtpTransport:
 
 
 def _ehlo_name(stream: SmtpStream) -> bytes:
-    """Return what to call ourselves in EHLO: a full host name, or the address as a literal (RFC 5321
-    §4.1.3)."""
+    """Return what to call ourselves in EHLO: a full host name, or an address literal (RFC 5321 §4.1.3)."""
     name = socket.gethostname()
     if "." in name and name.isascii():
         return name.encode()

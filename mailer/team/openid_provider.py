@@ -193,9 +193,7 @@ class OpenIdProvider:
         self._keys: tuple[float, KeySet] | None = None
 
     def begin(self, redirect_uri: str) -> OpenIdRequest:
-        """Make the address where a person signs in. Raise ProviderDownError if the provider does not
-        answer.
-        """
+        """Make the address where a person signs in. Raise ProviderDownError if there is no answer."""
         from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
         from authlib.oauth2.rfc7636 import create_s256_code_challenge
 

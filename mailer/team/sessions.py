@@ -121,8 +121,7 @@ def list_team_sessions(
 
 
 def end_own_session(session: Session, member_id: int, session_id: int) -> bool:
-    """End a session if it is the member's; return False if they have none with this number. The caller
-    commits."""
+    """End a session if it is the member's; return whether they had it. The caller commits."""
     if session_id >= _MAX_NUMBER:
         return False
     ended = session.exec(

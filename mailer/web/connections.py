@@ -32,9 +32,7 @@ _REFUSAL = (
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionLimits:
-    """The most connections open at the same time, the most that wait to be accepted, and the times in
-    seconds.
-    """
+    """The most connections open at the same time, the most that wait for that, the times in seconds."""
 
     connections: int = _MOST_CONNECTIONS
     backlog: int = _LARGEST_BACKLOG

@@ -92,8 +92,7 @@ class StoppableServer(uvicorn.Server):
             await super().shutdown(sockets)
 
     async def _close_unused(self, sockets: list[socket.socket]) -> bool:
-        """Close the listening sockets if nobody is connected, for whom uvicorn would wait a tenth of a
-        second."""
+        """Close the listening sockets if nobody is connected, for whom uvicorn would wait 0.1 s."""
         if self.force_exit or self.server_state.connections or self.server_state.tasks:
             return False
         for server in self.servers:
@@ -107,8 +106,7 @@ class StoppableServer(uvicorn.Server):
 
 
 def find_stop_event(scope: Scope) -> asyncio.Event:
-    """Return the event that is set when the server of a request is to stop; one that never is, if it has
-    none."""
+    """Return the event that is set when the server of a request is to stop; or one that never is."""
     found = scope.get("state", {}).get(_STOPPING)
     return found if isinstance(found, asyncio.Event) else asyncio.Event()
 

@@ -121,8 +121,7 @@ def change_status(
 
 
 def withdraw_sign_up(session: Session, subscriber_id: int) -> None:
-    """Forget a sign-up that waits for the team: it was admitted, or its owner has left since. The caller
-    commits."""
+    """Forget a sign-up that waits for the team: it was admitted, or its owner left. The caller commits."""
     session.exec(delete(SignUpReview).where(col(SignUpReview.subscriber_id) == subscriber_id))
 
 

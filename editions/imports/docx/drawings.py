@@ -85,8 +85,7 @@ class DrawingReplacer:
         return lifted
 
     def _keep_image(self, found: etree._Element) -> etree._Element | None:
-        """Return the picture ``found`` in the form mammoth understands; None when its bytes are not in the
-        file."""
+        """Return ``found`` in the form mammoth understands; None when its bytes are not in the file."""
         embedded = found.get(qualified_name("r:embed")) or found.get(qualified_name("r:id")) or ""
         relation = self._relations.get(embedded)
         alt = _read_alt(found)

@@ -55,8 +55,7 @@ _RELATIONSHIPS_NAMESPACE = "http://schemas.openxmlformats.org/package/2006/relat
 
 
 def get_attribute(element: etree._Element | None, path: str = "", name: str = "w:val") -> str:
-    """Return the attribute ``name`` of the element at ``path`` below ``element``; empty when there is
-    none."""
+    """Return the attribute ``name`` of the element at ``path`` below ``element``; empty if there is none."""
     found = element if element is None or not path else element.find(path, NAMESPACES)
     return found.get(qualified_name(name), "") if found is not None else ""
 
@@ -127,8 +126,7 @@ def _transitional_name(name: str) -> str:
 
 
 def is_linear(equation: etree._Element) -> bool:
-    """Return whether ``equation`` has no fractions, roots or the like, without which its signs would be
-    wrong."""
+    """Return whether ``equation`` has no fractions, roots or the like, which its signs alone would lose."""
     return all(prefixed_name(part) in _LINEAR for part in _equation_parts(equation))
 
 

@@ -409,8 +409,7 @@ def _parse_document(package: DocxPackage, part: str) -> etree._Element:
 
 
 def _paragraph_properties(style: ParagraphStyle, properties: etree._Element | None) -> etree._Element:
-    """Return the properties mammoth needs: the style's plain name, the list, and whether the end was
-    deleted."""
+    """Return the properties mammoth needs: the style's plain name, the list, whether the end was deleted."""
     made = new_element("w:pPr")
     own = None if properties is None else properties.find(qualified_name("w:numPr"))
     numbering = style.numbering if own is None else own

@@ -140,8 +140,7 @@ class WordStyles:
         return next((found for style in chain if (found := get_attribute(style, "w:pPr/w:jc"))), "")
 
     def default_language(self, script: str = "w:val") -> str:
-        """Word's default language, such as ``en-GB``; with ``w:eastAsia`` that of Chinese, Japanese or Korean
-        text."""
+        """Word's default language, such as ``en-GB``; with ``w:eastAsia`` that of East Asian text."""
         return "" if self._defaults is None else self._defaults.get(qualified_name(script), "")
 
     def _inheritance(self, style: str) -> Iterator[etree._Element]:
@@ -187,8 +186,7 @@ class Typography:
         self._body_size = sizes.most_common(1)[0][0] if sizes else styles.default_size
 
     def facts(self, paragraph: etree._Element, role: WordParagraphRole) -> list[str]:
-        """Return what is particular about a paragraph that may be a title: its size, and whether it is all
-        bold."""
+        """Return what marks a paragraph that may be a title: its size, and whether it is all bold."""
         if role not in {WordParagraphRole.body, WordParagraphRole.document_title}:
             return []
         runs = [*self._runs(paragraph)]

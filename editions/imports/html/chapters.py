@@ -152,8 +152,7 @@ class ChapteredDocument:
         self._kickers = []
 
     def _take_title(self, block: etree._Element) -> str:
-        """Return the text of ``block``. What a title cannot hold goes to the chapter: pictures, links and
-        notes."""
+        """Return the text of ``block``. Its pictures, links and notes go to the chapter."""
         for mark in [mark for mark in block.iter("sup") if mark.find("a[@href]") is not None]:
             link = mark.find("a[@href]")
             note = self.notes.get("" if link is None else link.get("href", ""))

@@ -67,8 +67,7 @@ def simplify_table(table: etree._Element, omissions: OmissionLog) -> etree._Elem
 
 
 def _column_alignments(rows: list[list[etree._Element | None]], width: int) -> list[str]:
-    """Return how each column is aligned: as most of its cells with text below the first row, or else as
-    that."""
+    """Return how each column is aligned: as most cells with text below the first row, or else as that."""
     alignments = []
     for column in range(width):
         cells = [row[column] for row in rows if column < len(row)]

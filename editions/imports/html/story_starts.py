@@ -258,8 +258,7 @@ def _find_title_lines(blocks: Sequence[etree._Element]) -> dict[int, int]:
 
 
 def is_title_line(block: etree._Element) -> bool:
-    """Return whether ``block`` is a short paragraph in bold or larger type that does not end like a
-    sentence."""
+    """Return whether ``block`` is a short paragraph in bold or larger type that ends like no sentence."""
     if block.tag != "p" or block.get("class") or not any(_look(block)):
         return False
     text = one_line_text(block).strip()

@@ -263,8 +263,7 @@ class OdtConverter:
                 self._measure(child, format, measure)
 
     def _list(self, element: etree._Element) -> list[etree._Element]:
-        """Return a list; its headings, which LibreOffice numbers as list items, become blocks of their
-        own."""
+        """Return a list; its headings, which LibreOffice numbers as list items, become blocks."""
         self._numbering.enter(element)
         blocks: list[etree._Element] = []
         items = [element] if prefixed_name(element) == "text:numbered-paragraph" else list(element)

@@ -43,8 +43,7 @@ class FrameReader:
         self._omissions = omissions
 
     def read_image(self, frame: etree._Element) -> int | None:
-        """Return the number of the picture in ``frame``; None when there is none in the file, which is
-        logged."""
+        """Return the number of the picture in ``frame``; None, which is logged, if the file has none."""
         alt = _read_alt(frame)
         parts = [
             self._package.find_part(get_attribute(image, "xlink:href"))
@@ -102,8 +101,7 @@ class FrameReader:
         return ""
 
     def _read_crop(self, frame: etree._Element, part: str) -> tuple[float, float, float, float]:
-        """Return what ``fo:clip`` cuts off, which is written as lengths of the picture in its natural
-        size."""
+        """Return what ``fo:clip`` cuts off, written as lengths of the picture in its natural size."""
         found = _CLIP.fullmatch(
             self._styles.graphic_property(get_attribute(frame, "draw:style-name"), "fo:clip")
         )

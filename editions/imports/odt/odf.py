@@ -127,9 +127,7 @@ class OdtPackage(OfficeArchive):
         return part if part in self.parts else ""
 
     def reject_if_protected(self) -> None:
-        """Reject a document whose parts are encrypted. Raise DocumentError if it is protected by a
-        password.
-        """
+        """Reject a document whose parts are encrypted. Raise DocumentError if a password protects it."""
         # Not parsed: OpenOffice wrote a document type into it.
         size = self.part_size(_MANIFEST)
         encrypted = "encrypted-package" in self.parts or any(map(self.is_encrypted, self.parts))

@@ -95,8 +95,7 @@ class OdtStyles:
         )
 
     def _names(self, family: str, style: str) -> Iterator[str]:
-        """Yield the names of a style and of those it is based on, as people see them and as the file has
-        them."""
+        """Yield the names of a style and of those it is based on, as people and the file write them."""
         for each in self._inheritance(family, style):
             yield get_attribute(each, "style:display-name")
             yield get_attribute(each, "style:name")

@@ -17,8 +17,7 @@ _NUMBER = re.compile(r"\(?(\d{1,3}|[a-z])[.)]", re.IGNORECASE)
 
 
 def is_data_table(table: etree._Element, borders: Mapping[etree._Element, bool]) -> bool:
-    """Return whether ``table`` is one that readers see as a table. ``borders`` tells which cells have a
-    border."""
+    """Return whether ``table`` is seen as a table. ``borders`` tells which cells have a border."""
     if (table.get("role") or "").lower() in _LAYOUT_ROLES:
         return False
     if any(True for _ in table.iterdescendants(*_LAYOUT_CONTENT)) or _has_loose_text(table):

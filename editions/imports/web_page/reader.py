@@ -70,9 +70,7 @@ def decode_page(data: bytes, *, charset: str = "") -> str:
 
 
 def parse_page(text: str, *, name: str) -> etree._Element:
-    """Return the ``<html>`` of a page. Raise DocumentError if it is too large, nested too deep, or has no
-    elements.
-    """
+    """Return the ``<html>`` of a page. Raise DocumentError if it is too large, too deep, or empty."""
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, huge_tree=True)
     # Characters that no document may contain would end the parsing there.
     closed = _VOID.sub(r"<\1\2></\1>", _XML_DECLARATION.sub("", text))

@@ -109,9 +109,7 @@ def find_author_fault(
 
 
 def refuse_author(settings: Settings, asked: Round, person: Person, writers: Writers) -> None:
-    """Refuse the approval of somebody who wrote it. Raise AnswerRefusedError if they did, or nobody knows who
-    did.
-    """
+    """Refuse the approval of somebody who wrote it. Raise AnswerRefusedError also if nobody knows."""
     match find_author_fault(settings, asked, person, writers):
         case AnswerFault.author:
             done = "is an author of" if writers.include(person) else "asked for the approval of"

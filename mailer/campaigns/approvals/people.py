@@ -99,8 +99,7 @@ def find_writers(connection: Connection, edition: str, authors: Iterable[str]) -
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """The request that an outside reviewer's link leads to. ``answer`` is theirs, None until they have given
-    it."""
+    """The request that an outside reviewer's link leads to. ``answer`` is None until they give it."""
 
     reviewer: Person
     asked: Round
@@ -154,8 +153,7 @@ def find_review(connection: Connection, secret: str, *, now: datetime) -> Review
 
 
 def make_link(connection: Connection, reviewer_id: int, *, now: datetime) -> str:
-    """Make the secret of a reviewer's link, in place of an earlier one. The caller commits before it mails
-    it."""
+    """Make the secret of a reviewer's link, in place of an earlier one. The caller commits, then mails it."""
     secret = secrets.token_hex(_SECRET_BYTES)
     values = {"digest": digest_link(secret), "expires_at": now + LINK_LIFETIME}
     connection.execute(update(ApprovalReviewer).where(col(ApprovalReviewer.id) == reviewer_id).values(values))

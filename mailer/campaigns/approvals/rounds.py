@@ -80,8 +80,7 @@ class RoundFacts:
     authors: tuple[str, ...] = ()
 
     def find_variant(self, number: int) -> Variant | None:
-        """Return the variant with this number, from 1; None if there is none. Nobody is greeted by name in
-        it."""
+        """Return the variant with this number, from 1; or None. Nobody is greeted by name in it."""
         if not 0 < number <= len(self.variants):
             return None
         asked = self.variants[number - 1]
@@ -281,8 +280,7 @@ def list_open_rounds(connection: Connection) -> tuple[Round, ...]:
 
 
 def list_returned_rounds(connection: Connection, *, limit: int) -> tuple[Round, ...]:
-    """Return the rounds in which somebody asked for changes, and that were not asked for again, the newest
-    first."""
+    """Return the rounds that somebody wants changed, and that were not asked for again, the newest first."""
     newest = (
         select(func.max(col(ApprovalRound.id)))
         .where(col(ApprovalRound.campaign_id) == col(Campaign.id))
@@ -331,8 +329,7 @@ def freeze_state(connection: Connection, asked: Round) -> FrozenState:
 
 
 def list_approvers(connection: Connection, campaign_id: int) -> tuple[str, ...]:
-    """Return the names of those by whose answers a campaign was last approved; nobody, if no round says
-    so."""
+    """Return the names of those by whose answers a campaign was last approved; nobody if no round says it."""
     last = (
         select(func.max(col(ApprovalRound.id)))
         .where(col(ApprovalRound.campaign_id) == campaign_id)

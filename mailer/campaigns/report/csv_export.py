@@ -44,9 +44,7 @@ class UnknownTableError(MailerError):
 
 
 def find_table(sections: Iterable[ReportSection], name: str) -> ReportTable:
-    """Find a table by its name. Raise UnknownTableError if there is none; the message names those there
-    are.
-    """
+    """Find a table by its name. Raise UnknownTableError if there is none; the message names all there are."""
     tables = {table.name: table for section in sections for table in section.tables}
     if name not in tables:
         raise UnknownTableError(f"This report has no table {name!r}. It has: {', '.join(tables) or 'none'}.")
@@ -85,9 +83,7 @@ def write_deliveries(
 def generate_deliveries(
     session: Session, campaign_id: int, workspace: Workspace, *, states: Collection[DeliveryState] = ()
 ) -> Iterator[str]:
-    """Yield the lines of that CSV, the header first. Raise UnknownCampaignError if there is no such
-    campaign.
-    """
+    """Yield the lines of that CSV, the header first. Raise UnknownCampaignError if there is none."""
     find_campaign(session, campaign_id)
     yield _write_line(CSV_COLUMNS)
     for row in _stream_deliveries(session, campaign_id, states):

@@ -117,8 +117,7 @@ class DoubtSettlement(WordedEnum):
 
 
 def find_doubt_cause(code: int | None, reason: str) -> DoubtCause:
-    """Return how a delivery came to be in doubt, by the ``code`` and the ``reason`` that the ledger has for
-    it."""
+    """Return how a delivery came to be in doubt, by its ``code`` and ``reason`` in the ledger."""
     if code is not None:
         return DoubtCause.unclear
     # Whoever was killed left no reason.

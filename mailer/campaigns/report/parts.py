@@ -192,8 +192,7 @@ class FigureSource(StrEnum):
 
 
 def choose_source(connection: Connection, campaign: Campaign, *, fresh: bool) -> FigureSource:
-    """Return where the figures of a campaign come from. ``fresh`` are those of this moment, whatever that
-    costs."""
+    """Return the source of a campaign's figures. ``fresh`` are those of this moment, whatever that costs."""
     if fresh or is_cheap(connection, campaign.audience):
         return FigureSource.rows
     return FigureSource.nowhere if campaign.launched_at is None else FigureSource.store

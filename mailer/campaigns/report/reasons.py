@@ -127,8 +127,7 @@ def mask_details(connection: Connection, words: Any) -> Any:
 
 
 def mask_words(words: str) -> str:
-    """Return a server's ``words`` without what differs from reader to reader, as :func:`mask_details` has
-    them."""
+    """Return a server's ``words`` without what differs between readers, as :func:`mask_details` has them."""
     for pattern, mask in ((_TIME_PATTERN, ""), (_ADDRESS_PATTERN, "<…>"), (_ID_PATTERN, "…")):
         words = re.sub(pattern, mask, words)
     return words

@@ -116,8 +116,7 @@ def _describe_campaign(report: CampaignReport) -> str:
 
 
 def _write_paragraphs(table: ReportTable) -> Iterator[tuple[str, str]]:
-    """Yield each row without columns: ``Mongolia``, ``sent 1,200, not sent 3``. Most words speak for
-    themselves."""
+    """Yield each row without columns: ``Mongolia``, ``sent 1,200, not sent 3``. Most need no heading."""
     for row in table.rows[:_MAX_ROWS]:
         first, *others = map(format_cell, row)
         words = (_title_value(table, place, value) for place, value in enumerate(others, start=1) if value)

@@ -249,8 +249,7 @@ def list_open_doubts(connection: Connection) -> list[tuple[Any, int]]:
 
 
 def _leave_settled(connection: Connection, deliveries: Sequence[int]) -> Sequence[int]:
-    """Return those of ``deliveries`` that are still in doubt: some may have been settled since they were
-    counted."""
+    """Return those of ``deliveries`` that are still in doubt: some may be settled by now."""
     number = col(Delivery.id)
     still = select_columns(number).where(
         number.in_(deliveries), col(Delivery.state) == DeliveryState.in_doubt

@@ -187,8 +187,7 @@ def _last_declared(won: dict[str, _WinningValue], longhand: str, shorthand: str)
 def _apply_colours(
     style: ComputedStyle, won: dict[str, _WinningValue], bgcolor: str | None, *, is_link: bool
 ) -> ComputedStyle:
-    """Return ``style`` with its background and colour; the background first, as the colour may blend with
-    it."""
+    """Return ``style`` with its background and colour; the background first: the colour may blend in."""
     name = _last_declared(won, "background-color", "background")
     painted = find_colour(won[name].value, style.background) if name else None
     if not name and bgcolor:

@@ -161,8 +161,7 @@ def _matches_attribute(node: Node, name: str, operator: str, wanted: str) -> boo
 
 
 def _matches_pseudo(node: Node, name: str, argument: str) -> bool:
-    """Return whether a pseudo-class applies to a static email; those that need a pointer or are unknown do
-    not."""
+    """Return whether a pseudo-class applies to a static email; unknown ones and those of a pointer do not."""
     if name == "root":
         return node.parent is None
     if name == "lang":

@@ -270,8 +270,7 @@ class ParsedMail:
 
     @cached_property
     def outlook_view(self) -> str:
-        """The HTML as Outlook on Windows reads it: with the content of comments for it, without that for
-        others."""
+        """The HTML as Outlook on Windows reads it: with what comments have for it, but not for others."""
         opened = _NOT_OUTLOOK.sub("", self.source.html)
         opened = _CONDITION.sub(lambda match: "" if "!" in match[1] else match[2], opened)
         return _COMMENT.sub("", opened)

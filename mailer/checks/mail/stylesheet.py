@@ -174,8 +174,7 @@ def parse_declarations(text: str) -> tuple[Declaration, ...]:
 
 
 def _split_declarations(text: str) -> list[str]:
-    """Return ``text`` split at semicolons, but not at those inside brackets or quotes, as in
-    ``url(data:a;b)``."""
+    """Return ``text`` split at semicolons, but not inside brackets or quotes, as in ``url(data:a;b)``."""
     if "(" not in text and '"' not in text and "'" not in text:
         return text.split(";")
     return re.findall(r"""(?:[^;"'(]|"[^"]*"|'[^']*'|\([^)]*\)|["'(])+""", text)
@@ -230,8 +229,7 @@ def _parse_compound(text: str) -> Compound | None:
 
 @lru_cache(maxsize=1024)
 def media_applies(condition: str, *, dark: bool, width: int) -> bool:
-    """Return whether a media condition applies on a screen ``width`` CSS pixels wide; unknown conditions do
-    not."""
+    """Return whether a media condition applies at a ``width`` in CSS pixels; unknown conditions do not."""
     return any(_query_applies(query, dark=dark, width=width) for query in condition.split(","))
 
 

@@ -222,8 +222,7 @@ def _list_text_pieces(mail: ParsedMail) -> Iterator[_TextPiece]:
 
 
 def _is_about_us(mail: ParsedMail, text: str, titles: Iterable[str]) -> bool:
-    """Return whether ``text`` is the sender's name or address, or the title, which are the same every
-    time."""
+    """Return whether ``text`` is the sender's name or address, or the title: always the same."""
     squeezed = "".join(text.split())
     same = (mail.source.organisation, mail.source.postal_address, *titles)
     return any(squeezed in "".join(words.split()) for words in same)

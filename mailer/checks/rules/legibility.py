@@ -170,8 +170,7 @@ def check_contrast(mail: ParsedMail) -> Iterator[MailFinding]:
 
 
 def check_dark_backgrounds(mail: ParsedMail) -> Iterator[MailFinding]:
-    """18: where a dark mode rule makes text light, every light background behind it has a dark mode rule
-    too."""
+    """18: where a dark mode rule makes text light, light backgrounds behind it have a dark mode rule too."""
     styles = mail.styles_in(Appearance.dark)
     backgrounds: dict[str, TextRun] = {}
     for run in mail.text_runs:

@@ -100,8 +100,7 @@ def _check_list_headers(headers: dict[str, str]) -> Iterator[MailFinding]:
 
 
 def _is_safe(target: str) -> bool:
-    """Return whether one-click unsubscribe may use it: https, or this machine while the program is being
-    tried out."""
+    """Return whether one-click unsubscribe may use it: https, or this machine, for a trial."""
     try:
         parts = urlsplit(target)
     except ValueError:

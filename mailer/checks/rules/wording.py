@@ -197,8 +197,7 @@ def find_written_code(texts: Iterable[str]) -> frozenset[str]:
 
 
 def _shorten(content: str, found: re.Match[str]) -> str:
-    """Return the trace ``found`` with what follows it, without white space, so that it is the same in both
-    parts."""
+    """Return the trace ``found`` and what follows, without white space: it is the same in both parts."""
     return "".join(content[found.start() : found.start() + 24].partition("<")[0].split())[:8]
 
 

@@ -227,9 +227,7 @@ def _end(code: int, words: str) -> NoReturn:
 
 
 def _find_sender(option: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the envelope sender, "" for that of a bounce, which Postfix calls MAILER-DAEMON; None if
-    unknown.
-    """
+    """Return the envelope sender, "" for a bounce's, which Postfix calls MAILER-DAEMON; None if unknown."""
     sender = environ.get("SENDER") if option is None else option
     return "" if sender is not None and sender.upper() == "MAILER-DAEMON" else sender
 

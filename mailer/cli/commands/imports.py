@@ -276,9 +276,7 @@ def show_row_progress(file: Path) -> Iterator[Callable[[int], None]]:
 
 
 def _count_lines(file: Path) -> int | None:
-    """Return the approximate number of rows of a text file; None for a ZIP file, whose rows cannot be
-    counted.
-    """
+    """Return the approximate number of rows of a text file; None for a ZIP file, which cannot be counted."""
     with file.open("rb") as stream:
         if stream.read(2) == b"PK":
             return None

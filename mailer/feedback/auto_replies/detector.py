@@ -228,8 +228,7 @@ def _read_local_part(value: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Point:
-    """What a text says: ``opens`` if it says so at once, ``says_automatic`` if it also says that it is
-    automatic."""
+    """What a text says: ``opens`` if it says so at once, ``says_automatic`` if also that it is automatic."""
 
     kinds: AbstractSet[PhraseKind]
     opens: bool

@@ -220,8 +220,7 @@ def choose_maildir(workspace: Workspace) -> Path | None:
 
 
 def _aim(workspace: Workspace, url: str) -> Workspace:
-    """Return the workspace with ``url`` as its only relay, so that replies go on to nobody outside this
-    machine."""
+    """Return the workspace with ``url`` as its only relay, so that replies stay on this machine."""
     settings = workspace.settings.model_copy(update={"smtp": SmtpSettings(url=url)})
     return replace(workspace, settings=settings)
 

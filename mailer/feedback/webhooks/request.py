@@ -149,9 +149,7 @@ class ProviderFields(BaseModel):
 
 
 def list_objects(parsed: object) -> Iterator[dict[str, Any]]:
-    """Yield the events of a request: an object, or a list of them. Raise MalformedRequestError if it is
-    neither.
-    """
+    """Yield the events of a request: an object, or a list of them. Raise MalformedRequestError otherwise."""
     if not isinstance(parsed, dict | list):
         raise MalformedRequestError("neither an object nor a list")
     yield from _read_objects(parsed if isinstance(parsed, list) else [parsed])

@@ -170,8 +170,7 @@ class SnsVerifier:
 
     @staticmethod
     def _split_own_url(url: str, message: Signed) -> SplitResult:
-        """Return the parts of an address of SNS in the topic's region; https, the standard port, nothing
-        else."""
+        """Return the parts of an address of SNS in the topic's region; https and the standard port only."""
         try:
             parts = urlsplit(url)
         except ValueError as error:

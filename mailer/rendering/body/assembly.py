@@ -192,8 +192,7 @@ def _arrange(fragments: Sequence[Fragment[T]], places: Mapping[str, int]) -> lis
 def select_fragments(
     variant: Variant, facts: Sequence[StoryFacts], *, one_story: str, many_stories: str
 ) -> Selection:
-    """Return the selection for ``variant`` from an edition with these stories; the phrases are for counting
-    them."""
+    """Return the selection for ``variant`` from these stories; the phrases are for counting them."""
     section_of = {story.slug: story.section for story in facts}
     found: dict[str, int] = {}
     for slug in variant.stories:
@@ -303,9 +302,7 @@ class EncodedBody:
         return data if self._is_base64 else encode_quoted_printable(data)
 
     def encode_value(self, value: str) -> bytes:
-        """Return a value for a merge tag, escaped for this part and encoded. Raise ValueError if it contains
-        a NUL.
-        """
+        """Return a merge tag's value, escaped and encoded. Raise ValueError if it contains a NUL."""
         return self._encode(escape(value) if self._markup else value)
 
     def make_template(

@@ -294,8 +294,7 @@ class _FragmentParser:
 
 
 def group_fragments(parts: Sequence[str | MergeTag | StoryCount | Fragment[str]]) -> Parts[str]:
-    """Return ``parts`` with reorderable fragments gathered in groups; white space between those is
-    dropped."""
+    """Return ``parts`` with reorderable fragments gathered in groups; space between them is dropped."""
     gathered: list[Part[str]] = []
     for part in parts:
         if not isinstance(part, Fragment) or part.kind not in _GROUPS:

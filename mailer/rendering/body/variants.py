@@ -37,8 +37,7 @@ class StoryFacts:
 
     @property
     def is_for_all(self) -> bool:
-        """Whether every reader gets it: because the author said so, or because it has neither sector nor
-        country."""
+        """Whether every reader gets it: the author said so, or it has neither sector nor country."""
         return self.everyone or not (self.sector or self.countries)
 
     def concerns(self, interests: Interests) -> bool:

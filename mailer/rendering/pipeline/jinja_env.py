@@ -261,8 +261,7 @@ def render_template(environment: ImmutableSandboxedEnvironment, name: str, **con
 
 
 def compile_shipped_templates() -> None:
-    """Compile the shipped templates before they are needed; an error in one is reported when it is
-    rendered."""
+    """Compile the shipped templates before they are needed; an error is reported when one is rendered."""
     for path in sorted((templates.ROOT / "email").rglob("*.j2")):
         name = path.relative_to(templates.ROOT).as_posix()
         environment = make_environment(None, markup=not name.endswith((".txt.j2", ".inline.css.j2")))
@@ -271,8 +270,7 @@ def compile_shipped_templates() -> None:
 
 
 def _locate(error: Exception, name: str) -> str:
-    """Return where in the templates the error happened: Jinja puts template files and lines into the
-    traceback."""
+    """Return where in the templates it happened: Jinja puts files and lines into the traceback."""
     places = [
         f"{frame.filename}:{frame.lineno}"
         for frame in traceback.extract_tb(error.__traceback__)

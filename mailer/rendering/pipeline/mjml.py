@@ -272,8 +272,7 @@ def _find_unsupported_xml(mjml: str) -> Iterator[tuple[int, str]]:
 
 
 def _find_deep_nesting(root: etree._Element) -> Iterator[tuple[int, str]]:
-    """Yield the first element that is nested too deep; reporting each would take as many lines as the
-    email."""
+    """Yield the first element that is nested too deep; reporting each would be as long as the email."""
     deep: list[etree._Element] = _BELOW_MAX_DEPTH(root)  # type: ignore[assignment]  # it finds elements only
     for element in deep[:1]:
         yield _line_of(element), Phrase(_TOO_DEEP, name=element.tag, most=_MAX_DEPTH)

@@ -64,8 +64,7 @@ def embed_text(text: str, language: str, surrounding: str) -> Markup:
 
 
 def embed_sender_text(text: str, sender: SenderSettings, surrounding: str) -> Markup:
-    """Return ``text`` of the office about itself inside ``surrounding`` text, on a page that belongs to no
-    edition."""
+    """Return ``text`` of the office about itself inside ``surrounding`` text, on a page of no edition."""
     own = sender.language or SOURCE_LANGUAGE
     # "zh" is as good as a page's "zh-Hans".
     return embed_text(text, surrounding if surrounding.partition("-")[0] == own else own, surrounding)
@@ -83,8 +82,7 @@ def embed_html(html: Markup, language: str, surrounding: str) -> Markup:
 
 
 def language_attributes(language: str, surrounding: str) -> Markup:
-    """Return the attributes of an element in ``language`` inside ``surrounding`` text; empty if that is the
-    same."""
+    """Return the attributes of an element in ``language`` in ``surrounding`` text; empty if the same."""
     if language == surrounding:
         return Markup()
     direction = text_direction(language)
@@ -195,8 +193,7 @@ class PageBuilder:
 
     @cached_property
     def _story_context(self) -> tuple[object, ...]:
-        """What the view of a story depends on besides the story, its picture and the colour of its
-        section."""
+        """What the view of a story depends on besides the story, its picture and its section's colour."""
         settings = self.settings
         context = (
             self.edition.language,

@@ -45,8 +45,7 @@ def _estimate_height(text: str, width: int, step: TypeStep) -> int:
 
 
 def gallery_width(picture: Image | PictureView, theme: Theme) -> int:
-    """Return the width in pixels at which ``picture`` is shown: that of the sheet's content, or of half of
-    it."""
+    """Return the width in pixels at which ``picture`` is shown: that of the content, or half of it."""
     if picture.width >= _PANORAMA * picture.height:
         return theme.content
     return (theme.content - theme.spacing.column) // 2

@@ -41,8 +41,7 @@ def describe_fields(holder: type) -> tuple[FieldDoc, ...]:
 
 
 def walk_dataclasses(holder: type) -> Iterator[type]:
-    """Yield ``holder`` and every dataclass reachable through its fields, each once, in the order they are
-    found."""
+    """Yield ``holder`` and every dataclass reachable by its fields, each once, as they are found."""
     waiting, seen = [holder], set()
     while waiting:
         current = waiting.pop(0)

@@ -156,8 +156,7 @@ class ColourError(TemplateError):
 
 
 def find_own_colour(root: Path, theme: str, sector: str) -> ColourPair | None:
-    """Return the colours that the workspace in ``root`` gives a sector; None if it leaves that to the
-    theme."""
+    """Return the colours that the workspace in ``root`` gives a sector; None if the theme decides."""
     try:
         values = tomllib.loads(find_theme_file(root, theme).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -192,8 +191,7 @@ def change_sector_colour(
 
 
 def find_theme_file(root: Path, theme: str) -> Path:
-    """Return the file of the workspace in ``root`` for what it changes in a theme, whether or not there is
-    one."""
+    """Return the file of the workspace in ``root`` for its changes to a theme, be there one or not."""
     return root / "templates" / "email" / f"{theme}.toml"
 
 

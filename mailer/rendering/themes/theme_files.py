@@ -249,8 +249,7 @@ def check_digest_support(template: str, overrides: Path | None, phrases: Phrases
 
 
 def explain_lost_link(story: str) -> str:
-    """Return the message about a block of a workspace that does not show the card of a ``story`` in a
-    digest."""
+    """Return the message about a block of a workspace that shows no card of a ``story`` in a digest."""
     return Phrase(
         "the story %(story)s has no link to its page, though the edition is a digest. A template of "
         "yours that replaces one of ours was probably written before there were digests: %(change)s "

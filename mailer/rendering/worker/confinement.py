@@ -211,8 +211,7 @@ def forbid_system_calls() -> bool:
 
 
 def _build_filter(column: int, architecture: int, *, pid: int) -> Iterator[bytes]:
-    """Yield the filter as the kernel's classic BPF: one comparison after another, each with its own
-    answer."""
+    """Yield the filter as the kernel's classic BPF: one comparison after another, each with an answer."""
     yield _step(_LOAD, _ARCHITECTURE_OFFSET)
     yield _step(_EQUALS, architecture, then=1)
     yield _step(_RETURN, _KILL)

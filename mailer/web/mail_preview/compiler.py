@@ -86,8 +86,7 @@ class PreviewCompiler:
         return digest.hexdigest()[:16]
 
     def find_compiled(self) -> CompiledPreview | None:
-        """Return the latest result, if its files have not changed since; None if compiling would take a
-        moment."""
+        """Return the latest result, if its files have not changed since; None if it has to be compiled."""
         known = self._compiled
         return known if known is not None and known.version == self.read_version() else None
 

@@ -119,8 +119,7 @@ class MailVersion:
 
 
 class CohortCache:
-    """The readers of today in groups. Counting a million takes seconds, so it is done once a minute.
-    Thread-safe."""
+    """The readers of today in groups. Counting takes seconds, so it is done once a minute. Thread-safe."""
 
     def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
         self._engine = engine

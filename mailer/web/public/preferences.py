@@ -265,8 +265,7 @@ def follow_link(page: PageDep, token: str, number: str) -> Response:
 
 
 def _was_signed_too_late(token: ClickToken, links: CampaignLinks) -> bool:
-    """Return whether the key of a token had been replaced before its campaign was launched. Then it was
-    stolen."""
+    """Return whether the key of a token had been replaced before its campaign was launched. It was stolen."""
     return token.last_day is not None and links.launched_on > token.last_day
 
 

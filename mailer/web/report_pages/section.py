@@ -217,8 +217,7 @@ class Viewer:
         return format_skeleton(skeleton, moment, locale=self.translator.tag.replace("-", "_"))
 
     def format_counted(self, moment: datetime | None, now: datetime) -> str:
-        """Return when figures were counted, without the day if that is today; empty if they are of this
-        moment."""
+        """Return when figures were counted, without the day if that is today; empty if that is now."""
         if moment is None:
             return ""
         if moment.astimezone(UTC).date() == now.astimezone(UTC).date():
@@ -230,8 +229,7 @@ class Viewer:
         return self.gettext(_NOT_COUNTED) if number is None else format_number(number)
 
     def format_known_share(self, number: int | None, whole: int) -> str:
-        """``number`` as a share of ``whole``, or that nobody has counted it yet; a dash if there is no
-        whole."""
+        """``number`` as a share of ``whole``, or that nobody has counted it yet; a dash without a whole."""
         return self.gettext(_NOT_COUNTED) if number is None else format_share(number, whole) or "–"
 
 

@@ -81,8 +81,7 @@ class CommentsPage(EditionPage):
 
 
 def _open_comments(page: EditionPage, story: str, language: str = "") -> CommentsPage:
-    """Find a story, "" for the letter, or answer 404. One that was removed is found as long as it has
-    comments."""
+    """Find a story, "" for the letter, or answer 404. A removed one is found while it has comments."""
     threads = list_threads(page.session, page.edition, story)
     read = _read_text(page, story, language)
     or_404(read is not None or (bool(threads) and not language))

@@ -113,8 +113,7 @@ class Visit:
         return RedirectResponse(path, status_code=303)
 
     def render(self, template: str, *, status: int = 0, **values: Any) -> Response:
-        """Render a page of ``templates/web/studio``. With ``errors``, its status is 422 unless another is
-        given."""
+        """Render a page of ``templates/web/studio``. With ``errors``, its status is 422 by default."""
         notice = find_notice(self.request.query_params.get(_NOTICE, ""))
         signed_in = self.signed_in
         shared: dict[str, Any] = {

@@ -98,8 +98,7 @@ class PicturePage(StoryPage):
         return sha256(repr(sorted(self.picture.read(front_matter).items())).encode()).hexdigest()
 
     def measure(self, name: str) -> ImageSize | None:
-        """Return the size of a picture of the edition; None if there is none of this name, or it cannot be
-        shown."""
+        """Return the size of a picture of the edition; None if there is none that can be shown."""
         try:
             return measure_image(locate_image(self.folder, name)) if name else None
         except ImageError:

@@ -273,8 +273,7 @@ def _is_title(cell: str) -> bool:
 
 
 def _find_by_people(filled: Sequence[tuple[int, SheetRow]]) -> HeaderRow:
-    """Return the row above the first with an address, if it is as wide; no row if the first has an
-    address."""
+    """Return the row above the first with an address, if it is as wide; none if the first has one."""
     above: list[SheetRow] = []
     for position, (_, row) in enumerate(filled):
         if row.number > _DEEPEST + 1:

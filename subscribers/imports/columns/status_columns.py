@@ -120,8 +120,7 @@ class StatusColumn:
         return self.meaning if said else StatusMeaning.nothing
 
     def describe(self, cell: str) -> str:
-        """Return ``cell`` as the report shows it: dates and reasons, which differ in every row, by a word
-        for all."""
+        """Return ``cell`` as the report shows it: dates and reasons, which differ by row, by one word."""
         if self.kind is StatusKind.everybody:
             return EVERY_ROW
         if self.kind is StatusKind.reason and not is_empty_value(cell) and read_boolean(cell) is None:
@@ -133,8 +132,7 @@ class StatusColumn:
 
 @dataclass(kw_only=True)
 class StatusValueCount:
-    """In how many rows a value occurs, and what it was taken for; ``meaning`` is None if it was not
-    understood."""
+    """In how many rows a value occurs, and what it was taken for; ``meaning`` is None if unclear."""
 
     value: str
     rows: int = 0
@@ -183,8 +181,7 @@ class StatusReader:
         self._seen: dict[int, _ColumnTally] = {}
 
     def read(self, cells: Sequence[str]) -> StatusMeaning:
-        """Return the strictest meaning of the columns about status in a row; raise if one is not
-        understood."""
+        """Return the strictest meaning of the columns about status in a row; raise if one is unclear."""
         found = StatusMeaning.nothing
         is_unknown = False
         for tally in self._tallies:
@@ -346,8 +343,7 @@ def _guess_column(place: int, title: str, cells: Sequence[str], *, has_titles: b
 
 
 def _is_tick_box(column: StatusColumn, cells: Sequence[str]) -> bool:
-    """Return whether a column about consent is ticked, dated or empty, and never says no: then empty is no
-    consent."""
+    """Return whether a column about consent is ticked, dated or empty, never no: then empty is no consent."""
     if column.kind is not StatusKind.consent or not any(map(is_empty_value, cells)):
         return False
     filled = [cell for cell in cells if not is_empty_value(cell)]
@@ -360,8 +356,7 @@ def _has_only_dates(cells: Sequence[str]) -> bool:
 
 
 def _speaks_of_status(title: str, cells: Sequence[str]) -> bool:
-    """Return whether the cells of a column under another title are words for a status, and for nothing
-    else."""
+    """Return whether the cells of a column under another title are words for a status, and nothing else."""
     if any(len(cell) > _LONGEST_WORD for cell in cells):
         return False
     # A code such as 5.1.1 is no longer one when folded.

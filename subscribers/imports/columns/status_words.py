@@ -84,8 +84,7 @@ def fold(text: str) -> str:
 
 
 def is_empty_value(cell: str) -> bool:
-    """Return whether a cell has nothing in it, a word for nothing (``null``), or a date of nothing but
-    zeros."""
+    """Return whether a cell has nothing in it, a word for nothing (``null``), or a date of zeros."""
     text = cell.strip()
     # \N is how databases write null; folded, it would be an n for no.
     return (
@@ -154,8 +153,7 @@ def find_left_stem(text: str) -> StatusMeaning | None:
 
 
 def has_stem(stem: str, folded: str, tokens: frozenset[str]) -> bool:
-    """Return whether a folded title or cell contains ``stem``; a short one in Latin letters must be a
-    whole word."""
+    """Return whether a folded title or cell contains ``stem``; a short Latin one must be a whole word."""
     if len(stem) <= _SHORT_STEM and stem.isascii():
         return stem in tokens
     if stem.startswith("des"):

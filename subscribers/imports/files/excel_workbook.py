@@ -286,8 +286,7 @@ class ExcelPackage:
 
 
 def is_excel_workbook(names: tuple[str, ...]) -> bool:
-    """Return whether an archive with these files is a workbook; some programs call its main part
-    ``workbook2.xml``."""
+    """Return whether an archive with these files is a workbook; its main part may be ``workbook2.xml``."""
     return any(name.startswith("xl/workbook") and name.endswith(".xml") for name in names)
 
 

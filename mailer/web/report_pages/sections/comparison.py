@@ -26,8 +26,7 @@ _NOTE = gettext_noop("Compared with the last campaigns to the same segment, with
 
 
 def describe_comparison(report: CampaignReport, viewer: Viewer) -> PageSection | None:
-    """Show how a campaign did beside the ones before it, or one that was chosen; None if it was not
-    launched."""
+    """Show how a campaign did beside the ones before it, or a chosen one; None if it was not launched."""
     comparison = report.comparison
     if comparison is None:
         return None

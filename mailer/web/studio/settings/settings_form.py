@@ -163,8 +163,7 @@ class SettingsPage(StudioPage):
 
     @property
     def workspace(self) -> Workspace:
-        """The workspace with its settings as they are on the disk now, or with the last that could be
-        used."""
+        """The workspace with its settings as they are on the disk now, or the last that could be used."""
         self.state.live.refresh()
         return self.state.live.current
 

@@ -59,8 +59,7 @@ def find_browser_digest(visit: Visit) -> str:
 
 
 def keep_browser_secret(visit: Visit) -> tuple[str, str]:
-    """Return the browser's own secret and its digest; a new one if it has none. The caller sets the
-    cookie."""
+    """Return the browser's own secret and its digest; a new one if none. The caller sets the cookie."""
     secret = visit.request.cookies.get(_name(visit.state, _BROWSER), "") or make_secret()
     return secret, digest_secret(secret)
 

@@ -224,8 +224,7 @@ def _find_page(page: EditionPage, path: str) -> str:
 
 
 def count_own_errors(page: StoryPage, name: str) -> int:
-    """Return how many errors the file ``name`` has by itself, as it was just saved; for this nothing is
-    compiled."""
+    """Return how many errors the file ``name`` has by itself, as just saved; nothing is compiled."""
     header = StoryHeader if page.story else EditionHeader
     _, problems = read_document(
         page.folder, name, header, sectors=tuple(page.settings.sectors), language=None

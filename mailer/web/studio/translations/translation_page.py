@@ -137,8 +137,7 @@ def _open_translation(page: StoryPageDep, language: str) -> TranslationPage:
 
 
 def _find_name(page: StoryPage, language: str) -> str:
-    """Return the translation's file. An existing one may have another spelling of the language in its
-    name."""
+    """Return the translation's file. An existing one may have another spelling of the language."""
     contents = scan_folder(page.folder)
     files = next((files for files in contents.stories if files.original == page.file.name), None)
     known = contents.translations if not page.story else files.translations if files is not None else {}
