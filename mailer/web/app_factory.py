@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
 from starlette.datastructures import MutableHeaders
@@ -50,32 +49,27 @@ def assemble_app(
     return app
 
 
-@dataclass(frozen=True, kw_only=True)
-class LocalApp:
-    """What a local app is called on the page for others: "This preview", from ``command``."""
-
-    name: str
-    command: str
-
-
 def assemble_local_app(
     renderer: PageRenderer,
     access: LocalAccess,
-    shown: LocalApp,
     policy: str,
     lifespan: Lifespan,
     routes: Sequence[Route],
+    *,
+    name: str,
+    command: str,
 ) -> FastAPI:
-    """Build an app for the person at this machine: whoever has the secret of ``access``."""
+    """Build an app for the person at this machine: whoever has the secret of ``access``. To others its page
+    calls it by ``name``, as in "This preview", and says that ``command`` has started it."""
 
     def render_error(status: int, _: Scope) -> Response:
         if status != 403:
             return renderer.render_error(status)
         message = (
             "Only the person who started it can see it. If that is you, open the address that "
-            f"{shown.command} has printed in the terminal. It is a new one each time."
+            f"{command} has printed in the terminal. It is a new one each time."
         )
-        title = f"This {shown.name} is not open to you"
+        title = f"This {name} is not open to you"
         return renderer.render("error.html", status=403, title=title, message=message, new_link="")
 
     rules = SecurityRules(

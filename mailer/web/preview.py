@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from editions.errors import Problem, ProblemLevel
 from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.web.access import LocalAccess
-from mailer.web.app_factory import LocalApp, assemble_local_app
+from mailer.web.app_factory import assemble_local_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.forms import own_language_name
 from mailer.web.mail_preview.compiler import CompiledPreview, PreviewCompiler
@@ -85,8 +85,9 @@ def create_preview_app(
             )
             yield
 
-    shown = LocalApp(name="preview", command="mailer preview")
-    return assemble_local_app(renderer, access, shown, PREVIEW_POLICY, open_preview, _ROUTES)
+    return assemble_local_app(
+        *(renderer, access, PREVIEW_POLICY, open_preview, _ROUTES), name="preview", command="mailer preview"
+    )
 
 
 def show_preview(request: Request, preview: PreviewDep) -> Response:

@@ -16,7 +16,7 @@ from mailer.campaigns.lifecycle import UnknownCampaignError
 from mailer.campaigns.report.campaign_report import read_time_line, report_campaign
 from mailer.database.engine import open_session
 from mailer.web.access import LocalAccess
-from mailer.web.app_factory import LocalApp, assemble_local_app
+from mailer.web.app_factory import assemble_local_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.report_pages.campaign_page import describe_campaign
@@ -114,5 +114,8 @@ def create_report_app(workspace: Workspace, *, access: LocalAccess, clock: UtcCl
             )
             yield
 
-    shown = LocalApp(name="report", command="mailer campaigns report")
-    return assemble_local_app(renderer, access, shown, PAGE_POLICY, open_reports, ROUTES)
+    return assemble_local_app(
+        *(renderer, access, PAGE_POLICY, open_reports, ROUTES),
+        name="report",
+        command="mailer campaigns report",
+    )
