@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mailer.database.report_models import Clicker
-from mailer.feedback.clicks.recogniser import ClickVerdict, MailFacts, SeenClick, judge_clicks
+from mailer.feedback.clicks.recogniser import ClickVerdict, SeenClick, judge_clicks
 from mailer.feedback.clicks.request_signs import find_signs
 from tests.factories.clicks import BROWSER_HEADERS, make_request
 
@@ -55,8 +55,7 @@ def _judge(traces: Sequence[Mapping[str, Any]]) -> list[Outcome]:
     for trace in traces:
         ids.append([len(clicks) + number for number in range(len(trace["requests"]))])
         clicks += [_see(len(clicks) + number, trace, row) for number, row in enumerate(trace["requests"])]
-    facts = MailFacts(links=traces[0]["links"], find_first_sent=lambda _: START)
-    verdicts = judge_clicks(clicks, facts)
+    verdicts = judge_clicks(clicks, links=traces[0]["links"], find_first_sent=lambda _: START)
     return [
         Outcome(trace=trace, verdicts=[verdicts[number] for number in numbers])
         for trace, numbers in zip(traces, ids, strict=True)

@@ -27,7 +27,6 @@ from mailer.database.report_models import (
 )
 from mailer.feedback.clicks.recogniser import (
     ClickVerdict,
-    MailFacts,
     SeenClick,
     find_visit_ends,
     judge_clicks,
@@ -187,7 +186,12 @@ def _count_campaign(connection: Connection, campaign_id: int, now: datetime) -> 
     ]
     if not ready:
         return 0
-    verdicts = judge_clicks(clicks, _read_facts(connection, campaign_id, ready))
+    links = select(func.count()).where(col(CampaignLink.campaign_id) == campaign_id)
+    earliest: dict[str, datetime] = {}
+    for row in ready:
+        earliest.setdefault(row.country, row.clicked_at)
+    first = FirstDeliveries(connection, campaign_id, earliest)
+    verdicts = judge_clicks(clicks, links=connection.execute(links).scalar_one(), find_first_sent=first.find)
     counts = _count_new(ready, verdicts, _load_counted(connection, campaign_id, ready))
     _add_counts(connection, campaign_id, counts)
     for clicker in Clicker:
@@ -224,15 +228,6 @@ def _see(row: Any) -> SeenClick:
         # A sign of a newer version of the program is left out.
         signs=frozenset(Sign(word) for word in row.signs.split(",") if word in known),
     )
-
-
-def _read_facts(connection: Connection, campaign_id: int, ready: Sequence[Any]) -> MailFacts:
-    links = select(func.count()).where(col(CampaignLink.campaign_id) == campaign_id)
-    earliest: dict[str, datetime] = {}
-    for row in ready:
-        earliest.setdefault(row.country, row.clicked_at)
-    first = FirstDeliveries(connection, campaign_id, earliest)
-    return MailFacts(links=connection.execute(links).scalar_one(), find_first_sent=first.find)
 
 
 def _load_counted(connection: Connection, campaign_id: int, ready: Sequence[Any]) -> set[_Key]:

@@ -83,23 +83,19 @@ class ClickVerdict:
     reasons: frozenset[Sign | Behaviour]
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailFacts:
-    """What is known of a campaign: how many ``links`` its mail has, and when the first mail was handed over
-    for the readers of a country (None if for nobody there).
+def judge_clicks(
+    clicks: Sequence[SeenClick], *, links: int, find_first_sent: Callable[[str], datetime | None]
+) -> Mapping[int, ClickVerdict]:
+    """Judge the clicks of one campaign, by their ids.
+
+    Its mail has so many ``links``; ``find_first_sent`` returns when the first mail was handed over for the
+    readers of a country, None if for nobody there.
     """
-
-    links: int
-    find_first_sent: Callable[[str], datetime | None]
-
-
-def judge_clicks(clicks: Sequence[SeenClick], facts: MailFacts) -> Mapping[int, ClickVerdict]:
-    """Judge the clicks of one campaign, by their ids."""
     reasons: dict[int, set[Sign | Behaviour]] = {click.id: set(click.signs) for click in clicks}
     known: set[bytes] = set()
     for visitor, visits in _split_visits(clicks).items():
         for visit in visits:
-            behaviour = _find_behaviour(visit, facts.links)
+            behaviour = _find_behaviour(visit, links)
             if behaviour:
                 known.add(visitor)
             for click in visit:
@@ -107,7 +103,7 @@ def judge_clicks(clicks: Sequence[SeenClick], facts: MailFacts) -> Mapping[int, 
     for click in _find_swarms(clicks):
         reasons[click.id].add(Behaviour.swarm)
     for click in clicks:
-        reasons[click.id] |= _judge_time(click, facts)
+        reasons[click.id] |= _judge_time(click, find_first_sent(click.country))
         if click.visitor in known and not reasons[click.id] & _CERTAIN:
             reasons[click.id].add(Behaviour.known)
     return {number: _decide(found) for number, found in reasons.items()}
@@ -194,8 +190,7 @@ def _slide(clicks: Sequence[SeenClick], time: timedelta) -> Iterator[Sequence[Se
         yield clicks[start:end]
 
 
-def _judge_time(click: SeenClick, facts: MailFacts) -> set[Behaviour]:
-    sent = facts.find_first_sent(click.country)
+def _judge_time(click: SeenClick, sent: datetime | None) -> set[Behaviour]:
     if sent is None:
         return set()
     passed = click.at - sent

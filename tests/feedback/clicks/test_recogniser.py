@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailer.database.report_models import Clicker
-from mailer.feedback.clicks.recogniser import Behaviour, ClickVerdict, MailFacts, SeenClick, judge_clicks
+from mailer.feedback.clicks.recogniser import Behaviour, ClickVerdict, SeenClick, judge_clicks
 from mailer.feedback.clicks.request_signs import Sign
 from tests.factories.click_traces import judge_traces
 from tests.factories.clicks import AT
@@ -21,7 +21,7 @@ def see(number: int, seconds: float, link: int, **values: Any) -> SeenClick:
 
 
 def judge(*clicks: SeenClick, links: int = 10, sent: timedelta = -MINUTE * 60) -> list[ClickVerdict]:
-    verdicts = judge_clicks(clicks, MailFacts(links=links, find_first_sent=lambda _: AT + sent))
+    verdicts = judge_clicks(clicks, links=links, find_first_sent=lambda _: AT + sent)
     return [verdicts[click.id] for click in clicks]
 
 
@@ -101,7 +101,7 @@ def test_a_click_before_anybody_could_have_read_the_mail_is_a_program() -> None:
 
 
 def test_a_click_in_a_country_that_nothing_was_sent_to_is_judged_by_other_signs() -> None:
-    verdicts = judge_clicks([see(1, 0, 1)], MailFacts(links=10, find_first_sent=lambda _: None))
+    verdicts = judge_clicks([see(1, 0, 1)], links=10, find_first_sent=lambda _: None)
     assert verdicts[1].clicker is Clicker.person
 
 
