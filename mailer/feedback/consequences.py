@@ -60,23 +60,12 @@ _EVIDENCE_WORDS: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class SoftBounces:
-    """``number`` messages in a row that came back from one mailbox, sent over ``days`` whole days; the last
-    at ``last_sent_at``."""
-
-    number: int
-    days: int
-    last_sent_at: datetime
-
-
-def find_soft_bounces(session: Session, person: FoundReader, *, now: datetime) -> SoftBounces | None:
-    """Find the messages that came back as full or suspended since one arrived, or since the reader last did
-    something themselves; None if there are none.
+def find_soft_bounces(session: Session, person: FoundReader, *, now: datetime) -> list[datetime]:
+    """Return when the messages were sent, the last first, that came back as full or suspended since one
+    arrived, or since the reader last did something themselves.
 
     The bounce that ``person`` was found by counts, though it is not recorded yet. Bounces whose reader was
-    found by the address alone do not. Days are counted between the times of sending, so that a mailbox read
-    late, or in another order, gives the same.
+    found by the address alone do not.
     """
     soft, others = _find_bounced_campaigns(session, person.subscriber_id)
     if person.campaign_id is not None:
@@ -89,9 +78,7 @@ def find_soft_bounces(session: Session, person: FoundReader, *, now: datetime) -
             continue
         elif sent_at <= now - _MAY_STILL_BOUNCE:
             break
-    if not times:
-        return None
-    return SoftBounces(number=len(times), days=(times[0] - times[-1]).days, last_sent_at=times[0])
+    return times
 
 
 def _find_bounced_campaigns(session: Session, subscriber_id: int) -> tuple[set[int], set[int]]:
@@ -336,11 +323,13 @@ def _bury(case: FeedbackCase, person: FoundReader, evidence: str, sent_at: datet
 
 def _count_soft_bounce(case: FeedbackCase, finding: ReaderMatch, person: FoundReader) -> Consequence:
     rules = case.workspace.settings.feedback
-    run = find_soft_bounces(case.session, person, now=case.now)
-    if run is None or run.number < rules.soft_bounces or run.days < rules.soft_bounce_days:
+    times = find_soft_bounces(case.session, person, now=case.now)
+    # Between the times of sending, so that a mailbox read late, or in another order, gives the same.
+    days = (times[0] - times[-1]).days if times else 0
+    if not times or len(times) < rules.soft_bounces or days < rules.soft_bounce_days:
         return Consequence.recorded
-    evidence = f"{_describe_codes(finding)}; {run.number} bounces over {run.days} days".removeprefix("; ")
-    return _bury(case, person, evidence, run.last_sent_at)
+    evidence = f"{_describe_codes(finding)}; {len(times)} bounces over {days} days".removeprefix("; ")
+    return _bury(case, person, evidence, times[0])
 
 
 def _has_proof_of_sending(case: FeedbackCase, person: FoundReader) -> bool:

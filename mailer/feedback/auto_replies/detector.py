@@ -277,15 +277,15 @@ def _find_point(text: str, *, anywhere: bool) -> _Point:
     # What follows a colon may be a quotation: "I wrote to you, and got this back: …".
     colon = text.find(":", start + _INTRODUCTION, limit)
     limit = colon if colon >= 0 else limit
-    found = [match for match in find_phrases(text) if match.kind not in _NOTHING]
-    kinds = frozenset(match.kind for match in found)
+    found = [(kind, position) for kind, position in find_phrases(text) if kind not in _NOTHING]
+    kinds = frozenset(kind for kind, _ in found)
     statements = {
-        match.start
-        for match in found
-        if match.kind is not PhraseKind.automation or _is_statement(text, match.start, start)
+        position
+        for kind, position in found
+        if kind is not PhraseKind.automation or _is_statement(text, position, start)
     }
     opens = any(start <= position < limit for position in statements)
-    says_automatic = any(match.kind is PhraseKind.automation and match.start in statements for match in found)
+    says_automatic = any(kind is PhraseKind.automation and position in statements for kind, position in found)
     return _Point(
         kinds=kinds if opens or anywhere else kinds & _FOOTER,
         opens=opens,

@@ -137,15 +137,6 @@ class ReplyPhrase:
     sample: str
 
 
-@dataclass(frozen=True)
-class PhraseMatch:
-    """A phrase that was found: what it says, and where it stands in the normalised text."""
-
-    kind: PhraseKind
-    start: int
-    end: int
-
-
 _LETTERS: Mapping[Script, re.Pattern[str]] = MappingProxyType(
     {
         Script.latin: re.compile("[a-z]"),
@@ -197,14 +188,15 @@ def load_phrases() -> tuple[ReplyPhrase, ...]:
     return tuple(found)
 
 
-def find_phrases(text: str) -> Iterator[PhraseMatch]:
-    """Yield the phrases, but for courtesies, in ``text``, which is normalised; none overlaps its kind."""
+def find_phrases(text: str) -> Iterator[tuple[PhraseKind, int]]:
+    """Yield what the phrases in ``text``, which is normalised, say but for courtesies, and where each stands;
+    none overlaps its kind."""
     for script in _find_scripts(text):
         for kind, pattern in _compile(script).items():
             if kind is PhraseKind.courtesy:
                 continue
             for match in pattern.finditer(text):
-                yield PhraseMatch(kind, match.start(), match.end())
+                yield kind, match.start()
 
 
 def find_kinds(text: str) -> frozenset[PhraseKind]:
