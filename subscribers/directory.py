@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, not_, or_, select, true
+from sqlalchemy.engine import Row
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col
 
@@ -289,20 +290,14 @@ def _select_ids(term: Term) -> Select[Any] | None:
     return select(table.subscriber_id).where(getattr(table, name).in_(term.values))  # type: ignore[attr-defined]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Organisation:
-    """An organisation. ``people`` stops at one more than :data:`MAX_COUNTED`; ``has_reader`` says whether any
-    of them gets mail, now or after a pause."""
-
-    name: str
-    people: int
-    has_reader: bool
-
-
 def read_organisation_page(
     session: Session, search: str, *, after: Cursor | None = None
-) -> ListPage[Organisation]:
-    """Read a page of organisations, or of those found by ``search``: first those that begin with it."""
+) -> ListPage[Row[Any]]:
+    """Read a page of organisations, or of those found by ``search``: first those that begin with it.
+
+    Each has a ``name``, how many ``people``, which stops at one more than :data:`MAX_COUNTED`, and
+    ``has_reader``: whether any of them gets mail, now or after a pause.
+    """
     found: list[tuple[Cursor, str]] = []
     prefixes = list_spellings(search) if search else ("",)
     first = after.part if after is not None and after.part <= len(prefixes) else 0
@@ -331,8 +326,8 @@ def read_organisation_page(
     )
 
 
-def find_organisation(session: Session, name: str) -> Organisation | None:
-    """Return the organisation with exactly this name; None if nobody belongs to it."""
+def find_organisation(session: Session, name: str) -> Row[Any] | None:
+    """Return the organisation with exactly this name, as on a page of them; None if nobody belongs to it."""
     if not name or "\0" in name:
         return None
     one = session.scalar(select(func.min(col(Subscriber.id))).where(col(Subscriber.organisation) == name))
@@ -351,21 +346,18 @@ def list_other_spellings(session: Session, name: str) -> list[str]:
     return sorted(session.scalars(wanted))
 
 
-def _describe_all(session: Session, people: Sequence[int]) -> tuple[Organisation, ...]:
+def _describe_all(session: Session, people: Sequence[int]) -> tuple[Row[Any], ...]:
     theirs = aliased(Subscriber)
     same = col(theirs.organisation) == col(Subscriber.organisation)
     some = select(col(theirs.id)).where(same).limit(MAX_COUNTED + 1).correlate(Subscriber).subquery()
     wanted = select(
         col(Subscriber.id),
-        col(Subscriber.organisation),
-        select(func.count()).select_from(some).correlate(Subscriber).scalar_subquery(),
-        exists().where(same, col(theirs.status).in_(_READERS)).correlate(Subscriber),
+        col(Subscriber.organisation).label("name"),
+        select(func.count()).select_from(some).correlate(Subscriber).scalar_subquery().label("people"),
+        exists().where(same, col(theirs.status).in_(_READERS)).correlate(Subscriber).label("has_reader"),
     )
     rows = session.execute(wanted.where(col(Subscriber.id).in_(people)))
-    found = {
-        number: Organisation(name=name, people=count, has_reader=has_reader)
-        for number, name, count, has_reader in rows
-    }
+    found = {row.id: row for row in rows}
     return tuple(found[number] for number in people if number in found)
 
 

@@ -117,7 +117,8 @@ def find_segment_name(text: str, lookups: SegmentLookups) -> str:
     parsed = _parse(text, lookups)
     if parsed is None or len(parsed.parts) != 1 or len(parsed.names) != 1:
         return ""
-    return parsed.names[0].name if text.strip().casefold().startswith(SAVED_KEY) else ""
+    ((name, _),) = parsed.names
+    return name if text.strip().casefold().startswith(SAVED_KEY) else ""
 
 
 def compare_saved_segment(

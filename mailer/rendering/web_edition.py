@@ -6,7 +6,7 @@ it can be stored as JSON; names that end in ``_html`` are markup.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any, TypeAlias
 
 from markupsafe import Markup
@@ -22,14 +22,9 @@ what to say of pictures and texts that AI has to do with."""
 _ONLY_OF_THE_MAIL = frozenset({"body", "origin", "accent", "wraps", "lead_html", "url"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Frozen:
-    """A part of a web edition as plain data, and as JSON: writing all of it again would take half a
-    millisecond. The head comes without its sections; its JSON has them, but their stories."""
-
-    plain: Mapping[str, Any]
-    json: bytes
-
+_Frozen: TypeAlias = tuple[Mapping[str, Any], bytes]
+"""A part of a web edition as plain data, and as JSON: writing all of it again would take half a millisecond.
+The head comes without its sections; its JSON has them, but their stories."""
 
 _frozen_heads: LatestCache[_Frozen] = LatestCache(64)
 _frozen_stories: LatestCache[_Frozen] = LatestCache(2000)
@@ -39,15 +34,15 @@ def freeze_page(page: Page) -> tuple[WebEdition, tuple[bytes, ...]]:
     """Return the web edition of ``page``, also in parts of JSON, which differ wherever two do."""
     stories = [[_freeze_story(story) for story in section.stories] for section in page.sections]
     sections = [_freeze_section(section) for section in page.sections]
-    head = _freeze_head(page, sections)
+    head, head_json = _freeze_head(page, sections)
     web = {
-        **head.plain,
+        **head,
         "sections": [
-            {**section, "stories": [story.plain for story in frozen]}
+            {**section, "stories": [story for story, _ in frozen]}
             for section, frozen in zip(sections, stories, strict=True)
         ],
     }
-    return web, (head.json, *(story.json for frozen in stories for story in frozen))
+    return web, (head_json, *(encoded for frozen in stories for _, encoded in frozen))
 
 
 def restore_markup(value: Any) -> Any:
@@ -96,7 +91,7 @@ def _make_plain_head(page: Page, sections: list[dict[str, Any]], counts: list[in
         "follow": _to_plain(page.follow),
         "ai": _freeze_ai_phrases(page),
     }
-    return _Frozen(plain=plain, json=_encode([plain, sections, counts]))
+    return plain, _encode([plain, sections, counts])
 
 
 def _freeze_ai_phrases(page: Page) -> Mapping[str, Any]:
@@ -131,7 +126,7 @@ def _make_plain_story(story: StoryView) -> _Frozen:
         for entry in fields(story)
         if entry.name not in _ONLY_OF_THE_MAIL
     }
-    return _Frozen(plain=plain, json=_encode(plain))
+    return plain, _encode(plain)
 
 
 def _encode(plain: object) -> bytes:

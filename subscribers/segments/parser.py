@@ -235,36 +235,19 @@ def _parse_consent(word: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WrittenPart:
-    """A part of a text: what it means, and where it stands, from ``start`` to before ``end``."""
-
-    meaning: Expression
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class SavedName:
-    """The name of a saved segment in a text, and where it stands, from ``start`` to before ``end``."""
-
-    name: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class ParsedExpression:
     """The result of parsing.
 
     ``tree`` is what the text means, and ``named`` are the saved segments that the text itself uses;
-    ``names`` are the places where it does, from left to right. ``parts`` are the terms and groups side by
-    side that the whole text is made of, all of which must match; it is empty if "or" joins the whole.
+    ``names`` are their names with the places where it does, from left to right. ``parts`` are the terms and
+    groups side by side that the whole text is made of, with their places, all of which must match; it is
+    empty if "or" joins the whole.
     """
 
     tree: Expression
     named: frozenset[str]
-    names: tuple[SavedName, ...] = ()
-    parts: tuple[WrittenPart, ...] = ()
+    names: tuple[tuple[str, slice], ...] = ()
+    parts: tuple[tuple[Expression, slice], ...] = ()
 
 
 def parse_expression(text: str, lookups: SegmentLookups, path: tuple[str, ...] = ()) -> ParsedExpression:
@@ -309,8 +292,8 @@ class _Parser:
         self.position = 0
         self.open_parentheses: list[int] = []
         self.named: set[str] = set()
-        self.names: list[SavedName] = []
-        self.parts: list[WrittenPart] = []
+        self.names: list[tuple[str, slice]] = []
+        self.parts: list[tuple[Expression, slice]] = []
         self.is_joined_by_or = False
         if len(text) > MAX_LENGTH:
             raise SegmentError(
@@ -349,7 +332,7 @@ class _Parser:
             start = self.position
             parts.append(self.parse_item())
             if not self.open_parentheses:
-                self.parts.append(WrittenPart(meaning=parts[-1], start=start, end=self.position))
+                self.parts.append((parts[-1], slice(start, self.position)))
         if not parts:
             self.fail(self.describe_missing_term())
         return join(BooleanOperator.all, parts)
@@ -426,7 +409,7 @@ class _Parser:
             )
         text = self.lookups.saved.find(name)
         self.named.add(name)
-        self.names.append(SavedName(name=name, start=start, end=self.position))
+        self.names.append((name, slice(start, self.position)))
         if text is None:
             names = self.lookups.saved.names()
             none = gettext_noop("None has been saved yet. To save one: mailer segments save NAME QUERY")

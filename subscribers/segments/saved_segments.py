@@ -143,7 +143,7 @@ def rename_segment(
 def _replace_name(other: SavedSegment, name: str, new_name: str, lookups: SegmentLookups) -> str:
     """Replace ``name`` in the text of ``other``, and change nothing else."""
     try:
-        places = [place for place in parse_expression(other.text, lookups).names if place.name == name]
+        places = [place for used, place in parse_expression(other.text, lookups).names if used == name]
     except SegmentError as error:
         if name not in other.text.casefold():
             return other.text
@@ -156,7 +156,7 @@ def _replace_name(other: SavedSegment, name: str, new_name: str, lookups: Segmen
         ) from error
     text = other.text
     for place in reversed(places):
-        text = f"{text[: place.start]}{new_name}{text[place.end :]}"
+        text = f"{text[: place.start]}{new_name}{text[place.stop :]}"
     return text
 
 

@@ -147,11 +147,11 @@ def read_filters(text: str, lookups: SegmentLookups) -> SegmentFilters:
         return SegmentFilters(others=f"({stripped})")
     found: dict[str, tuple[str, ...]] = {}
     others = []
-    for part in understood.parts:
-        is_named = any(part.start <= place.start < part.end for place in understood.names)
-        term = None if is_named else _as_filter(part.meaning)
+    for meaning, span in understood.parts:
+        is_named = any(span.start <= place.start < span.stop for _, place in understood.names)
+        term = None if is_named else _as_filter(meaning)
         if term is None or FILTER_KEYS[term.key] in found:
-            others.append(stripped[part.start : part.end])
+            others.append(stripped[span])
         else:
             found[FILTER_KEYS[term.key]] = term.values
     return SegmentFilters(**found, others=" ".join(others))
