@@ -91,8 +91,6 @@ def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:
 
 
 class _EditionFileReader:
-    """Reads the files of one edition, and collects the documents and their problems."""
-
     def __init__(
         self, folder: Path, contents: FolderContents, sectors: Collection[str], unsaved: Mapping[str, str]
     ) -> None:

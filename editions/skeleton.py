@@ -21,7 +21,6 @@ _TRANSLATION_LANGUAGE = "zh-Hans"
 
 
 def format_example(example: Example) -> str:
-    """Return ``example`` as the text of its file."""
     return "\n".join([*_file_lines(example), ""])
 
 

@@ -175,8 +175,6 @@ def _let_guest_in(engine: Engine) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _DemoContext:
-    """What every step of the demo needs."""
-
     workspace: Workspace
     engine: Engine
     server: Simulator

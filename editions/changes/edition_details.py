@@ -53,7 +53,6 @@ def read_details(text: str, sectors: Collection[str]) -> dict[str, str]:
 
 
 def find_group(name: str) -> str:
-    """Return the group of the text ``name``."""
     group = name.partition("-")[0]
     return group if group in _ROWS else name
 

@@ -60,7 +60,6 @@ def _check_link_texts(document: AnyDocument) -> Iterator[Problem]:
 
 
 def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
-    """Yield the problems of a link that works."""
     if find_link_fault(url):
         return
     if uses_link_shortener(url):

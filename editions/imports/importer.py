@@ -226,7 +226,6 @@ class _EditionWriter:
         self._write_stories(sectors)
 
     def summarise(self, folder: Path) -> ImportedEdition:
-        """Return what was made, which is in ``folder`` by now."""
         return ImportedEdition(
             slug=folder.name,
             folder=folder,

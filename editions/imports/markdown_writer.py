@@ -165,7 +165,6 @@ class _MarkdownConverter(MarkdownConverter):
 
 
 def _is_at_line_start(node: Any) -> bool:
-    """Return whether ``node`` is the first on its line."""
     while node.previous_sibling is None and node.parent is not None and node.parent.name not in _BLOCKS:
         node = node.parent
     return node.previous_sibling is None or node.previous_sibling.name == "br"

@@ -31,8 +31,6 @@ _COLONS = {"fr": "\u00a0: ", "zh": "：", "ja": "："}
 
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """A cell: its opening token, and the token of its contents."""
-
     opening: Token
     inline: Token
 

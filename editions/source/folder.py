@@ -106,8 +106,6 @@ def scan_folder(folder: Path) -> FolderContents:
 
 
 class _FolderScanner:
-    """Scans a folder once, and collects problems on the way."""
-
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._taken: set[int] = set()

@@ -23,7 +23,6 @@ class Actor:
 
     @classmethod
     def from_member(cls, member: Member) -> Self:
-        """Return a member of the team, in Studio."""
         return cls(name=member.name, member_id=member.id)
 
     @classmethod

@@ -194,7 +194,6 @@ def _is_prepared_otherwise(connection: Connection, pending: PendingLaunch) -> bo
 
 
 def _name_people(connection: Connection, pending: PendingLaunch) -> LaunchOptions:
-    """Return the options with who launches, by name."""
     numbers = [pending.asked_by, *([pending.confirmed_by] if pending.confirmed_by else [])]
     columns = (col(TeamMember.id), col(TeamMember.name), col(TeamMember.removed_at))
     rows = {

@@ -84,7 +84,6 @@ class LaunchOptions:
         return chosen if chosen.canary else replace(chosen, canary_minutes=None)
 
     def column_values(self, settings: CampaignSettings) -> dict[str, Any]:
-        """Return the values for the campaign's columns."""
         chosen = self.resolve(settings)
         return {
             "rate": chosen.rate,

@@ -77,7 +77,6 @@ class LedgerCounter:
         self._serial = 0
 
     def count_all(self, connection: Connection) -> LedgerCount:
-        """Count every delivery."""
         self._serial += 1
         for block in self._list_blocks(connection):
             self._count_block(connection, block)

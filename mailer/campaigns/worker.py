@@ -138,7 +138,6 @@ class _IdleBackoff:
     until: float = 0.0
 
     def record_run(self, settled: int) -> None:
-        """Record how many deliveries are settled after a run."""
         forward = settled > self.settled
         self.seconds = _POLL_SECONDS if forward else min(2 * self.seconds or _POLL_SECONDS, _MAX_IDLE_SECONDS)
         self.settled = settled
@@ -287,7 +286,6 @@ class Worker:
             return find_workable(connection, dead, clock=self.clock)
 
     def join(self) -> None:
-        """Wait until the running threads have finished."""
         while threads := self._list_threads():
             for thread in threads:
                 thread.join()

@@ -129,7 +129,6 @@ def describe_checks() -> str:
 
 
 def describe_support() -> str:
-    """Return the table of features, by kind."""
     lines = [
         "# What email programs support",
         "",

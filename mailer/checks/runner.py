@@ -248,7 +248,6 @@ def _merge_findings(
 
 
 def _list_lines(occurrences: Iterable[tuple[Mail, MailFinding]], source: SourceLines) -> list[SourceLine]:
-    """Return the lines that a finding comes from, in the order of ``occurrences``."""
     lines = dict.fromkeys(
         source.locate(place, mail.language) for mail, finding in occurrences for place in finding.places
     )

@@ -36,7 +36,6 @@ class RateMeter:
         self._seen: deque[tuple[float, int]] = deque()
 
     def record(self, settled: int) -> None:
-        """Record the number of deliveries settled so far."""
         now = self._monotonic()
         if not self._seen or now - self._seen[-1][0] >= _SAMPLE_SECONDS:
             self._seen.append((now, settled))
@@ -159,11 +158,9 @@ class TerminalDemoOutput:
         click.secho(f"{self._steps}  {title}", fg="cyan", bold=True)
 
     def line(self, text: str) -> None:
-        """Print one line under the step."""
         click.echo(f"   {text}")
 
     def table(self, rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
-        """Print aligned columns under the step."""
         for line in columns(rows, right=right).splitlines():
             click.echo(f"   {line}")
 

@@ -171,7 +171,6 @@ class _PartialResult:
     late: set[int] = field(default_factory=set)
 
     def add_missed(self, delivery_id: int, *, is_late: bool) -> None:
-        """Add a delivery that was no longer ours."""
         (self.late if is_late else self.lost).add(delivery_id)
 
     def freeze(self) -> BatchResult:

@@ -91,7 +91,6 @@ def lock_buckets(
 
 
 def save_buckets(connection: Connection, buckets: Iterable[BucketState]) -> None:
-    """Save how far the buckets are taken."""
     rows = [{"bucket": b.name, "next_at": b.next_at, "day": b.day, "used": b.used} for b in buckets]
     if rows:
         connection.execute(_SAVE, rows)

@@ -179,7 +179,6 @@ class ConnectionPool:
             self._relays.report_success(relay)
 
     def connection_closed(self, connection: "_PooledConnection", outcome: Outcome | None) -> None:
-        """A connection has ended, or could not be opened."""
         self._connections.discard(connection)
         # "421 enough for one session", after some were served, is not a failure.
         if outcome is not None and connection.served_count == 0 and not self._is_stopped:

@@ -57,12 +57,10 @@ class _LimitsByDomain(dict[str, _Limits]):
 
 
 def domain_bucket(domain: str) -> str:
-    """Return the name of the bucket of a domain's rate."""
     return f"{_PREFIX}{domain}"
 
 
 def provider_bucket(key: str) -> str:
-    """Return the name of the bucket of a provider's rate."""
     return f"provider:{key}"
 
 

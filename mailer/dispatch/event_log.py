@@ -135,7 +135,6 @@ class EventLog:
         )
 
     def connection_failed(self, relay: str, outcome: Outcome) -> None:
-        """Log a connection that could not be opened, or was lost."""
         if self._is_enabled("warning"):
             words = _reply_fields(outcome, mask_addresses(outcome.text))
             self._write("warning", "connection_failed", relay=relay, stage=outcome.stage.value, **words)
@@ -208,8 +207,6 @@ def _say(line: str) -> None:
 
 
 class NullEventLog(EventLog):
-    """Logs nothing."""
-
     def __init__(self) -> None:
         self._file = None
         self.lost_lines = 0
@@ -255,7 +252,6 @@ def _reply_fields(outcome: Outcome, words: str) -> dict[str, Any]:
 # Created for the first line: most runs write none, and structlog takes a tenth of a second to import.
 @lru_cache(maxsize=2)
 def _make_renderer(form: str) -> Callable[[dict[str, Any]], str]:
-    """Return a function that renders an event as a line."""
     # Imported here, so that it is not loaded where nothing is sent.
     import structlog
 

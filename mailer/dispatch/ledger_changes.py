@@ -181,8 +181,6 @@ def erase_deliveries(connection: Connection, subscriber_id: int, now: datetime) 
 
 @dataclass(frozen=True, kw_only=True)
 class _Row:
-    """A delivery of one of the two."""
-
     id: int
     campaign_id: int
     subscriber_id: int

@@ -88,8 +88,6 @@ _STATUSES = {b"bounced": RelayStatus.bounced, b"sent": RelayStatus.delivered}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedMessage:
-    """One message according to a log."""
-
     queue_id: str
     status: RelayStatus
 
@@ -194,8 +192,6 @@ def _read_head(path: Path, file: BinaryIO, calendar: "_TimestampParser") -> _Log
 
 
 class _TimestampParser:
-    """Parses the times in a log."""
-
     def __init__(self, now: datetime, zone: tzinfo | None) -> None:
         self._now = now
         self._zone = zone
@@ -246,8 +242,6 @@ class _Session:
 
 
 class _LogParser:
-    """Parses a log line by line."""
-
     def __init__(self, wanted: Callable[[str], bool], calendar: _TimestampParser) -> None:
         self.timestamps = calendar
         self.has_seen_postfix = False
@@ -261,7 +255,6 @@ class _LogParser:
         self._lost: dict[bytes, None] = {}
 
     def read(self, lines: Iterable[bytes]) -> None:
-        """Parse the next lines."""
         for line in lines:
             found = _LINE.match(line)
             moment = found and self.timestamps.parse(found["time"])

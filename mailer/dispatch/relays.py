@@ -136,8 +136,6 @@ class _Quarantine:
 
 @dataclass
 class _RelayState:
-    """The state of a relay now."""
-
     share: int
     credit: int = 0
     quarantine: _Quarantine | None = None

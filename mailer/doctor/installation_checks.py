@@ -181,7 +181,6 @@ def judge_space(folder: Path, free: int) -> Diagnosis:
 
 
 def check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
-    """Check who the mail is from."""
     settings = workspace.settings
     if fault := find_missing_identity(settings):
         yield find_bad("sender", "sender-incomplete", fault)

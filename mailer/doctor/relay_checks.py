@@ -27,7 +27,6 @@ _EXTENSIONS = {
 
 
 def check_relays(workspace: Workspace) -> Iterator[Diagnosis]:
-    """Probe every relay."""
     smtp = workspace.settings.smtp
     try:
         relays = list_relays(smtp)

@@ -191,8 +191,6 @@ def _normalise(address: str) -> str:
 
 
 class _Readers:
-    """Finds subscribers for one message, in one session."""
-
     def __init__(self, session: Session, keys: Keys | None, now: datetime | None) -> None:
         self._session = session
         self._keys = keys

@@ -209,7 +209,6 @@ def _list_files(folder: Path) -> Iterator[Path]:
 
 
 def _find_logs(workspace: Workspace) -> tuple[Path, ...]:
-    """Return the log and its rotated files."""
     if workspace.settings.log.file is None:
         return ()
     log = (workspace.root / workspace.settings.log.file).resolve()

@@ -318,7 +318,6 @@ class _Questions:
             return None
 
     def give_up(self) -> None:
-        """Ask no more."""
         self._given_up.set()
 
     def _ask(self) -> None:

@@ -96,7 +96,6 @@ def _update(
 
 
 def _list_stories(page: Page) -> Mapping[tuple[str, str], StoryView]:
-    """Return the stories by their section and slug."""
     return {(section.key, story.slug): story for section in page.sections for story in section.stories}
 
 
@@ -152,7 +151,6 @@ def _keep_stories(page: Page, slugs: list[str]) -> Page:
 
 
 def _replace_stories(whole: RenderedPage, partial: RenderedPage, slugs: list[str]) -> RenderedPage:
-    """Return ``whole`` with the fragments from ``partial`` for the stories ``slugs``."""
     if not partial.stories_isolated:
         raise _MismatchError
     # What a component adds to the head is not in its fragment.
@@ -173,7 +171,6 @@ def _written_head(rendered: RenderedPage) -> str:
 
 
 def _replace_story(whole: str, partial: str, slug: str, *, markup: bool) -> str:
-    """Return ``whole`` with the fragment from ``partial`` for the story ``slug``."""
     old = find_fragment(whole, FragmentKind.story, slug, markup=markup)
     new = find_fragment(partial, FragmentKind.story, slug, markup=markup)
     if old is None or new is None:

@@ -168,8 +168,6 @@ def resubscribe_by_link(
 
 @dataclass
 class _Request:
-    """One unsubscribe request and its result."""
-
     payload: TokenPayload
     now: datetime
     is_done: bool = False
@@ -283,7 +281,6 @@ def record_reason(
 
 
 def _read_last_reason(session: Session, subscriber: Subscriber) -> str | None:
-    """Return the last reason recorded."""
     given = col(ConsentRecord.evidence).startswith(_EVIDENCE_PREFIX)
     wanted = select(ConsentRecord.evidence).where(ConsentRecord.subscriber_id == subscriber.id, given)
     return session.exec(wanted.order_by(col(ConsentRecord.id).desc()).limit(1)).first()

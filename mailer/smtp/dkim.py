@@ -282,7 +282,6 @@ def _header_start(algorithm: str, selector: str, domain: str) -> bytes:
 
 
 def _read_private_key(path: Path, remedy: str) -> object:
-    """Load the private key in the file, of whatever kind."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 

@@ -97,7 +97,6 @@ def _encode_host(netloc: str) -> str:
 
 
 def utc_now() -> datetime:
-    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 

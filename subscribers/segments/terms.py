@@ -209,9 +209,7 @@ class SavedSegmentLookup(Protocol):
         """Return the text saved under ``name``, None if there is none."""
         ...
 
-    def names(self) -> Collection[str]:
-        """Return the names of all saved segments."""
-        ...
+    def names(self) -> Collection[str]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,7 +160,6 @@ class DrawingReplacer:
 
 
 def _find_images(drawing: etree._Element) -> Sequence[etree._Element]:
-    """Return the elements of ``drawing`` that refer to a picture's bytes."""
     return [
         *drawing.findall(".//pic:pic/pic:blipFill/a:blip", NAMESPACES),
         *drawing.findall(".//v:imagedata", NAMESPACES),

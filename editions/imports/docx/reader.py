@@ -127,6 +127,5 @@ def read_docx(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
 
 
 def _read_property(package: DocxPackage, name: str) -> str:
-    """Return a property of the document, such as its title."""
     root = package.parse_part("docProps/core.xml")
     return "" if root is None else root.findtext(name, "", NAMESPACES) or ""

@@ -144,7 +144,6 @@ class WordStyles:
         return "" if self._defaults is None else self._defaults.get(qualified_name(script), "")
 
     def _inheritance(self, style: str) -> Iterator[etree._Element]:
-        """Yield the style with this id, the one it is based on, and so on."""
         seen: set[str] = set()
         while style in self._styles and style not in seen:
             seen.add(style)

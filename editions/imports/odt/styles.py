@@ -165,7 +165,6 @@ class OdtStyles:
         return outer
 
     def _inheritance(self, family: str, style: str) -> Iterator[etree._Element]:
-        """Yield the style of this name, its parent, and so on."""
         seen: set[str] = set()
         while (family, style) in self._styles and style not in seen:
             seen.add(style)

@@ -168,7 +168,6 @@ class PageConverter:
     # --- the walk ---------------------------------------------------------------------------------------
 
     def _walk(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
-        """Add what is in ``element``, which has the style ``style``."""
         self._text(element.text, style, flow)
         for child in element:
             if isinstance(child.tag, str):

@@ -100,7 +100,6 @@ def read_clicks(connection: Connection, campaign_id: int) -> ClickReport | None:
 
 
 def _read_figures(connection: Connection, campaign_id: int) -> dict[int, dict[Clicker, Counter[Cell]]]:
-    """Return the figures of each link, with all totals."""
     columns = (
         *(col(ClickCount.link_number), col(ClickCount.country), col(ClickCount.sectors)),
         *(col(ClickCount.clicker), col(ClickCount.clicks)),

@@ -143,7 +143,6 @@ class _StyleComputer:
         return _apply_colours(style, won, bgcolor, is_link=is_link)
 
     def _cascade(self, node: Node) -> dict[str, "_WinningValue"]:
-        """Return the winning declaration for each property."""
         claims: list[tuple[tuple[object, ...], Declaration, bool]] = []
         if self.appearance is not Appearance.bare:
             for rule, specificity in node.matched_rules:

@@ -35,7 +35,6 @@ class Node:
         self.matched_rules: tuple[tuple[StyleRule, tuple[int, int, int]], ...] = ()
 
     def get(self, name: str) -> str | None:
-        """Return an attribute's value."""
         value: str | None = self.element.get(name)
         return value
 

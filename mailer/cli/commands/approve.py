@@ -30,7 +30,6 @@ _MAX_VARIANTS_LISTED = 12
 
 
 def tell_plan(plan: Plan) -> None:
-    """Print what a plan comes to."""
     from mailer.campaigns.report.summary import count_readers
 
     emit(f"{plan.title}: {plan.subject}")

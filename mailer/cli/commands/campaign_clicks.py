@@ -138,7 +138,6 @@ def _figure(number: int | None) -> object:
 
 
 def _write_rows(rows: Sequence[Sequence[object]], *, stream: TextIO) -> int:
-    """Write a row for each link, country and sector."""
     writer = csv.writer(stream)
     writer.writerow(_CSV_HEAD)
     writer.writerows(rows)

@@ -105,7 +105,6 @@ class ClickRecorder:
         self.close()
 
     def start(self) -> None:
-        """Start to write."""
         self._thread.start()
 
     def record(self, request: ClickRequest) -> bool:

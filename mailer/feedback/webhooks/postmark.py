@@ -42,8 +42,6 @@ _CATEGORIES = MappingProxyType(
 
 
 class _Event(ProviderFields):
-    """The fields of all record types."""
-
     record_type: Line = Field("", alias="RecordType")
     id: Line = Field("", alias="ID")
     type: Line = Field("", alias="Type")

@@ -66,7 +66,6 @@ def stamp_templates(overrides: Path | None) -> FileStamps | None:
 
 
 def _stamp_files(folder: str, stamps: list[tuple[str, FileStamp]]) -> None:
-    """Add the files below ``folder`` to ``stamps``."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):

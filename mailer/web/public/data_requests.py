@@ -71,7 +71,6 @@ def post_export(page: OwnFormPageDep, token: str) -> Response:
 
 @answers_expired_links
 def show_erasure(page: PageDep, token: str) -> Response:
-    """Show what erasing means, and the button."""
     return _render_link_page(page, token, LinkPurpose.erase, "erase.html")
 
 
@@ -114,7 +113,6 @@ def show_address_confirmation(page: PageDep, token: str) -> Response:
 
 @answers_expired_links
 def post_address_confirmation(page: OwnFormPageDep, token: str) -> Response:
-    """Change the address to the new one."""
     language, evidence = page.translator.tag, page.read_visitor().evidence
     changed = confirm_address_change(page.engine, page.keys, token, language=language, evidence=evidence)
     return page.render_for_reader("address_changed.html", changed.token, changed.subscription)

@@ -165,7 +165,6 @@ OF_CODE: Mapping[MailVerdict, AnswerWords] = MappingProxyType(
 
 
 def show_verification(page: PageDep) -> Response:
-    """Show both forms."""
     return _render(page)
 
 

@@ -159,7 +159,6 @@ class Viewer:
     has_terminal: bool = True
 
     def make_path(self, campaign_id: int) -> str:
-        """Return the path of the report on a campaign."""
         return self.campaign_path.format(number=campaign_id)
 
     @property

@@ -82,7 +82,6 @@ def show_account(page: PageDep) -> Response:
 
 @ROUTES.post_route("/account", Permission.read)
 def save_details(page: PageDep, form: OwnFormDep) -> Response:
-    """Save the name and the language of the pages."""
     name, language = _read_name(form), form.get("language")
     if not name:
         errors = [("name", page.translate(_NAME_MISSING))]
@@ -215,7 +214,6 @@ def give_new_passkey_options(page: PageDep) -> Response:
 
 @ROUTES.get_route("/account/passkeys/{passkey_id:int}", Permission.read)
 def show_passkey(page: PageDep, passkey_id: int) -> Response:
-    """Show one passkey, to rename or remove it."""
     return _render_passkey(page, passkey_id)
 
 

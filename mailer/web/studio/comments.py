@@ -187,7 +187,6 @@ def _render(page: CommentsPage, form: CommentForm, *, status: int = 200) -> Resp
 @ROUTES.post_route("/editions/{edition}/letter/comments", Permission.comment)
 @ROUTES.post_route("/editions/{edition}/stories/{story}/comments", Permission.comment)
 def post_comment(page: EditionPageDep, form: OwnFormDep) -> Response:
-    """Comment on a story or the letter."""
     opened = _open_comments(page, page.request.path_params.get("story", ""), form.get("language"))
     sent = _read_form(form, "new")
     anchor, problem = _find_anchor(or_404(opened.passages), sent.quote)
@@ -272,7 +271,6 @@ def post_reply(page: ThreadPageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route(f"{_THREAD}/{{comment}}/edit", Permission.comment)
 def post_edit(page: ThreadPageDep, comment: CommentNumber, form: OwnFormDep) -> Response:
-    """Change a comment of one's own."""
     sent = _read_form(form, f"edit-{comment}")
 
     def write(session: Session) -> None:
@@ -299,7 +297,6 @@ def _write(page: ThreadPage, sent: CommentForm, write: Callable[[Session], None]
 
 @ROUTES.post_route(f"{_THREAD}/{{comment}}/delete", Permission.comment)
 def post_delete(page: ThreadPageDep, comment: CommentNumber) -> Response:
-    """Delete a comment of one's own."""
     try:
         with page.writing() as session:
             delete_comment(session, page.member, comment, now=page.state.clock())
@@ -310,13 +307,11 @@ def post_delete(page: ThreadPageDep, comment: CommentNumber) -> Response:
 
 @ROUTES.post_route(f"{_THREAD}/resolve", Permission.comment)
 def post_resolve(page: ThreadPageDep) -> Response:
-    """Say that what a thread is about is done."""
     return _settle(page, resolve_thread, Notice.comment_resolved)
 
 
 @ROUTES.post_route(f"{_THREAD}/reopen", Permission.comment)
 def post_reopen(page: ThreadPageDep) -> Response:
-    """Say that what a thread is about is not done after all."""
     return _settle(page, reopen_thread, Notice.comment_reopened)
 
 

@@ -269,7 +269,6 @@ def _render_successor(page: StudioPage, number: int, form: Form, *errors: tuple[
 
 
 def _list_sectors(page: StudioPage, form: Form) -> list[str]:
-    """Return those sectors of a form that exist."""
     return sorted({slug for name, slug in form.fields if name == "sector"} & {*page.settings.sectors})
 
 

@@ -26,7 +26,6 @@ def show_mail(html: str) -> Response:
 
 
 def show_text(text: str, query: PreviewQuery, *, title: str, language: str) -> Response:
-    """Show the text part of an email."""
     return _show_plain(f"<pre>{escape(text)}</pre>", query, title=title, language=language)
 
 

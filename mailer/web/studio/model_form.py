@@ -38,7 +38,6 @@ class ModelForm:
 
     @classmethod
     def show(cls, model: Any) -> Self:
-        """Fill the form from a model."""
         fields = {one.name: one for one in list_fields(type(model))}
         texts = {name: one.format(getattr(model, name)) for name, one in fields.items()}
         return cls(fields=fields, texts=texts, was=texts)

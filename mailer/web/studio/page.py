@@ -258,7 +258,6 @@ class StudioPage(Visit):
 
 
 def open_visit(request: Request) -> Visit:
-    """Find who makes a request."""
     state = get_state(request)
     secret = request.cookies.get(state.cookie_name, "")
     if not secret:

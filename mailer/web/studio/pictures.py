@@ -155,7 +155,6 @@ def _read_crop(shape: str, focus: str) -> Crop | None:
 @ROUTES.get_route("/editions/{edition}/letter/picture", Permission.write)
 @ROUTES.get_route("/editions/{edition}/stories/{story}/picture", Permission.write)
 def show_picture(page: PicturePageDep) -> Response:
-    """Show the page of a picture."""
     size = page.measure(page.keys.file)
     if size is None:
         return _render(page, replace(page.keys, file=""))

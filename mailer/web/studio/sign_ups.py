@@ -47,7 +47,6 @@ def show_sign_ups(page: PageDep) -> Response:
 
 @ROUTES.post_route("/sign-ups/admit", Permission.change_partners)
 def admit(page: PageDep, form: OwnFormDep) -> Response:
-    """Put the chosen people on the list."""
     key, now = page.state.workspace.keys.suppression, page.state.clock()
 
     def admit_one(session: Session, number: int) -> bool:
@@ -59,7 +58,6 @@ def admit(page: PageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route("/sign-ups/decline", Permission.change_partners)
 def decline(page: PageDep, form: OwnFormDep) -> Response:
-    """Decline the chosen people."""
     decline_one = partial(decline_sign_up, now=page.state.clock())
     return _decide(page, form, decline_one, Act.declined_sign_up, Notice.sign_ups_declined)
 

@@ -146,7 +146,6 @@ class StudioState:
 
 
 def get_state(request: Request) -> StudioState:
-    """The state of the app that a request is for."""
     state = request.app.state.studio
     assert isinstance(state, StudioState)  # noqa: S101 - set at start by the lifespan
     return state

@@ -189,7 +189,6 @@ def show_missing_story(request: Request, error: Exception) -> Response:
 
 
 def show_unreadable_story(request: Request, error: Exception) -> Response:
-    """Say why a file cannot be read."""
     assert isinstance(error, StoryUnreadableError)  # noqa: S101 - registered for it
     visit = open_visit(request)
     return visit.render(

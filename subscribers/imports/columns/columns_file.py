@@ -65,7 +65,6 @@ class ColumnsFile:
 
 
 def read_columns_file(path: Path) -> ColumnsFile:
-    """Read the file at ``path``."""
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:

@@ -131,7 +131,6 @@ def _list_current_changes(page: CampaignPage, asked: Round) -> tuple[str, ...]:
 
 
 def _describe_round(page: CampaignPage, asked: Round, changes: Sequence[str]) -> dict[str, Any]:
-    """Return what the page shows of the last round, in which ``changes`` have happened since."""
     connection, settings, person = page.session.connection(), page.settings, as_person(page)
     can_answer = asked.is_asked(person) and not changes
     writers = find_writers(connection, asked.edition, asked.facts.authors)

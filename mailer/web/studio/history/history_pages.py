@@ -141,7 +141,6 @@ def show_edition_history(page: EditionPageDep) -> Response:
 
 @ROUTES.post_route("/editions/{edition}/history", Permission.write)
 def restore_removed_story(page: EditionPageDep, form: OwnFormDep) -> Response:
-    """Bring a removed story back."""
     story = form.get("story")
     line = page.describe_act(Act.restored_story, edition=page.edition, subject=story)
     try:

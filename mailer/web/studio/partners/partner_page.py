@@ -166,7 +166,6 @@ class PartnerPage(StudioPage):
         return super().render(template, status=status, **{**shared, **values})
 
     def go_back(self, notice: Notice) -> Response:
-        """Go on to the page of the partner."""
         return self.redirect(f"/partners/{self.number}", notice)
 
 

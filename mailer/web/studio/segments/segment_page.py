@@ -50,7 +50,6 @@ ROUTES = Routes()
 
 @ROUTES.get_route("/segments/new", Permission.change_partners)
 def show_new_segment(page: PageDep) -> Response:
-    """Show the form for a segment that nobody has written yet."""
     return _show_query(page, "/segments/new")
 
 

@@ -66,7 +66,6 @@ def save_step(page: SettingsPageDep, step: StepNumber, form: OwnFormDep) -> Resp
 
 @ROUTES.post_route(f"{_PATH}/{{step}}/move", Permission.manage)
 def move_step(page: SettingsPageDep, step: StepNumber, form: OwnFormDep) -> Response:
-    """Move a step one place up or down."""
     _find(page, step)
     require_confirmed(page)
     place = step - 1

@@ -99,7 +99,6 @@ def save_sector(page: SettingsPageDep, sector: SectorDep, form: OwnFormDep) -> R
 
 @ROUTES.post_route(f"{_PATH}/{{sector}}/move", Permission.manage)
 def move_sector(page: SettingsPageDep, sector: SectorDep, form: OwnFormDep) -> Response:
-    """Move a sector one place up or down."""
     sectors = list(page.workspace.settings.sectors)
     place = sectors.index(sector)
     other = place + (1 if form.get("to") == "down" else -1)

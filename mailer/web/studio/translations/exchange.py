@@ -159,7 +159,6 @@ def apply_import(page: EditionPageDep, language: str, form: OwnFormDep) -> Respo
 
 @ROUTES.get_route("/editions/{edition}/translations/{language}/texts.docx", Permission.read)
 def download_word(page: EditionPageDep, language: str) -> Response:
-    """Send all texts as a Word document."""
     from editions.translation_exchange.word_format import write_docx
 
     return _download(page, language, write_docx, "docx", _WORD)
@@ -167,7 +166,6 @@ def download_word(page: EditionPageDep, language: str) -> Response:
 
 @ROUTES.get_route("/editions/{edition}/translations/{language}/texts.xlf", Permission.read)
 def download_xliff(page: EditionPageDep, language: str) -> Response:
-    """Send all texts as XLIFF, for translators' programs."""
     from editions.translation_exchange.xliff import write_xliff
 
     return _download(page, language, write_xliff, "xlf", _XLIFF)
