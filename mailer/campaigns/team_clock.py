@@ -17,10 +17,12 @@ _BOTH = gettext_noop(
 )
 
 
-def find_team_zone(settings: Settings) -> ZoneInfo:
-    """Return the zone in ``[studio] time_zone``, or else that of readers without a country, or else UTC.
-    Raise ConfigurationError if a zone in ``[time_zones]`` is invalid.
+def find_team_zone(settings: Settings, wanted: str = "") -> ZoneInfo:
+    """Return the zone called ``wanted``, if there is one; or else that in ``[studio] time_zone``, that of
+    readers without a country, or UTC. Raise ConfigurationError if a zone in ``[time_zones]`` is invalid.
     """
+    if (zone := find_zone(wanted)) is not None:
+        return zone
     if settings.studio.time_zone:
         return ZoneInfo(settings.studio.time_zone)
     return SendingWindows(settings).zone_of(None)

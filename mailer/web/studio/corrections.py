@@ -215,7 +215,7 @@ def change_note(page: LastingDep, form: OwnFormDep) -> Response:
 
 
 def _describe_error(page: StudioPage, error: OSError) -> tuple[str, str]:
-    return "", page.translate(_NOT_WRITTEN, reason=error.strerror or str(error))
+    return "", page.translate(_NOT_WRITTEN, reason=page.explain(error))
 
 
 class NoteFields(NamedTuple):
@@ -400,7 +400,7 @@ def discard(page: LastingDep) -> Response:
             record_line(session, line)
             delete_note(workspace, page.place)
     except OSError as error:
-        return _render_correction(page, page.translate(_NOT_DELETED, reason=error.strerror or str(error)))
+        return _render_correction(page, page.translate(_NOT_DELETED, reason=page.explain(error)))
     return _tell_discarded(page)
 
 

@@ -20,6 +20,7 @@ from mailer.activity.record import ActivityLine, Actor, record_line
 from mailer.database.engine import open_session
 from mailer.errors import ConfigurationError
 from mailer.i18n import Translator
+from mailer.revisions.edition_file import EditionFileError
 from mailer.settings import Settings
 from mailer.team.members import Member, Permission, is_allowed
 from mailer.team.sessions import SignedIn, find_signed_in, mark_seen
@@ -137,6 +138,13 @@ class Visit:
     def translate(self, message: str, **values: object) -> str:
         """Return ``message`` in the language of the page."""
         return self.translator.translate(message, **values)
+
+    def explain(self, error: Exception) -> str:
+        """Return why a file cannot be read or written, to be said within a sentence."""
+        if isinstance(error, EditionFileError):
+            return self.translate(error.message, **error.values)
+        reason = error.strerror if isinstance(error, OSError) else ""
+        return reason or str(error)
 
     def ngettext(self, one: str, many: str, number: int) -> str:
         """Return the words for ``number`` things, which they call ``num``, in the language of the page."""

@@ -196,7 +196,7 @@ def show_unreadable_story(request: Request, error: Exception) -> Response:
         status=409,
         section="editions",
         edition=error.edition,
-        message=visit.translator.translate(error.error.message, **error.error.values),
+        message=visit.explain(error.error),
     )
 
 

@@ -26,7 +26,6 @@ from mailer.campaigns.preparation.preparation_store import (
 from mailer.campaigns.team_clock import (
     describe_hours,
     find_team_zone,
-    find_zone,
     is_sending_day,
     name_zone,
     say_moment,
@@ -275,7 +274,7 @@ def _say_what_waits(page: StudioPage, prepared: CampaignPreparation) -> tuple[st
     now, at = page.state.clock(), prepared.start_at
     if at is None or not now - _FORGOTTEN <= at <= now + _NEAR:
         return page.translate(_APPROVED), "right"
-    zone = find_zone(prepared.start_zone) or find_team_zone(page.settings)
+    zone = find_team_zone(page.settings, prepared.start_zone)
     words = _SOON if at > now else _PASSED
     said = page.translate(words, time=say_moment(at, zone, page.translator))
     return said, "careful" if at > now else "wrong"

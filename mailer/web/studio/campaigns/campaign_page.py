@@ -21,7 +21,7 @@ from mailer.campaigns.lifecycle import (
     set_archived,
 )
 from mailer.campaigns.preparation.checklist import ChecklistFacts, LastTest, make_checklist
-from mailer.campaigns.team_clock import describe_hours, find_team_zone, find_zone, say_moment
+from mailer.campaigns.team_clock import describe_hours, find_team_zone, say_moment
 from mailer.campaigns.uses import compare_saved_segment
 from mailer.counts.counters import request_audience, request_deliveries, request_difference
 from mailer.database.models import CampaignState
@@ -95,7 +95,7 @@ def _show_checklist(page: PreparedPage) -> Response:
     found = _look_at_campaign(page, compiles=compiles)
     decided, settings = page.preparation.decisions, page.settings
     is_understood = decided.segment is not None and not found["segment_fault"]
-    zone = find_zone(decided.start_zone) or find_team_zone(settings)
+    zone = find_team_zone(settings, decided.start_zone)
     return page.render(
         "campaign_checklist.html" if page.is_fragment else "campaign.html",
         summary=page.state.summaries.read(page.campaign.edition),

@@ -271,7 +271,7 @@ class StartForm:
 @ROUTES.get_route("/campaigns/{campaign}/start", Permission.prepare)
 def show_start(page: PreparedPageDep) -> Response:
     decided = page.preparation.decisions
-    zone = find_zone(decided.start_zone) or find_team_zone(page.settings)
+    zone = find_team_zone(page.settings, decided.start_zone)
     when = "launch" if decided.start_at is None else "time"
     return _render_start(page, when, StartForm.show(decided.start_at, zone), decided)
 
@@ -316,7 +316,7 @@ def _render_start(
 
 def _list_start_values(page: CampaignPage, form: StartForm) -> dict[str, Any]:
     """Return what a template with a form for a day and time needs."""
-    zone = find_zone(form.zone) or find_team_zone(page.settings)
+    zone = find_team_zone(page.settings, form.zone)
     now = page.state.clock()
     return {
         "typed": form,
@@ -332,8 +332,8 @@ def show_scheduled_start(page: CampaignPageDep) -> Response:
     at = page.campaign.scheduled_at
     if page.campaign.state is not CampaignState.scheduled or at is None:
         return page.go_back()
-    decided = page.preparation.decisions if page.preparation is not None else None
-    zone = (find_zone(decided.start_zone) if decided else None) or find_team_zone(page.settings)
+    wanted = page.preparation.decisions.start_zone if page.preparation is not None else ""
+    zone = find_team_zone(page.settings, wanted)
     return _render_reschedule(page, StartForm.show(at, zone), at)
 
 

@@ -54,7 +54,7 @@ def show_details(page: EditionPageDep) -> Response:
     try:
         texts = read_details(read_edition_file(page.folder, EDITION_FILE).text, page.settings.sectors)
     except (EditionFileError, FrontMatterError) as error:
-        words = page.translate(_UNREADABLE, why=_explain(page, error))
+        words = page.translate(_UNREADABLE, why=page.explain(error))
         return _render(page, {}, {}, [("", words)], status=409)
     return _render(page, texts, texts)
 
@@ -76,7 +76,7 @@ def save_details(form: OwnFormDep, page: EditionPageDep) -> Response:
             text = change_front_matter(file.text, make_changes(sent, groups), schema=EditionHeader)
             result = _save(page, file, text, sitting=form.get("sitting")[:64], attempt=attempt)
         except (EditionFileError, FrontMatterError) as error:
-            why = _explain(page, error)
+            why = page.explain(error)
             break
         if isinstance(result, Saved):
             return page.go_back(Notice.details_saved)
@@ -169,12 +169,6 @@ def _show_both(
         errors.append((next(iter(theirs), group), words))
         known |= theirs
     return _render(page, sent, known, errors, status=409)
-
-
-def _explain(page: EditionPage, error: EditionFileError | FrontMatterError) -> str:
-    if isinstance(error, FrontMatterError):
-        return str(error)
-    return page.translate(error.message, **error.values)
 
 
 def _render(

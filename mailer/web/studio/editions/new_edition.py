@@ -115,21 +115,21 @@ def create_edition(way: WayDep, page: PageDep, form: SentFormDep) -> Response:
         _check_name(page, slug)
         path = _make(page, way, form, slug)
     except RefusedFormError as error:
-        return _refuse(page, way, form, error.field, page.translate(error.words, **error.values))
+        field, words = error.field, page.translate(error.words, **error.values)
     except DocumentError as error:
         field = "address" if way is NewEditionWay.feed else "document"
         why = page.translator.say_again(error.reason)
         words = page.translate(_NOT_READ, name=error.name, why=f"{why[:1].upper()}{why[1:]}")
-        return _refuse(page, way, form, field, words)
     except NewEditionError as error:
         known = {"edition-exists": _NAME_TAKEN, "bad-folder-name": _BAD_NAME}.get(error.code)
-        if known is None:
-            return _refuse(page, way, form, "source", page.translator.say_again(error.reason))
-        return _refuse(page, way, form, "slug", page.translate(known, name=slug))
+        field = "slug" if known else "source"
+        words = page.translate(known, name=slug) if known else page.translator.say_again(error.reason)
     except OSError as error:
-        words = page.translate(_NOT_WRITTEN, why=error.strerror or str(error))
-        return _refuse(page, way, form, "", words)
-    return page.redirect(path)
+        field, words = "", page.translate(_NOT_WRITTEN, why=page.explain(error))
+    else:
+        return page.redirect(path)
+    texts = {name: form.text(name) for name in form.values if name != "document"}
+    return _render(page, way, texts, [(field, words)])
 
 
 def _make(page: StudioPage, way: NewEditionWay, form: UploadedForm, slug: str) -> str:
@@ -267,11 +267,6 @@ def _read_day(form: UploadedForm) -> date | None:
 def _find_today(page: StudioPage) -> date:
     """Return today in the time zone of this machine, as the command line dates editions."""
     return page.state.clock().astimezone().date()
-
-
-def _refuse(page: StudioPage, way: NewEditionWay, form: UploadedForm, field: str, words: str) -> Response:
-    texts = {name: form.text(name) for name in form.values if name != "document"}
-    return _render(page, way, texts, [(field, words)])
 
 
 def _render(

@@ -76,7 +76,7 @@ def create_story(form: OwnFormDep, page: EditionPageDep) -> Response:
     except StoryOrderError as error:
         return _render_form(page, form, [("slug", _explain_order(page, error))], slug=slug)
     except (EditionFileError, OSError) as error:
-        return _render_form(page, form, [("", page.translate(_NOT_WRITTEN, why=_say(page, error)))])
+        return _render_form(page, form, [("", page.translate(_NOT_WRITTEN, why=page.explain(error)))])
     return page.redirect(f"{page.path}/stories/{slug}")
 
 
@@ -128,7 +128,7 @@ def move_card(story: str, form: OwnFormDep, page: EditionPageDep) -> Response:
     except StoryOrderError as error:
         return render_edition(page, _explain_order(page, error))
     except OSError as error:
-        return render_edition(page, page.translate(_NOT_MOVED, why=_say(page, error)))
+        return render_edition(page, page.translate(_NOT_MOVED, why=page.explain(error)))
     return RedirectResponse(page.make_path(page.path, moved=story) + f"#story-{story}", 303)
 
 
@@ -141,15 +141,9 @@ def remove_card(story: str, page: EditionPageDep) -> Response:
             now = page.state.clock()
             remove_story(page.state.workspace, session, page.edition, story, member=page.member, now=now)
     except (EditionFileError, OSError) as error:
-        return render_edition(page, page.translate(_NOT_REMOVED, why=_say(page, error)))
+        return render_edition(page, page.translate(_NOT_REMOVED, why=page.explain(error)))
     return page.go_back(Notice.story_removed, removed=story)
 
 
 def _explain_order(page: EditionPage, error: StoryOrderError) -> str:
     return page.translate(_ORDER_FAULTS[error.code], slug=error.name, free=f"{error.name}-2")
-
-
-def _say(page: EditionPage, error: EditionFileError | OSError) -> str:
-    if isinstance(error, EditionFileError):
-        return page.translate(error.message, **error.values)
-    return error.strerror or str(error)

@@ -76,8 +76,8 @@ def receive(
     except OSError as error:
         _log.warning("An uploaded file could not be kept: %s", error)
         is_full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-        why = error.strerror or str(error)
-        return _render(page, page.translate(_DISK_FULL if is_full else _NOT_KEPT, why=why), status=507)
+        words = page.translate(_DISK_FULL if is_full else _NOT_KEPT, why=page.explain(error))
+        return _render(page, words, status=507)
     finally:
         writer.discard()
     now = page.state.clock()

@@ -128,7 +128,7 @@ def color_sector(page: SettingsPageDep, sector: SectorDep, form: OwnFormDep) -> 
             record_line(session, line)
             change_sector_colour(root, _THEME, sector, wanted, was=(was[0], was[2]) if was[2] else None)
     except OSError as error:
-        return _show(page, sector, ("light", error.strerror or str(error)), 422)
+        return _show(page, sector, ("light", page.explain(error)), 422)
     except (MailerError, ConfigurationError) as error:
         return _show(page, sector, ("light", str(error)), 422)
     return page.redirect(f"{_PATH}/{sector}", Notice.settings_saved)
