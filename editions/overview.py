@@ -134,8 +134,7 @@ def read_card(
 def list_cards(
     folder: Path, contents: FolderContents, *, language: str, sectors: Collection[str]
 ) -> Mapping[str, list[StoryCard]]:
-    """Return the stories of an edition that is written in ``language``, by the keys of their sections, both
-    in order."""
+    """Return the stories of an edition written in ``language``, by their sections' keys, both in order."""
     sections: dict[str, list[StoryCard]] = {}
     for story in contents.stories:
         card = read_card(folder, story, contents, language=language, sectors=sectors)

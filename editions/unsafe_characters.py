@@ -27,6 +27,5 @@ def remove_unsafe_characters(text: str) -> str:
 
 
 def mask_unsafe_characters(text: str) -> str:
-    """Return ``text`` with U+FFFD in place of each such character but line ends, so that all others keep
-    their places."""
+    """Return ``text`` with U+FFFD in place of each such character but line ends; others keep their places."""
     return _UNSAFE.sub(lambda found: found.group() if found.group() == "\r" else "\ufffd", text)

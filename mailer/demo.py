@@ -338,9 +338,7 @@ def _one_click(context: _DemoContext, message: EmailMessage) -> None:
 
 
 def find_free_port(wanted: int) -> int:
-    """Return the port ``wanted`` of this machine if it is free, else another that is. Raise MailerError if
-    there is none.
-    """
+    """Return the port ``wanted`` if it is free here, else another. Raise MailerError if there is none."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

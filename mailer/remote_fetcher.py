@@ -26,8 +26,7 @@ _TOO_LONG = gettext_noop("an import stops fetching after %(seconds)s seconds.")
 
 
 class RemoteFetcher:
-    """Fetches files for one import. All of them together take at most ``seconds``, ``max_files`` requests and
-    200 MB."""
+    """Fetches files for one import. They take at most ``seconds``, ``max_files`` requests and 200 MB."""
 
     def __init__(
         self,

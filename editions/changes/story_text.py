@@ -223,8 +223,7 @@ def parse_document(document: str) -> dict[str, Any]:
 
 
 def split_text(text: str) -> SplitText:
-    """Split a file into its front matter, the blank lines after it, and its body; without front matter, all
-    of it is body."""
+    """Split a file into its front matter, the blank lines after it, and its body, which may be all of it."""
     lines = text.split("\n")
     end = -1
     if lines[0].removeprefix("\ufeff").rstrip() == _FENCE:

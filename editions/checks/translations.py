@@ -108,8 +108,7 @@ def _check_completeness(documents: EditionDocuments) -> Iterator[Problem]:
 
 
 def check_original(original: AnyDocument, translation: AnyDocument, *, language: str) -> Iterator[Problem]:
-    """Check that a translation is not into the ``language`` of its original, and that the original has not
-    changed since."""
+    """Check that a translation is not into the original's ``language``, and the original unchanged since."""
     if language == translation.language:
         yield Problem.error(
             translation.name,

@@ -30,8 +30,7 @@ SECTOR_PLACEHOLDER = "choose-one"
 
 
 def is_letter(body: CleanChapter) -> bool:
-    """Return whether the text is longer than a line such as a date or a motto, or has a link, which must not
-    be lost."""
+    """Return whether the text is longer than a date or a motto, or has a link, which must not be lost."""
     return len(body.plain_text()) >= _MIN_LENGTH or any(map(_has_link, body.blocks))
 
 

@@ -176,8 +176,7 @@ def use_lettered_lists(parser: MarkdownIt) -> None:
 
 
 def write_marker(number: int, kind: str) -> str:
-    """Return the sign of item ``number`` in a list whose ``type`` is ``kind``: ``a.``, ``iv.``, or ``4.`` in
-    others."""
+    """Return the sign of item ``number`` in a list of ``kind``: ``a.``, ``iv.``, or ``4.`` in others."""
     if kind.lower() == "i":
         sign = _to_roman(number)
     elif kind.lower() == "a" and 1 <= number <= 26:

@@ -140,8 +140,7 @@ def _link(words: str, url: str) -> str:
 
 
 def _printable_url(url: str) -> str:
-    """Return a link's address to be read or copied; of ``mailto:`` links, the email address without subject
-    and text."""
+    """Return a link's address to be read or copied; of ``mailto:`` links the email address alone."""
     if not url.startswith(_MAILTO):
         return url
     written = url.removeprefix(_MAILTO).partition("?")[0]

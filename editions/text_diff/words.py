@@ -152,8 +152,7 @@ class WordChange:
 
 
 def split_words(text: str) -> list[str]:
-    """Split a text into words, characters of Chinese and Japanese, marks and runs of space. Joined, they are
-    the text."""
+    """Split a text into words, Chinese or Japanese characters, marks and runs of space: all of it."""
     return _TOKEN.findall(text)
 
 

@@ -77,8 +77,7 @@ def record_activity(
     detail: str = "",
     now: datetime,
 ) -> None:
-    """Write down that ``actor`` did ``act``, in a line with these values. The caller commits, together with
-    the act."""
+    """Write down that ``actor`` did ``act``, in a line with these values. The caller commits both."""
     line = ActivityLine(actor=actor, act=act, edition=edition, subject=subject, detail=detail, at=now)
     record_line(session, line)
 

@@ -155,8 +155,7 @@ def _read_sent_campaigns(
 
 
 def _parse_stored_segment(text: str, settings: Settings, connection: Connection) -> Segment | None:
-    """Return the segment a campaign was sent to; None if it is no longer valid, for example after a sector
-    was renamed."""
+    """Return the segment a campaign was sent to; None if it is no longer valid."""
     try:
         return read_segment(text, settings, connection)
     except SegmentError:
@@ -326,8 +325,7 @@ class _AbsenceReasons:
             yield words, opposite.where(segment.deliveries if segment else None)
 
     def _held_before(self, part: Expression) -> bool:
-        """Return whether ``part`` held for all readers when the other audience was mailed, and may have
-        changed since."""
+        """Return whether ``part`` held for all when the other audience was mailed, and may not now."""
         can_change = isinstance(part, Group) or part.key in _CHANGEABLE_KEYS
         asked = self._other.segment.terms if self._other.segment else ()
         return can_change and self._other.was_sent and part in asked

@@ -144,9 +144,7 @@ def read_note(workspace: Workspace, place: NotePlace) -> WrittenNote:
 
 
 def delete_note(workspace: Workspace, place: NotePlace) -> None:
-    """Delete a note with its translations; nothing happens if there is none. Raise OSError if a file cannot
-    be deleted.
-    """
+    """Delete a note with its translations, if there is one. Raise OSError if a file cannot be deleted."""
     file = place.find_file(workspace)
     file.unlink(missing_ok=True)
     for path, _ in _list_translations(file):

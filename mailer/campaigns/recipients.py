@@ -247,8 +247,7 @@ def is_in_audience(
 
 
 def already_has(edition: str) -> ColumnElement[bool]:
-    """Return the condition on ``Subscriber`` that they received ``edition``, may have received it, or are
-    waiting for it."""
+    """Return the condition on ``Subscriber`` that they have ``edition``, may have it, or wait for it."""
     has_it = col(Delivery.state).in_(RECEIVED_STATES)
     gets_it = and_(
         col(Delivery.state).in_([DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred]),

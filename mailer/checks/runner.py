@@ -89,8 +89,7 @@ UNKNOWN_LINE = SourceLine(EDITION_FILE, 1)
 
 @dataclass(frozen=True)
 class _SourceFile:
-    """A file of the edition: ``slug`` is its story's, empty for the edition file; ``language`` is empty
-    for an original."""
+    """A file of the edition: ``slug`` is its story's or empty, ``language`` empty for an original."""
 
     name: str
     slug: str

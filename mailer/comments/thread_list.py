@@ -34,8 +34,7 @@ def list_passages(titles: Sequence[str], body: str) -> list[str]:
 
 
 def anchor_passage(passages: Sequence[str], quote: str, *, near: int = 0) -> Anchor | None:
-    """Find ``quote`` in the text of a story; of several places, the one nearest to block ``near``. None if it
-    is not there."""
+    """Find ``quote`` in the text of a story; the place nearest to block ``near``, or None."""
     wanted = _on_one_line(quote)
     places = _find_blocks(passages, wanted)
     if not wanted or not places:

@@ -161,9 +161,7 @@ def create_job_tables(connection: Connection) -> bool:
 
 
 def is_own_table(name: str | None, kind: str, _: Any) -> bool:
-    """Return whether Alembic should compare a table (its ``include_name``): the job queue's tables are not in
-    our models.
-    """
+    """Return whether Alembic should compare a table (``include_name``): the job queue's are not ours."""
     return not (kind == "table" and (name or "").startswith(f"{_PACKAGE}_"))
 
 

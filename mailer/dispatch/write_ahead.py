@@ -154,8 +154,7 @@ class WriteAhead:
             self._loop.call_soon(self.commit)
 
     def _return_second_claim(self, claim: Claim, started: Claim) -> None:
-        """Give back what we claimed again while we were sending it, so that the reply we wait for finds it in
-        the queue."""
+        """Give back what we claimed again while sending it, so that the reply finds it in the queue."""
         # With the same number it was claimed before the other started, which made it the same claim.
         if claim.attempts != started.attempts:
             back = Transition(claim.delivery_id, DeliveryState.queued, attempt=claim.attempts)

@@ -86,8 +86,7 @@ class CompiledEdition:
 
     @property
     def full_variant(self) -> Variant:
-        """All stories in the edition's own order: for the archive, and for readers who follow nothing in
-        particular."""
+        """All stories in the edition's own order: for the archive, and for readers who follow nothing."""
         return self.variant_for(NO_INTERESTS)
 
     def variant_for(self, interests: Interests, *, named: bool = True) -> Variant:

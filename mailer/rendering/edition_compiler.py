@@ -124,8 +124,7 @@ def _list_stories(edition: Edition, settings: Settings) -> tuple[StoryFacts, ...
 def compile_mjml(
     edition: Edition, settings: Settings, *, language: str | None = None, overrides: Path | None = None
 ) -> str:
-    """Return the MJML of :func:`compile_edition` with all stories, as the templates write it; raises the same
-    errors."""
+    """Return the MJML of :func:`compile_edition` with all stories, as templates write it, with its errors."""
     compiled, rendered = _compile(edition, settings, language, overrides)
     parts = parse_fragments(rendered.mjml, what=f"email/{edition.template}.mjml.j2", markup=True)
     return join_text(parts, compiled.select(compiled.full_variant), markup=True)

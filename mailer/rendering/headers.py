@@ -176,8 +176,7 @@ def write_campaign_fields(edition: str, language: str, domain: str) -> str:
 
 
 def write_letter_id(kind: str, domain: str) -> str:
-    """Return the Feedback-ID of a letter of ``kind`` that a reader asked for. Two fields are empty, as Gmail
-    allows."""
+    """Return the Feedback-ID of a reader's letter of ``kind``. Two fields are empty, as Gmail allows."""
     return f"letter::k-{_clean(kind)}:{make_sender_id(domain)}"
 
 

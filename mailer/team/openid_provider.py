@@ -132,8 +132,7 @@ class IdentityRefusedError(OpenIdError):
 
 @dataclass(frozen=True, kw_only=True)
 class OpenIdRequest:
-    """Where a browser is sent, and what it has to bring back; ``verifier`` proves that it is us who redeem
-    the code."""
+    """Where a browser is sent, and what it has to bring back; ``verifier`` proves that we redeem the code."""
 
     url: str
     state: str = field(repr=False)

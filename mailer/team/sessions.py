@@ -36,8 +36,7 @@ _MAX_LENGTH = 3500
 
 
 def make_secret() -> str:
-    """Make a secret of 192 random bits: 48 digits and letters, with nothing where a mail program could break
-    the line."""
+    """Make a secret of 192 random bits: 48 digits and letters, where no mail program breaks a line."""
     return secrets.token_hex(_BYTES)
 
 

@@ -136,9 +136,7 @@ class SegmentFilters:
 
 
 def read_filters(text: str, lookups: SegmentLookups) -> SegmentFilters:
-    """Read the filters of a segment. Raise SegmentError if it is invalid; the error shows where and says what
-    to try.
-    """
+    """Read the filters of a segment. Raise SegmentError, which shows where it is invalid."""
     stripped = text.strip()
     if stripped.casefold() in {"", EVERYONE}:
         return SegmentFilters()

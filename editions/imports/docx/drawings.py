@@ -111,8 +111,7 @@ class DrawingReplacer:
         self._omissions.add(advise(Phrase(what, kind=kind), advice) if kind else FORM_FIELD)
 
     def _find_link(self, drawing: etree._Element) -> str:
-        """Return the id of the link behind ``drawing``; empty when there is none, or where the text around it
-        has one."""
+        """Return the id of the link behind ``drawing``; empty if none, or if the text around it has one."""
         if any(True for _ in ancestors(drawing, "w:hyperlink")):
             return ""
         for click in drawing.iter(qualified_name("a:hlinkClick")):

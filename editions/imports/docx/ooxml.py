@@ -170,8 +170,7 @@ def add_fragment(address: str, fragment: str) -> str:
 
 
 class FieldReader:
-    """Follows the fields of a part in reading order, and puts the whole address of a link where mammoth looks
-    for it."""
+    """Follows the fields of a part in order, and puts a link's whole address where mammoth looks for it."""
 
     def __init__(self) -> None:
         # The pieces of the instruction of each open field, outermost first; None from its middle on.

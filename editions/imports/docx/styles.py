@@ -229,8 +229,7 @@ def extract_list_parts(package: DocxPackage) -> dict[str, bytes]:
 
 
 def read_list_starts(package: DocxPackage) -> dict[tuple[str, int], int]:
-    """Return the number at which each list begins at each level, by the list's id; lists that begin at 1 are
-    left out."""
+    """Return the number at which each list begins at each level, by the list's id, unless that is 1."""
     root = package.parse_part(package.part_of_kind("numbering"))
     if root is None:
         return {}

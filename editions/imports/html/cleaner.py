@@ -188,8 +188,7 @@ def _link_paragraph(link: etree._Element) -> etree._Element:
 
 
 def _read_address(written: str) -> str:
-    """Return the address of a link as a browser would read it: whole, and without what Word's fields may have
-    after it."""
+    """Return the address of a link as a browser would read it: whole, without what Word's fields add."""
     address = written.partition(_FIELD_SWITCH)[0].strip()
     if address.lower().startswith("www."):
         address = f"https://{address}"

@@ -210,8 +210,7 @@ def _choose_title_style(
 
 
 def _is_masthead(blocks: Sequence[etree._Element], heads: Sequence[_Head], index: int) -> bool:
-    """Return whether the first Title is the newsletter's name: it is larger than the others, or above a line
-    or two."""
+    """Return whether the first Title is the newsletter's name: larger than others, or above a line or two."""
     first = next(head for head in heads if head.index == index)
     others = [_size(blocks[head.index]) for head in heads if head.index > index]
     return (

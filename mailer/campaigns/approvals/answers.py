@@ -335,8 +335,7 @@ class WaitingApproval:
 def list_waiting_approvals(
     connection: Connection, settings: Settings, person: Person
 ) -> tuple[WaitingApproval, ...]:
-    """Return the rounds that wait for answers, the newest first. There are few at a time, whatever the size
-    of the list."""
+    """Return the rounds that wait for answers, the newest first. There are few at a time."""
     return tuple(_describe(connection, settings, asked, person) for asked in list_open_rounds(connection))
 
 

@@ -74,8 +74,7 @@ def find_approval_status(
 def find_current_options(
     session: Session, settings: Settings, campaign: Campaign, prepared: Preparation | None
 ) -> SendingOptions | None:
-    """Return what is decided about a campaign now; None if nobody has chosen a segment, or it is not valid
-    any more."""
+    """Return what is decided about a campaign now; None if its segment is not chosen, or not valid."""
     if prepared is None or not prepared.is_open:
         return SendingOptions(
             segment=campaign.segment, again=campaign.again, counts_clicks=campaign.counts_clicks

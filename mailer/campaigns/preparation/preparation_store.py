@@ -62,8 +62,7 @@ class PreparationConflictError(MailerError):
 def list_dated_campaigns(
     session: Session, start: datetime, end: datetime, *, limit: int
 ) -> list[tuple[datetime, Campaign]]:
-    """Return the campaigns of a time, each at the moment that counts for it: its start, or the one that is
-    wished for."""
+    """Return the campaigns of a time, each at its start, or at the one that is wished for."""
     launched, scheduled = col(Campaign.launched_at), col(Campaign.scheduled_at)
     wished = col(CampaignPreparation.start_at)
     is_scheduled = col(Campaign.state) == CampaignState.scheduled

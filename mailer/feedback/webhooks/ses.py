@@ -133,8 +133,7 @@ class _Event(ProviderFields):
 
 
 def read_request(request: WebhookRequest, verifier: SnsVerifier) -> Iterator[ProviderEvent]:
-    """Yield the events of a verified request, one for each recipient. A request to confirm a subscription is
-    confirmed."""
+    """Yield the events of a verified request, one for each recipient. A subscription is confirmed."""
     message = read_message(request)
     if message["Type"] == "SubscriptionConfirmation":
         verifier.confirm(message)

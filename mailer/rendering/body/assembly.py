@@ -47,9 +47,7 @@ def prefers_base64(text: str) -> bool:
 
 
 def encode_crlf(text: str) -> bytes:
-    """Return ``text`` as UTF-8 with CRLF line ends. Raise ValueError if it contains a NUL, which is not
-    allowed in email.
-    """
+    """Return ``text`` as UTF-8 with CRLF line ends. Raise ValueError if it contains a NUL."""
     if "\0" in text:
         raise ValueError("the body contains a NUL character")
     if "\r" in text:
@@ -168,8 +166,7 @@ class Selection:
         return self._arrange_entries(fragments)
 
     def _arrange_entries(self, fragments: Sequence[Fragment[T]]) -> list[Fragment[T]]:
-        """Return the contents: entries without a section (the letter's) stay first, the column break goes in
-        the middle."""
+        """Return the contents: those without a section stay first, the column break goes in the middle."""
         middle = [fragment for fragment in fragments if fragment.kind is FragmentKind.middle]
         entries = [fragment for fragment in fragments if fragment.kind is FragmentKind.entry]
         fixed = [fragment for fragment in entries if fragment.key not in self.all_sections]

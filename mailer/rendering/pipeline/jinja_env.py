@@ -161,8 +161,7 @@ class _TemplateLoader(BaseLoader):
 
 
 def _find_file(places: tuple[str, ...]) -> tuple[str, FileStamp] | None:
-    """Return the first of ``places`` that is a file, and its stamp. Rendering an email looks up some twenty
-    templates."""
+    """Return the first of ``places`` that is a file, and its stamp. An email has some twenty templates."""
     for place in places:
         try:
             stamp = stamp_file(place)

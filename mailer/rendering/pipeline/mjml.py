@@ -138,8 +138,7 @@ def _join_lines(text: str) -> str:
 
 
 def set_units(mjml: str) -> str:
-    """Write ``0px`` for ``0`` in paddings: MRML does not subtract a padding with a bare zero from a picture's
-    width."""
+    """Write ``0px`` for ``0`` in paddings: MRML subtracts no bare zero from a picture's width."""
 
     def rewrite(match: re.Match[str]) -> str:
         return f"{match[1]}{match[2]}{_BARE_ZERO.sub('0px', match[3])}{match[2]}"

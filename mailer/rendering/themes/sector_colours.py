@@ -90,8 +90,7 @@ def _list_candidates(light: _Pair, dark: _Pair) -> Iterator[_Pair]:
 
 
 def _find_readable(hue: int, step: int, grounds: _Pair) -> str:
-    """Return the colour of that hue which is readable on both grounds, as near as possible to the lightness
-    of that step."""
+    """Return the colour of that hue that is readable on both grounds, nearest to that step's lightness."""
     is_dark_text = _least_contrast("#000000", grounds) >= _least_contrast("#ffffff", grounds)
     lightness = (_DARK_TEXT if is_dark_text else _LIGHT_TEXT)[step]
     while True:

@@ -170,8 +170,7 @@ def measure_address_space() -> int | None:
 
 
 def _set_limit(limit: int, soft: int, hard: int | None = None) -> None:
-    """Set a soft limit, and with ``hard`` a ceiling that cannot be raised again. Without it, the existing
-    ceiling stays."""
+    """Set a soft limit, and with ``hard`` a ceiling that cannot be raised again, else the old one stays."""
     ceiling = resource.getrlimit(limit)[1] if hard is None else hard
     try:
         resource.setrlimit(limit, (soft, ceiling))

@@ -151,8 +151,7 @@ def show_edition_comments(page: EditionPageDep) -> Response:
 @ROUTES.get_route("/editions/{edition}/letter/comments", Permission.read)
 @ROUTES.get_route("/editions/{edition}/stories/{story}/comments", Permission.read)
 def show_comments(page: EditionPageDep) -> Response:
-    """Show the comments on a story or the letter, and the form to change a comment of one's own, if
-    ``?edit=`` names one."""
+    """Show the comments on a story or the letter, and the form to change one's own that ``?edit=`` names."""
     query = page.request.query_params
     opened = _open_comments(page, page.request.path_params.get("story", ""), query.get("language", ""))
     wanted = read_row_number(query.get("edit", ""))

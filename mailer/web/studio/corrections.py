@@ -240,8 +240,7 @@ def _list_languages(story: SentStory, known: Collection[str]) -> list[str]:
 
 
 def _read_note(form: Form, story: SentStory) -> WrittenNote:
-    """Read the form as it was sent, in all languages that it has: those of a note may be others than those of
-    the story."""
+    """Read the form as it was sent, in all languages that it has: a note may have others than the story."""
     named = (name.removeprefix("was-") for name, _ in form.fields if name.startswith("was-"))
     sent = [tag for tag in named if canonical_language(tag) == tag]
     others = [tag for tag in _list_languages(story, sent) if tag != story.language]

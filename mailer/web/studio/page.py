@@ -50,8 +50,7 @@ def read_row_number(text: str) -> int | None:
 
 
 def depend_on_number(name: str) -> Any:
-    """Make the dependency that reads the part ``name`` of a path; if no row can have that number, the answer
-    is 404."""
+    """Make the dependency that reads the part ``name`` of a path; 404 if no row can have it."""
 
     def read(request: Request) -> int:
         return or_404(read_row_number(request.path_params[name]))

@@ -150,8 +150,7 @@ def show_problems(edition: str, page: PageDep) -> Response:
 
 
 def group_by_file(problems: Sequence[Problem]) -> list[tuple[str, str, list[Problem]]]:
-    """Return each file with the page below the edition's that mends it and its problems, the most serious
-    files first."""
+    """Return each file with the page that mends it and its problems, the most serious files first."""
     ordered = sorted(problems, key=lambda problem: problem.path)
     files = [
         (path, _find_page(path), list(found))

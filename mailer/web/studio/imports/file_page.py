@@ -227,8 +227,7 @@ def _list_columns(checked: CheckedFile) -> Sequence[InspectedColumn]:
 
 
 def _list_statuses(checked: CheckedFile) -> Iterator[ShownStatus]:
-    """Yield the columns that tell who left. Only the first values are shown, and those that are not
-    understood come first."""
+    """Yield the columns that tell who left. Only the first values are shown: unclear ones first."""
     is_single = checked.inspected is None or not checked.inspected.members
     room = _MOST_VALUES
     for index, status in enumerate(checked.statuses):

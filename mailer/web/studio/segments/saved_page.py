@@ -117,8 +117,7 @@ def _render(
 
 
 def _refuse(page: StudioPage, name: str, form: Form, error: SubscriberError, field: str) -> Response:
-    """Show a saved segment as it is now, with the query that was sent. What is wrong with that, its page says
-    by itself."""
+    """Show a saved segment as it is now, with the query that was sent. Its page says what is wrong."""
     saved = _find(page.session, name)
     is_written = QUERY_PARAMETER in dict(form.fields)
     query = read_query_form(page, form.fields) if is_written else read_query(page, saved.text)
