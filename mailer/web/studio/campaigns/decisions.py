@@ -99,7 +99,7 @@ def save_decisions(page: PreparedPage, was: Decisions, wanted: Decisions) -> Non
         DecisionsRefusedError: somebody else has decided otherwise meanwhile, or it cannot be changed.
         PreparationClosedError: nothing can be decided any more.
     """
-    before, translate = page.preparation, page.translator.translate
+    before, translate = page.preparation, page.translate
     try:
         with page.writing() as session:
             saved = save_preparation(
@@ -340,7 +340,7 @@ def show_scheduled_start(page: CampaignPageDep) -> Response:
 @ROUTES.post_route("/campaigns/{campaign}/reschedule", Permission.launch)
 def change_scheduled_start(page: CampaignPageDep, form: OwnFormDep) -> Response:
     typed, seen = StartForm.read(form), _read_seen(form)
-    settings, translate = page.settings.campaigns, page.translator.translate
+    settings, translate = page.settings.campaigns, page.translate
     try:
         with page.writing() as session:
             now = read_clock(session.connection())

@@ -324,16 +324,13 @@ def show_tests(page: PreparedPageDep) -> Response:
 @ROUTES.post_route("/campaigns/{campaign}/tests", Permission.prepare)
 def send_campaign_test(page: PreparedPageDep, form: OwnFormDep) -> Response:
     """Send a test. The same form sent twice, by a second click, sends it once."""
-    addresses, tag, request = (
-        form.get("addresses").strip()[:8000],
-        form.get("version")[:40],
-        form.get("request"),
-    )
+    addresses, tag = form.get("addresses").strip()[:8000], form.get("version")[:40]
+    request = form.get("request")
     # A name for the form as this member has it of this campaign; none for one without a number.
     name = request and f"{page.member.id} {page.number} {request[:64]}"
     try:
         done = page.state.form_answers.answer_once(name, lambda: _send(page, addresses, tag))
-    except (RefusedTestError, MailerError, ConfigurationError, SubscriberError) as error:
+    except (MailerError, ConfigurationError, SubscriberError) as error:
         return _render_tests(page, addresses, tag, [read_error(error)])
     failed = [one for one in done.results if not one.is_sent and one.verdict is not Verdict.in_doubt]
     if not failed:
