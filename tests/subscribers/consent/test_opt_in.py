@@ -149,7 +149,9 @@ def test_confirming_and_suppressing_concurrently_do_not_deadlock(
 ) -> None:
     engine = open_engine(postgres_database, root=tmp_path)
     with Session(engine) as session:
-        number = sign_up(session, now).subscriber_id
+        asked = sign_up(session, now)
+        assert asked is not None
+        number = asked.id
         session.commit()
 
     def try_to_activate() -> None:
