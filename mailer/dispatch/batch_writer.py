@@ -152,31 +152,19 @@ class Batch:
     stories: Mapping[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BatchResult:
     """The outcome of a batch: the deliveries that may start, and those that are no longer ours.
 
     ``late`` are those that were no longer ours either, but nobody else's, so that the reply settled them.
     """
 
-    started: frozenset[int] = frozenset()
-    lost: frozenset[int] = frozenset()
-    late: frozenset[int] = frozenset()
-
-
-@dataclass(kw_only=True)
-class _PartialResult:
     started: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
     late: set[int] = field(default_factory=set)
 
     def add_missed(self, delivery_id: int, *, is_late: bool) -> None:
         (self.late if is_late else self.lost).add(delivery_id)
-
-    def freeze(self) -> BatchResult:
-        return BatchResult(
-            started=frozenset(self.started), lost=frozenset(self.lost), late=frozenset(self.late)
-        )
 
 
 class BatchWriter(Protocol):
@@ -241,15 +229,15 @@ class SqliteBatchWriter:
             with self._transaction() as run:
                 if self._write_common(batch, now):
                     run("COMMIT")
-                    return BatchResult(started=frozenset(batch.starting))
-        draft = _PartialResult()
+                    return BatchResult(started=set(batch.starting))
+        result = BatchResult()
         with self._transaction() as run:
-            self._write_transitions([*map(_sent_transition, batch.sent), *batch.transitions], now, draft)
+            self._write_transitions([*map(_sent_transition, batch.sent), *batch.transitions], now, result)
             for row in self._start_parameters(batch, now, again=again):
                 if run(_START_SQL, row).rowcount == 1:
-                    draft.started.add(row[_STARTED_ID])
+                    result.started.add(row[_STARTED_ID])
             run("COMMIT")
-        return draft.freeze()
+        return result
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
@@ -282,7 +270,7 @@ class SqliteBatchWriter:
             for number in group.starting
         ]
 
-    def _write_transitions(self, ends: Sequence[Transition], now: datetime, draft: _PartialResult) -> None:
+    def _write_transitions(self, ends: Sequence[Transition], now: datetime, result: BatchResult) -> None:
         at = self._encode_time(now)
         for entry in ends:
             names = tuple(name for name, _ in entry.columns)
@@ -296,7 +284,7 @@ class SqliteBatchWriter:
             if self._cursor.execute(statement, (*row, entry.attempt) if is_reply else row).rowcount != 1:
                 reply = LateReply(entry.delivery_id, entry.state, entry.attempt, names, values)
                 is_late = record_late_reply(self._cursor.execute, reply, at, mark="?")
-                draft.add_missed(entry.delivery_id, is_late=is_late)
+                result.add_missed(entry.delivery_id, is_late=is_late)
 
     def close(self) -> None:
         self._cursor.close()
@@ -313,35 +301,35 @@ class PostgresBatchWriter:
         self._connection: Connection | None = None
 
     def write(self, batch: Batch, now: datetime, *, again: bool = False) -> BatchResult:
-        draft = _PartialResult()
+        result = BatchResult()
         with (
             self._driver_connection() as driver,
             driver.transaction() if batch.transitions else contextlib.nullcontext(),
         ):
             for entry in batch.transitions:
-                self._write_transition(driver, entry, now, draft)
-            self._write_common(driver, batch, now, draft, again=again)
-        return draft.freeze()
+                self._write_transition(driver, entry, now, result)
+            self._write_common(driver, batch, now, result, again=again)
+        return result
 
-    def _write_transition(self, driver: Any, entry: Transition, now: datetime, draft: _PartialResult) -> None:
+    def _write_transition(self, driver: Any, entry: Transition, now: datetime, result: BatchResult) -> None:
         names = tuple(name for name, _ in entry.columns)
         values = [value for _, value in entry.columns]
         row = (entry.state.value, now, int(entry.is_attempt), *values, entry.delivery_id, self._owner)
         is_reply = entry.attempt is not None
         statement = _transition_sql(entry.state, names, "%s", is_reply=is_reply)
         if driver.execute(statement, (*row, entry.attempt) if is_reply else row).rowcount != 1:
-            self._write_missed(driver, entry, now, draft)
+            self._write_missed(driver, entry, now, result)
 
-    def _write_missed(self, driver: Any, entry: Transition, now: datetime, draft: _PartialResult) -> None:
+    def _write_missed(self, driver: Any, entry: Transition, now: datetime, result: BatchResult) -> None:
         names = tuple(name for name, _ in entry.columns)
         values = [value for _, value in entry.columns]
         reply = LateReply(entry.delivery_id, entry.state, entry.attempt, names, values)
         with driver.transaction():
             is_late = record_late_reply(driver.execute, reply, now, mark="%s", lock="FOR SHARE OF s")
-        draft.add_missed(entry.delivery_id, is_late=is_late)
+        result.add_missed(entry.delivery_id, is_late=is_late)
 
     def _write_common(
-        self, driver: Any, group: Batch, now: datetime, draft: _PartialResult, *, again: bool
+        self, driver: Any, group: Batch, now: datetime, result: BatchResult, *, again: bool
     ) -> None:
         if not group.sent and not group.starting:
             return
@@ -360,10 +348,10 @@ class PostgresBatchWriter:
         }
         rows = driver.execute(_COMMON_SQL, words, prepare=True).fetchall()
         ended = {number for is_end, number in rows if is_end}
-        draft.started.update(number for is_end, number in rows if not is_end)
+        result.started.update(number for is_end, number in rows if not is_end)
         for entry in group.sent:
             if entry[0] not in ended:
-                self._write_missed(driver, _sent_transition(entry), now, draft)
+                self._write_missed(driver, _sent_transition(entry), now, result)
 
     @contextlib.contextmanager
     def _driver_connection(self) -> Iterator[Any]:

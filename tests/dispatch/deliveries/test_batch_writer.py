@@ -91,7 +91,7 @@ def test_a_started_delivery_is_in_doubt_and_counts_as_an_attempt(
     engine: Engine, writer: BatchWriter, deliveries: list[int]
 ) -> None:
     written = writer.write(Batch(starting=deliveries[:2]), NOW)
-    assert written == BatchResult(started=frozenset(deliveries[:2]))
+    assert written == BatchResult(started=set(deliveries[:2]))
     assert states(engine) == [S.in_doubt, S.in_doubt, S.claimed, S.claimed]
     begun = read_delivery(engine, deliveries[0])
     assert (begun.owner, begun.attempts, begun.updated_at) == ("us", 1, NOW)
@@ -139,12 +139,12 @@ def test_deliveries_of_another_dispatcher_are_not_changed(
     for again in (False, True):
         group = Batch(sent=[sent(second)], transitions=ends, starting=[first, second])
         written = writer.write(group, NOW, again=again)
-        assert written == BatchResult(lost=frozenset({second, third}))
+        assert written == BatchResult(lost={second, third})
     # What is settled as in doubt has no owner.
     force_state(engine, [second, third], S.in_doubt, None)
     for again in (False, True):
         written = writer.write(Batch(transitions=ends, starting=[first, second]), NOW, again=again)
-        assert written == BatchResult(lost=frozenset({third}))
+        assert written == BatchResult(lost={third})
     assert states(engine) == [S.claimed, S.in_doubt, S.in_doubt, S.claimed]
 
 
@@ -195,7 +195,7 @@ def test_a_late_acceptance_settles_what_nobody_else_is_sending(
     with engine.begin() as connection:
         connection.execute(update(Delivery).where(col(Delivery.id) == first).values(doubted=doubted))
     written = writer.write(Batch(sent=[sent(first), sent(second)]), NOW)
-    lost, late = (frozenset(), frozenset({first})) if taken else (frozenset({first}), frozenset())
+    lost, late = (set[int](), {first}) if taken else ({first}, set[int]())
     assert written == BatchResult(lost=lost, late=late)
     found = read_delivery(engine, first)
     assert (found.state, found.doubted) == (S.sent if taken else state, doubted)
@@ -222,7 +222,7 @@ def test_a_late_refusal_settles_a_doubt_unless_another_attempt_may_be_what_is_in
     force_state(engine, [first], S.in_doubt, None)
     refusal = Transition(first, S.deferred, True, (*PUT_OFF, ("reason", "not now")), attempt)
     written = writer.write(Batch(transitions=[refusal]), NOW)
-    only = frozenset({first})
+    only = {first}
     assert written == (BatchResult(late=only) if taken else BatchResult(lost=only))
     found = read_delivery(engine, first)
     assert (found.state, found.reason) == ((S.deferred, "not now") if taken else (S.in_doubt, ""))
@@ -351,7 +351,7 @@ def test_a_batch_contains_outcomes_and_starts_of_every_kind(
     written = writer.write(
         Batch(sent=[sent(first), sent(99_999)], transitions=transitions, starting=[third]), NOW
     )
-    assert written == BatchResult(started=frozenset({third}), lost=frozenset({99_999}))
+    assert written == BatchResult(started={third}, lost={99_999})
     assert states(engine) == [S.sent, S.rejected, S.in_doubt, S.claimed]
     assert read_delivery(engine, fourth).owner == "us"
 
