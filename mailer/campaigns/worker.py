@@ -9,9 +9,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, exists, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -51,46 +51,23 @@ _RETRY_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SendingProcess:
-    """A process that is registered to send: a worker, which takes up every campaign, or one that sends a
-    single campaign. ``host`` is the name of its machine, ``notice`` what a person should know about its work.
-    """
+def list_processes(workspace: Workspace, engine: Engine) -> Sequence[Any]:
+    """Return the processes that are registered, workers first, as rows that say which is a worker and which
+    is alive. Nothing is written.
 
-    id: str
-    host: str
-    is_worker: bool
-    is_alive: bool
-    started_at: datetime
-    heartbeat_at: datetime
-    notice: str
-
-
-def list_processes(workspace: Workspace, engine: Engine) -> list[SendingProcess]:
-    """Return the processes that are registered, workers first. Nothing is written.
-
-    A worker that sends a campaign is there twice, as a worker and as the campaign's dispatcher.
+    A worker takes up every campaign; the others send a single one. A worker that sends a campaign is there
+    twice, as a worker and as the campaign's dispatcher.
     """
     dead = Presence(engine, workspace.root, _NO_CAMPAIGN).find_dead()
     is_worker = col(Dispatcher.id).startswith(WORKER_ID_PREFIX)
     columns = (
-        *(col(Dispatcher.id), col(Dispatcher.host), col(Dispatcher.started_at)),
+        *(col(Dispatcher.host), col(Dispatcher.started_at)),
         *(col(Dispatcher.heartbeat_at), col(Dispatcher.notice)),
+        *(is_worker.label("is_worker"), col(Dispatcher.id).not_in(dead).label("is_alive")),
     )
     rows = select(*columns).order_by(is_worker.desc(), col(Dispatcher.host), col(Dispatcher.started_at))
     with engine.connect().execution_options(read_only=True) as connection:
-        return [
-            SendingProcess(
-                id=row.id,
-                host=row.host.partition(" ")[0],
-                is_worker=row.id.startswith(WORKER_ID_PREFIX),
-                is_alive=row.id not in dead,
-                started_at=row.started_at,
-                heartbeat_at=row.heartbeat_at,
-                notice=row.notice,
-            )
-            for row in connection.execute(rows)
-        ]
+        return connection.execute(rows).all()
 
 
 def count_workers(workspace: Workspace, engine: Engine) -> int:
