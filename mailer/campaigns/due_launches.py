@@ -239,7 +239,7 @@ def _schedule(
     assert at is not None  # noqa: S101 - the caller has looked
     _compare_count(pending, plan.audience)
     result = schedule_plan(connection, workspace, plan, at=at, options=options, now=now)
-    if result.moved:
+    if result.continued:
         raise LaunchRefusedError(explain_gone(result.campaign_id))
     return result.campaign_id
 

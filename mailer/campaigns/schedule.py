@@ -18,6 +18,7 @@ from mailer.campaigns.approvals.approval import approve_edition_command, describ
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.campaigns.launch import (
+    LaunchResult,
     find_or_create_campaign,
     insert_deliveries,
     refuse_in_trial,
@@ -73,15 +74,6 @@ class ScheduleError(MailerError):
         super().__init__(message)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScheduleResult:
-    """A campaign scheduled for ``at`` (UTC); ``moved`` if it was scheduled for another time before."""
-
-    campaign_id: int
-    at: datetime
-    moved: bool
-
-
 def parse_start_time(text: str, zone: tzinfo | None = None) -> datetime:
     """Parse a start time (ISO 8601, to the minute or finer) to an aware time.
 
@@ -127,7 +119,7 @@ def schedule_campaign(
     at: datetime,
     options: LaunchOptions = DEFAULT_OPTIONS,
     clock: Clock = read_clock,
-) -> ScheduleResult:
+) -> LaunchResult:
     """Freeze the plan's content now and start it ``at`` an aware time. Its readers are selected at the start.
 
     If the same content is already scheduled for the same segment, that campaign is moved to ``at``.
@@ -149,7 +141,7 @@ def schedule_plan(
     at: datetime,
     options: LaunchOptions,
     now: datetime,
-) -> ScheduleResult:
+) -> LaunchResult:
     """Schedule a campaign within a transaction of :func:`mailer.campaigns.launch_lock.launch_lock`.
 
     Raises:
@@ -166,12 +158,12 @@ def schedule_plan(
     found = find_unfinished_campaign(connection, plan)
     if found is not None:
         _reschedule(connection, found, {**values, "again": plan.again})
-        return ScheduleResult(campaign_id=found.id, at=at.astimezone(UTC), moved=True)
+        return LaunchResult(campaign_id=found.id, continued=True)
     refuse_in_trial(connection, workspace.settings, plan, now)
     number = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
     if not change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values):
         raise LaunchRefusedError(explain_gone(number))
-    return ScheduleResult(campaign_id=number, at=at.astimezone(UTC), moved=False)
+    return LaunchResult(campaign_id=number, continued=False)
 
 
 def _reschedule(connection: Connection, found: UnfinishedCampaign, values: dict[str, object]) -> None:

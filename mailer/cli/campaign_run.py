@@ -74,14 +74,14 @@ def schedule_plan(
         context,
         Act.scheduled_campaign,
         campaign_id=scheduled.campaign_id,
-        detail=f"at {format_utc(scheduled.at)}",
+        detail=f"at {format_utc(at)}",
     )
     say(
-        f"Campaign {scheduled.campaign_id} {'now starts' if scheduled.moved else 'starts'} at "
-        f"{format_utc(scheduled.at)} ({at:%Y-%m-%d %H:%M} {at.tzname()}). Its content is fixed from "
+        f"Campaign {scheduled.campaign_id} {'now starts' if scheduled.continued else 'starts'} at "
+        f"{format_utc(at)} ({at:%Y-%m-%d %H:%M} {at.tzname()}). Its content is fixed from "
         "now on; its readers are chosen when it starts."
     )
-    leave_to_workers(context, scheduled.campaign_id, as_json=as_json, at=scheduled.at)
+    leave_to_workers(context, scheduled.campaign_id, as_json=as_json, at=at.astimezone(UTC))
 
 
 def leave_to_workers(

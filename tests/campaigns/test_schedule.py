@@ -171,7 +171,7 @@ def test_scheduling_again_moves_the_hour(
         at=later,
         clock=clock,
     )
-    assert (moved.campaign_id, moved.moved, read_campaign(campaign_engine, number).scheduled_at) == (
+    assert (moved.campaign_id, moved.continued, read_campaign(campaign_engine, number).scheduled_at) == (
         number,
         True,
         later,
