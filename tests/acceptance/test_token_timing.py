@@ -44,7 +44,7 @@ SECRETS = {
     "mailer/site_proof.py": {"is_question", "read_answer"},
     "team/passkeys.py": set(),
     "team/sessions.py": {"read"},
-    "sign_in/by_organisation.py": {"come_back"},
+    "sign_in/ways.py": {"come_back"},
 }
 """The modules that compute a keyed digest, and their functions that compare one. The others only write theirs
 down or look them up: as the key of a row, which nobody without our key can choose."""
