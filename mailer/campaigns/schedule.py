@@ -46,7 +46,7 @@ _PLAN_COLUMNS = (
 
 
 class StartTimeFault(WordedEnum):
-    """Faults of a start time, in words for which it is ``now`` there."""
+    """Faults of a start time, in words that take the time of that place as ``now``."""
 
     unreadable = ("unreadable", gettext_noop("Write a day and a time, such as 2026-12-01T09:00."))
     skipped = (

@@ -1,4 +1,4 @@
-"""What a subscriber was sent and what came of it, kept when two are merged or an import is rolled back."""
+"""What a subscriber was sent and what came of it, through merges and the undoing of imports."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -124,7 +124,7 @@ def apply_merge(
     """Merge the subscriber with address ``other`` into that with address ``keep``. The caller commits.
 
     ``take`` and ``digest`` are as for :func:`subscribers.consent.merge.merge_subscribers`. Nobody gets an
-    edition twice because of it, also while a campaign is being sent.
+    edition twice because of it, even while a campaign is being sent.
 
     Raises:
         AddressError: an address is not valid.

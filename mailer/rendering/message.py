@@ -327,8 +327,8 @@ def sender_address(address: str) -> str:
 
 
 def envelope_sender(sender: SenderSettings) -> str:
-    """Return the address that bounces go to of a message without a token, as SMTP takes it: with its domain
-    in ASCII, so that any relay accepts it. Raise ConfigurationError if it is not a valid address, or its
+    """Return the address to which a message without a token bounces, as SMTP takes it: with its domain in
+    ASCII, so that any relay accepts it. Raise ConfigurationError if it is not a valid address, or its
     local part is not ASCII.
     """
     return sender_address(sender.bounces_to or sender.address)

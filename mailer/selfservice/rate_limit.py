@@ -171,7 +171,7 @@ LIMITS = (
     *(NETWORK, WIDER_NETWORK, ALL_REQUESTS, DOMAIN, ALL_MAILS, FORM),
     *(_SIGN_UP, _LINK, _NEW_ADDRESS, *_DATA),
 )
-"""Every limit there is."""
+"""The limits of this room."""
 
 
 class TooManyRequestsError(MailerError):
@@ -241,7 +241,7 @@ class MailLimiter:
         return count_attempt(self.connection, key, limit, now=self.now) <= limit.maximum
 
     def count_retry(self, kind: TransactionalMailKind, email: str) -> None:
-        """Count the day of an address from now on: a retry may reach it only now."""
+        """Start the day of an address again: a retry may reach it only now."""
         key = make_address_key(self.key, _ADDRESS_LIMITS[kind], email)
         restart_window(self.connection, key, now=self.now)
 

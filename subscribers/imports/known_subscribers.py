@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel, col, select
 from subscribers.consent.status_changes import consent_record_values, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.imports.bulk_insert import ImportOrigin
-from subscribers.imports.staging_table import StagingTable
+from subscribers.imports.staging_table import DETAILS, StagingTable
 from subscribers.models import (
     ConsentEvent,
     ConsentRecord,
@@ -25,7 +25,6 @@ from subscribers.models import (
 )
 
 _CHUNK = 500
-_DETAILS = ("name", "organisation", "country", "language")
 
 
 def update_details(
@@ -40,7 +39,7 @@ def update_details(
     session.connection().execute(
         update(people)
         .where(people.c.id == bindparam("number"))
-        .values({name: bindparam(f"new_{name}") for name in _DETAILS} | {"updated_at": origin.now}),
+        .values({name: bindparam(f"new_{name}") for name in DETAILS} | {"updated_at": origin.now}),
         [_new_details(row) for row in changed],
     )
     staging.replace_lists(
@@ -63,7 +62,7 @@ def update_details(
 
 def _new_details(row: Row[Any]) -> dict[str, Any]:
     known = row._mapping
-    return {"number": row.id} | {f"new_{name}": known[name] or known[f"old_{name}"] for name in _DETAILS}
+    return {"number": row.id} | {f"new_{name}": known[name] or known[f"old_{name}"] for name in DETAILS}
 
 
 def _read_old_values(session: Session, changed: Sequence[Row[Any]]) -> dict[int, dict[str, Any]]:
@@ -71,7 +70,7 @@ def _read_old_values(session: Session, changed: Sequence[Row[Any]]) -> dict[int,
     before: dict[int, dict[str, Any]] = {
         row.id: {
             name: row._mapping[f"old_{name}"]
-            for name in _DETAILS
+            for name in DETAILS
             if row._mapping[name] and row._mapping[name] != (row._mapping[f"old_{name}"] or "")
         }
         for row in changed

@@ -17,6 +17,7 @@ from sqlmodel.sql.expression import Select
 
 from subscribers.consent.status_changes import consent_record_values
 from subscribers.errors import RollbackError
+from subscribers.imports.staging_table import DETAILS
 from subscribers.models import (
     ConsentEvent,
     ConsentRecord,
@@ -29,7 +30,6 @@ from subscribers.models import (
 )
 
 _CHUNK = 500
-_DETAILS = ("name", "organisation", "country", "language")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +178,7 @@ def _make_restorable(import_id: int) -> Select[int, str]:
 
 
 def _restore(session: Session, number: int, before: dict[str, Any], now: datetime) -> None:
-    details = {name: before[name] for name in _DETAILS if name in before}
+    details = {name: before[name] for name in DETAILS if name in before}
     session.execute(update(Subscriber).where(col(Subscriber.id) == number).values(**details, updated_at=now))
     for name, table in (("sectors", SubscriberSector), ("tags", SubscriberTag)):
         if name in before:

@@ -97,7 +97,8 @@ _LIST = Table(
 _WITHOUT_DIGEST = STAGING.c.keys().index("digest")
 """How many columns a chunk has if nobody is suppressed, so that no digest is needed."""
 _SUPPRESSED, _MATCHED, _DUPLICATE = "suppressed", "met", "twice"
-_DETAILS = ("name", "organisation", "country", "language")
+DETAILS = ("name", "organisation", "country", "language")
+"""The columns of a subscriber that an import may change, beside their lists."""
 # In KiB. The index of a million addresses takes 45 MB; with too small a cache, every address means another
 # page read.
 _CACHE = 24 * 1024
@@ -309,10 +310,10 @@ class StagingTable:
         details as ``old_…``, and ``other_sectors`` and ``other_tags``."""
         sectors = _lists_differ(STAGING.c.sectors, _sector, _sector.c.sector)
         tags = _lists_differ(STAGING.c.tags, _tag, _tag.c.tag)
-        known = [_subscriber.c[name].label(f"old_{name}") for name in _DETAILS]
+        known = [_subscriber.c[name].label(f"old_{name}") for name in DETAILS]
         details = [
             (STAGING.c[name] != "") & (func.coalesce(_subscriber.c[name], "") != STAGING.c[name])
-            for name in _DETAILS
+            for name in DETAILS
         ]
         return list(
             self._connection.execute(

@@ -172,7 +172,7 @@ class ImapConnection:
             client.sock.settimeout(timeout)
 
     def _forget_updates(self) -> None:
-        """Drop what the server told us by the way: imaplib keeps it all, for as long as we are connected."""
+        """Drop what the server told us in passing: imaplib keeps it all, for as long as we are connected."""
         for name in _UPDATES:
             self._box.client.response(name)
 

@@ -56,7 +56,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 def find_low_contrast(theme: Theme) -> Iterator[str]:
-    """Yield a message for every text colour that is hard to read on one of its backgrounds, light or dark."""
+    """Yield a message for every text colour that is hard to read on one of its backgrounds, light or dark,
+    and if there is no colour for sections without one of their own."""
     if "other" not in theme.sections:
         yield gettext_noop("sections.other is missing: sections without a colour of their own use it.")
     for appearance, palette, which in (("light", theme.light, 0), ("dark", theme.dark, 1)):

@@ -21,7 +21,7 @@ _AS_USUAL = gettext_noop("as usual")
 @dataclass(frozen=True, kw_only=True)
 class Setting(Field):
     """A key of ``mailer.toml``. Its ``name`` is its path with full stops between, as commands and forms write
-    it. One without a ``label`` is called as in the file, and has a ``description`` in English."""
+    it. One without a ``label`` is called as in the file, and has a ``description`` instead."""
 
     path: TomlPath
     description: str = ""

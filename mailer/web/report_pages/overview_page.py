@@ -37,7 +37,7 @@ _MOST_ROWS = 30
 
 
 class OverviewPage(NamedTuple):
-    """What the page of all campaigns shows; no ``sections`` if none was launched."""
+    """What the page of all campaigns shows: if none was launched, only how the list grows."""
 
     lead: str
     sections: tuple[PageSection, ...]

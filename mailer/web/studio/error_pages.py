@@ -1,4 +1,4 @@
-"""Studio's pages for what went wrong: what it means and what to do, for who works here every day."""
+"""Studio's pages for what went wrong: what it means and what to do, for people who work here every day."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -45,7 +45,7 @@ def show_doubts(page: CampaignPageDep) -> Response:
 
 @ROUTES.post_route("/campaigns/{campaign}/doubts", Permission.launch)
 def settle(page: CampaignPageDep, form: OwnFormDep) -> Response:
-    """Settle one, all from the same cause, or all. Who is not in doubt any more stays as they are."""
+    """Settle one, all from the same cause, or all. What is no longer in doubt stays as it is."""
     arrived, state = _ACTS.get(form.get("act")), page.state
     if arrived is None:
         return _go_back(page)

@@ -43,7 +43,8 @@ _ACT = gettext_noop("See what is wrong")
 @dataclass(frozen=True, kw_only=True)
 class Section:
     """Settings that belong together. ``settings`` is empty for what has pages of its own at ``path``.
-    ``is_technical`` says that its settings are called as in ``mailer.toml``, and described in English."""
+    ``is_technical`` says that its settings are called as in ``mailer.toml``, and shown with their
+    descriptions."""
 
     name: str
     title: str
