@@ -49,7 +49,9 @@ def letters(text: str) -> str:
 def read(markdown: str) -> str:
     prose = render_markdown(markdown, language="en")
     assert prose.problems == (), markdown
-    return html.unescape(re.sub(r"<[^>]*>", "", prose.html))
+    # A wide table says the titles of its columns in the cells again, for a phone.
+    once = re.sub(r'<span class="tl">.*?</span>', "", prose.html, flags=re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]*>", "", once))
 
 
 def write(xml: str) -> str:
@@ -92,6 +94,7 @@ def test_so_do_list_items_headings_and_quotations(around: str, text: str) -> Non
 
 @settings(max_examples=200, deadline=None)
 @given(cells=st.lists(SIGNS, min_size=4, max_size=4))
+@example(cells=["", "1", "1" * 18, "1" * 16 + "@@"])
 def test_so_do_cells_and_each_stays_in_its_column(cells: list[str]) -> None:
     a, b, c, d = map(xml_text, cells)
     markdown = (
