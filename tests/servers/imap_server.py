@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.dovecot import DOVECOT, MailService, read_version, require_dovecot, write_settings
-from tests.servers.process import await_server, can_connect, end_server, free_port
+from tests.servers.process import await_server, end_server, free_port
 
 USER, PASSWORD = "bounces", "a secret, with spaces"
 _OWNER = "nobody"
@@ -63,7 +64,7 @@ class ImapServer:
                 stderr=words,
                 start_new_session=True,
             )
-        await_server(self._server, lambda: can_connect(self.mail.port), name="Dovecot", logs=[log])
+        await_server(self._server, lambda: _greets(self.mail.port), name="Dovecot", logs=[log])
 
     def stop(self) -> None:
         if self._server is not None:
@@ -112,6 +113,15 @@ class ImapServer:
         acl = place / "dovecot-acl"
         acl.write_text(f"owner {rights}\n")
         shutil.chown(acl, _OWNER)
+
+
+def _greets(port: int) -> bool:
+    """Return whether it is ready: while Dovecot starts, it takes a connection and may reset it."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+            return line.recv(64).startswith(b"* OK")
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
