@@ -188,9 +188,10 @@ class UploadWriter:
 
     def discard(self) -> None:
         """Delete the file, unless it is kept. Calling it again does nothing."""
+        if self._file is None:
+            return
         try:
-            if self._file is not None:
-                self._file.close()
+            self._file.close()
         except OSError:
             # What was still to be written found no room.
             pass

@@ -220,6 +220,17 @@ def list_uploads(ann: Importer) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
+def test_a_folder_that_no_file_can_be_kept_in_is_said(ann: Importer) -> None:
+    folder = ann.studio.workspace.uploads
+    folder.mkdir(exist_ok=True)
+    folder.rename(elsewhere := folder.with_name("elsewhere"))
+    folder.write_text("A file in its place.")
+    answer = ann.upload(HEADER + "k1@twelve.example.org,,,,,,\n")
+    folder.unlink()
+    elsewhere.rename(folder)
+    assert (answer.status, "could not be kept" in answer.text) == (507, True)
+
+
 @pytest.fixture
 def small_disk() -> Iterator[None]:
     """No file may grow beyond 200 kB, as on a disk without room for more."""
