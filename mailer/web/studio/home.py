@@ -61,7 +61,8 @@ def show_home(page: PageDep) -> Response:
     for name, permission, list_items in _list_sources(recent):
         if page.may(permission):
             try:
-                items += list_items(page)
+                # Whole, or not at all: half of it would look like all there is.
+                items += list(list_items(page))
             except (SQLAlchemyError, MailerError, OSError) as error:
                 # A transaction in which a statement failed answers no other source.
                 page.end_reading()

@@ -1,7 +1,9 @@
 """The first page: what waits for the member, and the editions that were worked on lately."""
 
 import re
+from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import Browser, expect
 from sqlalchemy import text
 from sqlmodel import Session
@@ -13,11 +15,15 @@ from mailer.database.models import Campaign, CampaignState, DeliveryState
 from mailer.database.team_models import Role
 from mailer.team.invitations import invite_member
 from mailer.web.dependencies import utc_now
+from mailer.web.studio import home
+from mailer.web.studio.page import StudioPage
+from mailer.web.studio.waiting_item import WaitingItem
 from subscribers.models import SignUpReview
 from tests.factories.deliveries import add_campaign, add_subscribers
 from tests.factories.feedback import set_deliveries
 from tests.factories.small_edition import SLUG, write_edition
 from tests.web.studio.conftest import Studio
+from tests.web.studio.editions.studio_client import StudioClient
 
 
 def test_the_first_page_names_who_is_signed_in_and_begins_with_the_first_edition(
@@ -149,6 +155,19 @@ def test_a_source_that_cannot_be_read_is_named_and_hides_no_other(studio: Studio
         expect(
             page.locator("section", has_text="Waits for you").get_by_role("link", name=SLUG)
         ).to_be_visible()
+
+
+def test_a_source_that_fails_half_way_shows_nothing_of_its_half(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_half_way(_: StudioPage) -> Iterator[WaitingItem]:
+        yield WaitingItem(title="Half", words="of the truth", act="Look", path="/feedback")
+        raise OSError
+
+    monkeypatch.setattr(home, "list_feedback_items", fail_half_way)
+    page = StudioClient(studio, Role.manager).get("/").text
+    assert "Feedback cannot be read at the moment." in page
+    assert "of the truth" not in page
 
 
 def test_nobody_is_asked_to_mend_an_edition_that_was_sent(studio: Studio, browser: Browser) -> None:
