@@ -74,7 +74,7 @@ def _describe(run: QueueRun, session: Session, mail: ApprovalMail, now: datetime
     return WaitingLetter(
         text=text,
         kind="studio-approval",
-        envelope=normalise_address(email).envelope,
+        email=email,
         url=f"{run.studio}{path}",
         languages=(language,),
         requested_at=mail.asked_at,

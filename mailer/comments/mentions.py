@@ -14,7 +14,6 @@ from mailer.dispatch.waiting_mails import AttemptPolicy, MailKind, QueueRun
 from mailer.i18n import gettext_noop
 from mailer.selfservice.transactional_mails import MailText, WaitingLetter, quote_words
 from mailer.team.members import Member, find_member
-from subscribers.address import normalise_address
 
 # Writers often mend a comment at once, or delete it.
 _DELAY = timedelta(minutes=1)
@@ -143,7 +142,7 @@ def _describe(run: QueueRun, session: Session, mail: CommentMail, now: datetime)
     return WaitingLetter(
         text=_TEXT,
         kind="studio-comment",
-        envelope=normalise_address(member.email).envelope,
+        email=member.email,
         url=f"{run.studio}{make_comments_path(thread.edition, thread.story)}#thread-{thread.id}",
         languages=(member.language,),
         requested_at=mail.asked_at,

@@ -25,7 +25,6 @@ from mailer.i18n import match_language
 from mailer.selfservice.rate_limit import MAIL_WINDOW, MailLimiter
 from mailer.selfservice.transactional_mails import MAIL_TEXTS, WaitingLetter
 from mailer.workspace import Workspace
-from subscribers.address import normalise_address
 from subscribers.consent.sign_ups import request_opt_in
 from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.consent.suppression import is_suppressed
@@ -103,7 +102,7 @@ def _describe(
     return WaitingLetter(
         text=MAIL_TEXTS[mail.kind],
         kind=mail.kind,
-        envelope=normalise_address(mail.email).envelope,
+        email=mail.email,
         url=f"{workspace.settings.web.base_url}{_PATHS[mail.kind]}/{mail.token}",
         languages=(mail.language,),
         requested_at=mail.asked_at,

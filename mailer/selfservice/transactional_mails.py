@@ -22,6 +22,7 @@ from mailer.rendering.headers import format_mailbox, format_text, write_header, 
 from mailer.rendering.message import sender_address
 from mailer.rendering.template_context.page_builder import embed_sender_text
 from mailer.settings import SenderSettings, Settings
+from subscribers.address import normalise_address
 from templates import ROOT
 
 _QUOTED_LENGTH = 300
@@ -116,16 +117,21 @@ def quote_words(words: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingLetter:
-    """A letter that waits to be sent; see :func:`build_letter`. ``languages`` are its reader's, the first
-    that we have is taken."""
+    """A letter that waits to be sent to ``email``; see :func:`build_letter`. ``languages`` are its reader's,
+    the first that we have is taken."""
 
     text: MailText
     kind: str
-    envelope: str
+    email: str
     url: str
     languages: tuple[str, ...]
     requested_at: datetime
     values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def envelope(self) -> str:
+        # Not before the letter is claimed: an address that is not valid any more must not hold up the others.
+        return normalise_address(self.email).envelope
 
     def build(self, run: QueueRun, number: int, now: datetime) -> bytes:
         return build_letter(

@@ -33,7 +33,6 @@ from mailer.team.members import find_member_by_address
 from mailer.team.sessions import delete_old_sessions, digest_secret
 from mailer.team.sign_in_links import create_link, delete_old_links
 from mailer.workspace import Workspace
-from subscribers.address import normalise_address
 
 _INVITED = gettext_noop(
     "You are invited to work on the newsletter from %(organisation)s. It is written and checked in Studio, "
@@ -119,7 +118,7 @@ def _describe(run: QueueRun, session: Session, mail: SignInMail, now: datetime) 
     return WaitingLetter(
         text=text,
         kind=f"studio-{mail.purpose.value.replace('_', '-')}",
-        envelope=normalise_address(member.email).envelope,
+        email=member.email,
         url=f"{run.studio}{_LINK_PATH}{secret}",
         languages=(member.language, mail.language),
         requested_at=mail.asked_at,

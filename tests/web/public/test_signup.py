@@ -21,6 +21,7 @@ from mailer.selfservice.rate_limit import NETWORK
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent.status_changes import suppress
+from subscribers.errors import AddressError
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 from tests.servers.process import wait_until
@@ -394,6 +395,22 @@ def test_a_dead_address_is_not_tried_again(site: SignUpSite) -> None:
     site.post("/subscribe", email="mei@example.org")
     assert site.mails() == []
     assert queued_mails(site.engine) == []
+
+
+def test_an_address_that_is_not_valid_any_more_holds_up_no_other_mail(site: SignUpSite) -> None:
+    site.server.answer(Stage.dot, "451 4.3.0 Try again later", times=1)
+    site.post("/subscribe", email="mei@example.org")
+    assert site.mails() == []
+    with Session(site.engine) as session:
+        (refused,) = session.exec(select(QueuedTransactionalMail))
+        refused.email, refused.not_before = "mei@localhost", refused.asked_at
+        session.add(refused)
+        session.commit()
+    site.post("/subscribe", email="ann@example.org")
+    with pytest.raises(AddressError):
+        site.mails()
+    assert len(site.mails()) == 1
+    assert [mail.email for mail in queued_mails(site.engine)] == ["mei@localhost"]
 
 
 def test_the_mail_worker_sends_mails_in_the_background(site: SignUpSite) -> None:
