@@ -379,9 +379,8 @@ class TokenSigner:
 
     def read_link(self, token: str, purpose: LinkPurpose) -> tuple[int, datetime]:
         """Verify the mailed link ``token``; return the ID of its link, and when it expires (aware, UTC, whole
-        seconds). Whether it may still be used is up to
-        :mod:`subscribers.one_time_links`. Raise TokenError if it was not issued by :meth:`sign_link` with the
-        current key for this purpose.
+        seconds). Whether it may still be used is up to :mod:`subscribers.one_time_links`. Raise TokenError if
+        it was not issued by :meth:`sign_link` with the current key for this purpose.
         """
         signer = self._signer_for(token)
         number, link_id, seconds = signer._verify(token, purpose)

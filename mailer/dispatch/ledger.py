@@ -245,7 +245,8 @@ class Ledger:
         return queued, held
 
     def requeue_in_doubt(self, *, always: bool = False) -> int:
-        """Requeue deliveries in doubt that no dispatcher holds, if its policy is ``resend`` or ``always``."""
+        """Requeue deliveries in doubt that no dispatcher holds, if the campaign says ``resend`` or
+        ``always`` is set."""
         with self._transaction() as (connection, now):
             ours = col(Delivery.campaign_id) == self.campaign_id
             conditions = (ours, col(Delivery.owner).is_(None), _may_resend(always=always))

@@ -83,9 +83,7 @@ class Lookups:
         self._unanswered.clear()
 
     def raise_unanswered(self) -> None:
-        """Raise the first failure since :meth:`forget_unanswered`, if there was one. Raise DnsUnansweredError
-        if there was one.
-        """
+        """Raise the first DnsUnansweredError since :meth:`forget_unanswered`, if there was one."""
         if self._unanswered:
             raise self._unanswered[0]
 

@@ -115,7 +115,7 @@ def compare_demands(audience: Audience, met: Mapping[Requirement, bool]) -> tupl
 
 
 def judge_requirements(findings: Sequence[Diagnosis], workspace: Workspace) -> dict[Requirement, bool]:
-    """Return which requirements ``findings`` say are met or missing. Others no check can tell."""
+    """Return which requirements ``findings`` say are met or missing; no others are in it."""
     codes = {finding.code for finding in findings}
     # Every mail has the link, and the header where the pages are public.
     met = {Requirement.unsubscribe_link: True}

@@ -155,8 +155,8 @@ class GrantStore:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def read(self, name: str) -> Grant | None:
-        """Return the grant ``name``; None if there is none. Raise SignInRequiredError if the file cannot be
-        read or decrypted, and ConfigurationError if the workspace's keys cannot be read.
+        """Return the grant ``name``; None if there is none. Raise OAuthSignInRequiredError if the file cannot
+        be read or decrypted, and ConfigurationError if the workspace's keys cannot be read.
         """
         path = self.find_path(name)
         try:

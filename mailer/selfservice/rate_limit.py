@@ -171,7 +171,7 @@ LIMITS = (
     *(NETWORK, WIDER_NETWORK, ALL_REQUESTS, DOMAIN, ALL_MAILS, FORM),
     *(_SIGN_UP, _LINK, _NEW_ADDRESS, *_DATA),
 )
-"""The limits of this room."""
+"""The limits of what readers request; other pages have limits of their own."""
 
 
 class TooManyRequestsError(MailerError):

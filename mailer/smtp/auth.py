@@ -261,7 +261,8 @@ def write_xoauth2(user: str, token: str) -> str:
 
 
 def write_oauthbearer(user: str, token: str) -> str:
-    """Return the response of OAUTHBEARER (RFC 7628 §3.1, RFC 5801 §4 for the user); as in SMTP and IMAP."""
+    """Return the response of OAUTHBEARER (RFC 7628 §3.1, RFC 5801 §4 for the user), the same in SMTP and
+    IMAP."""
     name = user.replace("=", "=3D").replace(",", "=2C")
     return f"n,a={name},\x01auth=Bearer {token}\x01\x01"
 

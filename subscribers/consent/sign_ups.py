@@ -137,10 +137,10 @@ def is_sign_up_waiting(session: Session, subscriber_id: int) -> bool:
 def admit_sign_up(
     session: Session, subscriber_id: int, *, key: SuppressionKey, by: str, method: str, now: datetime
 ) -> bool:
-    """Make a subscriber active whose sign-up waits; return whether that changed anything. ``by`` admits it.
+    """Make a subscriber active whose sign-up waits; return whether that changed anything.
 
-    The consent record has the wording that the person confirmed and when. One that was declined can still be
-    admitted.
+    ``by`` is who admits it. The consent record has the wording that the person confirmed and when. One that
+    was declined can still be admitted.
 
     Raises:
         UnknownSubscriberError: the subscriber no longer exists, or was erased.

@@ -58,7 +58,8 @@ class _ContainsWords(FunctionElement[bool]):
 
 
 def contains_words(column: Mapped[str] | ColumnElement[str], words: str) -> ColumnElement[bool]:
-    """Return the condition that ``column`` contains ``words``, ignoring case. Patterns are bound."""
+    """Return the condition that ``column`` contains ``words``, ignoring case. Patterns are bound
+    parameters."""
     letters = list(_case_variants(words))
     glob = "".join(f"[{letter}]" if len(letter) > 1 or letter in "*?[" else letter for letter in letters)
     regex = "".join(f"[{letter}]" if len(letter) > 1 else _escape_regex(letter) for letter in letters)
