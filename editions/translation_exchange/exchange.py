@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from editions.changes.translation_text import NEW_FILE, change_texts, read_front
+from editions.changes.translation_text import NEW_FILE, change_texts, list_texts, read_front
 from editions.errors import DocumentError, EditionError, FrontMatterError
 from editions.rich_text.nodes import DocumentSchemaError, Mark, Text, UnwritableError
 from editions.source.folder import EDITION_FILE, scan_folder
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import TextFile, read_text_file, text_digest
-from editions.translatable_texts import TextForm, list_translatable_texts, read_text
+from editions.translatable_texts import TextForm, read_text
 from editions.translation_exchange.units import (
     Exchange,
     FileUnits,
@@ -211,7 +211,7 @@ def _write_translation(file: TranslatedFile, units: Mapping[str, ReturnedUnit]) 
     now, original = file.translation, file.front_matter
     text = file.text if file.text is not None else NEW_FILE
     values, names = {}, set()
-    for one in list_translatable_texts(original, is_story=file.is_story):
+    for one in list_texts(original, now, is_story=file.is_story):
         current = read_text(now, one.path, one.form)
         lines = current.split("\n") if one.form is TextForm.lines else [current]
         places = [".".join(map(str, path)) for path in list_places(original, one)]

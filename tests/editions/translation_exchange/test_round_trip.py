@@ -147,6 +147,22 @@ def test_a_link_that_alone_is_translated_stays_in_its_place(draft: Draft) -> Non
     assert read_fields(text)["read_more"] == [{"what": "one"}, {"what": "二"}, {"what": "three"}]
 
 
+def test_a_link_that_only_the_translation_has_stays(draft: Draft) -> None:
+    link = "read_more:\n  - what: one\n    url: https://example.org/one\n"
+    own = "read_more:\n  - what: 一\n  - what: 更多\n    url: https://example.org/ja\n"
+    draft.write("stories/020-links.md", f"---\ntitle: Links\n{link}---\n\nWords.\n")
+    name = "stories/020-links.ja.md"
+    draft.write(name, f"---\ntitle: リンク\n{own}---\n\n文。\n")
+    unit = ReturnedUnit(
+        file_id="stories.links", id="read_more.0.what", source=None, target=(Text("壱"),), place="a row"
+    )
+    text = import_translations(draft.folder, "ja", [unit]).changes[name]
+    assert read_fields(text)["read_more"] == [
+        {"what": "壱"},
+        {"what": "更多", "url": "https://example.org/ja"},
+    ]
+
+
 def test_a_text_whose_original_has_changed_is_not_taken_and_named(draft: Draft) -> None:
     exchange = export_texts(draft.folder, "ja")
     returned = list(map(translate, read_back(write_docx(exchange), exchange)))
