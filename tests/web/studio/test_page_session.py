@@ -17,8 +17,10 @@ from mailer.database.engine import open_engine, open_session
 from mailer.team.members import Permission
 from mailer.web.routing import GET
 from mailer.web.studio.app import ROUTES as ALL_ROUTES
+from mailer.web.studio.history import conflict_page
 from mailer.web.studio.page import StudioPage, or_404
 from mailer.web.studio.routing import Routes
+from mailer.web.studio.story_place import EditionPage
 
 
 class State:
@@ -26,6 +28,13 @@ class State:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+
+    workspace = None
+
+    @contextmanager
+    def read_session(self) -> Iterator[Session]:
+        with open_session(self.engine, read_only=True) as session:
+            yield session
 
     @contextmanager
     def write_session(self) -> Iterator[Session]:
@@ -100,6 +109,18 @@ def test_an_answer_ends_its_reading_in_its_own_thread(page: StudioPage, fails: b
     assert seen == [threading.current_thread()]
     assert count_connections(page) == 0
     assert show_words.__name__ == route.endpoint.__name__ == "show_words"
+
+
+def test_a_conflict_that_is_gone_leaves_no_connection_open(
+    page: StudioPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_nothing(_: object, session: Session, *__: object) -> None:
+        session.execute(text("SELECT said FROM word"))
+
+    monkeypatch.setattr(conflict_page, "find_conflict", find_nothing)
+    with pytest.raises(HTTPException):
+        conflict_page._open_conflict(page.about(EditionPage, edition="2026-1", folder=tmp_path), "7")
+    assert count_connections(page) == 0
 
 
 def test_a_thing_that_is_not_there_is_404() -> None:

@@ -50,7 +50,8 @@ class ConflictPage(EditionPage):
 
 def _open_conflict(page: EditionPageDep, number: str) -> ConflictPage:
     row = or_404(read_number(number))
-    conflict = or_404(find_conflict(page.state.workspace, page.session, page.edition, row))
+    with page.state.read_session() as session:
+        conflict = or_404(find_conflict(page.state.workspace, session, page.edition, row))
     return page.about(ConflictPage, edition=page.edition, folder=page.folder, conflict=conflict)
 
 
