@@ -273,7 +273,8 @@ def _select(edition: str) -> Select[EditionRevision, RevisionFile, str]:
         sa_select(EditionRevision, RevisionFile, col(TeamMember.name))
         .join(RevisionFile, col(RevisionFile.revision_id) == col(EditionRevision.id))
         .outerjoin(TeamMember, col(TeamMember.id) == col(EditionRevision.member_id))
-        .where(col(EditionRevision.edition) == edition)
+        # Not the edition of the entry: the index has this one, with the story and the language.
+        .where(col(RevisionFile.edition) == edition)
     )
 
 

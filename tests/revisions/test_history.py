@@ -1,8 +1,10 @@
 """The history: one sitting is one entry, changes from outside are noticed, any text can be had again."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import Session
 
 from mailer.database.edition_models import RevisionKind
@@ -11,6 +13,7 @@ from mailer.revisions.history import (
     RevisionEntry,
     find_entry,
     find_entry_before,
+    find_latest,
     list_edition_history,
     list_history,
     read_text,
@@ -144,3 +147,15 @@ def test_an_entry_has_the_text_it_ended_with_under_its_digest(desk: Desk, ann: M
     desk.must_save(ann, "one\r\ntwo")
     entry = list_entries(desk)[0]
     assert entry.file.digest == digest_text("one\ntwo") == digest_text(read_entry(desk, entry))
+
+
+def test_the_latest_entry_of_a_text_is_found_by_the_index(desk: Desk) -> None:
+    asked: list[tuple[str, Any]] = []
+    event.listen(desk.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    with Session(desk.engine) as session:
+        find_latest(session, EDITION, WATER)
+        statement, values = asked[-1]
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        steps = [row[3] for row in plan]
+    assert "(edition=? AND story=? AND language=?)" in steps[0], steps
+    assert not [step for step in steps if "ORDER BY" in step]
