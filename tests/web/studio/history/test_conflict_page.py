@@ -2,10 +2,13 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, expect
+from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.database.edition_models import UnsavedText
+from mailer.database.engine import open_session
 from mailer.revisions.edition_file import digest_text
 from mailer.revisions.edition_save import Conflict
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION
@@ -33,6 +36,21 @@ def find_choice(page: str) -> str:
     found = re.search(r'name="(choice-\d+)"', page)
     assert found is not None
     return found[1]
+
+
+def test_a_text_that_is_not_there_leaves_nothing_open(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions: list[Session] = []
+
+    def open_watched(engine: Engine, *, read_only: bool = False) -> Session:
+        sessions.append(open_session(engine, read_only=read_only))
+        return sessions[-1]
+
+    monkeypatch.setattr("mailer.web.studio.page.open_session", open_watched)
+    assert room.get(ROOT).status == 200
+    assert sessions
+    for act in (room.get, room.post):
+        assert act(f"{ROOT}/conflicts/99").status == 404
+    assert not any(session.in_transaction() for session in sessions)
 
 
 def test_both_texts_are_shown_with_what_each_changed(room: Room) -> None:
