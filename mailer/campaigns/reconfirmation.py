@@ -283,7 +283,7 @@ def _has_replied(launched_at: Any) -> ColumnElement[bool]:
 
 
 def _was_asked(name: str) -> ColumnElement[bool]:
-    """Return the condition on ``Delivery`` and ``Campaign``that the letter ``name`` was handed over."""
+    """Return the condition on ``Delivery`` joined to ``Campaign`` that the letter ``name`` was sent."""
     return and_(col(Campaign.edition) == name, col(Delivery.state) == DeliveryState.sent)
 
 

@@ -1,4 +1,4 @@
-"""What forms were answered with, so that a second click does nothing a second time."""
+"""What all pages of Studio share."""
 
 import threading
 from collections.abc import Callable, Iterator
