@@ -45,8 +45,8 @@ class WriteAhead:
 
     ``find_stories`` says which stories the message of a claim contains, encoded for the ledger; None if they
     are the same for all readers. ``on_stop`` is called when this run paused the campaign or the ledger cannot
-    be written (``failure``), ``on_refused`` when the ledger did not take something as ours,
-    which may mean that we were taken for dead.
+    be written (``failure``), ``on_refused`` when the ledger did not take something as ours, which may mean
+    that we were taken for dead.
     """
 
     def __init__(

@@ -2,9 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -35,14 +34,6 @@ from mailer.verification.fakes import count_fakes
 from mailer.workspace import Workspace
 
 _MANY_WAITING = 1000
-_ALARMS: Mapping[str, str] = MappingProxyType(
-    {
-        Reason.authentication: gettext_noop("authentication"),
-        Reason.blocked: gettext_noop("blocked"),
-        Reason.policy: gettext_noop("policy"),
-        Reason.spam: gettext_noop("spam"),
-    }
-)
 _MANY_UNKNOWN = 10
 _UNKNOWN_SHARE = 0.02
 """Every domain has some mail that was forwarded badly; more than this is worth a look."""
@@ -84,7 +75,7 @@ def check_alarms(workspace: Workspace) -> Iterator[Diagnosis]:
         # The check of the database says what is wrong.
         return
     if alarms:
-        reasons = Counter(_ALARMS.get(alarm.reason, alarm.reason.replace("_", " ")) for alarm in alarms)
+        reasons = Counter(Reason(alarm.reason).words for alarm in alarms)
         counted = join_sentences(
             [
                 Phrase("%(number)s × %(reason)s", number=number, reason=Phrase(reason))
