@@ -127,7 +127,7 @@ def read_tags(session: Session, subscribers: Sequence[Subscriber]) -> defaultdic
 
 
 @dataclass(frozen=True, kw_only=True)
-class SubscriberDetails:
+class StoredDetails:
     """The details of a subscriber that the team changes, as stored."""
 
     name: str = ""
@@ -148,9 +148,9 @@ def digest_values(*values: object) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
-def read_details(session: Session, subscriber: Subscriber) -> SubscriberDetails:
+def read_details(session: Session, subscriber: Subscriber) -> StoredDetails:
     number = subscriber.id or 0
-    return SubscriberDetails(
+    return StoredDetails(
         name=subscriber.name,
         organisation=subscriber.organisation,
         country=subscriber.country,

@@ -47,7 +47,7 @@ from subscribers.models import (
     SubscriberTag,
     Suppression,
 )
-from subscribers.queries import SubscriberDetails, find_subscriber, read_details
+from subscribers.queries import StoredDetails, find_subscriber, read_details
 from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags, resolve_country
 
 _SUPPRESSED_WHY: Mapping[ConsentEvent, str] = MappingProxyType(
@@ -97,7 +97,7 @@ def add_subscriber(
         OnListError: the address is on the list already.
     """
     found = normalise_address(address)
-    details = _apply(SubscriberDetails(), changes, sectors)
+    details = _apply(StoredDetails(), changes, sectors)
     lock_suppressions_shared(session)
     if (known := _find_subscriber(session, found.email)) is not None:
         raise OnListError(found.email, known.status)
@@ -116,7 +116,7 @@ def add_subscriber(
     except IntegrityError as error:
         # Someone else has added the address since we looked.
         raise OnListError(found.email, Status.active) from error
-    _store(session, subscriber, SubscriberDetails(), details)
+    _store(session, subscriber, StoredDetails(), details)
     add_consent_record(session, subscriber, ConsentEvent.imported, **context)
     return subscriber
 
@@ -201,9 +201,9 @@ def _explain_suppression(email: str, suppression: Suppression) -> str:
     return f"{why} If that no longer holds: mailer subscribers unsuppress {email} --reason TEXT"
 
 
-def _apply(before: SubscriberDetails, changes: DetailChanges, sectors: Collection[str]) -> SubscriberDetails:
+def _apply(before: StoredDetails, changes: DetailChanges, sectors: Collection[str]) -> StoredDetails:
     tags = before.tags if changes.tags is None else clean_tags(changes.tags)
-    return SubscriberDetails(
+    return StoredDetails(
         name=before.name if changes.name is None else clean_line(changes.name, "name"),
         organisation=(
             before.organisation
@@ -227,7 +227,7 @@ def _clean_country(text: str) -> str | None:
 
 
 def _store(
-    session: Session, subscriber: Subscriber, before: SubscriberDetails, after: SubscriberDetails
+    session: Session, subscriber: Subscriber, before: StoredDetails, after: StoredDetails
 ) -> frozenset[str]:
     """Store the details that differ; return their names."""
     changed = frozenset(name for name in vars(after) if getattr(before, name) != getattr(after, name))
