@@ -19,7 +19,6 @@ from mailer.web.studio.partners.partner_page import (
 from mailer.web.studio.routing import Routes
 from subscribers.consent.team_changes import DetailChanges, add_subscriber, edit_subscriber
 from subscribers.errors import DetailError, OnListError, SubscriberError, SuppressionError
-from subscribers.models import Subscriber
 from subscribers.queries import find_subscriber, read_details
 
 _SUPPRESSED = gettext_noop(
@@ -71,11 +70,13 @@ def show_edit(page: SomebodyPageDep) -> Response:
 @ROUTES.post_route("/partners/{subscriber}/edit", Permission.change_partners)
 def save(page: SomebodyPageDep, form: OwnFormDep) -> Response:
     """Change a partner's details, unless somebody else has changed them since the page was opened."""
-    address, known = page.partner.email, page.settings.sectors
+    known = page.settings.sectors
     try:
         changes, context = _read_changes(page, form), make_context(page, reason=form.get("reason"))
         with page.writing() as session:
-            now = read_details(session, or_404(session.get(Subscriber, page.number))).digest
+            current = page.read_again(session)
+            or_404(current.is_somebody)
+            address, now = current.partner.email, read_details(session, current.partner).digest
             is_current = form.get("seen") in {"", now}
             changed = (
                 edit_subscriber(session, address, changes, sectors=known, **context) if is_current else ()

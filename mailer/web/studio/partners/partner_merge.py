@@ -10,6 +10,7 @@ from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep, own_language_name
 from mailer.web.studio.notices import Notice
+from mailer.web.studio.page import or_404
 from mailer.web.studio.partners.partner_page import PartnerPage, SomebodyPageDep, explain, make_context
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.confirmation import require_confirmed
@@ -60,9 +61,10 @@ def merge(page: SomebodyPageDep, form: OwnFormDep) -> Response:
     key, digest = page.state.workspace.keys.suppression, form.get("digest")
     try:
         with page.writing() as session:
-            context = make_context(page, reason=reason)
+            current, context = page.read_again(session), make_context(page, reason=reason)
+            or_404(current.is_somebody)
             people = apply_merge(
-                session, page.partner.email, other, key=key, take=take, digest=digest, **context
+                session, current.partner.email, other, key=key, take=take, digest=digest, **context
             ).people
             subject, detail = people.kept.email, f"with {people.other.email}"
             page.record(session, Act.merged_subscribers, subject=subject, detail=detail)

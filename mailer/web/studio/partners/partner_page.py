@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Depends
 from sqlmodel import Session
@@ -165,6 +165,11 @@ class PartnerPage(StudioPage):
         shared = {"section": "partners", "partner": self.partner}
         return super().render(template, status=status, **{**shared, **values})
 
+    def read_again(self, session: Session) -> Self:
+        """Return this request about the partner as they are now, to be read while ``session`` is open. They
+        may have been erased meanwhile, and then their address is to be nowhere."""
+        return replace(self, partner=or_404(session.get(Subscriber, self.number)))
+
     def go_back(self, notice: Notice) -> Response:
         return self.redirect(f"/partners/{self.number}", notice)
 
@@ -230,21 +235,21 @@ def _change(
     page: PartnerPage,
     form: Form,
     field: str,
-    change: Callable[[Session], bool],
+    change: Callable[[Session, str], bool],
     act: Act,
     notice: Notice,
     detail: str = "",
 ) -> Response:
-    """Change a partner, with a line in the log if anything changed. ``field`` has what may be wrong."""
+    """Do ``change`` to the partner with an address, with a line in the log if anything changed. ``field`` has
+    what may be wrong."""
     try:
         with page.writing() as session:
-            changed = change(session)
+            address = page.read_again(session).partner.email
+            changed = change(session, address)
             if changed:
-                page.record(session, act, subject=page.partner.email, detail=detail)
+                page.record(session, act, subject=address, detail=detail)
     except SubscriberError as error:
-        # As they are now: perhaps somebody has just erased them.
-        now = replace(page, partner=or_404(page.session.get(Subscriber, page.number)))
-        return _render(now, form, field, explain(error))
+        return _render(page.read_again(page.session), form, field, explain(error))
     return page.go_back(notice if changed else Notice.nothing_changed)
 
 
@@ -252,13 +257,11 @@ def _change(
 def save_tags(page: PartnerPageDep, form: OwnFormDep) -> Response:
     """Add and remove the tags that the form has changed. Those that others change meanwhile stay so."""
 
-    def change(session: Session) -> bool:
+    def change(session: Session, address: str) -> bool:
         wanted, before = (clean_tags(split_tags(form.get(name))) for name in ("tags", "was"))
         changes = DetailChanges(add_tags=wanted - before, remove_tags=before - wanted)
         known = page.settings.sectors
-        return bool(
-            edit_subscriber(session, page.partner.email, changes, sectors=known, **make_context(page))
-        )
+        return bool(edit_subscriber(session, address, changes, sectors=known, **make_context(page)))
 
     return _change(page, form, "tags", change, Act.edited_subscriber, Notice.partner_saved, "tags")
 
@@ -274,9 +277,9 @@ def pause(page: PartnerPageDep, form: OwnFormDep) -> Response:
     except ValueError:
         return _render(page, form, "until", _BAD_DAY)
 
-    def change(session: Session) -> bool:
+    def change(session: Session, address: str) -> bool:
         context = make_context(page, reason=form.get("pause-reason"))
-        return pause_subscriber(session, page.partner.email, until, **context)
+        return pause_subscriber(session, address, until, **context)
 
     act, notice = Act.paused_subscriber, Notice.partner_paused
     return _change(page, form, "until", change, act, notice, f"until {until.isoformat()}")
@@ -284,8 +287,8 @@ def pause(page: PartnerPageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route("/partners/{subscriber}/resume", Permission.change_partners)
 def resume(page: PartnerPageDep, form: OwnFormDep) -> Response:
-    def change(session: Session) -> bool:
-        return pause_subscriber(session, page.partner.email, None, **make_context(page))
+    def change(session: Session, address: str) -> bool:
+        return pause_subscriber(session, address, None, **make_context(page))
 
     return _change(page, form, "", change, Act.paused_subscriber, Notice.partner_resumed, "ended")
 
@@ -294,9 +297,9 @@ def resume(page: PartnerPageDep, form: OwnFormDep) -> Response:
 def unsubscribe(page: PartnerPageDep, form: OwnFormDep) -> Response:
     """Unsubscribe a partner who asked the team for it."""
 
-    def change(session: Session) -> bool:
+    def change(session: Session, address: str) -> bool:
         context = make_context(page, reason=form.get("leave-reason"))
-        return unsubscribe_address(session, page.partner.email, **context)
+        return unsubscribe_address(session, address, **context)
 
     act, notice = Act.unsubscribed_subscriber, Notice.partner_unsubscribed
     return _change(page, form, "leave-reason", change, act, notice)
@@ -304,12 +307,10 @@ def unsubscribe(page: PartnerPageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route("/partners/{subscriber}/block", Permission.change_partners)
 def block(page: PartnerPageDep, form: OwnFormDep) -> Response:
-    def change(session: Session) -> bool:
-        key, context = (
-            page.state.workspace.keys.suppression,
-            make_context(page, reason=form.get("block-reason")),
-        )
-        return suppress(session, page.partner.email, key=key, **context)
+    def change(session: Session, address: str) -> bool:
+        key = page.state.workspace.keys.suppression
+        context = make_context(page, reason=form.get("block-reason"))
+        return suppress(session, address, key=key, **context)
 
     return _change(page, form, "block-reason", change, Act.suppressed_address, Notice.partner_blocked)
 
@@ -320,10 +321,10 @@ def lift(page: PartnerPageDep, form: OwnFormDep) -> Response:
     if not why.strip():
         return _render(page, form, "lift-reason", _NO_REASON)
 
-    def change(session: Session) -> bool:
+    def change(session: Session, address: str) -> bool:
         key, context = page.state.workspace.keys.suppression, make_context(page)
         del context["evidence"]
-        unsuppress(session, page.partner.email, key=key, by=page.member.name, why=why, **context)
+        unsuppress(session, address, key=key, by=page.member.name, why=why, **context)
         return True
 
     return _change(page, form, "lift-reason", change, Act.unsuppressed_address, Notice.partner_unblocked)
@@ -333,8 +334,11 @@ def lift(page: PartnerPageDep, form: OwnFormDep) -> Response:
 def send_data(page: SomebodyPageDep) -> Response:
     """Send everything that is kept about a partner as a file of JSON, and write down that it was taken."""
     require_confirmed(page)
-    key, now, address = page.state.workspace.keys.suppression, page.state.clock(), page.partner.email
+    key, now = page.state.workspace.keys.suppression, page.state.clock()
     with page.writing() as session:
+        current = page.read_again(session)
+        or_404(current.is_somebody)
+        address = current.partner.email
         known = export_personal_data(session, address, key=key, now=now)
         page.record(session, Act.exported_person, subject=address)
     headers = {"content-disposition": f'attachment; filename="partner-{page.number}.json"'}

@@ -1,13 +1,16 @@
 """One partner: what the page tells, and what each form of it does, with its record and its log line."""
 
 import json
+from contextlib import AbstractContextManager
 from datetime import date
 
 import pytest
 from playwright.sync_api import Browser, expect
-from sqlmodel import Session, select
+from sqlmodel import Session, select, update
 
 from mailer.database.team_models import Role, TeamSession
+from mailer.privacy.erasure import erase_person
+from mailer.web.studio.page import StudioPage
 from subscribers.consent.suppression import is_suppressed
 from subscribers.models import MergedSubscriber, Subscriber
 from tests.web.studio.partners.conftest import PartnerHouse, is_gone_on, read_words
@@ -303,6 +306,32 @@ def test_a_person_is_erased_with_all_their_addresses(partners: PartnerHouse) -> 
     assert is_gone_on(partners.post(f"{number}/erase", Role.manager), f"/partners{number}", "nothing-changed")
     for rest in ("/edit", "/merge", "/erase"):
         partners.get(f"{number}{rest}", Role.manager, status=404)
+
+
+@pytest.mark.parametrize("rest", ["/lift", "/block", "/data", "/edit"])
+def test_what_is_pressed_while_a_person_is_being_erased_names_them_nowhere(
+    partners: PartnerHouse, monkeypatch: pytest.MonkeyPatch, rest: str
+) -> None:
+    studio, write = partners.house.studio, StudioPage.writing
+
+    def erase_first(page: StudioPage) -> AbstractContextManager[Session]:
+        monkeypatch.undo()
+        erase_person(
+            studio.workspace, studio.engine, "dead@partner.example", method="test", now=studio.clock()
+        )
+        return write(page)
+
+    number = path(partners, "dead", rest)
+    with Session(studio.engine) as session:
+        session.execute(update(TeamSession).values(confirmed_at=studio.clock()))
+        session.commit()
+    monkeypatch.setattr(StudioPage, "writing", erase_first)
+    answer = partners.post(number, Role.manager, lift_reason="It works again.")
+    assert answer.status in {303, 404, 422}
+    assert "dead@" not in json.dumps(partners.house.see(), default=str)
+    assert "dead@" not in read_words(answer)
+    with Session(studio.engine) as session:
+        assert is_suppressed(session, studio.workspace.keys.suppression, "dead@partner.example")
 
 
 @pytest.mark.parametrize("rest", ["/data", "/erase", "/merge"])
