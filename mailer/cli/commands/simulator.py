@@ -52,6 +52,7 @@ def simulator(context: CliContext, port: int, folder: Path | None, everyone: boo
     write is read at once, and each line says what followed. See docs/feedback.md.
     """
     from mailer.campaigns.send import stop_on_signals
+    from mailer.database.schema import ensure_current
     from mailer.feedback.simulator.rehearsal import open_rehearsal
     from mailer.feedback.simulator.simulation import simulate
 
@@ -59,8 +60,9 @@ def simulator(context: CliContext, port: int, folder: Path | None, everyone: boo
     if folder is not None:
         workspace = open_rehearsal(workspace, folder, port=port, now=datetime.now(UTC))
         context = CliContext(folder)
-    with context.open_database():
-        pass
+    # Not that of the context: the environment does not count in a rehearsal.
+    with workspace.use_database() as engine:
+        ensure_current(engine)
     with (
         stop_on_signals() as stopping,
         simulate(workspace, port=port, takes_everyone=everyone, report=_reporter()) as simulation,

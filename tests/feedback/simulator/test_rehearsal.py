@@ -3,14 +3,18 @@
 import tomllib
 from datetime import datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
+from mailer.cli import mailer
 from mailer.database.engine import open_session
 from mailer.errors import MailerError
+from mailer.feedback.simulator import simulation
 from mailer.feedback.simulator.rehearsal import format_toml, open_rehearsal
 from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 from mailer.workspace import Workspace, open_workspace
@@ -70,6 +74,17 @@ def test_it_has_the_settings_but_no_relay_database_mailbox_or_log(rehearsal: Wor
     assert (settings.feedback.leave_address, settings.feedback.soft_bounces) == ("leave@example.org", 3)
     assert settings.web.base_url == "https://news.example.org"
     assert settings.sector_names == {"fr": {"education": "Éducation"}}
+
+
+def test_the_command_looks_at_the_database_of_the_rehearsal_whatever_the_environment_names(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILER_DATABASE__URL", f"sqlite:///{tmp_path / 'without-tables.db'}")
+    reached = Mock(side_effect=MailerError("The server starts."))
+    monkeypatch.setattr(simulation, "simulate", reached)
+    words = ["-C", str(workspace.root), "simulator", "--rehearsal", str(tmp_path / "rehearsal")]
+    assert "The server starts." in CliRunner().invoke(mailer, words).output
+    assert not (tmp_path / "without-tables.db").exists()
 
 
 def test_it_has_the_editions_and_other_keys(rehearsal: Workspace, real: Workspace) -> None:
