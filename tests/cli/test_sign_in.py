@@ -66,10 +66,13 @@ def test_a_person_signs_in_with_the_browser_and_out_again(workspace: Workspace) 
         assert process.returncode == 0, rest
         found = json.loads(out)
         assert (found["relay"], found["account"], found["provider"]) == ("main", ACCOUNT, "microsoft")
+        kept = GrantStore(root=root).read("main")
+        assert kept is not None
+        times = (found["signed_in_at"], found["token_ends_at"])
+        assert times == (str(kept.signed_in_at), str(kept.expires_at))
         for text in (shown + rest, out, arguments):
             assert find_in_text(provider, text) == []
         assert find_secrets(provider, root) == []
-        assert GrantStore(root=root).read("main") is not None
         ended = run(root, "logout", "main")
         assert ended.stdout == "main: the sign-in is forgotten.\n"
         assert len(provider.revoked) == 1

@@ -139,8 +139,8 @@ def _describe(sign_in: SignIn, grant: Grant) -> dict[str, object]:
         "grant": sign_in.settings.grant,
         "account": grant.account,
         "user": sign_in.user,
-        "signed_in_at": grant.signed_in_at,
-        "token_ends_at": grant.expires_at,
+        "signed_in_at": str(grant.signed_in_at),
+        "token_ends_at": str(grant.expires_at),
     }
 
 
