@@ -215,6 +215,24 @@ def _map_by_columns_file(
     columns_file: ColumnsFile,
     sectors: Collection[str],
 ) -> ColumnMapping:
+    layout = _lay_out_by_columns_file(header, _by_column(header, cells), name, columns_file)
+    reader = LayoutReader(
+        layout,
+        sectors=sectors,
+        is_strict=True,
+        divided={"sectors", "tags"} - columns_file.separators.keys(),
+        unwatched=set(layout.ignored),
+    )
+    mapping = _make_mapping(TABLE, header, layout, reader)
+    return replace(mapping, read_row=lambda row: columns_file.translate(reader.read(row)))
+
+
+def _lay_out_by_columns_file(
+    header: HeaderRow, columns: Sequence[Sequence[str]], name: str, columns_file: ColumnsFile
+) -> ColumnLayout:
+    """Return what each column of the file ``name`` is. Raise ImportFileError if there is no column that
+    ``columns_file`` names, and DoubtfulColumnsError if another one may say who left.
+    """
     folded = [title.casefold() for title in header.titles]
 
     def find(title: str) -> int:
@@ -228,7 +246,6 @@ def _map_by_columns_file(
         return folded.index(" ".join(title.split()).casefold())
 
     places = {ours: tuple(map(find, titles)) for ours, titles in columns_file.columns.items()}
-    columns = _by_column(header, cells)
     named = []
     for title, values in columns_file.status_columns.items():
         column = make_status_column(header.titles[find(title)], find(title), columns[find(title)])
@@ -256,15 +273,7 @@ def _map_by_columns_file(
             replace(layout, statuses=(*layout.statuses, *doubtful_columns(header.titles, doubtful))),
             row=header.number or None,
         )
-    reader = LayoutReader(
-        layout,
-        sectors=sectors,
-        is_strict=True,
-        divided={"sectors", "tags"} - columns_file.separators.keys(),
-        unwatched=set_aside,
-    )
-    mapping = _make_mapping(TABLE, header, layout, reader)
-    return replace(mapping, read_row=lambda row: columns_file.translate(reader.read(row)))
+    return layout
 
 
 def _map_by_guess(
