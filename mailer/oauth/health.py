@@ -51,21 +51,22 @@ def check_sign_ins(settings: Settings, root: Path, *, now: datetime) -> Iterator
     ConfigurationError if a relay that signs in names no user, or the workspace's keys cannot be read.
     """
     for sign_in in list_sign_ins(settings):
-        yield from _check_secret(sign_in, root, now)
-        if not sign_in.is_by_application:
-            yield _check_grant(sign_in, root, now)
+        for state, message in _check(sign_in, root, now):
+            yield SignInFinding(name=sign_in.name, state=state, message=message)
 
 
-def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignInFinding]:
+def _check(sign_in: SignIn, root: Path, now: datetime) -> Iterator[tuple[SignInState, str]]:
+    yield from _check_secret(sign_in, root, now)
+    if not sign_in.is_by_application:
+        yield _check_grant(sign_in, root, now)
+
+
+def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[tuple[SignInState, str]]:
     provider = sign_in.provider.name
-
-    def find(state: SignInState, message: str) -> SignInFinding:
-        return SignInFinding(name=sign_in.name, state=state, message=message)
-
     try:
         read_client_secret(sign_in.settings, root)
     except ConfigurationError as error:
-        yield find(SignInState.application_ended, read_error(error))
+        yield SignInState.application_ended, read_error(error)
         return
     last_day = sign_in.settings.client_secret_expires
     advice = gettext_noop(
@@ -73,7 +74,7 @@ def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignIn
     )
     if last_day is None:
         if sign_in.is_by_application:
-            yield find(
+            yield (
                 SignInState.working,
                 Phrase(
                     "the application signs in at %(provider)s by itself. Set client_secret_expires to "
@@ -83,7 +84,7 @@ def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignIn
             )
         return
     if last_day < now.date():
-        yield find(
+        yield (
             SignInState.application_ended,
             Phrase(
                 "the application's secret at %(provider)s ended on %(last_day)s. %(advice)s",
@@ -94,7 +95,7 @@ def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignIn
         )
     elif last_day - now.date() <= _SECRET_WARNING:
         days = _count_days(timedelta(days=(last_day - now.date()).days))
-        yield find(
+        yield (
             SignInState.application_ends_soon,
             Phrase(
                 "the application's secret at %(provider)s ends on %(last_day)s, in %(days)s. %(advice)s",
@@ -105,7 +106,7 @@ def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignIn
             ),
         )
     elif sign_in.is_by_application:
-        yield find(
+        yield (
             SignInState.working,
             Phrase(
                 "the application signs in at %(provider)s by itself; its secret is good until %(last_day)s",
@@ -115,71 +116,52 @@ def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[SignIn
         )
 
 
-def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> SignInFinding:
-    def find(state: SignInState, message: str) -> SignInFinding:
-        return SignInFinding(name=sign_in.name, state=state, message=message)
-
+def _check_grant(sign_in: SignIn, root: Path, now: datetime) -> tuple[SignInState, str]:
     run = Phrase("Run `%(command)s`.", command=sign_in.command)
     try:
         grant = GrantStore(root=root).read(sign_in.name)
     except OAuthSignInRequiredError as error:
-        return find(SignInState.missing, read_error(error))
+        return SignInState.missing, read_error(error)
     provider = sign_in.provider
     if grant is None:
-        return find(
-            SignInState.missing,
-            Phrase(
-                "nobody has signed in at %(provider)s yet. %(run)s",
-                provider=provider.name,
-                run=run,
-            ),
+        return SignInState.missing, Phrase(
+            "nobody has signed in at %(provider)s yet. %(run)s",
+            provider=provider.name,
+            run=run,
         )
     if not grant.belongs_to(sign_in):
-        return find(
-            SignInState.missing,
-            Phrase("the sign-in was made for another application or provider. %(run)s", run=run),
+        return SignInState.missing, Phrase(
+            "the sign-in was made for another application or provider. %(run)s", run=run
         )
     if grant.refused:
-        return find(
-            SignInState.ended,
-            Phrase(
-                "%(provider)s has ended the sign-in: %(refused)s. %(run)s",
-                provider=provider.name,
-                refused=grant.refused,
-                run=run,
-            ),
+        return SignInState.ended, Phrase(
+            "%(provider)s has ended the sign-in: %(refused)s. %(run)s",
+            provider=provider.name,
+            refused=grant.refused,
+            run=run,
         )
     end, warning, why = _find_end(sign_in, grant)
     if end is not None and end <= now:
-        return find(
-            SignInState.ended,
-            Phrase(
-                "the sign-in ended on %(end)s, because %(why)s. %(run)s",
-                end=f"{end:%Y-%m-%d}",
-                why=why,
-                run=run,
-            ),
+        return SignInState.ended, Phrase(
+            "the sign-in ended on %(end)s, because %(why)s. %(run)s",
+            end=f"{end:%Y-%m-%d}",
+            why=why,
+            run=run,
         )
     if end is not None and end - now <= warning:
-        return find(
-            SignInState.ends_soon,
-            Phrase(
-                "the sign-in ends on %(end)s, in %(days)s, because %(why)s. %(run)s",
-                end=f"{end:%Y-%m-%d}",
-                days=_count_days(end - now),
-                why=why,
-                run=run,
-            ),
+        return SignInState.ends_soon, Phrase(
+            "the sign-in ends on %(end)s, in %(days)s, because %(why)s. %(run)s",
+            end=f"{end:%Y-%m-%d}",
+            days=_count_days(end - now),
+            why=why,
+            run=run,
         )
-    return find(
-        SignInState.working,
-        Phrase(
-            "signed in at %(provider)s as %(account)s on %(signed_in_at)s; last renewed on %(received_at)s",
-            provider=provider.name,
-            account=grant.account or sign_in.user,
-            signed_in_at=f"{grant.signed_in_at:%Y-%m-%d}",
-            received_at=f"{grant.received_at:%Y-%m-%d}",
-        ),
+    return SignInState.working, Phrase(
+        "signed in at %(provider)s as %(account)s on %(signed_in_at)s; last renewed on %(received_at)s",
+        provider=provider.name,
+        account=grant.account or sign_in.user,
+        signed_in_at=f"{grant.signed_in_at:%Y-%m-%d}",
+        received_at=f"{grant.received_at:%Y-%m-%d}",
     )
 
 
