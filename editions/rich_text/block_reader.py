@@ -69,8 +69,8 @@ class UnmodelledError(Exception):
 
 def read_inline(children: Sequence[Token]) -> tuple[Text, ...]:
     """Read the tokens inside a block. A line end of the source becomes what it is in the mail: a space, or
-    nothing between two Chinese or Japanese characters. Raise UnmodelledError if a picture, a footnote, HTML,
-    or a link that must not be opened.
+    nothing between two Chinese or Japanese characters. Raise UnmodelledError if there is a picture, a
+    footnote, HTML, or a link that must not be opened.
     """
     tokens = [*children]
     join_soft_breaks(tokens)

@@ -71,7 +71,7 @@ def finding(
 ) -> MailFinding:
     """Make a finding from a message and the ``values`` in it; give ``key`` and ``weight`` if one of them is a
     measurement that differs between emails, and its ``place`` if the writer can find it by that."""
-    words = Phrase(message, **values)
+    words = Phrase(message, **values) if values else message
     return MailFinding(
         code=code,
         message=words,
