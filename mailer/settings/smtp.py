@@ -259,6 +259,7 @@ class SmtpSettings(SettingsSection):
 
     @property
     def hosts(self) -> list[str]:
-        """The hosts that messages are handed to; none for a folder on this machine."""
+        """The hosts that messages are handed to, "" where an address names none; none for a folder on this
+        machine."""
         urls = [urlsplit(relay.url) for relay in self.relays] or [urlsplit(self.url)]
-        return [url.hostname for url in urls if url.hostname and url.scheme != "maildir"]
+        return [url.hostname or "" for url in urls if url.scheme != "maildir"]

@@ -132,6 +132,11 @@ def test_a_set_up_to_try_things_out_needs_none(campaign_workspace: Workspace) ->
     assert not is_rehearsal(with_settings(campaign_workspace, smtp=one_of_two).settings)
 
 
+@pytest.mark.parametrize("url", ["smtp:relay.example.net:587", "smtp://:587", "relay.example.net"])
+def test_a_relay_that_is_written_wrongly_may_be_a_real_one(campaign_workspace: Workspace, url: str) -> None:
+    assert not is_rehearsal(with_settings(campaign_workspace, smtp=SmtpSettings(url=url)).settings)
+
+
 @pytest.mark.parametrize(
     ("domain", "reserved"),
     [

@@ -253,7 +253,7 @@ def _describe_launch(page: CampaignPage, error: str = "", typed: str = "") -> di
         "segment_words": segment_words,
         "errors": [("count", error)] if error else [],
         "typed": typed,
-        "relay": ", ".join(settings.smtp.hosts),
+        "relay": ", ".join(filter(None, settings.smtp.hosts)),
         "minutes": max(1, round(readiness.audience / rate / 60)) if readiness and rate else None,
         "options": decided.resolve(settings.campaigns),
         "campaign_settings": settings.campaigns,
