@@ -126,7 +126,7 @@ def put_back(
         return done if isinstance(done, Conflict) else None
     texts = {unsaved.language: unsaved.mine}
     restore_story(workspace, session, unsaved.edition, story, member=member, now=now, texts=texts)
-    delete_unsaved(session, unsaved.id)
+    delete_unsaved(session, unsaved.id, mine=unsaved.mine)
     return None
 
 
@@ -152,12 +152,15 @@ def _settle(
         kind=kind,
     )
     done = save_edition_file(workspace, session, save)
-    # After another conflict, the words are all in the text that stays, and in the file.
-    delete_unsaved(session, done.number if isinstance(done, Conflict) else unsaved.id)
+    if isinstance(done, Conflict):
+        # The words are all in the text that stays, and in the file.
+        delete_unsaved(session, done.number)
+    else:
+        delete_unsaved(session, unsaved.id, mine=unsaved.mine)
     return done
 
 
 def set_aside(session: Session, unsaved: UnsavedText, *, now: datetime) -> None:
     """Leave the file as it is, and keep the unsaved text in the history alone. The caller commits."""
     record_set_aside(session, unsaved, now=now)
-    delete_unsaved(session, unsaved.id)
+    delete_unsaved(session, unsaved.id, mine=unsaved.mine)

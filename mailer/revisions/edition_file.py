@@ -336,7 +336,7 @@ def replace_file(folder: Path, name: str, data: bytes, *, expected: bytes | None
 
     Raises:
         FileChangedError: it has other bytes, exists although it must not, or is gone.
-        FileNotWrittenError: it cannot be written.
+        TextNotWrittenError: it cannot be written.
     """
     try:
         if leads_outside(folder, name):

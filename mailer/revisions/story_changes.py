@@ -224,7 +224,7 @@ def restore_story(
     Raises:
         ConfigurationError: there is no such edition.
         StoryRestoredError: it is there already, its text is not known, or no number is free.
-        FileNotWrittenError: a file cannot be written.
+        TextNotWrittenError: a file cannot be written.
     """
     folder = workspace.edition_folder(edition)
     with lock_edition(workspace, session, edition):

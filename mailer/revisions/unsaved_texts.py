@@ -68,9 +68,11 @@ def list_unsaved(
     return session.exec(query.order_by(col(UnsavedText.id))).all()
 
 
-def delete_unsaved(session: Session, number: int | None) -> None:
+def delete_unsaved(session: Session, number: int | None, *, mine: str | None = None) -> None:
+    """Delete the unsaved text ``number``, unless its page has sent another than ``mine`` since that was
+    settled. The caller commits."""
     row = session.get(UnsavedText, number)
-    if row is not None:
+    if row is not None and mine in {None, row.mine}:
         session.delete(row)
         session.flush()
 

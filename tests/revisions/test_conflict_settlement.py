@@ -77,6 +77,23 @@ def test_what_was_set_aside_is_never_taken_for_the_file(desk: Desk, ann: Member,
     assert kinds == [RevisionKind.written, RevisionKind.set_aside, RevisionKind.written, RevisionKind.found]
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_its_page_sends_while_a_text_is_settled_is_not_lost(
+    desk: Desk, ann: Member, ben: Member, is_kept: bool
+) -> None:
+    base, longer = desk.read().digest, f"{MINE}And more.\n"
+    conflict = make_conflict(desk, ann, ben)
+    assert desk.must_conflict(ann, longer, base=base).number == conflict.unsaved.id
+    if is_kept:
+        assert isinstance(keep(desk, conflict, ann, MergeChoice.mine), Saved)
+    else:
+        with Session(desk.engine) as session:
+            set_aside(session, conflict.unsaved, now=desk.now)
+            session.commit()
+    with Session(desk.engine) as session:
+        assert [one.mine for one, _ in list_unsaved(session, EDITION)] == [longer]
+
+
 def test_a_file_that_changes_while_one_chooses_is_not_overwritten(
     desk: Desk, ann: Member, ben: Member
 ) -> None:
