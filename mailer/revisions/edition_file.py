@@ -32,6 +32,7 @@ _STORY = re.compile(
     rf"{STORIES_FOLDER}/(?P<number>\d{{3}})-(?P<story>[a-z0-9]+(?:-[a-z0-9]+)*)(?:\.(?P<language>{_TAG}))?\.md",
     re.ASCII,
 )
+_SITTING = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 _MAX_NAME_LENGTH = 200
 NEW_FILE_MODE = 0o644
 _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -126,6 +127,11 @@ def parse_file_name(name: str) -> FilePlace:
         raise FileNameError(name)
     groups = found.groupdict()
     return FilePlace(story=groups.get("story") or "", language=groups["language"] or "")
+
+
+def parse_sitting(text: str) -> str:
+    """Return the ``sitting`` that a page sent; "" if this is none."""
+    return text if _SITTING.fullmatch(text) else ""
 
 
 def find_file_name(folder: Path, place: FilePlace) -> str | None:

@@ -29,6 +29,7 @@ from mailer.revisions.edition_file import (
     find_file_name,
     list_story_slugs,
     lock_edition,
+    parse_sitting,
     read_edition_file,
 )
 from mailer.revisions.edition_save import Conflict, record_pending_save, save_edition_file
@@ -56,7 +57,6 @@ from mailer.web.studio.waiting_item import WaitingItem
 ROUTES = Routes()
 _STORY = re.compile(r"(?=.{0,150}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8}){0,4}", re.ASCII)
-_SITTING = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 _ON_PAGE = 30
 _LOOKED_BACK = 100
 _MAX_TEXTS = 20
@@ -256,8 +256,8 @@ def _read(page: TextPage, entry: RevisionEntry | None) -> str:
 @ROUTES.post_route("/editions/{edition}/stories/{story}/presence", Permission.read)
 def update_presence(page: TextPageDep, form: OwnFormDep) -> Response:
     """Note that a page is open, or was closed (``gone``), and answer who else is there."""
-    sitting, member = form.get("sitting"), page.member
-    if not _SITTING.fullmatch(sitting):
+    sitting, member = parse_sitting(form.get("sitting")), page.member
+    if not sitting:
         raise HTTPException(422)
     now = page.state.clock()
     with page.writing() as session:

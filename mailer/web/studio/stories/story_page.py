@@ -15,6 +15,7 @@ from editions.source.text_file import TextFile
 from locales.countries import country_name, find_countries, is_country, suggest_countries
 from mailer.campaigns.correction_plan import has_been_sent
 from mailer.i18n import gettext_noop
+from mailer.revisions.edition_file import parse_sitting
 from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep, list_countries, list_sectors, own_country_names
@@ -38,7 +39,6 @@ from mailer.web.studio.story_place import StoryPage, StoryPageDep
 
 ROUTES = Routes()
 _OTHER_COUNTRY = "another_country"
-_SITTING = re.compile(r"[\w-]{1,64}")
 _BEGINNING = 3000
 _COUNTRIES = re.compile(r"^countries:[^\n]*(?:\n[ \t]*-[^\n]*)*", re.MULTILINE)
 _CODE = re.compile(r"\b[A-Z]{2}\b")
@@ -49,9 +49,9 @@ _LIKELY_COUNTRY = gettext_noop("%(name)s is not the name of a country. Did you m
 @ROUTES.get_route("/editions/{edition}/letter", Permission.read)
 @ROUTES.get_route("/editions/{edition}/stories/{story}", Permission.read)
 def show_text(page: StoryPageDep) -> Response:
-    sitting = page.request.query_params.get("sitting", "")
-    as_markdown = page.request.query_params.get("as") == MARKDOWN
-    return _render(page, sitting=sitting if _SITTING.fullmatch(sitting) else "", as_markdown=as_markdown)
+    query = page.request.query_params
+    sitting = parse_sitting(query.get("sitting", ""))
+    return _render(page, sitting=sitting, as_markdown=query.get("as") == MARKDOWN)
 
 
 @ROUTES.post_route("/editions/{edition}/letter", Permission.write)

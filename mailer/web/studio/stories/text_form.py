@@ -27,7 +27,7 @@ from editions.source.text_file import normalise_line_ends
 from locales.phrase import read_error
 from mailer.activity.acts import Act
 from mailer.i18n import gettext_noop
-from mailer.revisions.edition_file import EditionFile, EditionFileError, TextSave
+from mailer.revisions.edition_file import EditionFile, EditionFileError, TextSave, parse_sitting
 from mailer.revisions.edition_save import Conflict, Saved
 from mailer.revisions.history import find_text
 from mailer.web.forms import Form, read_number
@@ -38,7 +38,6 @@ MAX_LINKS = 20
 REFUSALS = (UnwritableError, FrontMatterError, DocumentSchemaError, EditionFileError)
 """Why a text can be refused."""
 
-_SITTING = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ORIGINAL = re.compile(r"[0-9a-f]{12}", re.ASCII)
 # What the form of a translation has beside its texts.
@@ -51,10 +50,10 @@ _DOCUMENT_REFUSED = gettext_noop(
 def read_draft(form: Form, values: Mapping[str, FieldValue], *, base: str = "0") -> TextDraft:
     """Read what a form sent of a text with these ``values``; ``base`` is what none that can be read means."""
     given = dict(form.fields)
-    digest, sitting, original = (given.get(name, "") for name in ("base", "sitting", "original"))
+    digest, original = given.get("base", ""), given.get("original", "")
     return TextDraft(
         base=digest if _DIGEST.fullmatch(digest) else base,
-        sitting=sitting if _SITTING.fullmatch(sitting) else "",
+        sitting=parse_sitting(given.get("sitting", "")),
         sequence=read_number(given.get("sequence", "")) or 0,
         original=original if _ORIGINAL.fullmatch(original) else "",
         values=values,
