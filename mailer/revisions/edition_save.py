@@ -17,6 +17,7 @@ from mailer.activity.record import Actor, record_activity
 from mailer.atomic_write import sync_folder
 from mailer.database.edition_models import RevisionKind, UnsavedReason
 from mailer.database.engine import open_session
+from mailer.database.team_models import TeamMember
 from mailer.errors import ConfigurationError
 from mailer.revisions.edition_file import (
     EditionFile,
@@ -48,7 +49,7 @@ from mailer.revisions.history import (
     record_sitting,
 )
 from mailer.revisions.unsaved_texts import forget_unsaved, keep_unsaved
-from mailer.team.members import find_member
+from mailer.team.members import as_member
 from mailer.workspace import Workspace
 
 _SUFFIX = ".save"
@@ -121,15 +122,16 @@ def record_pending_save(workspace: Workspace, session: Session, edition: str) ->
     if pending is None or pending.edition != edition:
         return False
     file = _find_interrupted(workspace, session, pending)
-    member = find_member(session, pending.member_id)
-    if file is None or member is None:
+    # Who has left since then did it all the same.
+    row = session.get(TeamMember, pending.member_id)
+    if file is None or row is None:
         return False
     save = TextSave(
         edition=edition,
         name=file.name,
         text=file.text,
         base="",
-        member=member,
+        member=as_member(row),
         sitting=pending.sitting,
         sequence=pending.sequence,
         now=pending.at,

@@ -5,7 +5,7 @@ from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
 from mailer.database.edition_models import RevisionKind
-from mailer.database.team_models import ActivityRecord
+from mailer.database.team_models import ActivityRecord, TeamMember
 from mailer.revisions import edition_save
 from mailer.revisions.edition_file import FilePlace, find_lock_folder
 from mailer.revisions.edition_save import Conflict, record_pending_saves
@@ -103,6 +103,21 @@ def test_an_interrupted_save_is_entered_before_another_person_s(
         (RevisionKind.written, ann.name),
         (RevisionKind.found, ""),
     ]
+
+
+def test_what_somebody_did_who_has_left_since_is_theirs(
+    desk: Desk, ann: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_save(desk, ann, FIRST, monkeypatch, acts=(Act.wrote_text,))
+    with Session(desk.engine) as session:
+        row = session.get(TeamMember, ann.id)
+        assert row is not None
+        row.removed_at = desk.now
+        session.add(row)
+        session.commit()
+    assert enter_all(desk) == 1
+    assert list_entries(desk)[0] == (RevisionKind.written, ann.name, FIRST)
+    assert list_lines(desk) == [(ann.name, Act.wrote_text.value, EDITION, STORY)]
 
 
 def test_a_sitting_that_was_interrupted_goes_on_in_its_entry(
