@@ -170,7 +170,6 @@ def _render_message(page: StudioPage, number: int, form: Form, *errors: tuple[st
     following, waits = find_next_held(page.session, number), message.state is FeedbackState.held
     return page.render(
         "feedback_message.html",
-        status=422 if errors else 200,
         section="feedback",
         message=message,
         events=events,
@@ -255,7 +254,6 @@ def _render_successor(page: StudioPage, number: int, form: Form, *errors: tuple[
     country, own = form.get("country"), own_country_names(page.settings)
     return page.render(
         "feedback_successor.html",
-        status=422 if errors else 200,
         section="feedback",
         proposal=or_404(find_proposal(page.session, number)),
         form=form,

@@ -59,7 +59,6 @@ def _render(
     hints = {ExportFormat.csv: page.translate(_OPENS_IN)}
     return page.render(
         "export.html",
-        status=422 if error is not None else 200,
         section="partners",
         query=query,
         saved=list_saved_segments(page.session.connection()),

@@ -79,7 +79,7 @@ class FilePage(StudioPage):
         import_id = self.file.import_id
         return f"/imports/new/{self.number}" if import_id is None else f"/imports/{import_id}"
 
-    def render(self, template: str, *, status: int = 200, **values: object) -> Response:
+    def render(self, template: str, *, status: int = 0, **values: object) -> Response:
         return super().render(template, status=status, section="partners", place=self, **values)
 
 

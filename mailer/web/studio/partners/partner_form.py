@@ -128,7 +128,6 @@ def _render(page: StudioPage, form: Form, *errors: tuple[str, str], known: int |
     """Render the form as it is filled in. ``known`` is the partner who has the address already."""
     return page.render(
         "partner_form.html",
-        status=422 if errors else 200,
         section="partners",
         partner=page.partner if isinstance(page, PartnerPage) else None,
         form=form,

@@ -64,7 +64,6 @@ def show_list(page: PageDep) -> Response:
     sectors = read_sectors(page.session, found.rows)
     return page.render(
         "partners.html",
-        status=422 if errors else 200,
         section="partners",
         search=search,
         query=query,

@@ -107,7 +107,6 @@ def _render(
     errors = [(field, page.translate(words))] if words else []
     return page.render(
         "partner_merge.html",
-        status=422 if errors else 200,
         other=other,
         reason=reason,
         errors=errors,

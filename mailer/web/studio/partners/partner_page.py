@@ -161,7 +161,7 @@ class PartnerPage(StudioPage):
     def is_somebody(self) -> bool:
         return self.partner.status not in {Status.erased, Status.merged}
 
-    def render(self, template: str, *, status: int = 200, **values: object) -> Response:
+    def render(self, template: str, *, status: int = 0, **values: object) -> Response:
         shared = {"section": "partners", "partner": self.partner}
         return super().render(template, status=status, **{**shared, **values})
 
@@ -207,7 +207,6 @@ def _render(page: PartnerPage, form: Form | None = None, field: str = "", words:
     errors = [(field, page.translate(words))] if words else []
     return page.render(
         "partner.html",
-        status=422 if errors else 200,
         errors=errors,
         problems=dict(errors),
         typed=dict(form.fields) if form else {},
@@ -389,7 +388,6 @@ def _render_erasure(
     files = plan_erasure(workspace, engine, address).files if is_searched else ()
     return page.render(
         "partner_erase.html",
-        status=422 if words else 200,
         # The one who was just erased has no name any more.
         partner=page.session.get_one(Subscriber, page.number),
         address=address,

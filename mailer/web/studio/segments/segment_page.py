@@ -139,7 +139,6 @@ def render_segment(
     }
     return page.render(
         "segment.html",
-        status=422 if problems else 200,
         section="segments",
         path=path,
         query=query,
