@@ -127,6 +127,7 @@ def send_in_foreground(
     from mailer.campaigns.lifecycle import find_campaign
     from mailer.campaigns.send import send_campaign
     from mailer.cli.progress import show_progress
+    from mailer.database.engine import open_session
 
     with show_progress(f"Campaign {campaign_id}") as on_progress:
         result = send_campaign(
@@ -138,7 +139,8 @@ def send_in_foreground(
         )
     if result.counts.rejected or result.counts.failed:
         _record_refusals(context, campaign_id)
-    with context.read_session() as session:
+    # Without a look at the schema: another program may have upgraded it meanwhile, and the campaign is sent.
+    with context.workspace.use_database() as engine, open_session(engine, read_only=True) as session:
         until = find_campaign(session, campaign_id).canary_until
     if as_json:
         emit_json(
