@@ -268,7 +268,10 @@ def update_presence(page: TextPageDep, form: OwnFormDep) -> Response:
             # What Git or a command has done since is in the history before anybody builds on it.
             with lock_edition(page.state.workspace, session, page.edition):
                 record_pending_save(page.state.workspace, session, page.edition)
-                record_outside_change(session, page.edition, page.file, now=now)
+                # Somebody may have saved since this request looked.
+                file = open_text(page, page.text).file
+                if file is not None:
+                    record_outside_change(session, page.edition, file, now=now)
         note_presence(session, page.edition, page.text, member=member, sitting=sitting, now=now)
         names = list_present(session, page.edition, page.text, now=now, apart_from=member)
     return page.render("present.html", names=names)

@@ -1,9 +1,15 @@
 """Who else has a story open, as two browsers see it."""
 
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
 from playwright.sync_api import Browser, expect
 from sqlmodel import Session, select
 
 from mailer.database.edition_models import EditionRevision, RevisionKind, StoryPresence
+from mailer.revisions.edition_file import lock_edition
+from mailer.web.studio.history import history_pages
 from tests.revisions.conftest import BEFORE, EDITION, STORY
 from tests.web.studio.history.conftest import WATER, Room
 
@@ -38,6 +44,22 @@ def test_a_page_that_is_opened_enters_what_was_changed_outside(room: Room) -> No
         kinds = session.exec(select(EditionRevision.kind).order_by(EditionRevision.id)).all()  # type: ignore[arg-type]
         assert kinds == [RevisionKind.found, RevisionKind.written, RevisionKind.outside]
         assert len(session.exec(select(StoryPresence)).all()) == 1
+
+
+def test_a_page_that_is_opened_while_somebody_saves_enters_nothing_old(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.save(room.ben, BEFORE.replace("first", "1st"))
+
+    def save_before(*given: Any) -> AbstractContextManager[None]:
+        room.save(room.ben, BEFORE.replace("first", "2nd"))
+        return lock_edition(*given)
+
+    monkeypatch.setattr(history_pages, "lock_edition", save_before)
+    assert room.post(f"{WATER}/presence", sitting="abcdefgh", first="1").status == 200
+    with Session(room.studio.engine) as session:
+        kinds = session.exec(select(EditionRevision.kind).order_by(EditionRevision.id)).all()  # type: ignore[arg-type]
+    assert kinds == [RevisionKind.found, RevisionKind.written]
 
 
 def test_a_name_that_is_no_page_is_refused_and_a_page_that_closes_is_gone(room: Room) -> None:
