@@ -63,7 +63,7 @@ class CampaignPage(StudioPage):
         """Whether it was launched, and its edition can be archived and corrected."""
         return self.campaign.launched_at is not None and not self.is_correction
 
-    def render(self, template: str, *, status: int = 200, **values: object) -> Response:
+    def render(self, template: str, *, status: int = 0, **values: object) -> Response:
         shared = {
             "section": "campaigns",
             "place": self,

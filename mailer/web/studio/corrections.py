@@ -83,7 +83,7 @@ class SentStoryPage(StudioPage):
     edition: str
     story: SentStory
 
-    def render(self, template: str, *, status: int = 200, **values: object) -> Response:
+    def render(self, template: str, *, status: int = 0, **values: object) -> Response:
         shared = {"section": "campaigns", "edition": self.edition, "story": self.story, "correction": self}
         return super().render(template, status=status, **shared, **values)
 
@@ -311,7 +311,6 @@ def _render_correction(page: CorrectionPage, *errors: str) -> Response:
     languages = [one for one in _list_fields(page.story, page.note) if not one.draft.is_empty]
     return page.render(
         "correction.html",
-        status=422 if errors else 200,
         languages=languages,
         strange=[
             one

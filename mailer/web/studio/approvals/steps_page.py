@@ -174,7 +174,6 @@ def _render(
     asked = find_last_round(page.session.connection(), page.number)
     return page.render(
         "approval_steps.html",
-        status=422 if errors else 200,
         forms=forms,
         first_empty=max(2, sum(one.asks_somebody for one in forms) + 1),
         members=list_members(page.session),

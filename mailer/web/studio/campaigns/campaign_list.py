@@ -215,7 +215,6 @@ def _render(
     name = find_segment_name(text, make_lookups(page.session.connection(), page.settings))
     return page.render(
         "campaign_new.html",
-        status=422 if errors else 200,
         section="campaigns",
         editions=[page.state.summaries.read(slug) for slug in shown],
         chosen=chosen if chosen in slugs else (shown[0] if len(shown) == 1 else ""),

@@ -131,7 +131,6 @@ def _render(page: CampaignPage, *errors: tuple[str, str], told: Resolution | Non
     groups = group_doubts(connection, number, dead)
     return page.render(
         "doubts.html",
-        status=422 if errors else 200,
         doubts=doubts[:_PAGE],
         find_cause=find_doubt_cause,
         find_message_id=partial(make_message_id, number, workspace=workspace),

@@ -397,7 +397,6 @@ def _render_tests(page: PreparedPage, addresses: str, tag: str = "", errors: Seq
     mail = look_at_mail(page)
     return page.render(
         "campaign_tests.html",
-        status=422 if errors else 200,
         mail=mail,
         sent={"addresses": addresses, "tag": tag},
         tests=list_tests(page.session, page.campaign.edition),
