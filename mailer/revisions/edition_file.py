@@ -157,9 +157,14 @@ def list_story_names(folder: Path, story: str) -> list[str]:
 
 
 def list_translations(folder: Path, story: str) -> list[str]:
-    """Return the languages of the translations of ``story``, or of edition.md if that is empty."""
-    names = list_story_names(folder, story) if story else [path.name for path in folder.glob("edition.*.md")]
-    found = [_EDITION.fullmatch(name) or _STORY.fullmatch(name) for name in sorted(names)]
+    """Return the languages of the translations of ``story``, or of edition.md if that is empty. A file with
+    another number than the original is none."""
+    original = find_file_name(folder, FilePlace(story=story))
+    if original is None:
+        return []
+    stem = original.removesuffix(".md")
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.glob(f"{stem}.*.md"))
+    found = [_EDITION.fullmatch(name) or _STORY.fullmatch(name) for name in names]
     return [name["language"] for name in found if name is not None and name["language"]]
 
 

@@ -15,10 +15,12 @@ from mailer.revisions.edition_file import (
     decode_text,
     digest_text,
     encode_text,
+    list_translations,
     locate_file,
     parse_file_name,
     read_edition_file,
 )
+from tests.revisions.conftest import Desk
 
 
 @pytest.mark.parametrize(
@@ -102,3 +104,11 @@ def test_a_text_that_comes_back_is_the_one_that_was_written(text: str) -> None:
 def test_line_ends_and_the_byte_order_mark_of_the_file_stay() -> None:
     assert encode_text("a\nb\n", like=b"\xef\xbb\xbfx\r\ny\r\n") == b"\xef\xbb\xbfa\r\nb\r\n"
     assert encode_text("a\r\nb\r\n", like=b"x\ny\n") == b"a\nb\n"
+
+
+def test_a_translation_has_the_number_of_its_original(desk: Desk) -> None:
+    for name in ("stories/020-water.fr.md", "stories/010-water.mn.md", "edition.ja.md"):
+        desk.write_outside("---\n---\n", name)
+    assert list_translations(desk.folder, "water") == ["mn", "zh"]
+    assert list_translations(desk.folder, "") == ["ja"]
+    assert list_translations(desk.folder, "gone") == []
