@@ -9,7 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Enum, ForeignKey, Index, Integer, String, false
+from sqlalchemy import BigInteger, CheckConstraint, Enum, Index, String, false
 from sqlmodel import Field, SQLModel
 
 from locales.phrase import WordedEnum, gettext_noop
@@ -120,18 +120,11 @@ class Subscriber(SQLModel, table=True):
     organisation: str = Field(default="", sa_type=searched_text(300))
     country: str | None = Field(default=None, max_length=2)
     language: str | None = Field(default=None, max_length=35)
-    status: Status = Field(
-        default=Status.active,
-        sa_column=Column(text_enum(Status, "status"), nullable=False, default=Status.active),
-    )
+    status: Status = Field(default=Status.active, sa_type=text_enum(Status, "status"))
     paused_until: date | None = None
     click_consent: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime
     updated_at: datetime
-
-
-def _subscriber_id_column() -> Column[int]:
-    return Column(Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True)
 
 
 class SubscriberSector(SQLModel, table=True):
@@ -141,7 +134,7 @@ class SubscriberSector(SQLModel, table=True):
     # Without row numbers SQLite keeps one B-tree fewer; an import writes more rows here than anywhere else.
     __table_args__ = (Index(None, "sector", "subscriber_id"), {"sqlite_with_rowid": False})
 
-    subscriber_id: int = Field(sa_column=_subscriber_id_column())
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", primary_key=True)
     sector: str = Field(primary_key=True, max_length=64)
 
 
@@ -154,7 +147,7 @@ class SubscriberCountry(SQLModel, table=True):
         Index(None, "country", "subscriber_id"),
     )
 
-    subscriber_id: int = Field(sa_column=_subscriber_id_column())
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", primary_key=True)
     country: str = Field(primary_key=True, max_length=2)
 
 
@@ -167,7 +160,7 @@ class MergedSubscriber(SQLModel, table=True):
     __tablename__: ClassVar[str] = "merged_subscriber"
     __table_args__ = (CheckConstraint("subscriber_id <> kept_id", name="two_people"),)
 
-    subscriber_id: int = Field(sa_column=_subscriber_id_column())
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", primary_key=True)
     kept_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", index=True)
     merged_at: datetime
 
@@ -178,7 +171,7 @@ class SubscriberTag(SQLModel, table=True):
     __tablename__: ClassVar[str] = "subscriber_tag"
     __table_args__ = (Index(None, "tag", "subscriber_id"), {"sqlite_with_rowid": False})
 
-    subscriber_id: int = Field(sa_column=_subscriber_id_column())
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", primary_key=True)
     tag: str = Field(primary_key=True, max_length=64)
 
 
@@ -230,7 +223,7 @@ class ConsentRecord(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", index=True)
-    event: ConsentEvent = Field(sa_column=Column(text_enum(ConsentEvent, "event"), nullable=False))
+    event: ConsentEvent = Field(sa_type=text_enum(ConsentEvent, "event"))
     at: datetime
     method: str = Field(max_length=64)
     source: str = Field(default="", max_length=300)
@@ -248,7 +241,7 @@ class Suppression(SQLModel, table=True):
     __tablename__: ClassVar[str] = "suppression"
 
     digest: str = Field(primary_key=True, max_length=64)
-    reason: ConsentEvent = Field(sa_column=Column(text_enum(ConsentEvent, "reason"), nullable=False))
+    reason: ConsentEvent = Field(sa_type=text_enum(ConsentEvent, "reason"))
     at: datetime
 
 
@@ -263,7 +256,7 @@ class SignUpReview(SQLModel, table=True):
     __tablename__: ClassVar[str] = "sign_up_review"
     __table_args__ = (Index(None, "declined_at", "confirmed_at"),)
 
-    subscriber_id: int = Field(sa_column=_subscriber_id_column())
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", primary_key=True)
     confirmed_at: datetime
     source: str = Field(default="", max_length=300)
     wording: str = ""
@@ -283,7 +276,7 @@ class LiftedSuppression(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     digest: str = Field(max_length=64, index=True)
-    reason: ConsentEvent = Field(sa_column=Column(text_enum(ConsentEvent, "reason"), nullable=False))
+    reason: ConsentEvent = Field(sa_type=text_enum(ConsentEvent, "reason"))
     since: datetime
     lifted_at: datetime
     method: str = Field(max_length=64)
@@ -312,9 +305,9 @@ class MailedLink(SQLModel, table=True):
     __tablename__: ClassVar[str] = "mailed_link"
     __table_args__ = (Index(None, "subscriber_id", "purpose", "issued_at"),)
 
-    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE")
-    purpose: LinkPurpose = Field(sa_column=Column(text_enum(LinkPurpose, "purpose"), nullable=False))
+    purpose: LinkPurpose = Field(sa_type=text_enum(LinkPurpose, "purpose"))
     issued_at: datetime
     expires_at: datetime = Field(index=True)
     used_at: datetime | None = None

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from locales.phrase import WordedEnum, gettext_noop
@@ -64,9 +64,7 @@ class ApprovalRound(SQLModel, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    campaign_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("campaign.id", ondelete="CASCADE"), nullable=False)
-    )
+    campaign_id: int = Field(foreign_key="campaign.id", ondelete="CASCADE")
     edition: str = Field(max_length=100)
     segment: str
     again: bool = False
@@ -77,11 +75,9 @@ class ApprovalRound(SQLModel, table=True):
     has_own_steps: bool = False
     facts: str
     note: str = ""
-    state: RoundState = Field(sa_column=Column(text_enum(RoundState, "state"), nullable=False))
+    state: RoundState = Field(sa_type=text_enum(RoundState, "state"))
     asked_by: str = Field(default="", max_length=200)
-    member_id: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=True)
-    )
+    member_id: int | None = Field(default=None, foreign_key="team_member.id")
     asked_at: datetime
     ended_at: datetime | None = None
 
@@ -91,11 +87,9 @@ class ApprovalContent(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "approval_content"
 
-    round_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("approval_round.id", ondelete="CASCADE"), primary_key=True)
-    )
+    round_id: int = Field(foreign_key="approval_round.id", ondelete="CASCADE", primary_key=True)
     language: str = Field(primary_key=True, max_length=35)
-    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    body: bytes
 
 
 class ApprovalReviewer(SQLModel, table=True):
@@ -107,9 +101,7 @@ class ApprovalReviewer(SQLModel, table=True):
     __table_args__ = (Index(None, "round_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    round_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("approval_round.id", ondelete="CASCADE"), nullable=False)
-    )
+    round_id: int = Field(foreign_key="approval_round.id", ondelete="CASCADE")
     name: str = Field(max_length=200)
     email: str = Field(max_length=320)
     digest: str | None = Field(default=None, max_length=64, unique=True)
@@ -125,19 +117,13 @@ class ApprovalAnswer(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("round_id", "person"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    round_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("approval_round.id", ondelete="CASCADE"), nullable=False)
-    )
+    round_id: int = Field(foreign_key="approval_round.id", ondelete="CASCADE")
     person: str = Field(max_length=220)
-    member_id: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=True)
-    )
-    reviewer_id: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey("approval_reviewer.id"), nullable=True)
-    )
+    member_id: int | None = Field(default=None, foreign_key="team_member.id")
+    reviewer_id: int | None = Field(default=None, foreign_key="approval_reviewer.id")
     name: str = Field(max_length=200)
     role: str = Field(default="", max_length=20)
-    verdict: ApprovalVerdict = Field(sa_column=Column(text_enum(ApprovalVerdict, "verdict"), nullable=False))
+    verdict: ApprovalVerdict = Field(sa_type=text_enum(ApprovalVerdict, "verdict"))
     words: str = ""
     digest: str = Field(max_length=64)
     answered_at: datetime
@@ -151,10 +137,8 @@ class ApprovalComment(SQLModel, table=True):
     __table_args__ = (Index(None, "answer_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    answer_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("approval_answer.id", ondelete="CASCADE"), nullable=False)
-    )
-    member_id: int = Field(sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=False))
+    answer_id: int = Field(foreign_key="approval_answer.id", ondelete="CASCADE")
+    member_id: int = Field(foreign_key="team_member.id")
     name: str = Field(max_length=200)
     text: str
     request: str = Field(max_length=64, unique=True)
@@ -169,17 +153,10 @@ class ApprovalMail(SQLModel, table=True):
     __table_args__ = (Index(None, "round_id"), Index(None, "not_before"))
 
     id: int | None = Field(default=None, primary_key=True)
-    round_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("approval_round.id", ondelete="CASCADE"), nullable=False)
-    )
-    kind: ApprovalMailKind = Field(sa_column=Column(text_enum(ApprovalMailKind, "kind"), nullable=False))
-    member_id: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=True)
-    )
-    reviewer_id: int | None = Field(
-        default=None,
-        sa_column=Column(Integer, ForeignKey("approval_reviewer.id", ondelete="CASCADE"), nullable=True),
-    )
+    round_id: int = Field(foreign_key="approval_round.id", ondelete="CASCADE")
+    kind: ApprovalMailKind = Field(sa_type=text_enum(ApprovalMailKind, "kind"))
+    member_id: int | None = Field(default=None, foreign_key="team_member.id")
+    reviewer_id: int | None = Field(default=None, foreign_key="approval_reviewer.id", ondelete="CASCADE")
     asked_at: datetime
     not_before: datetime
     attempts: int = 0

@@ -4,14 +4,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from locales.phrase import WordedEnum, gettext_noop
 from mailer.database.models import CompressedText
 from subscribers.models import text_enum
-
-_MEMBER = "team_member.id"
 
 
 class RevisionKind(WordedEnum):
@@ -68,10 +66,8 @@ class EditionRevision(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     edition: str = Field(max_length=200)
-    kind: RevisionKind = Field(sa_column=Column(text_enum(RevisionKind, "kind"), nullable=False))
-    member_id: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=True)
-    )
+    kind: RevisionKind = Field(sa_type=text_enum(RevisionKind, "kind"))
+    member_id: int | None = Field(default=None, foreign_key="team_member.id")
     sitting: str = Field(default="", max_length=64)
     began_at: datetime
     ended_at: datetime
@@ -87,7 +83,7 @@ class RevisionText(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     edition: str = Field(max_length=200)
     digest: str = Field(max_length=64)
-    text: str = Field(sa_column=Column(CompressedText, nullable=False))
+    text: str = Field(sa_type=CompressedText)
     saved_at: datetime
 
 
@@ -108,16 +104,12 @@ class RevisionFile(SQLModel, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    revision_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("edition_revision.id", ondelete="CASCADE"), nullable=False)
-    )
+    revision_id: int = Field(foreign_key="edition_revision.id", ondelete="CASCADE")
     edition: str = Field(max_length=200)
     story: str = Field(default="", max_length=200)
     language: str = Field(default="", max_length=35)
     name: str = Field(max_length=300)
-    text_id: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey("revision_text.id"), nullable=True)
-    )
+    text_id: int | None = Field(default=None, foreign_key="revision_text.id")
     digest: str = Field(default="", max_length=64)
     sequence: int = 0
     words_added: int = 0
@@ -140,13 +132,13 @@ class UnsavedText(SQLModel, table=True):
     story: str = Field(default="", max_length=200)
     language: str = Field(default="", max_length=35)
     name: str = Field(max_length=300)
-    member_id: int = Field(sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=False))
+    member_id: int = Field(foreign_key="team_member.id")
     sitting: str = Field(default="", max_length=64)
-    reason: UnsavedReason = Field(sa_column=Column(text_enum(UnsavedReason, "reason"), nullable=False))
+    reason: UnsavedReason = Field(sa_type=text_enum(UnsavedReason, "reason"))
     detail: str = Field(default="", max_length=300)
     base_digest: str = Field(default="", max_length=64)
-    base: str | None = Field(default=None, sa_column=Column(CompressedText, nullable=True))
-    mine: str = Field(sa_column=Column(CompressedText, nullable=False))
+    base: str | None = Field(default=None, sa_type=CompressedText)
+    mine: str = Field(sa_type=CompressedText)
     sequence: int = 0
     created_at: datetime
     updated_at: datetime
@@ -159,9 +151,7 @@ class StoryPresence(SQLModel, table=True):
     __table_args__ = (Index(None, "edition", "story", "language"),)
 
     sitting: str = Field(max_length=64, primary_key=True)
-    member_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("team_member.id", ondelete="CASCADE"), nullable=False)
-    )
+    member_id: int = Field(foreign_key="team_member.id", ondelete="CASCADE")
     edition: str = Field(max_length=200)
     story: str = Field(default="", max_length=200)
     language: str = Field(default="", max_length=35)
@@ -191,9 +181,7 @@ class CommentThread(SQLModel, table=True):
     block: int = 0
     created_at: datetime
     resolved_at: datetime | None = None
-    resolved_by: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey(_MEMBER), nullable=True)
-    )
+    resolved_by: int | None = Field(default=None, foreign_key="team_member.id")
 
 
 class Comment(SQLModel, table=True):
@@ -207,11 +195,9 @@ class Comment(SQLModel, table=True):
     __table_args__ = (Index(None, "thread_id"), Index(None, "member_id"))
 
     id: int | None = Field(default=None, primary_key=True)
-    thread_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("comment_thread.id", ondelete="CASCADE"), nullable=False)
-    )
-    member_id: int = Field(sa_column=Column(Integer, ForeignKey(_MEMBER), nullable=False))
-    text: str = Field(sa_column=Column(Text, nullable=False))
+    thread_id: int = Field(foreign_key="comment_thread.id", ondelete="CASCADE")
+    member_id: int = Field(foreign_key="team_member.id")
+    text: str = Field(sa_type=Text)
     request: str = Field(max_length=64, unique=True)
     created_at: datetime
     edited_at: datetime | None = None
@@ -225,10 +211,8 @@ class CommentMention(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("comment_id", "member_id"), Index(None, "member_id"))
 
     id: int | None = Field(default=None, primary_key=True)
-    comment_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("comment.id", ondelete="CASCADE"), nullable=False)
-    )
-    member_id: int = Field(sa_column=Column(Integer, ForeignKey(_MEMBER), nullable=False))
+    comment_id: int = Field(foreign_key="comment.id", ondelete="CASCADE")
+    member_id: int = Field(foreign_key="team_member.id")
     read_at: datetime | None = None
 
 
@@ -242,9 +226,7 @@ class CommentMail(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "comment_mail"
 
-    mention_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("comment_mention.id", ondelete="CASCADE"), primary_key=True)
-    )
+    mention_id: int = Field(foreign_key="comment_mention.id", ondelete="CASCADE", primary_key=True)
     asked_at: datetime
     not_before: datetime = Field(index=True)
     attempts: int = 0
@@ -267,6 +249,6 @@ class TranslationBase(SQLModel, table=True):
     story: str = Field(max_length=200)
     language: str = Field(max_length=35)
     digest: str = Field(max_length=12)
-    text: str = Field(sa_column=Column(CompressedText, nullable=False))
-    same_texts: str = Field(default="", sa_column=Column(CompressedText, nullable=False))
+    text: str = Field(sa_type=CompressedText)
+    same_texts: str = Field(default="", sa_type=CompressedText)
     recorded_at: datetime

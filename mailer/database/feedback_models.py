@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from locales.phrase import WordedEnum, gettext_noop
@@ -138,14 +138,12 @@ class FeedbackMessage(SQLModel, table=True):
     fingerprint: str = Field(max_length=64, unique=True)
     received_at: datetime
     source: str = Field(default="", max_length=100)
-    kind: FeedbackKind = Field(sa_column=Column(text_enum(FeedbackKind, "kind"), nullable=False))
-    state: FeedbackState = Field(
-        default=FeedbackState.recorded, sa_column=Column(text_enum(FeedbackState, "state"), nullable=False)
-    )
+    kind: FeedbackKind = Field(sa_type=text_enum(FeedbackKind, "kind"))
+    state: FeedbackState = Field(default=FeedbackState.recorded, sa_type=text_enum(FeedbackState, "state"))
     sender: str = Field(default="", max_length=320)
     subject: str = Field(default="", max_length=500)
     size: int = 0
-    raw: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    raw: bytes | None = None
     note: str = Field(default="", max_length=500)
     judgement: str = Field(default="", max_length=32)
     judged_by: str = Field(default="", max_length=200)
@@ -185,18 +183,16 @@ class FeedbackEvent(SQLModel, table=True):
     position: int = 0
     subscriber_id: int | None = Field(default=None, foreign_key="subscriber.id", ondelete="CASCADE")
     campaign_id: int | None = Field(default=None, foreign_key="campaign.id", ondelete="RESTRICT")
-    evidence: Evidence = Field(
-        default=Evidence.nothing, sa_column=Column(text_enum(Evidence, "evidence"), nullable=False)
-    )
+    evidence: Evidence = Field(default=Evidence.nothing, sa_type=text_enum(Evidence, "evidence"))
     address: str = Field(default="", max_length=320)
-    reason: Reason | None = Field(default=None, sa_column=Column(text_enum(Reason, "reason"), nullable=True))
+    reason: Reason | None = Field(default=None, sa_type=text_enum(Reason, "reason"))
     action: str = Field(default="", max_length=32)
     status: str = Field(default="", max_length=32)
     code: str = Field(default="", max_length=32)
     words: str = Field(default="", max_length=1000)
     at: datetime
     consequence: Consequence = Field(
-        default=Consequence.recorded, sa_column=Column(text_enum(Consequence, "consequence"), nullable=False)
+        default=Consequence.recorded, sa_type=text_enum(Consequence, "consequence")
     )
     settled_doubt: bool = False
 
@@ -236,9 +232,7 @@ class ProposedSuccessor(SQLModel, table=True):
     email: str = Field(max_length=320)
     name: str = Field(default="", max_length=300)
     words: str = Field(default="", max_length=1000)
-    state: SuccessorState = Field(
-        default=SuccessorState.proposed, sa_column=Column(text_enum(SuccessorState, "state"), nullable=False)
-    )
+    state: SuccessorState = Field(default=SuccessorState.proposed, sa_type=text_enum(SuccessorState, "state"))
     at: datetime
     decided_by: str = Field(default="", max_length=200)
     decided_at: datetime | None = None
@@ -255,8 +249,8 @@ class ReadMailbox(SQLModel, table=True):
     __tablename__: ClassVar[str] = "feedback_mailbox"
 
     name: str = Field(primary_key=True, max_length=500)
-    uid_validity: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
-    last_uid: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    uid_validity: int = Field(default=0, sa_type=BigInteger)
+    last_uid: int = Field(default=0, sa_type=BigInteger)
     owner: str = Field(default="", max_length=255)
     leased_until: datetime
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Text
+from sqlalchemy import BigInteger, Index, Text
 from sqlmodel import Field, SQLModel
 
 from locales.phrase import WordedEnum, gettext_noop
@@ -78,24 +78,18 @@ class ImportFile(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(max_length=300)
     stored_as: str = Field(max_length=64)
-    size: int = Field(sa_column=Column(BigInteger, nullable=False))
-    member_id: int = Field(sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=False))
-    asked_by: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=True)
-    )
-    state: ImportFileState = Field(sa_column=Column(text_enum(ImportFileState, "state"), nullable=False))
-    hitch: ImportHitch | None = Field(
-        default=None, sa_column=Column(text_enum(ImportHitch, "hitch"), nullable=True)
-    )
-    choices: str = Field(sa_column=Column(Text, nullable=False))
-    result: str | None = Field(default=None, sa_column=Column(CompressedText, nullable=True))
+    size: int = Field(sa_type=BigInteger)
+    member_id: int = Field(foreign_key="team_member.id")
+    asked_by: int | None = Field(default=None, foreign_key="team_member.id")
+    state: ImportFileState = Field(sa_type=text_enum(ImportFileState, "state"))
+    hitch: ImportHitch | None = Field(default=None, sa_type=text_enum(ImportHitch, "hitch"))
+    choices: str = Field(sa_type=Text)
+    result: str | None = Field(default=None, sa_type=CompressedText)
     version: str = Field(default="", max_length=64)
     uploaded_at: datetime
     began_at: datetime | None = None
     ended_at: datetime | None = None
-    import_id: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey("import_batch.id"), nullable=True)
-    )
+    import_id: int | None = Field(default=None, foreign_key="import_batch.id")
 
     @property
     def is_being_worked_on(self) -> bool:

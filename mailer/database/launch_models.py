@@ -4,15 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, text
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from mailer.database import models as models
 from mailer.database.models import InDoubtPolicy
 from subscribers.models import text_enum
 
-_CAMPAIGN = "campaign.id"
-_MEMBER = "team_member.id"
 _IS_ACTIVE = text("state = 'unconfirmed' OR state = 'waiting'")
 RECONFIRMATION_PREFIX = "reconfirmation~"
 """How the name of every re-confirmation begins; no edition's name can contain the sign at its end."""
@@ -37,9 +35,7 @@ class CampaignPreparation(SQLModel, table=True):
         Index(None, "start_at"),
     )
 
-    campaign_id: int = Field(
-        sa_column=Column(Integer, ForeignKey(_CAMPAIGN, ondelete="CASCADE"), primary_key=True)
-    )
+    campaign_id: int = Field(foreign_key="campaign.id", ondelete="CASCADE", primary_key=True)
     segment: str | None = None
     segment_name: str = Field(default="", max_length=64)
     again: bool = False
@@ -50,17 +46,13 @@ class CampaignPreparation(SQLModel, table=True):
     canary_minutes: float | None = None
     archived: bool | None = None
     in_doubt_policy: InDoubtPolicy | None = Field(
-        default=None, sa_column=Column(text_enum(InDoubtPolicy, "in_doubt_policy"), nullable=True)
+        default=None, sa_type=text_enum(InDoubtPolicy, "in_doubt_policy")
     )
     note: str = ""
     version: int = 1
-    prepared_by: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey(_MEMBER), nullable=True)
-    )
+    prepared_by: int | None = Field(default=None, foreign_key="team_member.id")
     prepared_at: datetime
-    changed_by: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey(_MEMBER), nullable=True)
-    )
+    changed_by: int | None = Field(default=None, foreign_key="team_member.id")
     changed_at: datetime
 
 
@@ -70,12 +62,8 @@ class SeenVariant(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "seen_variant"
 
-    campaign_id: int = Field(
-        sa_column=Column(Integer, ForeignKey(_CAMPAIGN, ondelete="CASCADE"), primary_key=True)
-    )
-    member_id: int = Field(
-        sa_column=Column(Integer, ForeignKey(_MEMBER, ondelete="CASCADE"), primary_key=True, index=True)
-    )
+    campaign_id: int = Field(foreign_key="campaign.id", ondelete="CASCADE", primary_key=True)
+    member_id: int = Field(foreign_key="team_member.id", ondelete="CASCADE", primary_key=True, index=True)
     digest: str = Field(primary_key=True, max_length=64)
     seen_at: datetime
 
@@ -128,15 +116,9 @@ class PendingLaunchRecord(SQLModel, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    campaign_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("campaign.id", ondelete="CASCADE"), nullable=False)
-    )
-    launched_id: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey("campaign.id", ondelete="SET NULL"), nullable=True)
-    )
-    state: PendingLaunchState = Field(
-        sa_column=Column(text_enum(PendingLaunchState, "state"), nullable=False)
-    )
+    campaign_id: int = Field(foreign_key="campaign.id", ondelete="CASCADE")
+    launched_id: int | None = Field(default=None, foreign_key="campaign.id", ondelete="SET NULL")
+    state: PendingLaunchState = Field(sa_type=text_enum(PendingLaunchState, "state"))
     edition: str = Field(max_length=100)
     segment: str
     again: bool
@@ -147,11 +129,9 @@ class PendingLaunchRecord(SQLModel, table=True):
     count: int
     found_count: int | None = None
     scheduled_at: datetime | None = None
-    asked_by: int = Field(sa_column=Column(Integer, ForeignKey(_MEMBER), nullable=False))
+    asked_by: int = Field(foreign_key="team_member.id")
     asked_at: datetime
-    confirmed_by: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey(_MEMBER), nullable=True)
-    )
+    confirmed_by: int | None = Field(default=None, foreign_key="team_member.id")
     due_at: datetime | None = None
     expires_at: datetime
     ended_at: datetime | None = None

@@ -11,11 +11,8 @@ from typing import ClassVar
 
 from sqlalchemy import (
     CheckConstraint,
-    Column,
     Dialect,
-    ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     TypeDecorator,
     UniqueConstraint,
@@ -132,13 +129,10 @@ class Campaign(SQLModel, table=True):
     subject: str = ""
     segment: str
     language: str = Field(default="", max_length=35)
-    state: CampaignState = Field(
-        default=CampaignState.draft, sa_column=Column(text_enum(CampaignState, "state"), nullable=False)
-    )
+    state: CampaignState = Field(default=CampaignState.draft, sa_type=text_enum(CampaignState, "state"))
     state_reason: str = ""
     in_doubt_policy: InDoubtPolicy = Field(
-        default=InDoubtPolicy.hold,
-        sa_column=Column(text_enum(InDoubtPolicy, "in_doubt_policy"), nullable=False),
+        default=InDoubtPolicy.hold, sa_type=text_enum(InDoubtPolicy, "in_doubt_policy")
     )
     digest: str = Field(max_length=64)
     content_digest: str = Field(default="", max_length=64)
@@ -192,11 +186,9 @@ class CampaignContent(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "campaign_content"
 
-    campaign_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True)
-    )
+    campaign_id: int = Field(foreign_key="campaign.id", ondelete="CASCADE", primary_key=True)
     language: str = Field(primary_key=True, max_length=35)
-    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    body: bytes
 
 
 class SentTest(SQLModel, table=True):
@@ -313,9 +305,7 @@ class Delivery(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     campaign_id: int = Field(foreign_key="campaign.id", ondelete="RESTRICT")
     subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="RESTRICT", index=True)
-    state: DeliveryState = Field(
-        default=DeliveryState.queued, sa_column=Column(text_enum(DeliveryState, "state"), nullable=False)
-    )
+    state: DeliveryState = Field(default=DeliveryState.queued, sa_type=text_enum(DeliveryState, "state"))
     attempts: int = 0
     deferrals: int = 0
     deferred_since: datetime | None = None
@@ -367,9 +357,7 @@ class QueuedTransactionalMail(SQLModel, table=True):
     __tablename__: ClassVar[str] = "letter"
 
     id: int | None = Field(default=None, primary_key=True)
-    kind: TransactionalMailKind = Field(
-        sa_column=Column(text_enum(TransactionalMailKind, "kind"), nullable=False)
-    )
+    kind: TransactionalMailKind = Field(sa_type=text_enum(TransactionalMailKind, "kind"))
     email: str = Field(default="", max_length=320)
     subscriber_id: int | None = Field(default=None, foreign_key="subscriber.id", ondelete="CASCADE")
     detail: str = Field(default="", max_length=320)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from sqlalchemy import CheckConstraint, Column, ColumnElement, Connection, Index, LargeBinary, delete, text
+from sqlalchemy import CheckConstraint, ColumnElement, Connection, Index, LargeBinary, delete, text
 from sqlmodel import Field, SQLModel, col
 
 from mailer.database import models as models
@@ -63,9 +63,9 @@ class Click(SQLModel, table=True):
         default=None, foreign_key="subscriber.id", ondelete="SET NULL", index=True
     )
     clicked_at: datetime
-    visitor: bytes = Field(sa_column=Column(LargeBinary(16), nullable=False))
+    visitor: bytes = Field(sa_type=LargeBinary(16))
     signs: str = Field(default="", max_length=200)
-    clicker: Clicker | None = Field(default=None, sa_column=Column(text_enum(Clicker, "clicker")))
+    clicker: Clicker | None = Field(default=None, sa_type=text_enum(Clicker, "clicker"))
 
 
 class ClickKey(SQLModel, table=True):
@@ -76,7 +76,7 @@ class ClickKey(SQLModel, table=True):
     __tablename__: ClassVar[str] = "click_key"
 
     day: date = Field(primary_key=True)
-    key: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
+    key: bytes = Field(sa_type=LargeBinary(32))
 
 
 class ClickCount(SQLModel, table=True):
@@ -93,7 +93,7 @@ class ClickCount(SQLModel, table=True):
     link_number: int = Field(primary_key=True)
     country: str = Field(default="", max_length=2, primary_key=True)
     sectors: str = Field(default="", max_length=1000, primary_key=True)
-    clicker: Clicker = Field(sa_column=Column(text_enum(Clicker, "clicker"), primary_key=True))
+    clicker: Clicker = Field(sa_type=text_enum(Clicker, "clicker"), primary_key=True)
     clicks: int
 
 
@@ -190,7 +190,7 @@ class CampaignReportPart(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     campaign_id: int | None = Field(default=None, foreign_key="campaign.id", ondelete="CASCADE")
-    part: ReportPart = Field(sa_column=Column(text_enum(ReportPart, "part"), nullable=False))
+    part: ReportPart = Field(sa_type=text_enum(ReportPart, "part"))
     body: str
     counted_at: datetime
     fingerprint: str = Field(default="", max_length=200)

@@ -4,12 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from subscribers.models import text_enum
-
-_MEMBER = "team_member.id"
 
 
 class Role(StrEnum):
@@ -55,7 +53,7 @@ class TeamMember(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     email: str = Field(max_length=320, unique=True)
     name: str = Field(max_length=200)
-    role: Role = Field(sa_column=Column(text_enum(Role, "role"), nullable=False))
+    role: Role = Field(sa_type=text_enum(Role, "role"))
     language: str = Field(default="", max_length=35)
     created_at: datetime
     removed_at: datetime | None = None
@@ -73,10 +71,8 @@ class TeamSession(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     digest: str = Field(max_length=64, unique=True)
-    member_id: int = Field(
-        sa_column=Column(Integer, ForeignKey("team_member.id", ondelete="CASCADE"), nullable=False)
-    )
-    method: SignInMethod = Field(sa_column=Column(text_enum(SignInMethod, "method"), nullable=False))
+    member_id: int = Field(foreign_key="team_member.id", ondelete="CASCADE")
+    method: SignInMethod = Field(sa_type=text_enum(SignInMethod, "method"))
     browser: str = Field(default="", max_length=300)
     created_at: datetime
     confirmed_at: datetime
@@ -109,12 +105,8 @@ class SignInLink(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     digest: str = Field(max_length=64, unique=True)
-    purpose: SignInLinkPurpose = Field(
-        sa_column=Column(text_enum(SignInLinkPurpose, "purpose"), nullable=False)
-    )
-    member_id: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey(_MEMBER, ondelete="CASCADE"), nullable=True)
-    )
+    purpose: SignInLinkPurpose = Field(sa_type=text_enum(SignInLinkPurpose, "purpose"))
+    member_id: int | None = Field(default=None, foreign_key="team_member.id", ondelete="CASCADE")
     browser_digest: str = Field(default="", max_length=64)
     next_path: str = Field(default="", max_length=1000)
     created_at: datetime
@@ -133,9 +125,7 @@ class SignInMail(SQLModel, table=True):
     __tablename__: ClassVar[str] = "sign_in_mail"
 
     id: int | None = Field(default=None, primary_key=True)
-    purpose: SignInLinkPurpose = Field(
-        sa_column=Column(text_enum(SignInLinkPurpose, "purpose"), nullable=False)
-    )
+    purpose: SignInLinkPurpose = Field(sa_type=text_enum(SignInLinkPurpose, "purpose"))
     email: str = Field(max_length=320)
     browser_digest: str = Field(default="", max_length=64)
     next_path: str = Field(default="", max_length=1000)
@@ -151,12 +141,8 @@ class TeamInvitation(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "team_invitation"
 
-    member_id: int = Field(
-        sa_column=Column(Integer, ForeignKey(_MEMBER, ondelete="CASCADE"), primary_key=True)
-    )
-    invited_by: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey(_MEMBER, ondelete="SET NULL"), nullable=True)
-    )
+    member_id: int = Field(foreign_key="team_member.id", ondelete="CASCADE", primary_key=True)
+    invited_by: int | None = Field(default=None, foreign_key="team_member.id", ondelete="SET NULL")
     invited_at: datetime
 
 
@@ -165,9 +151,7 @@ class MemberPassword(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "member_password"
 
-    member_id: int = Field(
-        sa_column=Column(Integer, ForeignKey(_MEMBER, ondelete="CASCADE"), primary_key=True)
-    )
+    member_id: int = Field(foreign_key="team_member.id", ondelete="CASCADE", primary_key=True)
     hash: str = Field(max_length=300)
     changed_at: datetime
 
@@ -180,10 +164,10 @@ class MemberPasskey(SQLModel, table=True):
     __table_args__ = (Index(None, "member_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    member_id: int = Field(sa_column=Column(Integer, ForeignKey(_MEMBER, ondelete="CASCADE"), nullable=False))
+    member_id: int = Field(foreign_key="team_member.id", ondelete="CASCADE")
     credential_id: str = Field(max_length=1400, unique=True)
-    public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    sign_count: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    public_key: bytes
+    sign_count: int = Field(default=0, sa_type=BigInteger)
     name: str = Field(max_length=100)
     created_at: datetime
     last_used_at: datetime | None = None
@@ -197,9 +181,7 @@ class OrganisationAccount(SQLModel, table=True):
     __tablename__: ClassVar[str] = "organisation_account"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
 
-    member_id: int = Field(
-        sa_column=Column(Integer, ForeignKey(_MEMBER, ondelete="CASCADE"), primary_key=True)
-    )
+    member_id: int = Field(foreign_key="team_member.id", ondelete="CASCADE", primary_key=True)
     issuer: str = Field(max_length=300)
     subject: str = Field(max_length=255)
     linked_at: datetime
@@ -221,9 +203,7 @@ class ActivityRecord(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     at: datetime
-    member_id: int | None = Field(
-        default=None, sa_column=Column(Integer, ForeignKey("team_member.id"), nullable=True)
-    )
+    member_id: int | None = Field(default=None, foreign_key="team_member.id")
     name: str = Field(max_length=200)
     act: str = Field(max_length=64)
     edition: str = Field(default="", max_length=200)
