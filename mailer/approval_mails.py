@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col
 
-from mailer.campaigns.approvals.people import make_link, name_reviewer
+from mailer.campaigns.approvals.people import make_link
 from mailer.campaigns.approvals.rounds import Round, find_round
 from mailer.campaigns.approvals.steps import Person
 from mailer.database.approval_models import ApprovalMail, ApprovalMailKind, ApprovalReviewer, RoundState
@@ -88,12 +88,11 @@ def _find_recipient(session: Session, mail: ApprovalMail) -> tuple[Person, str, 
         reviewer = session.get(ApprovalReviewer, mail.reviewer_id)
         if reviewer is None or not _is_address(reviewer.email):
             return None
-        return name_reviewer(mail.reviewer_id, reviewer.name), reviewer.email, ""
+        return Person.of_reviewer(reviewer), reviewer.email, ""
     member = find_member(session, mail.member_id or 0)
     if member is None:
         return None
-    person = Person(key=f"member:{member.id}", name=member.name, member_id=member.id, role=member.role)
-    return person, member.email, member.language
+    return Person.of_member(member), member.email, member.language
 
 
 def _is_address(text: str) -> bool:

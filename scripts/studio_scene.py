@@ -16,8 +16,8 @@ from sqlalchemy import select, update
 from sqlmodel import Session, col, delete
 
 from mailer.campaigns.approvals.people import WantedReviewer, WantedStep, list_reviewers, make_link
-from mailer.campaigns.approvals.request import Asker, ask_for_approval
-from mailer.campaigns.approvals.steps import Needs
+from mailer.campaigns.approvals.request import ask_for_approval
+from mailer.campaigns.approvals.steps import Needs, Person
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.named_plan import plan_prepared_campaign
@@ -193,7 +193,7 @@ def _ask(studio: Studio, people: Newsroom) -> tuple[int, str]:
             connection,
             studio.workspace,
             plan,
-            asker=Asker(name=people.ann.name, member_id=people.ann.id),
+            asker=Person.of_member(people.ann),
             steps=steps,
             note="Is the name of the minister right?",
             campaign_id=prepared.campaign_id,
@@ -202,7 +202,7 @@ def _ask(studio: Studio, people: Newsroom) -> tuple[int, str]:
         (reviewer,) = list_reviewers(connection, asked.id)
         # No mail is sent here, which would make another link.
         connection.execute(delete(ApprovalMail))
-        return prepared.campaign_id, make_link(connection, reviewer.reviewer_id, now=utc_now())
+        return prepared.campaign_id, make_link(connection, reviewer.reviewer_id or 0, now=utc_now())
 
 
 def _send_half(studio: Studio) -> int:

@@ -1,7 +1,6 @@
 """Answers to a round: one per person, about exactly what they saw; whose are missing, and who is told."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
@@ -9,14 +8,8 @@ from sqlmodel import col, delete
 
 from locales.phrase import WordedEnum, gettext_noop
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
-from mailer.campaigns.approvals.people import (
-    Colleague,
-    Writers,
-    find_writers,
-    list_colleagues,
-    list_reviewers,
-)
-from mailer.campaigns.approvals.rounds import Round, end_round, find_round, list_open_rounds
+from mailer.campaigns.approvals.people import Writers, find_writers, list_colleagues, list_reviewers
+from mailer.campaigns.approvals.rounds import Round, end_round, find_round, require_round
 from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.database.approval_models import (
@@ -167,9 +160,7 @@ def record_answer(
     _insert_answer(connection, asked, person, verdict, words, now)
     if verdict is ApprovalVerdict.changes_requested:
         end_round(connection, asked.id, RoundState.changes_requested, now)
-    after = find_round(connection, asked.id)
-    assert after is not None  # noqa: S101 - it was there above, and the lock is held
-    return after
+    return require_round(connection, asked.id)
 
 
 def _refuse_stale(asked: Round, seen: str, changes: tuple[str, ...]) -> None:
@@ -251,12 +242,11 @@ def add_comment(
 def list_asked(connection: Connection, settings: Settings, asked: Round) -> tuple[Person, ...]:
     """Return those whose answer the current step of a round waits for. Who wrote it and must not approve it
     is left out."""
-    reviewers = [one.as_person() for one in list_reviewers(connection, asked.id)]
-    colleagues = [one.as_person() for one in list_colleagues(connection)]
+    people = (*list_colleagues(connection), *list_reviewers(connection, asked.id))
     writers = find_writers(connection, asked.edition, asked.facts.authors)
     return tuple(
         person
-        for person in (*colleagues, *reviewers)
+        for person in people
         if asked.is_asked(person) and find_author_fault(settings, asked, person, writers) is None
     )
 
@@ -295,11 +285,8 @@ def queue_outcome(connection: Connection, asked: Round, *, by: Person | None, no
     )
     if asked.member_id is None or (by is not None and by.member_id == asked.member_id):
         return
-    asker: Colleague | None = next(
-        (one for one in list_colleagues(connection) if one.id == asked.member_id), None
-    )
-    if asker is not None:
-        _queue(connection, asked, ApprovalMailKind.answered, [asker.as_person()], now)
+    asker = [one for one in list_colleagues(connection) if one.member_id == asked.member_id]
+    _queue(connection, asked, ApprovalMailKind.answered, asker, now)
 
 
 def _queue(
@@ -320,28 +307,3 @@ def _queue(
     ]
     if rows:
         connection.execute(insert(ApprovalMail), rows)
-
-
-@dataclass(frozen=True, kw_only=True)
-class WaitingApproval:
-    """A round that waits for answers. ``is_for_me`` says that it waits for the person who looks; ``fault`` is
-    why they must not approve it, where they wrote it or asked for it."""
-
-    asked: Round
-    is_for_me: bool
-    fault: AnswerFault | None = None
-
-
-def list_waiting_approvals(
-    connection: Connection, settings: Settings, person: Person
-) -> tuple[WaitingApproval, ...]:
-    """Return the rounds that wait for answers, the newest first. There are few at a time."""
-    return tuple(_describe(connection, settings, asked, person) for asked in list_open_rounds(connection))
-
-
-def _describe(connection: Connection, settings: Settings, asked: Round, person: Person) -> WaitingApproval:
-    if not asked.is_asked(person):
-        return WaitingApproval(asked=asked, is_for_me=False)
-    writers = find_writers(connection, asked.edition, asked.facts.authors)
-    fault = find_author_fault(settings, asked, person, writers)
-    return WaitingApproval(asked=asked, is_for_me=fault is None, fault=fault)

@@ -23,7 +23,6 @@ from mailer.campaigns.approvals.steps import (
     Party,
     PartyKind,
     Person,
-    RoundAnswer,
     dump_steps,
     find_current_step,
     is_named,
@@ -45,19 +44,6 @@ ANYBODY = (ApprovalStep(parties=(Party(kind=PartyKind.anybody),)),)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Colleague:
-    """A member of the team, as far as approvals are concerned."""
-
-    id: int
-    name: str
-    email: str
-    role: Role
-
-    def as_person(self) -> Person:
-        return Person(key=f"member:{self.id}", name=self.name, member_id=self.id, role=self.role)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Writers:
     """The people who wrote an edition: the ``members`` who did in Studio, and the ``names`` of all."""
 
@@ -71,14 +57,11 @@ class Writers:
         return person.member_id in self.members or is_named(person.name, self.names)
 
 
-def list_colleagues(connection: Connection) -> tuple[Colleague, ...]:
+def list_colleagues(connection: Connection) -> tuple[Person, ...]:
     """Return who belongs to the team, by name."""
     columns = (col(TeamMember.id), col(TeamMember.name), col(TeamMember.email), col(TeamMember.role))
     found = select(*columns).where(col(TeamMember.removed_at).is_(None)).order_by(col(TeamMember.name))
-    return tuple(
-        Colleague(id=row.id or 0, name=row.name, email=row.email, role=row.role)
-        for row in connection.execute(found)
-    )
+    return tuple(map(Person.of_member, connection.execute(found)))
 
 
 def find_writers(connection: Connection, edition: str, authors: Iterable[str]) -> Writers:
@@ -97,59 +80,29 @@ def find_writers(connection: Connection, edition: str, authors: Iterable[str]) -
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Review:
-    """The request that an outside reviewer's link leads to. ``answer`` is None until they give it."""
-
-    reviewer: Person
-    asked: Round
-    answer: RoundAnswer | None
-
-    @property
-    def is_waited_for(self) -> bool:
-        """Whether they may answer now."""
-        return self.asked.is_asked(self.reviewer)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reviewer:
-    """A person outside the team who is asked. ``email`` is "" once the retention period is over."""
-
-    reviewer_id: int
-    name: str
-    email: str
-
-    def as_person(self) -> Person:
-        return name_reviewer(self.reviewer_id, self.name)
-
-
-def list_reviewers(connection: Connection, round_id: int) -> tuple[Reviewer, ...]:
+def list_reviewers(connection: Connection, round_id: int) -> tuple[Person, ...]:
     """Return the people outside the team whom a round asks."""
     columns = (col(ApprovalReviewer.id), col(ApprovalReviewer.name), col(ApprovalReviewer.email))
     found = select(*columns).where(col(ApprovalReviewer.round_id) == round_id)
-    return tuple(
-        Reviewer(reviewer_id=row.id or 0, name=row.name, email=row.email)
-        for row in connection.execute(found.order_by(col(ApprovalReviewer.id)))
-    )
+    return tuple(map(Person.of_reviewer, connection.execute(found.order_by(col(ApprovalReviewer.id)))))
 
 
-def find_review(connection: Connection, secret: str, *, now: datetime) -> Review | None:
-    """Return what the link with ``secret`` leads to; None if there is no such link, or it has ended. When the
-    round ends, so does the link of a reviewer who has not answered. Changes nothing."""
+def find_review(connection: Connection, secret: str, *, now: datetime) -> tuple[Round, Person] | None:
+    """Return the round that the link with ``secret`` leads to, and the reviewer whose link it is; None if
+    there is no such link, or it has ended. When the round ends, so does the link of a reviewer who has not
+    answered. Changes nothing."""
     digest = digest_link(secret)
     columns = (
-        *(col(ApprovalReviewer.id), col(ApprovalReviewer.round_id)),
+        *(col(ApprovalReviewer.id), col(ApprovalReviewer.round_id), col(ApprovalReviewer.email)),
         *(col(ApprovalReviewer.name), col(ApprovalReviewer.expires_at)),
     )
     row = connection.execute(select(*columns).where(col(ApprovalReviewer.digest) == digest)).first()
     if row is None or row.expires_at is None or row.expires_at <= now:
         return None
-    asked = find_round(connection, row.round_id)
-    reviewer = name_reviewer(row.id, row.name)
-    answer = asked.find_answer(reviewer) if asked is not None else None
-    if asked is None or not (asked.is_open or answer):
+    asked, reviewer = find_round(connection, row.round_id), Person.of_reviewer(row)
+    if asked is None or not (asked.is_open or asked.find_answer(reviewer)):
         return None
-    return Review(reviewer=reviewer, asked=asked, answer=answer)
+    return asked, reviewer
 
 
 def make_link(connection: Connection, reviewer_id: int, *, now: datetime) -> str:
@@ -162,10 +115,6 @@ def make_link(connection: Connection, reviewer_id: int, *, now: datetime) -> str
 
 def digest_link(secret: str) -> str:
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
-
-
-def name_reviewer(reviewer_id: int, name: str) -> Person:
-    return Person(key=f"reviewer:{reviewer_id}", name=name, reviewer_id=reviewer_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,11 +143,11 @@ def read_step_settings(connection: Connection, settings: Settings) -> tuple[Want
     return tuple(_read_step(step, colleagues) for step in steps)
 
 
-def _read_step(step: ApprovalStepSettings, colleagues: Sequence[Colleague]) -> WantedStep:
+def _read_step(step: ApprovalStepSettings, colleagues: Sequence[Person]) -> WantedStep:
     members = []
     for address in step.members:
         wanted = parseaddr(address)[1].casefold()
-        found = next((one.id for one in colleagues if one.email.casefold() == wanted), None)
+        found = next((one.member_id for one in colleagues if one.email.casefold() == wanted), None)
         if found is None:
             raise ConfigurationError(
                 gettext_noop(
@@ -295,7 +244,7 @@ def store_steps(connection: Connection, round_id: int, steps: Sequence[WantedSte
         raise ApprovalRefusedError(
             gettext_noop("Each step has to ask somebody: a member, a role, or a person outside.")
         )
-    names = {one.id: one.name for one in list_colleagues(connection)}
+    names = {one.member_id: one.name for one in list_colleagues(connection)}
     reviewers = _keep_reviewers(connection, round_id, [one for step in steps for one in step.reviewers])
     stored = [
         ApprovalStep(

@@ -3,7 +3,6 @@
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,11 +24,11 @@ from mailer.campaigns.approvals.rounds import (
     end_round,
     find_open_round,
     find_own_steps,
-    find_round,
     gather_facts,
     read_round_content,
+    require_round,
 )
-from mailer.campaigns.approvals.steps import dump_steps
+from mailer.campaigns.approvals.steps import Person, dump_steps
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.draft import write_draft
 from mailer.campaigns.plan import Plan, number_links, store_counted_links
@@ -48,20 +47,12 @@ MAX_NOTE_LENGTH = 4000
 _MAX_LENGTH = 200
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asker:
-    """The person who asks. ``name`` is "" where a command approves without being asked."""
-
-    name: str = ""
-    member_id: int | None = None
-
-
 def ask_for_approval(
     connection: Connection,
     workspace: Workspace,
     plan: Plan,
     *,
-    asker: Asker,
+    asker: Person,
     steps: Sequence[WantedStep] | None = None,
     note: str = "",
     campaign_id: int | None = None,
@@ -72,13 +63,9 @@ def ask_for_approval(
     draft again. The caller holds the edition's launch lock, and commits.
 
     Asking again for what is waited for already gives that round. An older round of the edition and segment
-    is replaced.
-
-    Raises:
-        ApprovalRefusedError: it is approved already, or being sent.
-        ConfigurationError: the steps of the settings ask somebody who does not belong to the team.
-        LaunchRefusedError: an earlier version is on its way to this segment.
-        AlreadyPreparedError: another campaign of the edition is being prepared.
+    is replaced. Raise ApprovalRefusedError if it is approved already or being sent, ConfigurationError if a
+    step of the settings asks somebody who does not belong to the team, LaunchRefusedError if an earlier
+    version is on its way to this segment, and AlreadyPreparedError if another campaign is being prepared.
     """
     unfinished = find_unfinished_campaign(connection, plan)
     if unfinished is not None:
@@ -157,13 +144,14 @@ def open_round(
     plan: Plan,
     campaign_id: int,
     *,
-    asker: Asker,
+    asker: Person | None,
     steps: Sequence[WantedStep],
     is_own: bool = False,
     note: str = "",
     now: datetime,
 ) -> Round:
-    """Write a round of ``plan`` with its content. The caller holds the launch lock, and commits."""
+    """Write a round of ``plan`` with its content; without an ``asker`` where a command approves without being
+    asked. The caller holds the launch lock, and commits."""
     values = {
         "campaign_id": campaign_id,
         "edition": plan.edition,
@@ -177,8 +165,8 @@ def open_round(
         "facts": gather_facts(plan).to_json(),
         "note": note.strip()[:MAX_NOTE_LENGTH],
         "state": RoundState.open,
-        "asked_by": asker.name,
-        "member_id": asker.member_id,
+        "asked_by": asker.name if asker is not None else "",
+        "member_id": asker.member_id if asker is not None else None,
         "asked_at": now,
     }
     (number,) = connection.execute(insert(ApprovalRound).values(values)).inserted_primary_key or (0,)
@@ -189,12 +177,7 @@ def open_round(
     connection.execute(insert(ApprovalContent), contents)
     if steps:
         store_steps(connection, int(number), steps)
-    return _require_round(connection, int(number))
-
-
-def withdraw_round(connection: Connection, asked: Round, *, now: datetime) -> bool:
-    """Take a request back; return False if it had ended. The caller commits."""
-    return end_round(connection, asked.id, RoundState.withdrawn, now)
+    return require_round(connection, int(number))
 
 
 def asks_for(asked: Round, plan: Plan, workspace: Workspace) -> bool:
@@ -209,18 +192,10 @@ def _is_approved(connection: Connection, campaign_id: int) -> bool:
     return state is CampaignState.approved
 
 
-def _require_round(connection: Connection, round_id: int) -> Round:
-    found = find_round(connection, round_id)
-    assert found is not None  # noqa: S101 - it was written a line above
-    return found
-
-
 def restore_plan(connection: Connection, workspace: Workspace, asked: Round) -> Plan:
-    """Return the plan that a round asked for, of its frozen content and without counting anybody.
-
-    Raises:
-        CompiledVersionError: another version of the program compiled it.
-        SegmentError: the segment is not valid any more.
+    """Return the plan that a round asked for, of its frozen content and without counting anybody. Raise
+    CompiledVersionError if another version of the program compiled it, and SegmentError if the segment is
+    not valid any more.
     """
     settings, facts = workspace.settings, asked.facts
     compiled = read_round_content(connection, asked)
@@ -244,11 +219,8 @@ def restore_plan(connection: Connection, workspace: Workspace, asked: Round) -> 
 def store_approval(connection: Connection, plan: Plan, asked: Round, *, now: datetime) -> Approval:
     """Store that ``plan`` is approved as the round asked, whose steps are all fulfilled, and end the round.
     A campaign with an older, approved version for this segment is cancelled. The caller holds the launch
-    lock, and commits.
-
-    Raises:
-        ApprovalRefusedError: the campaign is being sent, or was cancelled at the same moment.
-        LaunchRefusedError: an earlier version for this segment is on its way.
+    lock, and commits. Raise ApprovalRefusedError if the campaign is being sent or was cancelled at the same
+    moment, and LaunchRefusedError if an earlier version for this segment is on its way.
     """
     unfinished = find_unfinished_campaign(connection, plan)
     if unfinished is not None:

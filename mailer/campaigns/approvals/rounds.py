@@ -16,7 +16,6 @@ from editions.errors import Problem, ProblemLevel
 from locales.languages import language_name
 from mailer.campaigns.approvals.changes import FrozenState, SendingOptions
 from mailer.campaigns.approvals.steps import (
-    AnswerComment,
     ApprovalStep,
     Person,
     RoundAnswer,
@@ -230,6 +229,13 @@ def find_round(connection: Connection, round_id: int) -> Round | None:
     return _find_one(connection, col(ApprovalRound.id) == round_id)
 
 
+def require_round(connection: Connection, round_id: int) -> Round:
+    """Return a round that was written or read in this transaction."""
+    found = find_round(connection, round_id)
+    assert found is not None  # noqa: S101 - see above
+    return found
+
+
 def find_last_round(connection: Connection, campaign_id: int) -> Round | None:
     """Return the newest round of a campaign; None if its approval was never asked for."""
     return _find_one(connection, col(ApprovalRound.campaign_id) == campaign_id)
@@ -271,12 +277,12 @@ def find_former_approval(connection: Connection, edition: str, before: Round | N
 
 
 def list_rounds(connection: Connection, campaign_id: int) -> tuple[Round, ...]:
-    rows = _select_rounds(connection, col(ApprovalRound.campaign_id) == campaign_id)
-    return _complete(connection, rows)
+    return _select_rounds(connection, col(ApprovalRound.campaign_id) == campaign_id)
 
 
 def list_open_rounds(connection: Connection) -> tuple[Round, ...]:
-    return _complete(connection, _select_rounds(connection, *_IS_OPEN))
+    """Return the rounds that wait for answers, the newest first. There are few at a time."""
+    return _select_rounds(connection, *_IS_OPEN)
 
 
 def list_returned_rounds(connection: Connection, *, limit: int) -> tuple[Round, ...]:
@@ -287,14 +293,13 @@ def list_returned_rounds(connection: Connection, *, limit: int) -> tuple[Round, 
         .correlate(Campaign)
         .scalar_subquery()
     )
-    rows = _select_rounds(
+    return _select_rounds(
         connection,
         col(ApprovalRound.state) == RoundState.changes_requested,
         col(Campaign.state).in_(_WAITING_STATES),
         col(ApprovalRound.id) == newest,
         limit=limit,
     )
-    return _complete(connection, rows)
 
 
 def read_round_content(connection: Connection, asked: Round) -> tuple[CompiledEdition, ...]:
@@ -355,8 +360,7 @@ def end_round(connection: Connection, round_id: int, state: RoundState, now: dat
 def _find_one(
     connection: Connection, *conditions: ColumnElement[bool], as_stored: bool = False
 ) -> Round | None:
-    rows = _select_rounds(connection, *conditions, limit=1, as_stored=as_stored)
-    return next(iter(_complete(connection, rows)), None)
+    return next(iter(_select_rounds(connection, *conditions, limit=1, as_stored=as_stored)), None)
 
 
 def _select_rounds(
@@ -364,32 +368,22 @@ def _select_rounds(
     *conditions: ColumnElement[bool],
     limit: int | None = None,
     as_stored: bool = False,
-) -> Sequence[ApprovalRound]:
+) -> tuple[Round, ...]:
     """Return the rounds that meet ``conditions``, the newest first. What was asked of a campaign that has
     been cancelled or launched since waits for nobody: it counts as withdrawn, but not ``as_stored``."""
     table = ApprovalRound.__table__  # type: ignore[attr-defined]
     is_over = col(Campaign.state).not_in(_WAITING_STATES).label("is_over")
     found = select(table, is_over).join(Campaign, col(Campaign.id) == table.c.campaign_id).where(*conditions)
-    rows = connection.execute(found.order_by(table.c.id.desc()).limit(limit)).mappings()
-    return [_read_row(dict(row), as_stored=as_stored) for row in rows]
+    rows = connection.execute(found.order_by(table.c.id.desc()).limit(limit)).all()
+    answers = _read_answers(connection, [row.id for row in rows])
+    return tuple(_as_round(row, answers.get(row.id, ()), as_stored=as_stored) for row in rows)
 
 
-def _read_row(values: dict[str, Any], *, as_stored: bool) -> ApprovalRound:
-    is_over = values.pop("is_over")
-    if is_over and not as_stored and values["state"] is RoundState.open:
-        values["state"] = RoundState.withdrawn
-    return ApprovalRound(**values)
-
-
-def _complete(connection: Connection, rows: Sequence[ApprovalRound]) -> tuple[Round, ...]:
-    answers = _read_answers(connection, [row.id or 0 for row in rows])
-    return tuple(_as_round(row, answers.get(row.id or 0, ())) for row in rows)
-
-
-def _as_round(row: ApprovalRound, answers: Sequence[RoundAnswer]) -> Round:
+def _as_round(row: Any, answers: Sequence[RoundAnswer], *, as_stored: bool) -> Round:
     options = SendingOptions(segment=row.segment, again=row.again, counts_clicks=row.counts_clicks)
+    is_withdrawn = row.is_over and not as_stored and row.state is RoundState.open
     return Round(
-        id=row.id or 0,
+        id=row.id,
         campaign_id=row.campaign_id,
         edition=row.edition,
         options=options,
@@ -399,7 +393,7 @@ def _as_round(row: ApprovalRound, answers: Sequence[RoundAnswer]) -> Round:
         has_own_steps=row.has_own_steps,
         facts=load_facts(row.facts),
         note=row.note,
-        state=row.state,
+        state=RoundState.withdrawn if is_withdrawn else row.state,
         asked_by=row.asked_by,
         member_id=row.member_id,
         asked_at=row.asked_at,
@@ -413,8 +407,8 @@ def _read_answers(connection: Connection, rounds: Sequence[int]) -> dict[int, li
         return {}
     table = ApprovalAnswer.__table__  # type: ignore[attr-defined]
     wanted = select(table).where(col(ApprovalAnswer.round_id).in_(rounds)).order_by(col(ApprovalAnswer.id))
-    rows = [ApprovalAnswer(**row) for row in connection.execute(wanted).mappings()]
-    comments = _read_comments(connection, [row.id or 0 for row in rows])
+    rows = connection.execute(wanted).all()
+    comments = _read_comments(connection, [row.id for row in rows])
     found: dict[int, list[RoundAnswer]] = {}
     for row in rows:
         person = Person(
@@ -426,27 +420,23 @@ def _read_answers(connection: Connection, rounds: Sequence[int]) -> dict[int, li
         )
         found.setdefault(row.round_id, []).append(
             RoundAnswer(
-                id=row.id or 0,
+                id=row.id,
                 person=person,
                 verdict=row.verdict,
                 words=row.words,
                 at=row.answered_at,
-                comments=tuple(comments.get(row.id or 0, ())),
+                comments=comments.get(row.id, ()),
             )
         )
     return found
 
 
-def _read_comments(connection: Connection, answers: Sequence[int]) -> dict[int, list[AnswerComment]]:
+def _read_comments(connection: Connection, answers: Sequence[int]) -> dict[int, list[ApprovalComment]]:
     if not answers:
         return {}
-    columns = (
-        *(col(ApprovalComment.answer_id), col(ApprovalComment.name)),
-        *(col(ApprovalComment.text), col(ApprovalComment.created_at)),
-    )
-    wanted = select(*columns).where(col(ApprovalComment.answer_id).in_(answers))
-    found: dict[int, list[AnswerComment]] = {}
-    for row in connection.execute(wanted.order_by(col(ApprovalComment.id))):
-        comment = AnswerComment(name=row.name, text=row.text, at=row.created_at)
-        found.setdefault(row.answer_id, []).append(comment)
+    table = ApprovalComment.__table__  # type: ignore[attr-defined]
+    wanted = select(table).where(col(ApprovalComment.answer_id).in_(answers))
+    found: dict[int, list[ApprovalComment]] = {}
+    for row in connection.execute(wanted.order_by(col(ApprovalComment.id))).mappings():
+        found.setdefault(row["answer_id"], []).append(ApprovalComment(**row))
     return found

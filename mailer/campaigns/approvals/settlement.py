@@ -1,7 +1,6 @@
 """An answer with all that follows from it: the next step is told, or the campaign approved."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -10,7 +9,6 @@ from mailer.campaigns.approvals.answers import list_asked, queue_asked, queue_ou
 from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, find_approval
 from mailer.campaigns.approvals.people import choose_steps, list_colleagues, list_reviewers
 from mailer.campaigns.approvals.request import (
-    Asker,
     asks_for,
     find_or_write_campaign,
     open_round,
@@ -30,14 +28,6 @@ from mailer.workspace import Workspace
 _MAX_NAME_LENGTH = 200
 
 
-@dataclass(frozen=True, kw_only=True)
-class SettledAnswer:
-    """The round after an answer; ``is_new`` unless the same answer was there before."""
-
-    asked: Round
-    is_new: bool
-
-
 def settle_answer(
     connection: Connection,
     workspace: Workspace,
@@ -49,17 +39,13 @@ def settle_answer(
     words: str = "",
     changes: Iterable[str] = (),
     now: datetime,
-) -> SettledAnswer:
-    """Write down an answer. If it is the last one that was waited for, the campaign is approved, with the
-    content that was asked for; otherwise those who are asked next are told. The caller holds the edition's
-    launch lock, commits, and then wakes the worker that mails.
+) -> tuple[Round, bool]:
+    """Write down an answer; return the round after it, and False if the same answer was there before.
 
-    Raises:
-        AnswerRefusedError: as for :func:`~mailer.campaigns.approvals.answers.record_answer`.
-        ApprovalRefusedError: the campaign is being sent, or was cancelled at the same moment.
-        LaunchRefusedError: it cannot be launched.
-        CompiledVersionError: another version of the program compiled what was asked for.
-        SegmentError: the segment is not valid any more.
+    If it is the last one that was waited for, the campaign is approved, with the content that was asked for;
+    otherwise those who are asked next are told. The caller holds the edition's launch lock, commits, and then
+    wakes the worker that mails. Raise AnswerRefusedError as :func:`record_answer` does; ApprovalRefusedError,
+    LaunchRefusedError, CompiledVersionError or SegmentError if what was asked for cannot be approved now.
     """
     settings = workspace.settings
     before = find_round(connection, round_id)
@@ -69,7 +55,7 @@ def settle_answer(
     )
     is_new = before is not None and before.find_answer(person) is None
     if not is_new:
-        return SettledAnswer(asked=after, is_new=False)
+        return after, False
     if after.is_open and after.current_step is None:
         plan = restore_plan(connection, workspace, after)
         check_launchable(settings, plan)
@@ -79,7 +65,7 @@ def settle_answer(
         queue_asked(connection, settings, after, told=told, now=now)
     else:
         queue_outcome(connection, after, by=person, now=now)
-    return SettledAnswer(asked=after, is_new=True)
+    return after, True
 
 
 def approve(engine: Engine, workspace: Workspace, plan: Plan, *, by: str, now: datetime) -> Approval:
@@ -88,14 +74,9 @@ def approve(engine: Engine, workspace: Workspace, plan: Plan, *, by: str, now: d
 
     ``by`` is the name or the address of somebody whom the current step asks; where no steps are set, anybody.
     A campaign that is already scheduled is approved as it is. If another person approves the same plan, their
-    name replaces the first. A campaign with an older, approved version for this segment is cancelled.
-
-    Raises:
-        ApprovalRefusedError: ``by`` is not a valid name, is not asked, or is an author when another person
-            must approve, or the campaign is already being sent.
-        ConfigurationError: the steps of the settings ask somebody who does not belong to the team.
-        LaunchRefusedError: the plan cannot be launched: the edition has errors, the web pages are not
-            reachable, or an earlier version for this segment is not finished.
+    name replaces the first. Raise ApprovalRefusedError if ``by`` may not approve it or it is being sent,
+    ConfigurationError if a step of the settings asks somebody who does not belong to the team, and
+    LaunchRefusedError if the plan cannot be launched.
     """
     name = _read_name(by)
     with launch_lock(engine, workspace, plan) as connection:
@@ -154,7 +135,7 @@ def _find_or_open_round(connection: Connection, workspace: Workspace, plan: Plan
     unfinished = find_unfinished_campaign(connection, plan)
     number = find_or_write_campaign(connection, plan, unfinished, now)
     steps = choose_steps(connection, workspace.settings, plan)
-    return open_round(connection, workspace, plan, number, asker=Asker(), steps=steps, now=now)
+    return open_round(connection, workspace, plan, number, asker=None, steps=steps, now=now)
 
 
 def _find_person(connection: Connection, asked: Round, name: str) -> Person:
@@ -169,11 +150,11 @@ def _find_person(connection: Connection, asked: Round, name: str) -> Person:
             case PartyKind.reviewer:
                 found = reviewers.get(party.number or 0)
                 if found is not None and is_named(name, [found.name, found.email]):
-                    return found.as_person()
+                    return found
             case _:
                 for one in colleagues:
-                    if is_named(name, [one.name, one.email]) and party.admits(one.as_person()):
-                        return one.as_person()
+                    if is_named(name, [one.name, one.email]) and party.admits(one):
+                        return one
     raise ApprovalRefusedError(
         f"{name} is not asked for the approval of {asked.edition}. It waits for {asked.describe_missing()}. "
         "Give the name or the address of somebody who is asked."

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from unicodedata import normalize
 
-from mailer.database.approval_models import ApprovalVerdict
+from mailer.database.approval_models import ApprovalComment, ApprovalVerdict
 from mailer.database.team_models import Role
 
 _RANKS = {role: rank for rank, role in enumerate(Role)}
@@ -37,13 +37,27 @@ class Needs(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody who answers. ``key`` names them once in a round. ``role`` is a member's, None for others."""
+    """Somebody who answers. ``key`` names them once in a round. ``role`` is a member's, None for others.
+    ``email`` is known of those who are asked; a reviewer's is "" once the retention period is over."""
 
     key: str
     name: str
     member_id: int | None = None
     reviewer_id: int | None = None
     role: Role | None = None
+    email: str = ""
+
+    @classmethod
+    def of_member(cls, member: Any) -> Self:
+        """Return a member of the team, or the row of one."""
+        key, email = f"member:{member.id}", member.email
+        return cls(key=key, name=member.name, member_id=member.id, role=member.role, email=email)
+
+    @classmethod
+    def of_reviewer(cls, reviewer: Any) -> Self:
+        """Return somebody outside the team, by their row."""
+        key, email = f"reviewer:{reviewer.id}", reviewer.email
+        return cls(key=key, name=reviewer.name, reviewer_id=reviewer.id, email=email)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,15 +120,6 @@ class StepProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerComment:
-    """A member's comment on an answer."""
-
-    name: str
-    text: str
-    at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
 class RoundAnswer:
     """One person's answer: ``words`` are "" where they said nothing more."""
 
@@ -123,7 +128,7 @@ class RoundAnswer:
     verdict: ApprovalVerdict
     words: str
     at: datetime
-    comments: tuple[AnswerComment, ...] = ()
+    comments: Sequence[ApprovalComment] = ()
 
     @property
     def approves(self) -> bool:

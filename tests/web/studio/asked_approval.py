@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlmodel import Session, delete
 
 from mailer.campaigns.approvals.people import WantedReviewer, WantedStep, list_reviewers, make_link
-from mailer.campaigns.approvals.request import Asker, ask_for_approval
+from mailer.campaigns.approvals.request import ask_for_approval
+from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.named_plan import plan_prepared_campaign
 from mailer.campaigns.preparation.preparation_store import (
@@ -46,7 +47,7 @@ def ask_of_outsider(studio: Studio, edition: str, asker: Member, now: datetime) 
             connection,
             studio.workspace,
             plan,
-            asker=Asker(name=asker.name, member_id=asker.id),
+            asker=Person.of_member(asker),
             steps=[WantedStep(name="Facts", reviewers=(ana,)), WantedStep(roles=(Role.manager,))],
             note="Is the name of the minister right?",
             campaign_id=prepared.campaign_id,
@@ -55,5 +56,5 @@ def ask_of_outsider(studio: Studio, edition: str, asker: Member, now: datetime) 
         (reviewer,) = list_reviewers(connection, asked.id)
         # No mail is sent here, which would make another link.
         connection.execute(delete(ApprovalMail))
-        secret = make_link(connection, reviewer.reviewer_id, now=now)
+        secret = make_link(connection, reviewer.reviewer_id or 0, now=now)
     return AskedApproval(campaign=asked.campaign_id, number=asked.id, secret=secret)

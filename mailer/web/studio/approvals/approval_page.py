@@ -15,15 +15,19 @@ from mailer.campaigns.approvals.answers import (
     add_comment,
     find_author_fault,
     list_asked,
-    list_waiting_approvals,
     queue_asked,
     queue_outcome,
 )
 from mailer.campaigns.approvals.approval import ApprovalRefusedError, check_approval
 from mailer.campaigns.approvals.people import WantedStep, describe_steps, find_writers, read_step_settings
-from mailer.campaigns.approvals.request import Asker, ask_for_approval, withdraw_round
-from mailer.campaigns.approvals.rounds import Round, list_returned_rounds, list_rounds
-from mailer.campaigns.approvals.settlement import settle_answer
+from mailer.campaigns.approvals.request import ask_for_approval
+from mailer.campaigns.approvals.rounds import (
+    Round,
+    end_round,
+    list_open_rounds,
+    list_returned_rounds,
+    list_rounds,
+)
 from mailer.campaigns.approvals.status import list_text_changes
 from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.delivery_history import read_segment
@@ -43,6 +47,7 @@ from mailer.web.studio.approvals.asked import (
     find_round_of,
     list_changes_since,
     list_variants,
+    take_answer,
 )
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
 from mailer.web.studio.notices import Notice
@@ -59,12 +64,6 @@ REFUSED = (MailerError, ConfigurationError, SubscriberError)
 _ASKABLE = (*(CampaignState.draft, CampaignState.tested), *(CampaignState.approved, CampaignState.scheduled))
 _MAX_SHOWN = 20
 _ASKED_BY = gettext_noop("asked for by %(name)s")
-
-
-def as_person(page: StudioPage) -> Person:
-    """Return the member, as somebody who answers."""
-    member = page.member
-    return Person(key=f"member:{member.id}", name=member.name, member_id=member.id, role=member.role)
 
 
 def is_askable(page: CampaignPage) -> bool:
@@ -131,7 +130,7 @@ def _list_current_changes(page: CampaignPage, asked: Round) -> tuple[str, ...]:
 
 
 def _describe_round(page: CampaignPage, asked: Round, changes: Sequence[str]) -> dict[str, Any]:
-    connection, settings, person = page.session.connection(), page.settings, as_person(page)
+    connection, settings, person = page.session.connection(), page.settings, Person.of_member(page.member)
     can_answer = asked.is_asked(person) and not changes
     writers = find_writers(connection, asked.edition, asked.facts.authors)
     # Who may not see partners sees what was counted when it was asked.
@@ -199,7 +198,7 @@ def ask(page: CampaignPage, *, note: str, steps: Sequence[WantedStep] | None = N
             connection,
             state.workspace,
             plan,
-            asker=Asker(name=page.member.name, member_id=page.member.id),
+            asker=Person.of_member(page.member),
             steps=steps,
             note=note,
             campaign_id=page.number if page.preparation is not None else None,
@@ -243,9 +242,9 @@ def post_withdrawal(page: CampaignPageDep, form: OwnFormDep) -> Response:
         connection = session.connection()
         acquire_edition_lock(connection, page.campaign.edition)
         asked = find_round_of(connection, page.number, form.get("round"))
-        is_withdrawn = withdraw_round(connection, asked, now=now)
+        is_withdrawn = end_round(connection, asked.id, RoundState.withdrawn, now)
         if is_withdrawn:
-            queue_outcome(connection, asked, by=as_person(page), now=now)
+            queue_outcome(connection, asked, by=Person.of_member(page.member), now=now)
             log(page, session, Act.withdrew_request, asked)
     # Meanwhile it may have been approved, which a second click of one's own must not hide.
     is_over = is_withdrawn or asked.state is RoundState.withdrawn
@@ -258,7 +257,7 @@ def post_comment(page: CampaignPageDep, form: OwnFormDep) -> Response:
     answer, request, now = read_number(form.get("answer")), form.get("request")[:64], page.state.clock()
     try:
         with page.writing() as session:
-            connection, person = session.connection(), as_person(page)
+            connection, person = session.connection(), Person.of_member(page.member)
             asked = find_round_of(connection, page.number, form.get("round"))
             or_404(
                 answer is not None
@@ -278,24 +277,9 @@ def post_answer(page: CampaignPageDep, form: OwnFormDep) -> Response:
     if wanted not in list(ApprovalVerdict):
         return _render(page, ("", page.translate(AnswerFault.gone.words)), words=words)
     asked = find_round_of(page.session.connection(), page.number, form.get("round"))
-    changes = list_changes_since(page, page.session, asked) if asked.is_open else ()
+    page.end_reading()
     try:
-        with page.writing() as session:
-            acquire_edition_lock(session.connection(), page.campaign.edition)
-            given = settle_answer(
-                session.connection(),
-                page.state.workspace,
-                asked.id,
-                as_person(page),
-                ApprovalVerdict(wanted),
-                seen=form.get("seen"),
-                words=words,
-                changes=changes,
-                now=page.state.clock(),
-            )
-            if given.is_new:
-                act = Act.approved_campaign if wanted == "approved" else Act.requested_changes
-                log(page, session, act, given.asked)
+        after = take_answer(page, asked, Person.of_member(page.member), form)
     except AnswerRefusedError as error:
         status = 403 if error.fault in {AnswerFault.not_asked, AnswerFault.author} else 422
         return _render(
@@ -303,8 +287,7 @@ def post_answer(page: CampaignPageDep, form: OwnFormDep) -> Response:
         )
     except REFUSED as error:
         return _render(page, ("", read_error(error)), words=words)
-    page.state.sign_in_mailer.wake()
-    notice = Notice.approval_complete if given.asked.state is RoundState.approved else Notice.approval_given
+    notice = Notice.approval_complete if after.state is RoundState.approved else Notice.approval_given
     if wanted == ApprovalVerdict.changes_requested:
         notice = Notice.changes_requested
     return page.redirect(f"{page.path}/approval", notice)
@@ -315,23 +298,23 @@ _OF_OTHERS, _OPEN = gettext_noop("Waits to be approved"), gettext_noop("Open the
 
 
 def list_approval_items(page: StudioPage) -> Iterator[WaitingItem]:
-    translate, person, may_prepare = page.translate, as_person(page), page.may(Permission.prepare)
+    translate, may_prepare = page.translate, page.may(Permission.prepare)
     with page.state.read_session() as session:
         connection = session.connection()
-        waiting = list_waiting_approvals(connection, page.settings, person)[:_MAX_SHOWN]
-        people = {one.asked.id: list_asked(connection, page.settings, one.asked) for one in waiting}
+        waiting = list_open_rounds(connection)[:_MAX_SHOWN]
+        people = [list_asked(connection, page.settings, asked) for asked in waiting]
         returned = list_returned_rounds(connection, limit=_MAX_SHOWN) if may_prepare else ()
-    for one in waiting:
-        if not (one.is_for_me or may_prepare):
+    for asked, waited_for in zip(waiting, people, strict=True):
+        is_mine = any(person.member_id == page.member.id for person in waited_for)
+        if not (is_mine or may_prepare):
             continue
-        names = ", ".join(person.name for person in people[one.asked.id])
-        asker, is_mine = one.asked.asked_by, one.is_for_me
+        names = ", ".join(person.name for person in waited_for)
         yield WaitingItem(
-            title=one.asked.facts.title,
+            title=asked.facts.title,
             words=translate(_YOURS if is_mine else _OF_OTHERS),
             act=translate(_ANSWER if is_mine else _OPEN),
-            path=f"/campaigns/{one.asked.campaign_id}/approval",
-            detail=translate(_ASKED_BY, name=asker) if asker else "",
+            path=f"/campaigns/{asked.campaign_id}/approval",
+            detail=translate(_ASKED_BY, name=asked.asked_by) if asked.asked_by else "",
             waits_for="" if is_mine else names or translate(gettext_noop("somebody who may approve")),
         )
     for asked in returned:

@@ -11,6 +11,8 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
+from mailer.activity.acts import Act
+from mailer.activity.record import Actor, record_activity
 from mailer.campaigns.approvals.answers import AnswerFault
 from mailer.campaigns.approvals.rounds import (
     Round,
@@ -19,20 +21,20 @@ from mailer.campaigns.approvals.rounds import (
     read_round_content,
     read_variant_content,
 )
-from mailer.campaigns.approvals.status import (
-    find_current_options,
-    list_round_changes,
-    name_asked_stories,
-)
+from mailer.campaigns.approvals.settlement import settle_answer
+from mailer.campaigns.approvals.status import find_current_options, list_round_changes, name_asked_stories
+from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.corrections import SEPARATOR
+from mailer.campaigns.edition_lock import acquire_edition_lock
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.preparation.preparation_store import read_preparation
+from mailer.database.approval_models import ApprovalVerdict
 from mailer.database.models import CampaignState
 from mailer.errors import ConfigurationError
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.rendering.mail_merge import anonymous_reader
 from mailer.team.members import Permission
-from mailer.web.forms import read_number
+from mailer.web.forms import Form, read_number
 from mailer.web.mail_preview.query import ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import (
     describe_difference,
@@ -77,6 +79,41 @@ def _compile(visit: Visit, edition: str) -> tuple[CompiledEdition, ...]:
     except (ConfigurationError, OSError, ValueError):
         return ()
     return () if found.edition is None or found.errors else found.own_first
+
+
+def take_answer(visit: Visit, asked: Round, person: Person, form: Form) -> Round:
+    """Settle what ``person`` answers in a form, write it down, and have those told whom it concerns; return
+    the round as it is then. The caller reads nothing at that time."""
+    state, verdict = visit.state, ApprovalVerdict(form.get("verdict"))
+    with state.read_session() as session:
+        changes = list_changes_since(visit, session, asked) if asked.is_open else ()
+    with state.write_session() as session:
+        acquire_edition_lock(session.connection(), asked.edition)
+        now = state.clock()
+        after, is_new = settle_answer(
+            session.connection(),
+            state.workspace,
+            asked.id,
+            person,
+            verdict,
+            seen=form.get("seen"),
+            words=form.get("words"),
+            changes=changes,
+            now=now,
+        )
+        if is_new:
+            is_approval = verdict is ApprovalVerdict.approved
+            record_activity(
+                session,
+                Actor(name=person.name, member_id=person.member_id),
+                Act.approved_campaign if is_approval else Act.requested_changes,
+                edition=asked.edition,
+                subject=str(asked.campaign_id),
+                detail="" if person.reviewer_id is None else "outside reviewer",
+                now=now,
+            )
+    state.sign_in_mailer.wake()
+    return after
 
 
 def describe_fault(visit: Visit, fault: AnswerFault) -> tuple[str, str]:

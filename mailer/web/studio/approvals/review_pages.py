@@ -6,33 +6,30 @@ link ends with the request, and after its time.
 
 from collections.abc import Sequence
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
-from mailer.activity.record import Actor, record_activity
 from mailer.campaigns.approvals.answers import AnswerRefusedError
-from mailer.campaigns.approvals.people import Review, find_review
+from mailer.campaigns.approvals.people import find_review
 from mailer.campaigns.approvals.rounds import Round
-from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.campaigns.approvals.status import list_text_changes
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.approvals.steps import Person
 from mailer.database.approval_models import ApprovalVerdict
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
-from mailer.team.attempt_limits import AttemptLimiter, TooManyAttemptsError
+from mailer.team.attempt_limits import TooManyAttemptsError
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.approvals.asked import (
     describe_fault,
-    list_changes_since,
     list_variants,
     render_variant,
     show_frozen_image,
     show_frozen_mail,
+    take_answer,
 )
-from mailer.web.studio.page import Visit, VisitDep
+from mailer.web.studio.page import Visit, VisitDep, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import say_segment
+from mailer.web.studio.sign_in.arrival import make_limiter
 from subscribers.errors import SubscriberError
 
 ROUTES = Routes()
@@ -48,81 +45,33 @@ def show_review(visit: VisitDep, token: str) -> Response:
 
 @ROUTES.post_route("/review/{token}", None)
 def post_review(visit: VisitDep, token: str, form: OwnFormDep) -> Response:
-    wanted, words = form.get("verdict"), form.get("words")
-    review = _look_up(visit, token)
-    if review is None or wanted not in list(ApprovalVerdict):
+    words, review = form.get("words"), _look_up(visit, token)
+    if review is None or form.get("verdict") not in list(ApprovalVerdict):
         return _render_over(visit)
     try:
-        _count_attempt(visit)
+        # Nobody guesses a link of 192 random bits, so looking at one that does not exist writes nothing.
+        with visit.state.write_session() as session:
+            try:
+                make_limiter(visit, session).count_network()
+            finally:
+                # An attempt that is refused counts as well.
+                session.commit()
+        take_answer(visit, *review, form)
     except TooManyAttemptsError:
         return _render(visit, token, ("", visit.translate(_BUSY)), status=429)
-    try:
-        _settle(visit, review, ApprovalVerdict(wanted), seen=form.get("seen"), words=words)
     except AnswerRefusedError as error:
         return _render(visit, token, describe_fault(visit, error.fault), changes=error.changes, words=words)
     except (MailerError, SubscriberError):
         return _render(visit, token, ("", visit.translate(_FAILED)), words=words)
-    visit.state.sign_in_mailer.wake()
     return visit.redirect(f"/review/{token}")
-
-
-def _settle(visit: Visit, review: Review, verdict: ApprovalVerdict, *, seen: str, words: str) -> None:
-    now, asked = visit.state.clock(), review.asked
-    with visit.state.read_session() as session:
-        changes = list_changes_since(visit, session, asked) if asked.is_open else ()
-    with visit.state.write_session() as session:
-        acquire_edition_lock(session.connection(), asked.edition)
-        given = settle_answer(
-            session.connection(),
-            visit.state.workspace,
-            asked.id,
-            review.reviewer,
-            verdict,
-            seen=seen,
-            words=words,
-            changes=changes,
-            now=now,
-        )
-        if given.is_new:
-            is_approval = verdict is ApprovalVerdict.approved
-            record_activity(
-                session,
-                Actor(name=review.reviewer.name),
-                Act.approved_campaign if is_approval else Act.requested_changes,
-                edition=asked.edition,
-                subject=str(asked.campaign_id),
-                detail="outside reviewer",
-                now=now,
-            )
-
-
-def _count_attempt(visit: Visit) -> None:
-    """Count an answer against the network it comes from. Nobody guesses a link of 192 random bits, so looking
-    at one that does not exist writes nothing. Raise TooManyAttemptsError if the network has used its attempts
-    up.
-    """
-    client = visit.request.client
-    with visit.state.write_session() as session:
-        limiter = AttemptLimiter(
-            connection=session.connection(),
-            key=visit.state.workspace.keys.suppression,
-            now=visit.state.clock(),
-            network=client.host if client is not None else "",
-        )
-        try:
-            limiter.count_network()
-        finally:
-            # An attempt that is refused counts as well.
-            session.commit()
 
 
 @ROUTES.get_route("/review/{token}/variants/{variant}", None)
 def show_review_variant(visit: VisitDep, token: str, variant: str) -> Response:
-    review = _look_up(visit, token)
-    if review is None or not review.asked.is_open:
+    review, base = _look_up(visit, token), visit.make_path(f"/review/{token}")
+    if review is None or not review[0].is_open:
         return _render_over(visit)
-    base = visit.make_path(f"/review/{token}")
-    return render_variant(visit, review.asked, variant, member=None, back=base, base=base)
+    return render_variant(visit, review[0], variant, member=None, back=base, base=base)
 
 
 @ROUTES.get_route("/review/{token}/frame/{variant}", None)
@@ -138,13 +87,12 @@ def show_review_image(visit: VisitDep, token: str, name: str) -> Response:
 
 
 def _require_open(visit: Visit, token: str) -> Round:
-    review = _look_up(visit, token)
-    if review is None or not review.asked.is_open:
-        raise HTTPException(404)
-    return review.asked
+    asked, _ = or_404(_look_up(visit, token))
+    or_404(asked.is_open)
+    return asked
 
 
-def _look_up(visit: Visit, token: str) -> Review | None:
+def _look_up(visit: Visit, token: str) -> tuple[Round, Person] | None:
     with visit.state.read_session() as session:
         return find_review(session.connection(), token, now=visit.state.clock())
 
@@ -160,7 +108,7 @@ def _render(
     review = _look_up(visit, token)
     if review is None:
         return _render_over(visit)
-    asked = review.asked
+    asked, reviewer = review
     with visit.state.read_session() as session:
         connection = session.connection()
         segment_words = say_segment(visit, session, asked.options.segment, asked.facts.in_words)
@@ -171,7 +119,9 @@ def _render(
         status=status if errors else 200,
         # A member who opens the link is shown what the reviewer sees.
         member=None,
-        review=review,
+        reviewer=reviewer,
+        answer=asked.find_answer(reviewer),
+        is_waited_for=asked.is_asked(reviewer),
         asked=asked,
         segment_words=segment_words,
         base=visit.make_path(f"/review/{token}"),

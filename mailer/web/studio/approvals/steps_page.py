@@ -1,7 +1,7 @@
 """Choosing who approves one campaign: its own steps, in the place of those of the settings."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -10,6 +10,7 @@ from mailer.activity.acts import Act
 from mailer.campaigns.approvals.answers import list_asked, queue_asked
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
 from mailer.campaigns.approvals.people import (
+    WantedReviewer,
     WantedStep,
     change_steps,
     describe_steps,
@@ -39,25 +40,18 @@ _NO_ADDRESS = gettext_noop("“%(text)s” has no address. Write a person as Ana
 _TOO_MANY = gettext_noop("A step may ask at most 20 people outside the team.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepForm:
-    """The form of one step. ``reviewers`` is a person a line."""
-
-    number: int
-    name: str = ""
-    needs: Needs = Needs.any
-    members: Sequence[int] = ()
-    roles: Sequence[Role] = ()
-    reviewers: str = ""
-
-    @property
-    def asks_somebody(self) -> bool:
-        return bool(self.members or self.roles or self.reviewers.strip())
+StepForm = tuple[WantedStep, str]
+"""A step but for the people outside the team, and these, a person a line."""
 
 
 @ROUTES.get_route("/campaigns/{campaign}/approval/steps", Permission.approve)
 def show_steps(page: CampaignPageDep) -> Response:
-    return _render(page, _fill_forms(_find_steps(page)))
+    forms = [(step, "\n".join(map(_write_reviewer, step.reviewers))) for step in _find_steps(page)]
+    return _render(page, [*forms, *[(WantedStep(), "")] * (MAX_APPROVAL_STEPS - len(forms))])
+
+
+def _write_reviewer(one: WantedReviewer) -> str:
+    return f"{one.name} <{one.email}>" if one.name != one.email else one.email
 
 
 @ROUTES.post_route("/campaigns/{campaign}/approval/steps", Permission.approve)
@@ -104,36 +98,19 @@ def _find_steps(page: CampaignPage) -> Sequence[WantedStep]:
         return ()
 
 
-def _fill_forms(steps: Sequence[WantedStep]) -> list[StepForm]:
-    forms = [StepForm(number=number) for number in range(1, MAX_APPROVAL_STEPS + 1)]
-    for place, step in enumerate(steps):
-        people = (
-            f"{one.name} <{one.email}>" if one.name != one.email else one.email for one in step.reviewers
-        )
-        forms[place] = StepForm(
-            number=place + 1,
-            name=step.name,
-            needs=step.needs,
-            members=step.members,
-            roles=step.roles,
-            reviewers="\n".join(people),
-        )
-    return forms
-
-
 def _read_form(form: Form, number: int) -> StepForm:
     def read_all(name: str) -> list[str]:
         return [value for key, value in form.fields if key == f"{name}-{number}"]
 
     roles, needs = read_all("role"), form.get(f"needs-{number}")
-    return StepForm(
-        number=number,
+    members = {one for text in read_all("member") if (one := read_number(text)) is not None}
+    step = WantedStep(
         name=" ".join(form.get(f"name-{number}").split())[:100],
         needs=Needs(needs) if needs in list(Needs) else Needs.any,
-        members=sorted({one for text in read_all("member") if (one := read_number(text)) is not None}),
-        roles=[role for role in _ROLES if role.value in roles],
-        reviewers=form.get(f"reviewers-{number}").replace("\r\n", "\n"),
+        members=tuple(sorted(members)),
+        roles=tuple(role for role in _ROLES if role.value in roles),
     )
+    return step, form.get(f"reviewers-{number}").replace("\r\n", "\n")
 
 
 def _read_steps(page: CampaignPage, forms: Sequence[StepForm]) -> list[WantedStep]:
@@ -141,31 +118,32 @@ def _read_steps(page: CampaignPage, forms: Sequence[StepForm]) -> list[WantedSte
     outside has no address.
     """
     known = {one.id for one in list_members(page.session)}
-    steps = [_read_step(one, known) for one in forms if one.asks_somebody]
+    steps = []
+    for number, (step, text) in enumerate(forms, start=1):
+        if _asks_somebody((step, text)):
+            # Somebody may have left while the page was open.
+            members = tuple(one for one in step.members if one in known)
+            reviewers = tuple(_read_reviewers(f"reviewers-{number}", text))
+            steps.append(replace(step, members=members, reviewers=reviewers))
     if not steps:
         raise RefusedFormError("step-1", _NOBODY)
     return steps
 
 
-def _read_step(form: StepForm, known: set[int]) -> WantedStep:
-    field = f"reviewers-{form.number}"
-    lines = [line.strip() for line in form.reviewers.splitlines() if line.strip()]
+def _asks_somebody(form: StepForm) -> bool:
+    step, reviewers = form
+    return bool(step.members or step.roles or reviewers.strip())
+
+
+def _read_reviewers(field: str, text: str) -> Iterator[WantedReviewer]:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > _MAX_REVIEWERS:
         raise RefusedFormError(field, _TOO_MANY)
-    reviewers = []
     for line in lines:
         try:
-            reviewers.append(parse_reviewer(line))
+            yield parse_reviewer(line)
         except ApprovalRefusedError as error:
             raise RefusedFormError(field, _NO_ADDRESS, text=line[:100]) from error
-    return WantedStep(
-        name=form.name,
-        needs=form.needs,
-        # Somebody may have left while the page was open.
-        members=tuple(one for one in form.members if one in known),
-        roles=tuple(form.roles),
-        reviewers=tuple(reviewers),
-    )
 
 
 def _render(
@@ -175,7 +153,7 @@ def _render(
     return page.render(
         "approval_steps.html",
         forms=forms,
-        first_empty=max(2, sum(one.asks_somebody for one in forms) + 1),
+        first_empty=max(2, sum(map(_asks_somebody, forms)) + 1),
         members=list_members(page.session),
         roles=[(role, ROLE_NAMES[role]) for role in _ROLES],
         is_open=asked is not None and asked.is_open,
