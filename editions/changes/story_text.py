@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from editions.changes.front_matter_change import FieldChanges, change_front_matter, read_fields
 from editions.model import StoryKind
 from editions.rich_text.block_reader import read_blocks
-from editions.rich_text.document import write_document
+from editions.rich_text.document import ComposedText, write_document
 from editions.rich_text.nodes import DocumentSchemaError
 from editions.source.front_matter import read_front_matter
 from editions.source.text_file import TextFile, normalise_line_ends
@@ -91,13 +91,6 @@ class TextDraft:
     document: str | None = None
     body: str | None = None
     source: str | None = None
-
-
-class ComposedText(NamedTuple):
-    """A file's text. ``adjusted`` is whether emphasis was moved a little, so that Markdown can say it."""
-
-    text: str
-    adjusted: bool = False
 
 
 class SplitText(NamedTuple):
@@ -198,7 +191,7 @@ def compose_body(before: str, draft: TextDraft) -> ComposedText:
     head, gap, body = split_text(before)
     if draft.document is not None:
         written = write_document(gap + body, parse_document(draft.document))
-        return ComposedText(_join(head, written.markdown), written.adjusted)
+        return written._replace(text=_join(head, written.text))
     typed = normalise_line_ends(draft.body) if draft.body is not None else body
     # A browser sends a text area's line ends as CRLF, and the last one only if it was typed.
     if typed in {body, body.rstrip("\n")}:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from editions.changes.front_matter_change import change_front_matter
-from editions.changes.story_text import ComposedText, TextDraft, compose_body
+from editions.changes.story_text import TextDraft, compose_body
+from editions.rich_text.document import ComposedText
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.schema import EditionTranslation, StoryTranslation
 from editions.source.text_file import TextFile, normalise_line_ends

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, NamedTuple
 
 from editions.markdown.dialect import MAX_CHARACTERS
 from editions.rich_text.block_proof import (
@@ -201,16 +201,15 @@ def _pair(
     return pairs
 
 
-@dataclass(frozen=True, kw_only=True)
-class WrittenDocument:
-    """A body as Markdown. ``adjusted`` is whether it shows something else than the document did: emphasis
-    that does not reach as far over punctuation, or a heading on one line."""
+class ComposedText(NamedTuple):
+    """A text as Markdown. ``adjusted`` is whether it shows something else than the editor did: emphasis that
+    does not reach as far over punctuation, or a heading on one line."""
 
-    markdown: str
-    adjusted: bool
+    text: str
+    adjusted: bool = False
 
 
-def write_document(original: str, document: Mapping[str, Any]) -> WrittenDocument:
+def write_document(original: str, document: Mapping[str, Any]) -> ComposedText:
     """Write a document as Markdown. ``original`` is the body that it was read from: of it, every block that
     has not changed keeps its bytes, and so does what is between them. Raise UnwritableError if Markdown
     cannot say what the document shows, and DocumentSchemaError if the editor makes no such document.
@@ -220,11 +219,10 @@ def write_document(original: str, document: Mapping[str, Any]) -> WrittenDocumen
     source = read_blocks(original)
     former = tuple(canonical_block(found.block) for found in source.blocks)
     if wanted == former:
-        return WrittenDocument(markdown=original, adjusted=False)
+        return ComposedText(original)
     parts = _write_parts(wanted, former, source)
-    markdown = Assembly(original, source, parts).join()
     adjusted = any(part.adjusted for part in parts) or any(map(has_broken_heading, decoded))
-    return WrittenDocument(markdown=markdown, adjusted=adjusted)
+    return ComposedText(Assembly(original, source, parts).join(), adjusted)
 
 
 def _write_parts(

@@ -1,61 +1,29 @@
 """Which texts of an edition are sent to a translator, and taking back what comes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from editions.changes.translation_text import NEW_FILE, change_texts, list_texts, read_front
+from editions.changes.translation_text import NEW_FILE, change_texts, list_texts
 from editions.errors import DocumentError, EditionError, FrontMatterError
-from editions.rich_text.nodes import DocumentSchemaError, Mark, Text, UnwritableError
+from editions.rich_text.nodes import DocumentSchemaError, Mark, UnwritableError
 from editions.source.folder import EDITION_FILE, scan_folder
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import TextFile, read_text_file, text_digest
 from editions.translatable_texts import TextForm, read_text
 from editions.translation_exchange.units import (
+    EDITION_ID,
+    STORY_PREFIX,
     Exchange,
-    FileUnits,
     ReturnedUnit,
     Texts,
+    TranslatedFile,
     TranslationUnit,
     fill_body,
-    list_body_units,
-    list_fields,
     list_places,
     normalise,
     plain_text,
 )
 from locales.phrase import Phrase, gettext_noop, read_error
-
-EDITION_ID = "edition"
-STORY_PREFIX = "stories."
-
-
-@dataclass(frozen=True, kw_only=True)
-class TranslatedFile:
-    """A file and its translation. ``id`` is :data:`EDITION_ID` or ``stories.SLUG``. ``name`` is the
-    translation's file name, whether it exists or not: ``text`` is None if it does not."""
-
-    id: str
-    original: TextFile
-    front_matter: FrontMatter
-    name: str
-    text: str | None
-
-    @property
-    def is_story(self) -> bool:
-        return self.id.startswith(STORY_PREFIX)
-
-    @cached_property
-    def translation(self) -> FrontMatter:
-        """The translation's front matter and body; empty if there is none."""
-        return read_front(self.text or NEW_FILE)
-
-    @cached_property
-    def units(self) -> FileUnits:
-        """What of it is translated."""
-        title = self.front_matter.text("title")
-        return FileUnits(id=self.id, name=self.original.name, title=title, units=tuple(_list_units(self)))
 
 
 def list_translated_files(folder: Path, language: str) -> Iterator[TranslatedFile]:
@@ -99,49 +67,21 @@ def export_texts(folder: Path, language: str) -> Exchange:
         title=edition.text("title"),
         source_language=edition.text("language") or "en",
         language=language,
-        files=tuple(file.units for file in files),
+        files=tuple(files),
     )
 
 
-def _list_units(file: TranslatedFile) -> Iterator[TranslationUnit]:
-    for path, note in list_fields(file.front_matter, is_story=file.is_story):
-        is_markdown = path[0] == "introductions"
-        yield TranslationUnit(
-            id=".".join(map(str, path)),
-            note=note,
-            source=_read_text(file.front_matter, path),
-            target=_read_text(file.translation, path),
-            is_markdown=is_markdown,
-        )
-    yield from list_body_units(file.front_matter.body, file.translation.body)
-
-
-def _read_text(front_matter: FrontMatter, path: tuple[str | int, ...]) -> Texts:
-    text = front_matter.text(*path)
-    return (Text(text),) if text else ()
-
-
-def import_translations(
-    folder: Path, language: str, returned: Iterable[ReturnedUnit]
-) -> "ImportedTranslations":
-    """Work out what ``returned`` changes in the translation of the edition in ``folder``. Writes nothing.
-
-    A text whose original is not that of the edition any more is not taken, nor is one that is not known.
-    Raise EditionError if a file of the edition cannot be read.
-    """
-    return ImportedTranslations(list(list_translated_files(folder, language)), returned)
-
-
 class ImportedTranslations:
-    """What a returned file changes in the edition as it is now. ``changes`` has the new text of each file
-    that changes, by its name; ``problems`` are the texts that were not taken, each by its place in the
-    returned file, with why and what to do. ``translated`` is how many texts differ from what was there,
-    ``unchanged`` how many do not."""
+    """What ``returned`` changes in the translation of an edition; it writes nothing. A text whose original is
+    not that of the edition any more is not taken, nor is one that is not known. ``changes`` has the new text
+    of each file that changes, by its name; ``problems`` are the texts that were not taken, each by its place
+    in the returned file, with why and what to do. ``translated`` and ``unchanged`` count the texts."""
 
-    def __init__(self, files: Sequence[TranslatedFile], returned: Iterable[ReturnedUnit]) -> None:
+    def __init__(self, folder: Path, language: str, returned: Iterable[ReturnedUnit]) -> None:
+        """Raises EditionError if a file of the edition in ``folder`` cannot be read."""
         self.problems: list[tuple[str, str]] = []
         self.unchanged = 0
-        self._files = {file.id: file for file in files}
+        self._files = {file.id: file for file in list_translated_files(folder, language)}
         self._taken: dict[str, dict[str, ReturnedUnit]] = {}
         for unit in returned:
             self._take_unit(unit)
@@ -170,7 +110,8 @@ class ImportedTranslations:
                     text=_shorten(normalise(known.source)),
                 ),
             )
-        elif not normalise(returned.target) or _is_same(returned.target, known.target):
+        # The same words with the same marks, however they are divided.
+        elif not normalise(returned.target) or _list_signs(returned.target) == _list_signs(known.target):
             self.unchanged += 1
         else:
             self._taken.setdefault(returned.file_id, {})[returned.id] = returned
@@ -182,7 +123,7 @@ class ImportedTranslations:
                 returned, gettext_noop("the edition has no such story any more, so its texts were not taken.")
             )
             return None
-        known = next((unit for unit in file.units.units if unit.id == returned.id), None)
+        known = next((unit for unit in file.units if unit.id == returned.id), None)
         if known is None:
             self._report(
                 returned, gettext_noop("the edition has no such text any more, so it was not taken.")
@@ -224,7 +165,7 @@ def _write_translation(file: TranslatedFile, units: Mapping[str, ReturnedUnit]) 
     bodies = {name: _clean(unit.target) for name, unit in units.items() if name not in names}
     if bodies or (file.text is None and original.body.strip()):
         text = _replace_body(text, now, fill_body(original.body, now.body, bodies))
-    is_complete = all(unit.target or unit.id in units for unit in file.units.units)
+    is_complete = all(unit.target or unit.id in units for unit in file.units)
     translated_from = text_digest(file.original.text) if is_complete else ""
     return change_texts(text, values, original, is_story=file.is_story, translated_from=translated_from)
 
@@ -237,11 +178,6 @@ def _replace_body(text: str, now: FrontMatter, body: str) -> str:
 
 def _clean(texts: Texts) -> Texts:
     return tuple(text for text in texts if text.text)
-
-
-def _is_same(returned: Texts, known: Texts) -> bool:
-    """Return whether two texts say the same with the same marks, however they are divided."""
-    return _list_signs(returned) == _list_signs(known)
 
 
 def _list_signs(texts: Texts) -> list[tuple[str, frozenset[Mark]]]:
@@ -262,7 +198,7 @@ def read_translations(name: str, data: bytes, folder: Path, language: str) -> Im
         DocumentError: it is neither Word nor XLIFF, cannot be read, or is for another language.
         EditionError: a file of the edition cannot be read.
     """
-    return import_translations(folder, language, _read_units(name, data, folder, language))
+    return ImportedTranslations(folder, language, _read_units(name, data, folder, language))
 
 
 def _read_units(name: str, data: bytes, folder: Path, language: str) -> list[ReturnedUnit]:

@@ -3,43 +3,63 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
+from editions.changes.translation_text import NEW_FILE, read_front
 from editions.rich_text.block_reader import MarkdownSource, read_blocks
 from editions.rich_text.document import write_document
 from editions.rich_text.node_json import encode_document
 from editions.rich_text.nodes import TEXT_KINDS, Block, BlockKind, Text
 from editions.source.front_matter import FrontMatter
+from editions.source.text_file import TextFile
 from editions.source.yaml_parser import KeyPath
 from editions.translatable_texts import TextForm, TranslatableText, list_translatable_texts
 
 Texts = tuple[Text, ...]
+EDITION_ID = "edition"
+STORY_PREFIX = "stories."
 _INVALID = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TranslationUnit:
     """One text. ``id`` is unique in its file: ``title``, ``read_more.0.what``, ``body.3.0``. ``note`` tells
-    the translator what it is. ``target`` is empty if there is no translation. A ``plain`` text has no marks;
-    ``is_markdown`` is one written in Markdown, whose signs the translator keeps."""
+    the translator what it is. ``target`` is empty if there is no translation."""
 
     id: str
     note: str
     source: Texts
     target: Texts = ()
-    plain: bool = True
-    is_markdown: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileUnits:
-    """The units of one file. ``id`` is ``edition`` or ``stories.SLUG``; ``name`` is the original's file name,
-    ``title`` what it is called."""
+class TranslatedFile:
+    """A file and its translation. ``id`` is :data:`EDITION_ID` or ``stories.SLUG``. ``name`` is the
+    translation's file name, whether it exists or not: ``text`` is None if it does not."""
 
     id: str
+    original: TextFile
+    front_matter: FrontMatter
     name: str
-    title: str
-    units: tuple[TranslationUnit, ...]
+    text: str | None
+
+    @property
+    def is_story(self) -> bool:
+        return self.id.startswith(STORY_PREFIX)
+
+    @property
+    def title(self) -> str:
+        return self.front_matter.text("title") or self.original.name
+
+    @cached_property
+    def translation(self) -> FrontMatter:
+        """The translation's front matter and body; empty if there is none."""
+        return read_front(self.text or NEW_FILE)
+
+    @cached_property
+    def units(self) -> tuple[TranslationUnit, ...]:
+        return tuple(_list_units(self))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +71,9 @@ class Exchange:
     title: str
     source_language: str
     language: str
-    files: tuple[FileUnits, ...]
+    files: tuple[TranslatedFile, ...]
 
-    def list_units(self) -> Iterator[tuple[FileUnits, TranslationUnit]]:
-        """Yield every unit with its file, in the order of the edition."""
+    def list_units(self) -> Iterator[tuple[TranslatedFile, TranslationUnit]]:
         for file in self.files:
             for unit in file.units:
                 yield file, unit
@@ -109,20 +128,16 @@ def list_body_units(original: str, translation: str) -> Iterator[TranslationUnit
             note="The whole text, in Markdown: keep its signs",
             source=(Text(original.strip()),),
             target=(Text(translation.strip()),),
-            is_markdown=True,
         )
         return
     targets = dict(_walk(translated)) if translation.strip() else {}
     for path, block in _walk(blocks):
-        is_raw = block.kind is BlockKind.raw
         found = targets.get(path)
         yield TranslationUnit(
             id=path,
             note=_NOTES[block.kind],
             source=_texts_of(block),
             target=_texts_of(found) if found else (),
-            plain=is_raw,
-            is_markdown=is_raw,
         )
 
 
@@ -146,7 +161,7 @@ def fill_body(original: str, translation: str, targets: dict[str, Texts]) -> str
         return block._replace(texts=targets[path])
 
     filled = list(_map(template, fill))
-    return write_document(translation, encode_document(filled)).markdown
+    return write_document(translation, encode_document(filled)).text
 
 
 def _read(body: str) -> tuple[Block, ...]:
@@ -213,13 +228,26 @@ _PICTURES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-Field = tuple[KeyPath, str]
-"""The keys that lead to a text, and a note for the translator."""
+
+def _list_units(file: TranslatedFile) -> Iterator[TranslationUnit]:
+    for path, note in list_fields(file.front_matter, is_story=file.is_story):
+        yield TranslationUnit(
+            id=".".join(map(str, path)),
+            note=note,
+            source=_read_field(file.front_matter, path),
+            target=_read_field(file.translation, path),
+        )
+    yield from list_body_units(file.front_matter.body, file.translation.body)
 
 
-def list_fields(front_matter: FrontMatter, *, is_story: bool) -> Iterator[Field]:
-    """Yield the texts in the front matter of a story, or of the edition itself, that a translator gets: all
-    but the addresses of links."""
+def _read_field(front_matter: FrontMatter, path: KeyPath) -> Texts:
+    text = front_matter.text(*path)
+    return (Text(text),) if text else ()
+
+
+def list_fields(front_matter: FrontMatter, *, is_story: bool) -> Iterator[tuple[KeyPath, str]]:
+    """Yield where the texts are in the front matter that a translator gets, all but the addresses of links,
+    each with a note of what it is."""
     for text in list_translatable_texts(front_matter, is_story=is_story):
         if text.path[-1] != "url":
             note = _describe(text.path, is_story=is_story)

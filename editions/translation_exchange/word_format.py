@@ -12,9 +12,9 @@ from editions.imports.office_archive import ZIP_ERRORS
 from editions.rich_text.nodes import BREAK, Mark, MarkKind, Text
 from editions.translation_exchange.units import (
     Exchange,
-    FileUnits,
     ReturnedUnit,
     Texts,
+    TranslatedFile,
     TranslationUnit,
     drop_invalid,
     normalise,
@@ -70,7 +70,7 @@ def write_docx(exchange: Exchange) -> bytes:
 
 
 class _DocumentWriter:
-    """Writes the document of one exchange; ``_links`` are the addresses it refers to, by their ids."""
+    """Writes the document of one exchange; ``_links`` are the ids of the addresses it refers to."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -103,7 +103,7 @@ class _DocumentWriter:
             ("styles", f"{RELATIONSHIPS}/styles", "styles.xml", {})
         ] + [
             (identifier, f"{RELATIONSHIPS}/hyperlink", drop_invalid(href), {"TargetMode": "External"})
-            for identifier, href in self._links.items()
+            for href, identifier in self._links.items()
         ]
         for identifier, kind, target, mode in entries:
             attributes = {"Id": identifier, "Type": kind, "Target": target, **mode}
@@ -132,10 +132,10 @@ class _DocumentWriter:
             paragraph = _add_paragraph(_add_cell(row, fill=_GREY))
             _add_run(paragraph, f"{language_name(language)} ({language})", bold=True)
 
-    def _add_file(self, table: etree._Element, file: FileUnits) -> None:
+    def _add_file(self, table: etree._Element, file: TranslatedFile) -> None:
         row = etree.SubElement(table, f"{_W}tr")
         paragraph = _add_paragraph(_add_cell(row, span=2, fill=_GREY))
-        _add_run(paragraph, file.title or file.name, bold=True)
+        _add_run(paragraph, file.title, bold=True)
         for unit in file.units:
             row = etree.SubElement(table, f"{_W}tr")
             properties = etree.SubElement(row, f"{_W}trPr")
@@ -143,7 +143,7 @@ class _DocumentWriter:
             self._add_original(_add_cell(row), file, unit)
             self._add_texts(_add_paragraph(_add_cell(row), language=self._exchange.language), unit.target)
 
-    def _add_original(self, cell: etree._Element, file: FileUnits, unit: TranslationUnit) -> None:
+    def _add_original(self, cell: etree._Element, file: TranslatedFile, unit: TranslationUnit) -> None:
         note = _add_paragraph(cell)
         _add_run(note, f"{file.id}{ID_SEPARATOR}{unit.id}", hidden=True)
         _add_run(note, unit.note, colour=_NOTE_GREY, size=16)
@@ -162,12 +162,7 @@ class _DocumentWriter:
                     _add_marked_run(host, line, text)
 
     def _find_id(self, link: Mark) -> str:
-        for identifier, href in self._links.items():
-            if href == link.href:
-                return identifier
-        identifier = f"link{len(self._links) + 1}"
-        self._links[identifier] = link.href
-        return identifier
+        return self._links.setdefault(link.href, f"link{len(self._links) + 1}")
 
 
 def _list_instructions(exchange: Exchange) -> Iterator[tuple[str, str]]:
@@ -303,18 +298,16 @@ class _Reader:
     def read(self, rows: list[list[etree._Element]]) -> Iterator[ReturnedUnit]:
         for number, cells in enumerate(rows, start=1):
             identifier, source = self._read_original(cells[0])
-            target = self._read_cell(cells[1])
+            target = self._read_paragraphs(cells[1].findall(f"{_W}p"))
             place = f"Row {number}"
-            if not identifier:
+            if identifier:
+                file_id, _, unit_id = identifier.partition(ID_SEPARATOR)
+                found = [(file_id, unit_id)]
+            else:
                 # The head of the table has an id in no case, and words that are no original.
                 found = self._by_words.get(normalise(source), [])
-                if not found:
-                    continue
-                for file_id, unit_id in found:
-                    yield ReturnedUnit(file_id=file_id, id=unit_id, source=source, target=target, place=place)
-                continue
-            file_id, _, unit_id = identifier.partition(ID_SEPARATOR)
-            yield ReturnedUnit(file_id=file_id, id=unit_id, source=source, target=target, place=place)
+            for file_id, unit_id in found:
+                yield ReturnedUnit(file_id=file_id, id=unit_id, source=source, target=target, place=place)
 
     def _read_original(self, cell: etree._Element) -> tuple[str, Texts]:
         """Return the hidden id, and the original: what follows the id and the note in the cell."""
@@ -327,9 +320,6 @@ class _Reader:
         ).strip()
         originals = paragraphs[1:] if len(paragraphs) > 1 else paragraphs
         return hidden if ID_SEPARATOR in hidden else "", self._read_paragraphs(originals)
-
-    def _read_cell(self, cell: etree._Element) -> Texts:
-        return self._read_paragraphs(cell.findall(f"{_W}p"))
 
     def _read_paragraphs(self, paragraphs: list[etree._Element]) -> Texts:
         """Paragraphs that are not empty, with a line break between them."""

@@ -9,9 +9,9 @@ from editions.errors import DocumentError
 from editions.rich_text.nodes import BREAK, Mark, MarkKind, Text
 from editions.translation_exchange.units import (
     Exchange,
-    FileUnits,
     ReturnedUnit,
     Texts,
+    TranslatedFile,
     TranslationUnit,
     drop_invalid,
 )
@@ -184,7 +184,10 @@ def _read_unit(file_id: str, unit: etree._Element) -> ReturnedUnit:
     sources: list[Texts] = []
     targets: list[Texts] = []
     is_whole = True
-    for part in _list_parts(unit):
+    # Segments and what is between them, in order: of the target, where a tool has changed it.
+    for part in unit:
+        if part.tag not in {f"{_NS}segment", f"{_NS}ignorable"}:
+            continue
         source, target = part.find(f"{_NS}source"), part.find(f"{_NS}target")
         sources.append(read_inline(source, data) if source is not None else ())
         if target is not None:
@@ -202,16 +205,6 @@ def _read_unit(file_id: str, unit: etree._Element) -> ReturnedUnit:
         target=tuple(text for texts in targets for text in texts) if is_whole else (),
         place=f"{file_id}, {identifier}",
     )
-
-
-def _list_parts(unit: etree._Element) -> Iterator[etree._Element]:
-    """Return the segments and what is between them, in order: of the target, where a tool has changed it."""
-    parts = [
-        child
-        for child in unit
-        if isinstance(child.tag, str) and child.tag in {f"{_NS}segment", f"{_NS}ignorable"}
-    ]
-    return iter(parts)
 
 
 _TEXTS = frozenset({f"{_NS}source", f"{_NS}target", f"{_NS}note", f"{_NS}data"})
@@ -234,10 +227,10 @@ def write_xliff(exchange: Exchange) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
-def _write_file(root: etree._Element, file: FileUnits) -> None:
-    element = etree.SubElement(root, f"{_NS}file", {"id": file.id, "original": file.name})
+def _write_file(root: etree._Element, file: TranslatedFile) -> None:
+    element = etree.SubElement(root, f"{_NS}file", {"id": file.id, "original": file.original.name})
     notes = etree.SubElement(element, f"{_NS}notes")
-    etree.SubElement(notes, f"{_NS}note", {"category": "title"}).text = drop_invalid(file.title or file.name)
+    etree.SubElement(notes, f"{_NS}note", {"category": "title"}).text = drop_invalid(file.title)
     for unit in file.units:
         _write_unit(element, unit)
 

@@ -1,9 +1,9 @@
-"""The lock of an edition, which everything holds that decides which campaigns of it there are."""
+"""The launch lock of an edition, which everything holds that decides which campaigns of it there are."""
 
 from sqlalchemy import Connection, text
 
 
-def acquire_edition_lock(connection: Connection, edition: str) -> None:
+def acquire_launch_lock(connection: Connection, edition: str) -> None:
     """Wait until no other transaction prepares, approves or launches ``edition``. On SQLite, writers wait for
     each other anyway."""
     if connection.dialect.name == "postgresql":

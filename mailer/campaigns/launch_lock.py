@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Engine
 
 from locales.phrase import Phrase
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import find_missing_identity
 from mailer.errors import MailerError
@@ -66,5 +66,5 @@ def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Co
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
     with engine.begin() as connection:
-        acquire_edition_lock(connection, plan.edition)
+        acquire_launch_lock(connection, plan.edition)
         yield connection

@@ -12,7 +12,7 @@ from sqlmodel import col
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.content_versions import begin_tests, end_tests
 from mailer.campaigns.draft import DRAFT_STATES, write_tested_draft
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import Cohort, find_missing_identity, load_reader
 from mailer.campaigns.trial import find_example_sender
@@ -346,7 +346,7 @@ def _end(
     sent = {numbers[one.address] for one in results if one.is_sent}
     in_doubt = {numbers[one.address] for one in results if one.verdict is Verdict.in_doubt}
     with engine.begin() as connection:
-        acquire_edition_lock(connection, plan.edition)
+        acquire_launch_lock(connection, plan.edition)
         end_tests(connection, sent=sent, not_sent=set(numbers.values()) - sent - in_doubt)
         if sent and not _has_campaign(connection, plan):
             write_tested_draft(connection, plan, now)

@@ -18,7 +18,7 @@ from mailer.campaigns.corrections import (
     store_correction,
 )
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import (
@@ -159,7 +159,7 @@ def prepare_correction(
     CorrectionConflictError if another correction has taken its name meanwhile.
     """
     record = planned.record
-    acquire_edition_lock(session.connection(), record.name)
+    acquire_launch_lock(session.connection(), record.name)
     if (found := find_preparation(session, record.name)) is not None:
         return found
     store_correction(session.connection(), record, now)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, update
 from sqlmodel import Session, col, select
 
 from locales.phrase import gettext_noop
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
 from mailer.database.launch_models import PendingLaunchRecord, PendingLaunchState
@@ -138,7 +138,7 @@ def ask_launch(
     options = _write_options(request.options)
     request = replace(request, options=_read_options(options))
     connection = session.connection()
-    acquire_edition_lock(connection, request.edition)
+    acquire_launch_lock(connection, request.edition)
     campaign = find_campaign(session, request.campaign_id)
     if campaign.state not in LAUNCHABLE_STATES:
         raise CampaignStateError(request.campaign_id, "launched", campaign.state)

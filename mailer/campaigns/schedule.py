@@ -16,7 +16,7 @@ from sqlmodel import col
 from locales.phrase import Phrase, WordedEnum, gettext_noop
 from mailer.campaigns.approvals.approval import approve_edition_command, describe_round, list_voiding_settings
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.launch import (
     LaunchResult,
     find_or_create_campaign,
@@ -233,7 +233,7 @@ def _start_campaign(
     """Start one campaign; None if another worker has started it or it is no longer due."""
     with engine.begin() as connection:
         edition = select(col(Campaign.edition)).where(col(Campaign.id) == campaign_id)
-        acquire_edition_lock(connection, connection.execute(edition).scalar_one())
+        acquire_launch_lock(connection, connection.execute(edition).scalar_one())
         now = clock(connection)
         waits = (col(Campaign.state) == CampaignState.scheduled, col(Campaign.scheduled_at) <= now)
         if not change_campaign_state(connection, campaign_id, CampaignState.sending, *waits, launched_at=now):

@@ -28,7 +28,7 @@ from mailer.revisions.edition_file import (
     parse_file_name,
     read_edition_file,
 )
-from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.revisions.history import RevisionEntry, list_history, record_set_aside
 from mailer.revisions.story_changes import restore_story
 from mailer.revisions.unsaved_texts import delete_unsaved, find_unsaved
@@ -97,7 +97,7 @@ def keep_merged(
     *,
     member: Member,
     now: datetime,
-) -> Saved | Conflict:
+) -> EditionFile | Conflict:
     """Save the merged text with a choice for each place of a conflict. If the file has changed once more, or
     cannot be written, nothing changes and the unsaved text stays. The caller commits. Raise UnsettledError if
     a choice is missing.
@@ -106,7 +106,7 @@ def keep_merged(
     base = conflict.theirs.digest if conflict.theirs is not None else ""
     kind = RevisionKind.merged
     done = _settle(workspace, session, conflict.unsaved, merged, base, kind, member=member, now=now)
-    if isinstance(done, Saved) and merged != conflict.unsaved.mine:
+    if isinstance(done, EditionFile) and merged != conflict.unsaved.mine:
         record_set_aside(session, conflict.unsaved, now=now)
     return done
 
@@ -140,7 +140,7 @@ def _settle(
     *,
     member: Member,
     now: datetime,
-) -> Saved | Conflict:
+) -> EditionFile | Conflict:
     save = TextSave(
         edition=unsaved.edition,
         name=unsaved.name,

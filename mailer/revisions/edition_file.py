@@ -70,8 +70,7 @@ class TextRefusedError(EditionFileError):
 
 @dataclass(frozen=True, kw_only=True)
 class FilePlace:
-    """Which text of an edition, whatever number its story has: ``story`` is its slug, "" for edition.md, and
-    ``language`` that of a translation, "" for the original."""
+    """Which text of an edition, whatever number its story has; "" for edition.md, and for an original."""
 
     story: str = ""
     language: str = ""
@@ -147,7 +146,7 @@ def find_file_name(folder: Path, place: FilePlace) -> str | None:
 
 def list_story_numbers(folder: Path, story: str) -> list[str]:
     """Return the numbers that the files of ``story`` have now, the original's first; none if it is gone."""
-    return [_read_number(name) for name in list_story_names(folder, story)]
+    return [read_number(name) for name in list_story_names(folder, story)]
 
 
 def list_story_names(folder: Path, story: str) -> list[str]:
@@ -176,7 +175,7 @@ def list_story_slugs(folder: Path) -> list[str]:
 
 def list_taken_numbers(folder: Path) -> set[str]:
     """Return the numbers that files of stories have, translations without an original too."""
-    return {_read_number(name) for name in _list_stories(folder)}
+    return {read_number(name) for name in _list_stories(folder)}
 
 
 def _list_stories(folder: Path) -> list[str]:
@@ -187,7 +186,8 @@ def _list_stories(folder: Path) -> list[str]:
     return [name for name in names if _STORY.fullmatch(name) and len(name) <= _MAX_NAME_LENGTH]
 
 
-def _read_number(name: str) -> str:
+def read_number(name: str) -> str:
+    """Return the number in the name of a story's file."""
     return name.removeprefix(f"{STORIES_FOLDER}/")[:3]
 
 
@@ -217,13 +217,7 @@ def read_edition_file(folder: Path, name: str) -> EditionFile:
 
 
 def read_file_bytes(folder: Path, name: str) -> bytes:
-    """Return the bytes of the text file ``name``.
-
-    Raises:
-        FileNameError: this is no name of a text of an edition.
-        FileMissingError: there is no such file.
-        EditionFileError: it cannot be read, is too large, or leads out of the edition.
-    """
+    """Return the bytes of the text file ``name``. Raise the errors of :func:`read_edition_file`."""
     parse_file_name(name)
     try:
         if leads_outside(folder, name):
@@ -308,12 +302,10 @@ def lock_edition(workspace: Workspace, session: Session, edition: str) -> Iterat
 
 
 def find_lock_folder(workspace: Workspace) -> Path:
-    """Return the folder of the locks, whether it exists or not."""
     return workspace.root / "run"
 
 
 def find_lock_file(workspace: Workspace, edition: str) -> Path:
-    """Return the file that is locked for an edition, whether it exists or not."""
     return find_lock_folder(workspace) / f"edition-{_make_key(edition).hex()[:16]}.lock"
 
 

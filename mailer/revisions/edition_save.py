@@ -143,7 +143,6 @@ def record_pending_save(workspace: Workspace, session: Session, edition: str) ->
 
 
 def _enter(session: Session, file: EditionFile, save: TextSave) -> None:
-    """Enter a text that is in its file into the history, and what was done into the log."""
     record_sitting(session, file, save)
     _log_acts(session, file, save)
 
@@ -159,19 +158,17 @@ def record_pending_saves(workspace: Workspace, engine: Engine) -> int:
     count = 0
     for path in sorted(find_lock_folder(workspace).glob(f"*{_SUFFIX}")):
         pending = _read_note(path)
-        if pending is None or not _is_interrupted(workspace, engine, pending):
+        if pending is None:
             continue
+        # Without the lock: nobody is kept waiting for what has its entry.
+        with open_session(engine, read_only=True) as session:
+            if _find_interrupted(workspace, session, pending) is None:
+                continue
         with open_session(engine) as session:
             with lock_edition(workspace, session, pending.edition):
                 count += record_pending_save(workspace, session, pending.edition)
             session.commit()
     return count
-
-
-def _is_interrupted(workspace: Workspace, engine: Engine, pending: PendingSave) -> bool:
-    """Return whether it seems so: nobody is kept waiting for that."""
-    with open_session(engine, read_only=True) as session:
-        return _find_interrupted(workspace, session, pending) is not None
 
 
 def _find_interrupted(workspace: Workspace, session: Session, pending: PendingSave) -> EditionFile | None:
@@ -199,15 +196,6 @@ def _read_note(path: Path) -> PendingSave | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saved:
-    """The text is in the file. ``name`` is what the file is called now: its story may have been moved.
-    ``digest`` is that of the text, from which the next save begins."""
-
-    name: str
-    digest: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Conflict:
     """The text is not in the file, and is kept as number ``number`` of the unsaved texts. ``detail`` is the
     system's reason if the file could not be written."""
@@ -217,8 +205,9 @@ class Conflict:
     detail: str = ""
 
 
-def save_edition_file(workspace: Workspace, session: Session, save: TextSave) -> Saved | Conflict:
-    """Save a text, if its file is still what the writer began from. The caller commits, in both cases.
+def save_edition_file(workspace: Workspace, session: Session, save: TextSave) -> EditionFile | Conflict:
+    """Save a text, if its file is still what the writer began from, and return the file as it is now: its
+    story may have been moved. The caller commits, in both cases.
 
     ``session`` must be one that writes; it holds a lock until it ends, so commit soon. What was changed
     outside Studio is committed before.
@@ -253,7 +242,7 @@ class _Saver:
         self._session = session
         self._save = save
 
-    def save_or_keep(self) -> Saved | Conflict | None:
+    def save_or_keep(self) -> EditionFile | Conflict | None:
         """Save, or keep what was written; None if the history has to be committed first."""
         try:
             name = locate_file(self._folder, self._save.name)
@@ -265,7 +254,7 @@ class _Saver:
         except EditionFileError as error:
             return self.keep(UnsavedReason.not_written, detail=str(error))
 
-    def _save_over(self, name: str) -> Saved | Conflict | None:
+    def _save_over(self, name: str) -> EditionFile | Conflict | None:
         save = self._save
         try:
             before = read_file_bytes(self._folder, name)
@@ -285,8 +274,7 @@ class _Saver:
             return self.keep(UnsavedReason.changed, name=name)
         return self._write(name, encode_text(save.text, like=before), expected=before, latest=latest)
 
-    def _save_missing(self) -> Saved | Conflict:
-        """Save a file that does not exist: create it if it is new, or else keep what was written."""
+    def _save_missing(self) -> EditionFile | Conflict:
         save, place = self._save, self._save.place
         latest = find_latest(self._session, save.edition, place)
         record_outside_removal(self._session, save.edition, save.name, now=save.now)
@@ -313,7 +301,7 @@ class _Saver:
 
     def _write(
         self, name: str, data: bytes, *, expected: bytes | None, latest: RevisionEntry | None
-    ) -> Saved:
+    ) -> EditionFile:
         """Replace the file, or make it; ``latest`` is the latest entry about it that was committed."""
         save = self._save
         if continues_sitting(latest, save):
@@ -336,9 +324,9 @@ class _Saver:
         _enter(self._session, file, save)
         return self._finish(file)
 
-    def _finish(self, file: EditionFile) -> Saved:
+    def _finish(self, file: EditionFile) -> EditionFile:
         forget_unsaved(self._session, self._save)
-        return Saved(name=file.name, digest=file.digest)
+        return file
 
     def keep(self, reason: UnsavedReason, *, name: str = "", detail: str = "") -> Conflict:
         """Keep the text beside the file, which may have another name by now."""

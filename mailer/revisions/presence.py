@@ -5,7 +5,7 @@ little as an old one, and the next sign of the same page replaces it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_
@@ -58,36 +58,33 @@ def list_present_by_place(
     session: Session, edition: str, *, now: datetime, apart_from: Member
 ) -> Mapping[FilePlace, list[str]]:
     """Return the names of the others who have a text of the edition open, by text."""
-    query = (
-        select(StoryPresence.story, StoryPresence.language, TeamMember.id, TeamMember.name)
-        .where(TeamMember.id == StoryPresence.member_id, col(TeamMember.removed_at).is_(None))
-        .where(StoryPresence.edition == edition, StoryPresence.member_id != apart_from.id)
-        .where(_is_present(now))
-        .distinct()
-        .order_by(TeamMember.name, col(TeamMember.id))
-    )
-    names: dict[FilePlace, list[str]] = defaultdict(list)
-    for story, language, _, name in session.exec(query):
-        names[FilePlace(story=story, language=language)].append(name)
-    return names
+    names: dict[FilePlace, dict[int, str]] = defaultdict(dict)
+    for opened, name in _list_others(session, [edition], now, apart_from):
+        names[FilePlace(story=opened.story, language=opened.language)][opened.member_id] = name
+    return {place: [*found.values()] for place, found in names.items()}
 
 
 def list_present_by_edition(
     session: Session, editions: Collection[str], *, now: datetime, apart_from: Member
 ) -> Mapping[str, list[str]]:
     """Return the names of the others who have any text of the ``editions`` open, by edition."""
+    names: dict[str, dict[int, str]] = defaultdict(dict)
+    for opened, name in _list_others(session, editions, now, apart_from):
+        names[opened.edition][opened.member_id] = name
+    return {edition: [*found.values()] for edition, found in names.items()}
+
+
+def _list_others(
+    session: Session, editions: Collection[str], now: datetime, apart_from: Member
+) -> Iterable[tuple[StoryPresence, str]]:
     query = (
-        select(StoryPresence.edition, TeamMember.id, TeamMember.name)
+        select(StoryPresence, TeamMember.name)
         .where(TeamMember.id == StoryPresence.member_id, col(TeamMember.removed_at).is_(None))
         .where(col(StoryPresence.edition).in_(editions), StoryPresence.member_id != apart_from.id)
         .where(_is_present(now))
-        .distinct()
         .order_by(TeamMember.name, col(TeamMember.id))
     )
-    names: dict[str, list[str]] = defaultdict(list)
-    for edition, _, name in session.exec(query):
-        names[edition].append(name)
-    return names
+    return session.exec(query)
 
 
 def _is_present(now: datetime) -> ColumnElement[bool]:

@@ -38,6 +38,7 @@ from mailer.revisions.edition_file import (
     lock_edition,
     parse_file_name,
     read_edition_file,
+    read_number,
     replace_file,
 )
 from mailer.revisions.history import (
@@ -71,11 +72,8 @@ def move_story(
     member: Member,
     now: datetime,
 ) -> None:
-    """Put a story directly before or after another one, and commit that.
-
-    Raises:
-        StoryOrderError: one of them is gone, or there is no room.
-        OSError: a file cannot be renamed; the order is as before.
+    """Put a story directly before or after another one, and commit that. Raise StoryOrderError if one of them
+    is gone, or there is no room, and OSError if a file cannot be renamed; the order is then as before.
     """
     line = ActivityLine(
         actor=Actor.from_member(member), act=Act.moved_story, edition=edition, subject=slug, at=now
@@ -105,12 +103,9 @@ def add_story(
     member: Member,
     now: datetime,
 ) -> None:
-    """Add a story at the end of an edition, and commit that.
-
-    Raises:
-        StoryOrderError: there is a story with this slug already, or there are too many.
-        EditionFileError: its file cannot be written.
-        OSError: there is no room for its number, and others cannot be renamed.
+    """Add a story at the end of an edition, and commit that. Raise StoryOrderError if its slug is taken, or
+    there are too many, EditionFileError if its file cannot be written, and OSError if others have to make
+    room and cannot be renamed.
     """
     text = change_front_matter(
         _EMPTY_STORY,
@@ -240,7 +235,7 @@ def restore_story(
         # Before anything is written: nothing replaces what was left.
         for language in sorted(left.keys() & wanted):
             raise StoryRestoredError(_THERE_ALREADY, name=left[language])
-        had = _read_number(known[""].file.name) if "" in known else "010"
+        had = read_number(known[""].file.name) if "" in known else "010"
         number = _choose_number(folder, had, left.values())
         written: dict[str, str | None] = {}
         for language, text in sorted(wanted.items()):
@@ -270,23 +265,15 @@ def _find_texts(session: Session, edition: str, story: str) -> dict[str, Revisio
     return found
 
 
-def _read_number(name: str) -> str:
-    return name.removeprefix(f"{STORIES_FOLDER}/")[:3]
-
-
 def _choose_number(folder: Path, wanted: str, left: Collection[str]) -> str:
     """Return the number for a story of which the files ``left`` are still there: a translation belongs to the
     story that has its name and its number."""
-    numbers = sorted(map(_read_number, left))
-    if not numbers:
-        return _find_free_number(folder, wanted)
-    return wanted if wanted in numbers else numbers[0]
-
-
-def _find_free_number(folder: Path, wanted: str) -> str:
+    numbers = sorted(map(read_number, left))
+    if numbers:
+        return wanted if wanted in numbers else numbers[0]
     taken = list_taken_numbers(folder)
-    numbers = [*range(int(wanted), _LAST_NUMBER + 1), *range(int(wanted))]
-    free = next((f"{number:03d}" for number in numbers if f"{number:03d}" not in taken), None)
+    places = [*range(int(wanted), _LAST_NUMBER + 1), *range(int(wanted))]
+    free = next((f"{number:03d}" for number in places if f"{number:03d}" not in taken), None)
     if free is None:
         raise StoryRestoredError(gettext_noop("The edition has no room for another story. Remove one first."))
     return free

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from mailer.activity.acts import Act
 from mailer.database.team_models import Role
 from mailer.revisions.edition_file import EditionFile, TextSave, read_edition_file
-from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.team.members import Member, add_member
 from mailer.workspace import Workspace
 
@@ -62,7 +62,7 @@ class Desk:
         name: str = STORY,
         sequence: int = 0,
         acts: tuple[Act, ...] = (),
-    ) -> Saved | Conflict:
+    ) -> EditionFile | Conflict:
         with Session(self.engine) as session:
             done = save_edition_file(
                 self.workspace,
@@ -82,12 +82,12 @@ class Desk:
             session.commit()
             return done
 
-    def must_save(self, member: Member, text: str, **options: object) -> Saved:
+    def must_save(self, member: Member, text: str, **options: object) -> EditionFile:
         """Save from what the file has now."""
         name = str(options.get("name", STORY))
         base = options.pop("base", None)
         done = self.save(member, text, base=self.read(name).digest if base is None else str(base), **options)  # type: ignore[arg-type]
-        assert isinstance(done, Saved), done
+        assert isinstance(done, EditionFile), done
         return done
 
     def must_conflict(self, member: Member, text: str, **options: object) -> Conflict:

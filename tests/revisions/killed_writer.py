@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sqlmodel import Session
 
-from mailer.revisions.edition_file import TextSave, read_edition_file
-from mailer.revisions.edition_save import Saved, save_edition_file
+from mailer.revisions.edition_file import EditionFile, TextSave, read_edition_file
+from mailer.revisions.edition_save import save_edition_file
 from mailer.team.members import find_member
 from mailer.workspace import open_workspace
 from tests.revisions.conftest import EDITION, STORY
@@ -44,7 +44,7 @@ def main(words: Sequence[str]) -> None:
                 ),
             )
             session.commit()
-        sys.stdout.write(f"{count if isinstance(done, Saved) else f'conflict {done.number}'}\n")
+        sys.stdout.write(f"{count if isinstance(done, EditionFile) else f'conflict {done.number}'}\n")
         sys.stdout.flush()
 
 

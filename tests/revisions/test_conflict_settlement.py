@@ -12,8 +12,8 @@ from mailer.revisions.conflict_settlement import (
     put_back,
     set_aside,
 )
-from mailer.revisions.edition_file import FilePlace
-from mailer.revisions.edition_save import Conflict, Saved
+from mailer.revisions.edition_file import EditionFile, FilePlace
+from mailer.revisions.edition_save import Conflict
 from mailer.revisions.history import list_history, read_text
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.team.members import Member
@@ -36,7 +36,7 @@ def open_again(desk: Desk, number: int | None) -> OpenConflict:
     return conflict
 
 
-def keep(desk: Desk, conflict: OpenConflict, member: Member, choice: MergeChoice) -> Saved | Conflict:
+def keep(desk: Desk, conflict: OpenConflict, member: Member, choice: MergeChoice) -> EditionFile | Conflict:
     choices = dict.fromkeys(list_conflicts(conflict.parts), choice)
     with Session(desk.engine) as session:
         done = keep_merged(desk.workspace, session, conflict, choices, member=member, now=desk.now)
@@ -53,7 +53,7 @@ def list_kept(desk: Desk) -> list[tuple[RevisionKind, str, str]]:
 @pytest.mark.usefixtures("either_workspace")
 def test_the_merged_text_is_saved_and_both_are_in_the_history(desk: Desk, ann: Member, ben: Member) -> None:
     conflict = make_conflict(desk, ann, ben)
-    assert isinstance(keep(desk, conflict, ann, MergeChoice.theirs), Saved)
+    assert isinstance(keep(desk, conflict, ann, MergeChoice.theirs), EditionFile)
     merged = THEIRS.replace("first", "my first")
     assert desk.read().text == merged
     assert list_kept(desk) == [
@@ -85,7 +85,7 @@ def test_what_its_page_sends_while_a_text_is_settled_is_not_lost(
     conflict = make_conflict(desk, ann, ben)
     assert desk.must_conflict(ann, longer, base=base).number == conflict.unsaved.id
     if is_kept:
-        assert isinstance(keep(desk, conflict, ann, MergeChoice.mine), Saved)
+        assert isinstance(keep(desk, conflict, ann, MergeChoice.mine), EditionFile)
     else:
         with Session(desk.engine) as session:
             set_aside(session, conflict.unsaved, now=desk.now)
@@ -106,7 +106,7 @@ def test_a_file_that_changes_while_one_chooses_is_not_overwritten(
     with Session(desk.engine) as session:
         assert [one.id for one, _ in list_unsaved(session, EDITION)] == [conflict.unsaved.id]
     again = open_again(desk, conflict.unsaved.id)
-    assert isinstance(keep(desk, again, ann, MergeChoice.mine), Saved)
+    assert isinstance(keep(desk, again, ann, MergeChoice.mine), EditionFile)
     assert desk.read().text.endswith("\nAt the last moment.\n")
     assert "Rivers" in desk.read().text
 
@@ -125,7 +125,7 @@ def test_what_could_not_be_written_is_tried_again_as_it_was(desk: Desk, ann: Mem
     opened = open_again(desk, conflict.number)
     assert isinstance(keep(desk, opened, ann, MergeChoice.mine), Conflict)
     (desk.folder / STORY).chmod(0o644)
-    assert isinstance(keep(desk, open_again(desk, conflict.number), ann, MergeChoice.mine), Saved)
+    assert isinstance(keep(desk, open_again(desk, conflict.number), ann, MergeChoice.mine), EditionFile)
     assert desk.read().text == MINE
     assert RevisionKind.set_aside not in [kind for kind, _, _ in list_kept(desk)]
 

@@ -13,8 +13,8 @@ from mailer.database.edition_models import EditionRevision, RevisionKind, Unsave
 from mailer.errors import ConfigurationError
 from mailer.revisions import edition_save
 from mailer.revisions.conflict_settlement import OpenConflict, find_conflict
-from mailer.revisions.edition_file import FileNameError, FilePlace, TextRefusedError, TextSave
-from mailer.revisions.edition_save import Conflict, Saved
+from mailer.revisions.edition_file import EditionFile, FileNameError, FilePlace, TextRefusedError, TextSave
+from mailer.revisions.edition_save import Conflict
 from mailer.revisions.history import TEXTS_KEPT, find_text
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.team.members import Member
@@ -60,7 +60,7 @@ def test_a_save_replaces_the_file_and_keeps_its_permissions(desk: Desk, ann: Mem
     saved = desk.must_save(ann, MINE)
     assert path.read_text() == MINE
     assert path.stat().st_mode & 0o777 == 0o664
-    assert saved == Saved(name=STORY, digest=desk.read().digest)
+    assert saved == desk.read()
     assert list_kinds(desk) == [RevisionKind.found, RevisionKind.written]
     assert [one.name for one in (desk.folder / "stories").iterdir() if one.name.startswith(".")] == []
 
@@ -113,7 +113,7 @@ def test_the_same_text_is_saved_without_an_entry_or_a_new_file(desk: Desk, ann: 
     before = (desk.folder / STORY).stat().st_ino
     for member in (ann, ben):
         done = desk.save(member, MINE.replace("\n", "\r\n"), base="of something old")
-        assert isinstance(done, Saved)
+        assert isinstance(done, EditionFile)
     assert (desk.folder / STORY).stat().st_ino == before
     assert list_kinds(desk) == [RevisionKind.found, RevisionKind.written]
     assert list_texts_kept(desk) == []
@@ -151,13 +151,11 @@ def test_a_story_that_was_moved_is_saved_under_its_new_number(desk: Desk, ann: M
     base, of_translation = desk.read().digest, desk.read(TRANSLATION).digest
     for name in (STORY, TRANSLATION):
         (desk.folder / name).rename(desk.folder / name.replace("010", "035"))
-    assert desk.save(ann, MINE, base=base) == Saved(
-        name="stories/035-water.md", digest=desk.read("stories/035-water.md").digest
-    )
+    assert desk.save(ann, MINE, base=base) == desk.read("stories/035-water.md")
     done = desk.save(ann, "第二段。\n", base=of_translation, name=TRANSLATION)
     assert done.name == "stories/035-water.zh.md"
     new = desk.save(ann, "Eau\n", base="", name="stories/010-water.fr.md")
-    assert isinstance(new, Saved)
+    assert isinstance(new, EditionFile)
     assert new.name == "stories/035-water.fr.md"
     assert not (desk.folder / STORY).exists()
 
@@ -181,7 +179,7 @@ def test_a_new_file_appears_and_one_that_is_there_already_is_not_replaced(
     desk: Desk, ann: Member, ben: Member
 ) -> None:
     name = "edition.fr.md"
-    assert isinstance(desk.save(ann, "Cher lecteur\n", base="", name=name), Saved)
+    assert isinstance(desk.save(ann, "Cher lecteur\n", base="", name=name), EditionFile)
     assert (desk.folder / name).stat().st_mode & 0o777 == 0o644
     conflict = desk.must_conflict(ben, "Chers lecteurs\n", base="", name=name)
     assert list_texts(desk, conflict) == (None, "Chers lecteurs\n", "Cher lecteur\n")
@@ -259,9 +257,9 @@ def test_a_page_whose_answer_got_lost_does_not_meet_itself(desk: Desk, ann: Memb
     base = desk.read().digest
     desk.must_save(ann, MINE, base=base, sequence=1)
     # The page never heard of it, and sends all it has with the same base.
-    assert isinstance(desk.save(ann, f"{MINE}more", base=base, sequence=2), Saved)
+    assert isinstance(desk.save(ann, f"{MINE}more", base=base, sequence=2), EditionFile)
     # The first request was under way all the time, and arrives once more.
-    assert isinstance(desk.save(ann, MINE, base=base, sequence=1), Saved)
+    assert isinstance(desk.save(ann, MINE, base=base, sequence=1), EditionFile)
     assert desk.read().text == f"{MINE}more"
 
 
@@ -301,13 +299,13 @@ def test_of_writers_at_the_same_moment_one_saves_and_every_other_text_is_kept(de
     base = desk.read().digest
     barrier = Barrier(len(members))
 
-    def write(member: Member) -> Saved | Conflict:
+    def write(member: Member) -> EditionFile | Conflict:
         barrier.wait()
         return desk.save(member, f"{BEFORE}{member.name}\n", base=base)
 
     with ThreadPoolExecutor(len(members)) as pool:
         done = list(pool.map(write, members))
-    assert sum(isinstance(one, Saved) for one in done) == 1
+    assert sum(isinstance(one, EditionFile) for one in done) == 1
     kept = list_texts_kept(desk)
     assert len(kept) == len(members) - 1
     assert sorted([desk.read().text, *kept]) == sorted(f"{BEFORE}{member.name}\n" for member in members)

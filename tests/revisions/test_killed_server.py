@@ -11,8 +11,7 @@ import pytest
 from sqlmodel import Session, select
 
 from mailer.database.edition_models import RevisionKind, RevisionText
-from mailer.revisions.edition_file import FilePlace
-from mailer.revisions.edition_save import Saved
+from mailer.revisions.edition_file import EditionFile, FilePlace
 from mailer.revisions.history import list_history, read_text
 from mailer.revisions.unsaved_texts import list_unsaved
 from mailer.team.members import Member
@@ -61,7 +60,7 @@ def check_kills(desk: Desk, ann: Member, *, times: int) -> None:
             process, last = kill_while_saving(desk, ann, chance, template)
             check_nothing_is_lost(desk, process, last)
     saved = desk.save(ann, f"{BEFORE}After all.\n", base=desk.read().digest)
-    assert isinstance(saved, Saved)
+    assert isinstance(saved, EditionFile)
     with Session(desk.engine) as session:
         entries = list_history(session, EDITION, FilePlace(story="water"), limit=10 * times)
         assert read_text(session, EDITION, entries[0]) == f"{BEFORE}After all.\n"

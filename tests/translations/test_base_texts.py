@@ -8,8 +8,8 @@ from mailer.database.edition_models import TranslationBase
 from mailer.database.secure_delete import MASK, mask_addresses
 from mailer.database.team_models import Role
 from mailer.privacy.address_search import make_address_matcher
-from mailer.revisions.edition_file import TextSave, read_edition_file
-from mailer.revisions.edition_save import Saved, save_edition_file
+from mailer.revisions.edition_file import EditionFile, TextSave, read_edition_file
+from mailer.revisions.edition_save import save_edition_file
 from mailer.team.members import add_member
 from mailer.translations import (
     digest_original,
@@ -48,7 +48,7 @@ def test_an_original_that_only_the_history_has_is_found(desk: Desk, now: datetim
             now=now,
         ),
     )
-    assert isinstance(saved, Saved)
+    assert isinstance(saved, EditionFile)
     assert find_base_text(desk.session, EDITION, STORY, digest_original(before.text)) == before.text
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from locales.phrase import Phrase
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.preparation.preparation import (
     DECIDED_FIELDS,
     PREPARED_STATES,
@@ -110,7 +110,7 @@ def begin_preparation(
     AlreadyPreparedError if the edition's draft is being prepared already.
     """
     connection = session.connection()
-    acquire_edition_lock(connection, edition)
+    acquire_launch_lock(connection, edition)
     found = find_preparation(session, edition)
     if found is not None:
         raise AlreadyPreparedError(edition, found.campaign_id)
@@ -164,7 +164,7 @@ def save_preparation(
     """
     wanted = before.decisions.list_changes(after)
     connection = session.connection()
-    acquire_edition_lock(connection, before.edition)
+    acquire_launch_lock(connection, before.edition)
     current = read_preparation(session, before.campaign_id)
     if current is None or not current.is_open:
         raise PreparationOverError(before.campaign_id)

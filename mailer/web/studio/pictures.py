@@ -22,8 +22,8 @@ from editions.source.text_file import TextFile
 from mailer.activity.acts import Act
 from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
-from mailer.revisions.edition_file import TextSave
-from mailer.revisions.edition_save import Saved, save_edition_file
+from mailer.revisions.edition_file import EditionFile, TextSave
+from mailer.revisions.edition_save import save_edition_file
 from mailer.revisions.history import find_change_author
 from mailer.team.members import Permission
 from mailer.web.forms import read_number
@@ -244,7 +244,7 @@ def _save(
         )
         with page.writing() as session:
             result = save_edition_file(page.state.workspace, session, save)
-        if isinstance(result, Saved):
+        if isinstance(result, EditionFile):
             return page.go_back(notice)
         reason = result.detail
         if result.reason is not UnsavedReason.changed:

@@ -25,7 +25,7 @@ from mailer.campaigns.approvals.rounds import Round, find_last_round, list_open_
 from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.campaigns.approvals.steps import Needs, Person
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
 from mailer.campaigns.plan import Plan, plan_campaign
@@ -107,7 +107,7 @@ def answer(
 ) -> tuple[Round, bool]:
     person = find_person(engine, who) if isinstance(who, str) else who
     with engine.begin() as connection:
-        acquire_edition_lock(connection, SLUG)
+        acquire_launch_lock(connection, SLUG)
         return settle_answer(
             connection,
             workspace,

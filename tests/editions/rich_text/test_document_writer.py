@@ -32,13 +32,13 @@ def has_one_letter_more(longer: str, shorter: str) -> bool:
 def test_stories_that_were_not_edited_keep_their_bytes(figure: Callable[[str], None]) -> None:
     for body in sample_bodies().values():
         written = write_document(body, json.loads(json.dumps(read_document(body))))
-        assert (written.markdown, written.adjusted) == (body, False)
+        assert (written.text, written.adjusted) == (body, False)
     figure(f"Rich text: {len(sample_bodies())} bodies of the sample keep their bytes.")
 
 
 @pytest.mark.parametrize("markdown", TORTURE)
 def test_odd_markdown_that_was_not_edited_keeps_its_bytes(markdown: str) -> None:
-    assert write_document(markdown, json.loads(json.dumps(read_document(markdown)))).markdown == markdown
+    assert write_document(markdown, json.loads(json.dumps(read_document(markdown)))).text == markdown
 
 
 def test_a_letter_typed_into_a_story_is_the_only_difference(figure: Callable[[str], None]) -> None:
@@ -47,8 +47,8 @@ def test_a_letter_typed_into_a_story_is_the_only_difference(figure: Callable[[st
         document = read_document(body)
         for path in find_texts(document):
             written = write_document(body, type_letter(document, path))
-            assert has_one_letter_more(written.markdown, body), (name, path)
-            assert write_document(written.markdown, document).markdown == body
+            assert has_one_letter_more(written.text, body), (name, path)
+            assert write_document(written.text, document).text == body
             edited += 1
     assert edited == 135
     figure(f"Rich text: a letter typed into each of {edited} texts is the only difference, and undone.")
@@ -61,13 +61,13 @@ def test_a_letter_typed_into_odd_markdown_reads_back_and_leaves_other_blocks_alo
         edited = type_letter(document, path)
         written = write_document(markdown, edited)
         assert not written.adjusted
-        again = read_document(written.markdown)
+        again = read_document(written.text)
         if document["content"][path[0]]["type"] != "raw":
             assert see_document(again) == see_document(edited)
             for block in (place for place in range(len(document["content"])) if place != path[0]):
                 assert again["content"][block] == document["content"][block]
         # What was not saved in between comes back as it was, whatever was typed.
-        assert write_document(markdown, document).markdown == markdown
+        assert write_document(markdown, document).text == markdown
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_an_edited_block_keeps_its_signs_and_lines(before: str, after: str) -> N
     beside = after[at - 1] + after[at + 1]
     node = next(node for path in find_texts(document) if beside in (node := node_at(document, path))["text"])
     node["text"] = node["text"].replace(beside, f"{beside[0]}Q{beside[1]}", 1)
-    assert write_document(before, document).markdown == after
+    assert write_document(before, document).text == after
 
 
 def paragraph(words: str) -> Node:
@@ -109,7 +109,7 @@ def paragraph(words: str) -> Node:
 def test_a_new_block_takes_the_line_ends_of_the_file(before: str, after: str) -> None:
     document = read_document(before)
     document["content"].append(paragraph("New."))
-    assert write_document(before, document).markdown == after
+    assert write_document(before, document).text == after
 
 
 def test_blocks_that_were_moved_or_removed_leave_the_others_as_they_are() -> None:
@@ -117,18 +117,18 @@ def test_blocks_that_were_moved_or_removed_leave_the_others_as_they_are() -> Non
     document = read_document(body)
     first, second, third, fourth = document["content"]
     moved = {"type": "doc", "content": [third, first, fourth]}
-    assert write_document(body, moved).markdown == "C  \nc\n\n*A* _a_\n\n## D ##\n"
+    assert write_document(body, moved).text == "C  \nc\n\n*A* _a_\n\n## D ##\n"
     swapped = {"type": "doc", "content": [second, first, third, fourth]}
-    assert write_document(body, swapped).markdown == "* B\n* b\n\n*A* _a_\n\nC  \nc\n\n## D ##\n"
+    assert write_document(body, swapped).text == "* B\n* b\n\n*A* _a_\n\nC  \nc\n\n## D ##\n"
     nothing: Node = {"type": "doc", "content": [{"type": "paragraph"}]}
-    assert write_document(body, nothing).markdown == ""
+    assert write_document(body, nothing).text == ""
 
 
 def test_lists_beside_each_other_stay_two_lists() -> None:
     body = "- a\n\nBetween.\n\n- b\n\n1. c\n\nBetween.\n\n1. d\n"
     document = read_document(body)
     document["content"] = [node for node in document["content"] if node["type"] != "paragraph"]
-    written = write_document(body, document).markdown
+    written = write_document(body, document).text
     assert written == "- a\n\n* b\n\n1. c\n\n1) d\n"
     assert see_document(read_document(written)) == see_document(document)
 
@@ -137,14 +137,14 @@ def test_a_link_is_written_out_when_the_definition_of_its_address_is_deleted() -
     body = "See [the site][s].\n\n[s]: https://x.org\n"
     document = read_document(body)
     del document["content"][1]
-    assert write_document(body, document).markdown == "See [the site](https://x.org).\n"
+    assert write_document(body, document).text == "See [the site](https://x.org).\n"
 
 
 def test_typed_signs_that_mean_a_footnote_or_a_definition_elsewhere_mean_themselves() -> None:
     body = "Text[^1] [x]\n\n[^1]: Note.\n\n[x]: https://x.org\n"
     document = read_document(body)
     document["content"].append(paragraph("Not a note [^1] and not [x]."))
-    written = write_document(body, document).markdown
+    written = write_document(body, document).text
     assert written.endswith("\n\nNot a note \\[^1\\] and not \\[x\\].\n")
     assert written.startswith(body.rstrip())
 
@@ -159,21 +159,21 @@ def write_paragraph(*content: Node) -> Any:
 
 def test_emphasis_that_cannot_reach_over_punctuation_is_drawn_in_and_said_so() -> None:
     written = write_paragraph(strong("(so)"), {"type": "text", "text": "called"})
-    assert (written.markdown, written.adjusted) == ("(**so**)called\n", True)
+    assert (written.text, written.adjusted) == ("(**so**)called\n", True)
     written = write_paragraph(strong("（所谓）"), {"type": "text", "text": "的"})
-    assert (written.markdown, written.adjusted) == ("**（所谓）**的\n", False)
+    assert (written.text, written.adjusted) == ("**（所谓）**的\n", False)
 
 
 def test_emphasis_on_the_space_beside_a_word_is_left_out_in_silence() -> None:
     written = write_paragraph({"type": "text", "text": "a"}, strong(" b "), {"type": "text", "text": "c"})
-    assert (written.markdown, written.adjusted) == ("a **b** c\n", False)
+    assert (written.text, written.adjusted) == ("a **b** c\n", False)
 
 
 def test_a_break_in_a_heading_becomes_a_space_and_is_said_so() -> None:
     words = {"type": "text", "text": "a"}
     heading = {"type": "heading", "attrs": {"level": 2}, "content": [words, {"type": "hard_break"}, words]}
     written = write_document("", {"type": "doc", "content": [heading]})
-    assert (written.markdown, written.adjusted) == ("## a a\n", True)
+    assert (written.text, written.adjusted) == ("## a a\n", True)
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,8 @@ def test_a_break_in_a_heading_becomes_a_space_and_is_said_so() -> None:
 )
 def test_typed_words_have_backslashes_only_where_they_need_them(words: str, markdown: str) -> None:
     written = write_paragraph({"type": "text", "text": words})
-    assert written.markdown == f"{markdown}\n"
-    assert read_document(written.markdown)["content"][0]["content"][0]["text"] == words.strip(" ")
+    assert written.text == f"{markdown}\n"
+    assert read_document(written.text)["content"][0]["content"][0]["text"] == words.strip(" ")
 
 
 def test_a_link_that_shows_its_address_is_written_as_one() -> None:
@@ -203,9 +203,9 @@ def test_a_link_that_shows_its_address_is_written_as_one() -> None:
         mark = {"type": "link", "attrs": {"href": href, "title": None}}
         return {"type": "text", "text": words, "marks": [mark]}
 
-    assert write_paragraph(link("https://x.org/a", "https://x.org/a")).markdown == "<https://x.org/a>\n"
-    assert write_paragraph(link("a@b.org", "mailto:a@b.org")).markdown == "<a@b.org>\n"
-    assert write_paragraph(link("here", "https://x.org/a")).markdown == "[here](https://x.org/a)\n"
+    assert write_paragraph(link("https://x.org/a", "https://x.org/a")).text == "<https://x.org/a>\n"
+    assert write_paragraph(link("a@b.org", "mailto:a@b.org")).text == "<a@b.org>\n"
+    assert write_paragraph(link("here", "https://x.org/a")).text == "[here](https://x.org/a)\n"
 
 
 def nest(depth: int) -> Node:
@@ -216,7 +216,7 @@ def nest(depth: int) -> Node:
 
 
 def test_what_the_mail_would_lose_is_refused_in_words_and_with_its_place() -> None:
-    assert read_document(write_document("", nest(16)).markdown) == nest(16)
+    assert read_document(write_document("", nest(16)).text) == nest(16)
     with pytest.raises(UnwritableError, match="nested too deeply") as refusal:
         write_document("", nest(17))
     assert refusal.value.block == 1
@@ -227,7 +227,7 @@ def test_a_text_longer_than_a_body_may_be_is_refused() -> None:
     with pytest.raises(UnwritableError, match="200,000 characters"):
         write_document("", document)
     document["content"][0] = paragraph("x" * 99_000)
-    assert len(write_document("", document).markdown) == 199_003
+    assert len(write_document("", document).text) == 199_003
 
 
 def test_a_block_that_another_would_swallow_is_refused() -> None:
@@ -243,9 +243,9 @@ def test_raw_markdown_becomes_what_it_says_when_it_is_edited() -> None:
     body = "| a |\n|---|\n| 1 |\n\nText.\n"
     document = read_document(body)
     document["content"][0]["content"][0]["text"] = "| a |\n|---|\n| 2 |\n| 3 |\n"
-    assert write_document(body, document).markdown == "| a |\n|---|\n| 2 |\n| 3 |\n\nText.\n"
+    assert write_document(body, document).text == "| a |\n|---|\n| 2 |\n| 3 |\n\nText.\n"
     document["content"][0]["content"][0]["text"] = "Now *two*\n\nparagraphs"
-    written = write_document(body, document).markdown
+    written = write_document(body, document).text
     assert written == "Now *two*\n\nparagraphs\n\nText.\n"
     assert [node["type"] for node in read_document(written)["content"]] == ["paragraph"] * 3
     document["content"][0]["content"][0]["text"] = "```\nnever closed"
@@ -260,10 +260,10 @@ def assert_seen_or_refused(original: str, document: Node) -> str:
         return "refused"
     if written.adjusted:
         return "adjusted"
-    seen, again = see_document(document, with_raw=False), see_document(read_document(written.markdown))
-    assert contains_in_order(again, seen), written.markdown
+    seen, again = see_document(document, with_raw=False), see_document(read_document(written.text))
+    assert contains_in_order(again, seen), written.text
     if len(seen) == len(see_document(document)):
-        assert again == seen, written.markdown
+        assert again == seen, written.text
     return "written"
 
 

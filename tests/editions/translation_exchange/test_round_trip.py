@@ -16,13 +16,10 @@ from editions.changes.front_matter_change import read_fields
 from editions.errors import DocumentError
 from editions.reader import inspect_edition
 from editions.rich_text.nodes import Mark, MarkKind, Text
-from editions.translation_exchange.exchange import (
-    ImportedTranslations,
-    export_texts,
-    import_translations,
-    read_translations,
-)
-from editions.translation_exchange.units import Exchange, FileUnits, ReturnedUnit, TranslationUnit
+from editions.source.front_matter import read_front_matter
+from editions.source.text_file import TextFile
+from editions.translation_exchange.exchange import ImportedTranslations, export_texts, read_translations
+from editions.translation_exchange.units import Exchange, ReturnedUnit, TranslatedFile, TranslationUnit
 from editions.translation_exchange.word_format import read_docx, write_docx
 from editions.translation_exchange.xliff import NAMESPACE, read_xliff, write_xliff
 from tests.factories.draft_edition import SECTORS, Draft
@@ -86,7 +83,7 @@ def test_what_comes_back_as_it_was_sent_changes_nothing(
         assert [(unit.id, _join(unit.source or ())) for unit in returned] == [
             (unit.id, _join(unit.source)) for _, unit in exchange.list_units()
         ]
-        result = import_translations(draft.folder, language, returned)
+        result = ImportedTranslations(draft.folder, language, returned)
         assert (result.changes, result.problems, result.translated) == ({}, [], 0)
 
 
@@ -96,7 +93,7 @@ def test_a_translation_becomes_files_that_the_edition_reads(
 ) -> None:
     exchange = export_texts(draft.folder, "ja")
     done = [translate(unit) for unit in read_back(write(exchange), exchange)]
-    result = import_translations(draft.folder, "ja", done)
+    result = ImportedTranslations(draft.folder, "ja", done)
     assert not result.problems
     assert set(result.changes) == {"edition.ja.md", STORY.replace(".md", ".ja.md")}
     apply(draft, result)
@@ -110,14 +107,14 @@ def test_a_translation_becomes_files_that_the_edition_reads(
     # Sent out again, everything is there, and nothing changes any more.
     again = export_texts(draft.folder, "ja")
     assert all(unit.target for _, unit in again.list_units())
-    assert import_translations(draft.folder, "ja", read_back(write(again), again)).changes == {}
+    assert ImportedTranslations(draft.folder, "ja", read_back(write(again), again)).changes == {}
 
 
 def test_one_changed_text_changes_nothing_else_in_the_file(draft: Draft) -> None:
     exchange = export_texts(draft.folder, "ja")
     apply(
         draft,
-        import_translations(draft.folder, "ja", map(translate, read_back(write_xliff(exchange), exchange))),
+        ImportedTranslations(draft.folder, "ja", map(translate, read_back(write_xliff(exchange), exchange))),
     )
     name = STORY.replace(".md", ".ja.md")
     before = (draft.folder / name).read_text("utf-8")
@@ -128,7 +125,7 @@ def test_one_changed_text_changes_nothing_else_in_the_file(draft: Draft) -> None
     exchange = export_texts(draft.folder, "ja")
     returned = read_back(write_xliff(exchange), exchange)
     heading = next(unit for unit in returned if unit.target == (Text("What came of it"),))
-    result = import_translations(draft.folder, "ja", [replace(heading, target=(Text("结果"),))])
+    result = ImportedTranslations(draft.folder, "ja", [replace(heading, target=(Text("结果"),))])
     assert result.changes == {name: odd.replace("## What came of it", "## 结果")}
 
 
@@ -141,7 +138,7 @@ def test_a_link_that_alone_is_translated_stays_in_its_place(draft: Draft) -> Non
         ReturnedUnit(file_id="stories.links", id=unit, source=None, target=(Text(words),), place="a row")
         for unit, words in returned.items()
     ]
-    text = import_translations(draft.folder, "ja", units).changes[name]
+    text = ImportedTranslations(draft.folder, "ja", units).changes[name]
     assert read_fields(text)["title"] == "リンク"
     # Known by its place alone: what stands before it, and is not translated yet, is there as it was.
     assert read_fields(text)["read_more"] == [{"what": "one"}, {"what": "二"}, {"what": "three"}]
@@ -156,7 +153,7 @@ def test_a_link_that_only_the_translation_has_stays(draft: Draft) -> None:
     unit = ReturnedUnit(
         file_id="stories.links", id="read_more.0.what", source=None, target=(Text("壱"),), place="a row"
     )
-    text = import_translations(draft.folder, "ja", [unit]).changes[name]
+    text = ImportedTranslations(draft.folder, "ja", [unit]).changes[name]
     assert read_fields(text)["read_more"] == [
         {"what": "壱"},
         {"what": "更多", "url": "https://example.org/ja"},
@@ -167,7 +164,7 @@ def test_a_text_whose_original_has_changed_is_not_taken_and_named(draft: Draft) 
     exchange = export_texts(draft.folder, "ja")
     returned = list(map(translate, read_back(write_docx(exchange), exchange)))
     draft.change(STORY, "What came of it", "What became of it")
-    result = import_translations(draft.folder, "ja", returned)
+    result = ImportedTranslations(draft.folder, "ja", returned)
     assert ["What became of it" in message for _, message in result.problems] == [True]
     assert result.problems[0][0].startswith("Row ")
     assert "## What became of it" in result.changes[STORY.replace(".md", ".ja.md")]
@@ -178,7 +175,7 @@ def test_texts_that_are_unknown_or_there_twice_are_named(draft: Draft) -> None:
     title, *_ = map(translate, read_back(write_xliff(exchange), exchange))
     title = replace(title, target=(Text("新闻"),))
     strange = [replace(title, id="body.99"), replace(title, file_id="stories.gone"), title, title]
-    result = import_translations(draft.folder, "ja", strange)
+    result = ImportedTranslations(draft.folder, "ja", strange)
     assert [message.partition(",")[0] for _, message in result.problems] == [
         "the edition has no such text any more",
         "the edition has no such story any more",
@@ -192,7 +189,7 @@ def test_a_link_to_a_script_is_refused_and_the_file_named(draft: Draft) -> None:
     returned = read_back(write_xliff(exchange), exchange)
     evil = Text("here", (Mark(MarkKind.link, "javascript:alert(1)"),))
     body = next(unit for unit in returned if unit.id == "body.0" and unit.file_id != "edition")
-    result = import_translations(draft.folder, "ja", [replace(body, target=(evil,))])
+    result = ImportedTranslations(draft.folder, "ja", [replace(body, target=(evil,))])
     assert not any("javascript" in text for text in result.changes.values())
     assert len(result.problems) == 1
 
@@ -201,7 +198,7 @@ def test_a_translation_that_is_divided_otherwise_goes_out_as_a_whole(draft: Draf
     draft.translate()
     units = export_texts(draft.folder, "zh").files[1].units
     (whole,) = [unit for unit in units if unit.id.startswith("body")]
-    assert (whole.id, whole.is_markdown) == ("body", True)
+    assert (whole.id, whole.note) == ("body", "The whole text, in Markdown: keep its signs")
 
 
 # --- Word ---------------------------------------------------------------------------------------------------
@@ -230,7 +227,7 @@ def test_a_row_that_has_lost_its_id_is_found_by_its_original(draft: Draft) -> No
     out = io.BytesIO()
     document.save(out)
     returned = read_docx("x", out.getvalue(), exchange)
-    result = import_translations(draft.folder, "ja", returned)
+    result = ImportedTranslations(draft.folder, "ja", returned)
     assert "## 结果" in result.changes[STORY.replace(".md", ".ja.md")]
 
 
@@ -341,14 +338,26 @@ def _join(texts: tuple[Text, ...]) -> list[tuple[str, tuple[Mark, ...]]]:
     return [(sign, text.marks) for text in texts for sign in text.text]
 
 
+def _make_exchange(unit: TranslationUnit) -> Exchange:
+    """An exchange of one file, whose only unit is ``unit``, whatever its texts are."""
+    original = TextFile(name="stories/010-a.md", text="---\ntitle: A\n---\n")
+    file = TranslatedFile(
+        id="stories.a",
+        original=original,
+        front_matter=read_front_matter(original)[0],
+        name="stories/010-a.ja.md",
+        text=None,
+    )
+    vars(file)["units"] = (unit,)
+    return Exchange(slug="e", title="E", source_language="en", language="ja", files=(file,))
+
+
 @given(source=TEXTS, target=TEXTS)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_any_text_comes_back_from_xliff_with_its_marks(
     source: tuple[Text, ...], target: tuple[Text, ...]
 ) -> None:
-    unit = TranslationUnit(id="body.0", note="Paragraph", source=source, target=target, plain=False)
-    file = FileUnits(id="stories.a", name="stories/010-a.md", title="A", units=(unit,))
-    exchange = Exchange(slug="e", title="E", source_language="en", language="ja", files=(file,))
+    exchange = _make_exchange(TranslationUnit(id="body.0", note="Paragraph", source=source, target=target))
     (returned,) = read_xliff("x", write_xliff(exchange))[1]
     assert _join(returned.source or ()) == _join(source)
     assert _join(returned.target) == _join(target)
@@ -357,9 +366,9 @@ def test_any_text_comes_back_from_xliff_with_its_marks(
 @given(target=TEXTS)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_any_text_comes_back_from_word_with_its_marks(target: tuple[Text, ...]) -> None:
-    unit = TranslationUnit(id="body.0", note="Paragraph", source=(Text("a"),), target=target, plain=False)
-    file = FileUnits(id="stories.a", name="stories/010-a.md", title="A", units=(unit,))
-    exchange = Exchange(slug="e", title="E", source_language="en", language="ja", files=(file,))
+    exchange = _make_exchange(
+        TranslationUnit(id="body.0", note="Paragraph", source=(Text("a"),), target=target)
+    )
     (returned,) = read_docx("x", write_docx(exchange), exchange)
     kept, wanted = _join(returned.target), _join(target)
     # Spaces at the ends of a cell say nothing.

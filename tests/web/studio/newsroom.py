@@ -15,8 +15,8 @@ from mailer.comments.thread_list import anchor_passage, list_passages
 from mailer.comments.threads import DiscussedStory, begin_thread, reply, resolve_thread
 from mailer.database.edition_models import TranslationBase
 from mailer.database.team_models import MemberPasskey, Role
-from mailer.revisions.edition_file import TextSave, read_edition_file
-from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.edition_file import EditionFile, TextSave, read_edition_file
+from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.team.invitations import invite_member
 from mailer.team.members import Member
 from tests.web.studio.conftest import Studio
@@ -79,7 +79,7 @@ class _Work:
 
     def save(
         self, member: Member, name: str, text: str, *, minutes: int, base: str | None = None
-    ) -> Saved | Conflict:
+    ) -> EditionFile | Conflict:
         if base is None:
             path = self.folder / name
             base = read_edition_file(self.folder, name).digest if path.is_file() else ""
@@ -108,13 +108,13 @@ class _Work:
         first = text.replace(" when the meeting resumes in spring 2022", " in spring 2022")
         second = first.replace("Almost 2918 delegates came to the city", "2918 delegates came to Kunming")
         for member, words, minutes in ((ann, first, 1600), (ben, second, 220), (ann, text, 95)):
-            assert isinstance(self.save(member, _FILE, words, minutes=minutes), Saved)
+            assert isinstance(self.save(member, _FILE, words, minutes=minutes), EditionFile)
         last = text.replace(
             "This first phase prepared the ground",
             "The world watched, and rivers, forests and seas were on every agenda. This first phase prepared "
             "the ground",
         ).replace("Almost 2918", "Exactly 2918")
-        assert isinstance(self.save(mei, _FILE, last, minutes=31), Saved)
+        assert isinstance(self.save(mei, _FILE, last, minutes=31), EditionFile)
 
     def contest(self, mei: Member, ben: Member) -> int:
         before = read_edition_file(self.folder, _CONTESTED_FILE)

@@ -31,7 +31,7 @@ from mailer.campaigns.approvals.rounds import (
 from mailer.campaigns.approvals.status import list_text_changes
 from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.lifecycle import find_last_launched
 from mailer.campaigns.named_plan import NoSegmentError, plan_prepared_campaign
@@ -240,7 +240,7 @@ def post_withdrawal(page: CampaignPageDep, form: OwnFormDep) -> Response:
     now = page.state.clock()
     with page.writing() as session:
         connection = session.connection()
-        acquire_edition_lock(connection, page.campaign.edition)
+        acquire_launch_lock(connection, page.campaign.edition)
         asked = find_round_of(connection, page.number, form.get("round"))
         is_withdrawn = end_round(connection, asked.id, RoundState.withdrawn, now)
         if is_withdrawn:

@@ -25,7 +25,7 @@ from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.campaigns.approvals.status import find_current_options, list_round_changes, name_asked_stories
 from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.corrections import SEPARATOR
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.database.approval_models import ApprovalVerdict
@@ -88,7 +88,7 @@ def take_answer(visit: Visit, asked: Round, person: Person, form: Form) -> Round
     with state.read_session() as session:
         changes = list_changes_since(visit, session, asked) if asked.is_open else ()
     with state.write_session() as session:
-        acquire_edition_lock(session.connection(), asked.edition)
+        acquire_launch_lock(session.connection(), asked.edition)
         now = state.clock()
         after, is_new = settle_answer(
             session.connection(),

@@ -19,7 +19,7 @@ from mailer.campaigns.approvals.people import (
 )
 from mailer.campaigns.approvals.rounds import find_last_round
 from mailer.campaigns.approvals.steps import Needs
-from mailer.campaigns.edition_lock import acquire_edition_lock
+from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.database.team_models import Role
 from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
@@ -74,7 +74,7 @@ def _change_open_round(page: CampaignPage, steps: Sequence[WantedStep]) -> bool:
     """Change the steps of the round that waits for answers; return False if there is none."""
     with page.writing() as session:
         connection, settings = session.connection(), page.settings
-        acquire_edition_lock(connection, page.campaign.edition)
+        acquire_launch_lock(connection, page.campaign.edition)
         asked = find_last_round(connection, page.number)
         if asked is None or not asked.is_open:
             return False

@@ -28,7 +28,7 @@ from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.rendering.themes.theme_files import theme_names
 from mailer.revisions.edition_file import EditionFile, EditionFileError, TextSave, read_edition_file
-from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.revisions.history import find_change_author
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
@@ -78,7 +78,7 @@ def save_details(form: OwnFormDep, page: EditionPageDep) -> Response:
         except (EditionFileError, FrontMatterError) as error:
             why = page.explain(error)
             break
-        if isinstance(result, Saved):
+        if isinstance(result, EditionFile):
             return page.go_back(Notice.details_saved)
         why = result.detail or why
         if result.reason is not UnsavedReason.changed:
@@ -123,7 +123,9 @@ def _is_date(day: str) -> bool:
         return False
 
 
-def _save(page: EditionPage, file: EditionFile, text: str, *, sitting: str, attempt: int) -> Saved | Conflict:
+def _save(
+    page: EditionPage, file: EditionFile, text: str, *, sitting: str, attempt: int
+) -> EditionFile | Conflict:
     line = page.describe_act(Act.changed_details, edition=page.edition)
     save = TextSave(
         edition=page.edition,
@@ -137,7 +139,7 @@ def _save(page: EditionPage, file: EditionFile, text: str, *, sitting: str, atte
     )
     with page.announcing(line, page.folder / EDITION_FILE) as session:
         result = save_edition_file(page.state.workspace, session, save)
-        if isinstance(result, Saved) and text != file.text:
+        if isinstance(result, EditionFile) and text != file.text:
             record_line(session, line)
         return result
 

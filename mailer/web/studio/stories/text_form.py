@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 from editions.changes.story_text import (
     LINK_KEYS,
     YES,
-    ComposedText,
     FieldShape,
     FieldValue,
     TextDraft,
@@ -20,7 +19,7 @@ from editions.changes.story_text import (
     split_text,
 )
 from editions.errors import FrontMatterError
-from editions.rich_text.document import read_document
+from editions.rich_text.document import ComposedText, read_document
 from editions.rich_text.node_json import decode_document
 from editions.rich_text.nodes import DocumentSchemaError, RawReason, UnwritableError
 from editions.source.text_file import normalise_line_ends
@@ -28,7 +27,7 @@ from locales.phrase import read_error
 from mailer.activity.acts import Act
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFile, EditionFileError, TextSave, parse_sitting
-from mailer.revisions.edition_save import Conflict, Saved
+from mailer.revisions.edition_save import Conflict
 from mailer.revisions.history import find_text
 from mailer.web.forms import Form, read_number
 from mailer.web.studio.story_place import EditionPage
@@ -177,7 +176,7 @@ def tell_refusal(words: str, error: Exception | None = None) -> Response:
     return JSONResponse({"error": words, "block": block}, status_code=422)
 
 
-def tell_saved(page: EditionPage, saved: Saved, composed: ComposedText, **more: object) -> Response:
+def tell_saved(page: EditionPage, saved: EditionFile, composed: ComposedText, **more: object) -> Response:
     """Tell a script that a text is saved."""
     now = page.state.clock().isoformat()
     told = {"digest": saved.digest, "saved_at": now, "problems": 0, "adjusted": composed.adjusted}

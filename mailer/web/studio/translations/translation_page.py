@@ -38,7 +38,7 @@ from mailer.revisions.edition_file import (
     parse_file_name,
     read_edition_file,
 )
-from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.team.members import Permission
 from mailer.translations import (
     TranslationState,
@@ -180,7 +180,7 @@ def save_translation(page: TranslationPageDep, form: OwnFormDep) -> Response:
         )
         with page.writing() as session:
             outcome = save_edition_file(page.state.workspace, session, save)
-            if isinstance(outcome, Saved):
+            if isinstance(outcome, EditionFile):
                 _record_base(page, session, composed.text, is_confirmed=is_confirmed)
     except REFUSALS as error:
         words = say_refusal(page, error)

@@ -11,8 +11,8 @@ import pytest
 from sqlmodel import Session
 
 from mailer.database.team_models import Role
-from mailer.revisions.edition_file import TextSave, read_edition_file
-from mailer.revisions.edition_save import Conflict, Saved, save_edition_file
+from mailer.revisions.edition_file import EditionFile, TextSave, read_edition_file
+from mailer.revisions.edition_save import Conflict, save_edition_file
 from mailer.team.members import Member
 from mailer.web.dependencies import utc_now
 from mailer.workspace import Workspace
@@ -52,7 +52,7 @@ class Room:
 
     def save(
         self, member: Member, text: str, *, base: str = "", sitting: str = "", name: str = STORY
-    ) -> Saved | Conflict:
+    ) -> EditionFile | Conflict:
         """Save as the story's page does; from what the file has now, unless ``base`` is given."""
         with Session(self.studio.engine) as session:
             done = save_edition_file(

@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 from mailer.activity.acts import Act
 from mailer.database.edition_models import RevisionKind
 from mailer.database.team_models import ActivityRecord, Role
-from mailer.revisions.edition_save import Saved
+from mailer.revisions.edition_file import EditionFile
 from tests.revisions.conftest import BEFORE, EDITION, STORY, TRANSLATION
 from tests.web.studio.history.conftest import ROOT, WATER, Room, find_value, list_words
 
@@ -122,7 +122,7 @@ def test_every_page_about_a_text_leads_to_its_history(room: Room) -> None:
 
 def test_words_of_the_text_are_never_markup(room: Room) -> None:
     hostile = "<script>alert(1)</script> <ins onclick=x>\n"
-    assert isinstance(room.save(room.ben, BEFORE + hostile), Saved)
+    assert isinstance(room.save(room.ben, BEFORE + hostile), EditionFile)
     page = room.get(f"{WATER}/history/changes").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
