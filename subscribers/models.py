@@ -95,9 +95,9 @@ class ConsentEvent(WordedEnum):
 class Subscriber(SQLModel, table=True):
     """One person or shared mailbox at a partner.
 
-    ``email`` is the normalised address, unique; ``envelope`` the form used in SMTP (domain as A-labels).
-    ``country`` is ISO 3166-1 alpha-2, ``language`` a BCP 47 tag; both may be unknown. ``click_consent`` says
-    whether they have agreed that the links they follow are recorded with their name; only they change it.
+    ``email`` is the normalised address; ``envelope`` the form used in SMTP (domain as A-labels). ``country``
+    is ISO 3166-1 alpha-2, ``language`` a BCP 47 tag; both may be unknown. ``click_consent`` says whether they
+    have agreed that the links they follow are recorded with their name; only they change it.
     """
 
     __tablename__: ClassVar[str] = "subscriber"
@@ -176,9 +176,8 @@ class SubscriberTag(SQLModel, table=True):
 
 
 class ImportBatch(SQLModel, table=True):
-    """An imported file: its name and format, the basis for writing to its people, and the outcome.
-
-    ``form`` describes the detected format. The five counts add up to the number of rows.
+    """An imported file: its name and format, the basis for writing to its people, and the outcome. The five
+    counts add up to the number of rows.
     """
 
     __tablename__: ClassVar[str] = "import_batch"
@@ -210,13 +209,12 @@ class ConsentRecord(SQLModel, table=True):
     """Append-only: what happened, when (UTC), how, under which wording, and the evidence for it.
 
     ``method`` says how ("one-click", "page", "import", "command line"), ``source`` where (a campaign, a file
-    name), ``wording`` and ``wording_version`` the text the person saw, in ``language``; ``evidence`` is
-    whatever proves it, such as the IP address it came from (:mod:`subscribers.consent.status_changes`).
-    ``basis`` is the declared reason for writing to an imported person, empty if none was given. ``import_id``
-    is the import that wrote the record.
+    name), ``wording`` the text the person saw, in ``language``; ``evidence`` is whatever proves it, such as
+    the IP address it came from (:mod:`subscribers.consent.status_changes`). ``basis`` is the declared reason
+    for writing to an imported person, empty if none was given.
 
-    The database itself refuses to change a record, or to delete one without its subscriber. The one
-    exception is emptying the text of an erased person's records (migration ``0001_tables``).
+    The database itself refuses to change a record, or to delete one without its subscriber. The one exception
+    is emptying the text of an erased person's records (migration ``0001_tables``).
     """
 
     __tablename__: ClassVar[str] = "consent_record"
@@ -248,9 +246,8 @@ class Suppression(SQLModel, table=True):
 class SignUpReview(SQLModel, table=True):
     """A sign-up that its owner has confirmed, and that waits until a person of the team admits it.
 
-    ``source``, ``wording``, ``wording_version``, ``language`` and ``evidence`` are those of the confirmation,
-    for the consent record that an admission writes. ``declined_at`` is None while it waits. The row is
-    deleted when the subscriber is admitted, or leaves.
+    The texts are those of the confirmation, for the consent record that an admission writes. ``declined_at``
+    is None while it waits. The row is deleted when the subscriber is admitted, or leaves.
     """
 
     __tablename__: ClassVar[str] = "sign_up_review"
@@ -267,9 +264,9 @@ class SignUpReview(SQLModel, table=True):
 
 
 class LiftedSuppression(SQLModel, table=True):
-    """A suppression that was lifted: what it was, who lifted it and why.
+    """A suppression that was lifted: what it was, who lifted it and why. Append-only.
 
-    Append-only. The address is known by the same keyed hash; ``why`` is emptied when its owner is erased.
+    The address is known by the same keyed hash; ``why`` is emptied when its owner is erased.
     """
 
     __tablename__: ClassVar[str] = "lifted_suppression"
@@ -298,8 +295,8 @@ class SavedSegment(SQLModel, table=True):
 class MailedLink(SQLModel, table=True):
     """A link mailed to a subscriber for one purpose, which works once and expires.
 
-    ``id`` is random, so that the token of a deleted link never matches a later one. ``detail`` is what the
-    link needs besides its subscriber: the new address, for ``new_address``.
+    ``id`` is random, so that the token of a deleted link never matches a later one. ``detail`` is the new
+    address, for ``new_address``.
     """
 
     __tablename__: ClassVar[str] = "mailed_link"

@@ -15,13 +15,9 @@ class RoundState(WordedEnum):
     """What became of a request for approval."""
 
     open = ("open", gettext_noop("Waits for answers"), "careful")
-
     approved = ("approved", gettext_noop("Approved"), "right")
-
     changes_requested = ("changes_requested", gettext_noop("Changes are asked for"), "wrong")
-
     withdrawn = ("withdrawn", gettext_noop("Taken back"))
-
     replaced = ("replaced", gettext_noop("Asked for again"))
     """The approval was asked for again, of something else."""
 
@@ -30,8 +26,6 @@ class ApprovalVerdict(StrEnum):
     """What somebody answered."""
 
     approved = "approved"
-    """It may be sent exactly as it is."""
-
     changes_requested = "changes_requested"
 
 
@@ -39,8 +33,6 @@ class ApprovalMailKind(StrEnum):
     """What a mail about an approval says."""
 
     asked = "asked"
-    """That an answer is waited for."""
-
     answered = "answered"
     """To whom asked: how it ended."""
 
@@ -51,8 +43,7 @@ class ApprovalRound(SQLModel, table=True):
     ``digest`` covers the frozen content and the segment, as that of the campaign does; ``settings`` is JSON:
     the settings and the theme then, each as a hash. ``has_own_steps`` says that the ``steps`` were chosen for
     it. They are JSON, read by :mod:`mailer.campaigns.approvals.steps`, and ``facts`` is JSON, read by
-    :mod:`mailer.campaigns.approvals.rounds`: the audience then, its variants, and what the checks warned of.
-    ``asked_by`` is the name of who asked, "" if a command approved without being asked.
+    :mod:`mailer.campaigns.approvals.rounds`. ``asked_by`` is "" if a command approved without being asked.
     """
 
     __tablename__: ClassVar[str] = "approval_round"

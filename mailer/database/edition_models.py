@@ -31,15 +31,10 @@ class RevisionKind(WordedEnum):
     """What a member had written and then left out when the conflict was settled; it was never the file."""
 
     restored = ("restored", gettext_noop("Restored"))
-
     added = ("added", gettext_noop("Added"))
-
     removed = ("removed", gettext_noop("Removed"))
-
     moved = ("moved", gettext_noop("Moved to another place"))
-
     imported = ("imported", gettext_noop("Came back from a translator"))
-    """Translations came back in one file from a translator."""
 
 
 class UnsavedReason(StrEnum):
@@ -49,7 +44,6 @@ class UnsavedReason(StrEnum):
     """The file had been changed underneath."""
 
     removed = "removed"
-
     not_written = "not-written"
     """The file could not be written: a full disk, or missing permission."""
 
@@ -92,8 +86,8 @@ class RevisionFile(SQLModel, table=True):
 
     ``story`` is the slug of its story, "" for edition.md; ``language`` that of a translation, "" for the
     original. ``name`` is the file's name at that time, relative to the edition. ``digest`` is the SHA-256 of
-    the text, "" if removed. ``sequence`` is the number of the last save in the sitting. ``words_added`` and
-    ``words_removed`` compare the text with that of the entry before.
+    the text, "" if removed. ``sequence`` is the number of the last save in the sitting. The counts of words
+    compare the text with that of the entry before.
     """
 
     __tablename__: ClassVar[str] = "revision_file"
@@ -117,11 +111,11 @@ class RevisionFile(SQLModel, table=True):
 
 
 class UnsavedText(SQLModel, table=True):
-    """What a member wrote and could not be saved, until it is settled.
+    """What a member wrote last (``mine``) and could not be saved, until it is settled.
 
-    ``base_digest`` is that of the text they began from, ``base`` that text if it is known. ``mine`` is what
-    they wrote last. ``detail`` is the system's own word for what is wrong. ``story``, ``language`` and
-    ``name`` are those of :class:`RevisionFile`.
+    ``base_digest`` is that of the text they began from, ``base`` that text if it is known. ``detail`` is the
+    system's own word for what is wrong. ``story``, ``language`` and ``name`` are those of
+    :class:`RevisionFile`.
     """
 
     __tablename__: ClassVar[str] = "unsaved_text"
@@ -163,9 +157,8 @@ class CommentThread(SQLModel, table=True):
 
     ``story`` is the story's slug, "" for the letter, and ``title`` its title when the thread began, which is
     all that is left of one that was removed. ``language`` is that of the translation it is about, "" for the
-    original. ``quote`` is the passage it is about as it read then, "" for the whole story;
-    ``block_digest`` is the SHA-256 of the block in which the passage began, and ``block`` the block's place
-    from zero. ``resolved_at`` is None while it is open.
+    original. ``quote`` is the passage it is about as it read then, "" for the whole story; ``block_digest``
+    is the SHA-256 of the block in which the passage began, and ``block`` the block's place from zero.
     """
 
     __tablename__: ClassVar[str] = "comment_thread"
@@ -187,8 +180,8 @@ class CommentThread(SQLModel, table=True):
 class Comment(SQLModel, table=True):
     """One comment. Threads are read in the order of ``id``, because clocks jump.
 
-    ``text`` is what the member wrote, "" once they deleted it while others had replied. ``request`` is the
-    random number of the form that sent it, so that a second click adds nothing.
+    ``text`` is "" once the member deleted it while others had replied. ``request`` is the random number of
+    the form that sent it, so that a second click adds nothing.
     """
 
     __tablename__: ClassVar[str] = "comment"
@@ -218,10 +211,9 @@ class CommentMention(SQLModel, table=True):
 
 class CommentMail(SQLModel, table=True):
     """A mail that tells a member of a mention and is still to be sent. The row is deleted when the relay has
-    the mail.
+    it.
 
-    ``not_before`` is the time of the next attempt; a sender moves it on before it tries. ``reason`` says why
-    the last one failed.
+    A sender moves ``not_before``, the time of the next attempt, on before it tries.
     """
 
     __tablename__: ClassVar[str] = "comment_mail"

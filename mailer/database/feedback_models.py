@@ -4,11 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from locales.phrase import WordedEnum, gettext_noop
-from mailer.database import models as models
+from mailer.database.models import partial_index
 from mailer.reasons.reason import Reason
 from subscribers.models import text_enum
 
@@ -99,21 +99,8 @@ class SuccessorState(StrEnum):
     """What has become of a proposed successor."""
 
     proposed = "proposed"
-
     accepted = "accepted"
-
     refused = "refused"
-
-
-def _state_index(name: str, state: str, *columns: str) -> Index:
-    condition = text(f"state = '{state}'")
-    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
-
-
-def _presence_index(name: str, column: str, *further: str) -> Index:
-    """Return a partial index over the rows that have a value in ``column``."""
-    condition = text(f"{column} IS NOT NULL")
-    return Index(name, column, *further, sqlite_where=condition, postgresql_where=condition)
 
 
 class FeedbackMessage(SQLModel, table=True):
@@ -123,14 +110,14 @@ class FeedbackMessage(SQLModel, table=True):
     event: the same message counts once, whatever brings it and how often. ``source`` says what brought it
     (``imap``, ``maildir``, ``lmtp``, ``webhook:ses``). ``size`` is in bytes; ``raw`` the message itself, or
     its beginning, only while a person must judge it or it has yet to be forwarded. ``note`` says why it is
-    held. ``judged_by`` is the person who judged it, and ``judgement`` how.
+    held.
     """
 
     __tablename__: ClassVar[str] = "feedback_message"
     __table_args__ = (
         CheckConstraint("state <> 'judged' OR judged_by <> ''", name="judged_by_somebody"),
         CheckConstraint("state <> 'forwarding' OR raw IS NOT NULL", name="forwarding_has_raw"),
-        _state_index("ix_feedback_message_held", "held", "id"),
+        partial_index("ix_feedback_message_held", "id", where="state = 'held'"),
         Index(None, "received_at"),
     )
 
@@ -158,24 +145,22 @@ class FeedbackMessage(SQLModel, table=True):
 class FeedbackEvent(SQLModel, table=True):
     """What an incoming message says of one recipient, and what was done about it.
 
-    ``position`` counts the recipients of one message, from 0. ``subscriber_id`` is None if nobody was found.
-    ``address``, ``status``, ``code``, ``action`` and ``words`` are the message's own, as
-    :class:`mailer.feedback.incoming_message.ReportedRecipient` has them; ``address`` may be another than the
-    subscriber's, if their mail is forwarded. ``settled_doubt`` says whether it proved a delivery that was in
-    doubt.
+    ``position`` counts the recipients of one message, from 0. ``address``, ``status``, ``code``, ``action``
+    and ``words`` are the message's own, as :class:`mailer.feedback.incoming_message.ReportedRecipient` has
+    them; ``address`` may be another than the subscriber's, if their mail is forwarded. ``settled_doubt`` says
+    whether it proved a delivery that was in doubt.
     """
 
     __tablename__: ClassVar[str] = "feedback_event"
     __table_args__ = (
         UniqueConstraint("message_id", "position"),
-        _presence_index("ix_feedback_event_subscriber_id", "subscriber_id", "at"),
-        _presence_index("ix_feedback_event_campaign_id", "campaign_id", "reason"),
-        Index(
-            "ix_feedback_event_alarm",
-            "at",
-            sqlite_where=text("consequence = 'alarm'"),
-            postgresql_where=text("consequence = 'alarm'"),
+        partial_index(
+            "ix_feedback_event_subscriber_id", "subscriber_id", "at", where="subscriber_id IS NOT NULL"
         ),
+        partial_index(
+            "ix_feedback_event_campaign_id", "campaign_id", "reason", where="campaign_id IS NOT NULL"
+        ),
+        partial_index("ix_feedback_event_alarm", "at", where="consequence = 'alarm'"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -200,8 +185,7 @@ class FeedbackEvent(SQLModel, table=True):
 class QueuedReply(SQLModel, table=True):
     """A reply that has yet to go on to the address for replies. Its row is deleted once it is sent.
 
-    ``not_before`` is the time of the next attempt; a sender moves it on before it tries. ``reason`` is why
-    the last attempt failed.
+    A sender moves ``not_before``, the time of the next attempt, on before it tries.
     """
 
     __tablename__: ClassVar[str] = "feedback_reply"
@@ -213,17 +197,15 @@ class QueuedReply(SQLModel, table=True):
 
 
 class ProposedSuccessor(SQLModel, table=True):
-    """Somebody who follows a subscriber, as an automatic reply says; a person decides whether to add them.
-
-    ``email`` and ``name`` are theirs, ``words`` the sentence that names them. ``decided_by`` is the person
-    who decided.
+    """Somebody who follows a subscriber, as an automatic reply says in ``words``; a person decides whether to
+    add them.
     """
 
     __tablename__: ClassVar[str] = "feedback_successor"
     __table_args__ = (
         UniqueConstraint("subscriber_id", "email"),
         CheckConstraint("state = 'proposed' OR decided_by <> ''", name="decided_by_somebody"),
-        _state_index("ix_feedback_successor_proposed", "proposed", "id"),
+        partial_index("ix_feedback_successor_proposed", "id", where="state = 'proposed'"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -239,11 +221,10 @@ class ProposedSuccessor(SQLModel, table=True):
 
 
 class ReadMailbox(SQLModel, table=True):
-    """A mailbox that is read for what comes back.
+    """A mailbox that is read for what comes back, until ``leased_until`` by the machine ``owner``.
 
-    ``owner`` is the machine that reads it until ``leased_until``, "" if none does. The messages up to
-    ``last_uid`` that are still there have been read and stay; the numbers are the server's, and hold while
-    its ``uid_validity`` is the same (RFC 3501).
+    The messages up to ``last_uid`` that are still there have been read and stay; the numbers are the
+    server's, and hold while its ``uid_validity`` is the same (RFC 3501).
     """
 
     __tablename__: ClassVar[str] = "feedback_mailbox"
@@ -273,9 +254,7 @@ class DmarcReport(SQLModel, table=True):
 
 class DmarcSource(SQLModel, table=True):
     """Messages in our name from one network address in one report; see
-    :class:`mailer.feedback.incoming_message.ReportedSource`.
-
-    ``dkim_domains`` are separated by spaces.
+    :class:`mailer.feedback.incoming_message.ReportedSource`. ``dkim_domains`` are separated by spaces.
     """
 
     __tablename__: ClassVar[str] = "dmarc_source"
@@ -294,11 +273,11 @@ class DmarcSource(SQLModel, table=True):
 
 
 class MailDomain(SQLModel, table=True):
-    """What the DNS said of one domain of the list, shared by all machines.
+    """What the DNS said of one domain of the list, in small letters and A-labels, shared by all machines.
 
-    ``domain`` is in small letters and A-labels. ``provider`` is a key of :mod:`mailer.providers`, or "" if
-    the domain has a server of its own, none at all, or the DNS gave no answer. After ``expires_at`` it is
-    looked up again; until that succeeds, the row stays in use.
+    ``provider`` is a key of :mod:`mailer.providers`, or "" if the domain has a server of its own, none at
+    all, or the DNS gave no answer. After ``expires_at`` it is looked up again; until that succeeds, the row
+    stays in use.
     """
 
     __tablename__: ClassVar[str] = "mail_domain"
@@ -310,13 +289,13 @@ class MailDomain(SQLModel, table=True):
 
 
 class FakeMail(SQLModel, table=True):
-    """A mail that claimed to be from us and was not, or was changed.
+    """A mail that claimed to be from us and was not, or was changed. Nothing says who submitted it.
 
     ``digest`` is a SHA-256 of sender, subject, links and verdict: the same fake, submitted by several people,
     is one row, counted in ``times``. ``verdict`` is that of :class:`mailer.verification.answer.MailVerdict`.
     ``headers`` are those of the mail without anything that names its readers. ``hosts`` are the places that
     its links lead to, sorted and separated by spaces. ``campaign`` names the edition whose code or links it
-    has, "" for none. Nothing says who submitted it.
+    has, "" for none.
     """
 
     __tablename__: ClassVar[str] = "fake_mail"

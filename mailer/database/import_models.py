@@ -65,11 +65,11 @@ class ImportFile(SQLModel, table=True):
     """A file that was uploaded: ``name`` is what the person calls it, ``stored_as`` its name in the
     workspace's folder of uploads, "" once it is deleted there.
 
-    ``choices`` is what a person said about how to read it, as JSON
-    (:class:`~mailer.list_imports.checked_file.ImportChoices`). ``result`` is what the last look found, as
-    JSON (:class:`~mailer.list_imports.checked_file.CheckedFile`), and ``version`` its digest, which a form
-    sends back. ``began_at`` is when a program began what the state asks for, None while nobody has.
-    ``hitch`` is why that was not done. ``member_id`` is who uploaded it, ``asked_by`` who wanted it imported.
+    ``choices`` and ``result`` are JSON: how to read it
+    (:class:`~mailer.list_imports.checked_file.ImportChoices`), and what the last look found
+    (:class:`~mailer.list_imports.checked_file.CheckedFile`). ``version`` is the result's digest, which a form
+    sends back. ``began_at`` is when a program began what the state asks for, None while nobody has; ``hitch``
+    is why that was not done. ``asked_by`` wanted it imported.
     """
 
     __tablename__: ClassVar[str] = "import_file"

@@ -4,28 +4,25 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field, SQLModel
 
-from mailer.database import models as models
-from mailer.database.models import InDoubtPolicy
+from mailer.database.models import InDoubtPolicy, partial_index
 from subscribers.models import text_enum
 
-_IS_ACTIVE = text("state = 'unconfirmed' OR state = 'waiting'")
 RECONFIRMATION_PREFIX = "reconfirmation~"
 """How the name of every re-confirmation begins; no edition's name can contain the sign at its end."""
 
 
 class CampaignPreparation(SQLModel, table=True):
-    """What the team has decided about a campaign before its launch, one row for each campaign that was
-    prepared. It stays when the campaign is launched, as a record.
+    """What the team has decided about a campaign before its launch. It stays when the campaign is launched,
+    as a record.
 
     ``segment`` is the text of a query, None while nobody has chosen one, and ``segment_name`` the name of the
-    saved segment that was chosen, if it was one. ``count_clicks``, ``canary``,
-    ``archived`` and ``in_doubt_policy`` are None where the settings decide; a ``canary`` of 0 is none,
-    whatever they say. ``start_at`` is when it is to start, None for as soon as it is launched, and
-    ``start_zone`` the time zone in which that was said. ``note`` is for whoever approves or launches it.
-    ``version`` counts the changes, from 1.
+    saved segment that was chosen, if it was one. ``count_clicks``, ``canary``, ``archived`` and
+    ``in_doubt_policy`` are None where the settings decide; a ``canary`` of 0 is none, whatever they say. It
+    starts at ``start_at``, as said in the time zone ``start_zone``; None is as soon as it is launched.
+    ``note`` is for whoever approves or launches it. ``version`` counts the changes, from 1.
     """
 
     __tablename__: ClassVar[str] = "campaign_preparation"
@@ -72,7 +69,6 @@ class PendingLaunchState(StrEnum):
     """How far a launch has come that was asked for in Studio."""
 
     unconfirmed = "unconfirmed"
-
     waiting = "waiting"
     """It starts when its time has come, and can be undone until then."""
 
@@ -92,26 +88,23 @@ class PendingLaunchState(StrEnum):
 class PendingLaunchRecord(SQLModel, table=True):
     """A launch of a campaign's draft, as a person asked for it.
 
-    ``campaign_id`` is the draft that it was asked on, ``launched_id`` the campaign that came of it.
-    ``segment``, ``again``, ``counts_clicks`` and ``options`` (JSON) are how it is sent, ``digest`` is that of
-    content and segment as they were shown, and ``count`` the number of readers that was typed.
-    ``preparation_version`` is that of what the team had decided. It becomes a campaign that starts at
-    ``scheduled_at``; None is now. It starts from ``due_at``, and no more from ``expires_at``. ``found_count``
-    is the number of readers there were when it was to start, if that was another; ``reason`` says why it did
-    not.
+    ``launched_id`` is the campaign that came of it. ``options`` is JSON, ``digest`` that of content and
+    segment as they were shown, and ``count`` the number of readers that was typed. ``preparation_version`` is
+    that of what the team had decided. It becomes a campaign that starts at ``scheduled_at``; None is now. It
+    starts from ``due_at``, and no more from ``expires_at``. ``found_count`` is the number of readers there
+    were when it was to start, if that was another; ``reason`` says why it did not.
     """
 
     __tablename__: ClassVar[str] = "pending_launch"
     __table_args__ = (
         Index(None, "campaign_id", "id"),
         # One at a time: of two that are asked for at the same moment, the database refuses the second.
-        Index(
+        partial_index(
             "ix_pending_launch_active",
             "edition",
             "segment",
+            where="state = 'unconfirmed' OR state = 'waiting'",
             unique=True,
-            sqlite_where=_IS_ACTIVE,
-            postgresql_where=_IS_ACTIVE,
         ),
     )
 
@@ -142,7 +135,7 @@ class Reconfirmation(SQLModel, table=True):
     """A letter to a segment that asks its readers whether they still want the newsletter.
 
     ``name`` is what its campaigns have in the place of an edition's. Who has not answered by ``answer_by`` is
-    paused; ``closed_at`` is when that was done. ``asked_by`` is the name of the person who asked.
+    paused; ``closed_at`` is when that was done.
     """
 
     __tablename__: ClassVar[str] = "reconfirmation"

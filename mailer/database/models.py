@@ -37,12 +37,16 @@ class CompressedText(TypeDecorator[str]):
         return None if value is None else zlib.decompress(value).decode()
 
 
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index over the rows for which the condition ``where``, in SQL, holds."""
+    condition = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
 class CampaignState(WordedEnum):
     """The state of a campaign, changed by :mod:`mailer.campaigns.lifecycle`."""
 
     draft = ("draft", gettext_noop("Being prepared"))
-    """Created, but not yet tested or approved."""
-
     tested = ("tested", gettext_noop("Tested"))
     """A test of exactly this content was sent to colleagues."""
 
@@ -50,8 +54,6 @@ class CampaignState(WordedEnum):
     """A person approved exactly this content, these variants and this segment."""
 
     scheduled = ("scheduled", gettext_noop("Scheduled"), "right")
-    """Waiting for its start time."""
-
     sending = ("sending", gettext_noop("Being sent"), "careful")
     """The deliveries exist, and dispatchers may claim them."""
 
@@ -79,8 +81,6 @@ class DeliveryState(WordedEnum):
     """The state of one message to one subscriber, changed by :mod:`mailer.dispatch.ledger`."""
 
     queued = ("queued", gettext_noop("Still to be sent"))
-    """Waiting for a dispatcher."""
-
     claimed = ("claimed", gettext_noop("About to be sent"))
     """A dispatcher has claimed it; nothing has been transmitted yet."""
 
@@ -106,19 +106,16 @@ class DeliveryState(WordedEnum):
 class Campaign(SQLModel, table=True):
     """One edition sent to one segment.
 
-    ``subject`` is that of the mail in the edition's own ``language``, which is used for readers whose
-    language it does not have. ``state_reason`` says in plain words why it is paused. ``digest`` covers the
-    frozen content and the segment; an approval only counts while ``approved_digest`` equals it.
-    ``content_digest`` covers the content alone; it is empty if the campaign is older than tests. ``segment``
-    is empty in a draft that was only tested. ``approved_settings`` is JSON: the settings and the theme it was
-    approved under, each as a hash. ``rate`` is in messages per second over all machines. ``scheduled_at`` is
-    when a scheduled campaign starts; its deliveries are only inserted then, with ``again`` including readers
-    who already have the edition. ``canary`` is the number of readers who go first; the campaign then waits
-    until ``canary_until``, which is ``canary_minutes`` later, or without those for a person. ``archived``
-    says whether the edition is in the public archive. ``counts_clicks`` says whether clicks on its links are
-    counted, and ``click_sectors`` are the slugs of the sectors by which they are, separated by spaces, in the
-    order of the bits of :mod:`subscribers.click_tokens`. A campaign that sends a correction has its name
-    (:attr:`Correction.name`) as ``edition``.
+    ``subject`` is in the edition's own ``language``, which readers get whose language it does not have.
+    ``digest`` covers the frozen content and the segment; an approval only counts while ``approved_digest``
+    equals it. ``content_digest`` covers the content alone; it is empty if the campaign is older than tests.
+    ``segment`` is empty in a draft that was only tested. ``approved_settings`` is JSON: the settings and the
+    theme then, each as a hash. ``rate`` is in messages per second over all machines. The deliveries of a
+    scheduled campaign are only inserted at ``scheduled_at``, with ``again`` including readers who already
+    have the edition. ``canary`` readers go first; the campaign then waits until ``canary_until``, which is
+    ``canary_minutes`` later, or without those for a person. ``click_sectors`` are slugs separated by spaces,
+    in the order of the bits of :mod:`subscribers.click_tokens`. A campaign that sends a correction has its
+    name (:attr:`Correction.name`) as ``edition``.
     """
 
     __tablename__: ClassVar[str] = "campaign"
@@ -158,7 +155,7 @@ class Campaign(SQLModel, table=True):
 class Correction(SQLModel, table=True):
     """What was wrong in a story that was sent, and what is right. The story stays as it was sent.
 
-    ``name`` is that of its campaigns, in the place of an edition; no edition can have it. ``number`` counts
+    ``name`` stands in its campaigns in the place of an edition's; no edition can have it. ``number`` counts
     the corrections of ``edition``, from 1. ``digest`` is that of the note in its own ``language``: the same
     note is the same correction. ``texts`` is JSON: for each language the story's title, what was said, what
     is right, and the explanation. ``day`` is the date that readers see.
@@ -180,9 +177,7 @@ class Correction(SQLModel, table=True):
 
 
 class CampaignContent(SQLModel, table=True):
-    """The compiled edition, frozen with its campaign, one row per language: what was approved is what is
-    sent.
-    """
+    """The compiled edition, frozen with its campaign, one row per language: what was approved is sent."""
 
     __tablename__: ClassVar[str] = "campaign_content"
 
@@ -194,9 +189,8 @@ class CampaignContent(SQLModel, table=True):
 class SentTest(SQLModel, table=True):
     """A test of an edition that a relay accepted for one address, or may have accepted.
 
-    ``content_digest`` is that of the content that was tested, as with campaigns. ``sent_by`` is the name of
-    the person who sent it. ``address`` is "" once the retention period is over. ``is_in_doubt`` is True while
-    it is being sent, and stays so if the line breaks or the program dies before the relay's answer is known.
+    ``address`` is "" once the retention period is over. ``is_in_doubt`` is True while it is being sent, and
+    stays so if the line breaks or the program dies before the relay's answer is known.
     """
 
     __tablename__: ClassVar[str] = "test_send"
@@ -212,10 +206,7 @@ class SentTest(SQLModel, table=True):
 
 
 class TrialChange(SQLModel, table=True):
-    """A decision about trial mode: that it ``ends``, or that it begins again. The last one counts.
-
-    ``decided_by`` is the name of the person who decided it.
-    """
+    """A decision about trial mode: that it ``ends``, or that it begins again. The last one counts."""
 
     __tablename__: ClassVar[str] = "trial_change"
 
@@ -229,7 +220,7 @@ class RateBucket(SQLModel, table=True):
     """A rate limit shared by all dispatchers: each of them reserves its time slots in the same row.
 
     ``name`` says what is limited (``campaign:7``, ``relay:main``, ``domain:example.org``), ``next_at`` is the
-    next free slot. ``used`` counts the slots reserved on ``day``, for daily limits.
+    next free slot, and ``used`` counts the slots reserved on ``day``, for daily limits.
     """
 
     __tablename__: ClassVar[str] = "lane"
@@ -243,7 +234,7 @@ class RateBucket(SQLModel, table=True):
 class Dispatcher(SQLModel, table=True):
     """A process that sends. It is dead if its lock file on its host is free or its heartbeat is old.
 
-    ``notice`` tells the operator about its work, for example that it has quarantined a relay.
+    ``notice`` tells the operator, for example, that it has quarantined a relay.
     """
 
     __tablename__: ClassVar[str] = "dispatcher"
@@ -255,22 +246,17 @@ class Dispatcher(SQLModel, table=True):
     notice: str = ""
 
 
-def _state_index(state: str, *columns: str) -> Index:
-    condition = text(f"state = '{state}'")
-    return Index(f"ix_delivery_{state}", *columns, sqlite_where=condition, postgresql_where=condition)
-
-
 class Delivery(SQLModel, table=True):
     """One row per campaign and subscriber: the ledger.
 
     ``owner`` is the dispatcher that holds the delivery; one in doubt without an owner waits for a person.
-    ``attempts`` counts the attempts to send it; deliveries with the fewest attempts go first. ``deferrals``
-    counts the temporary refusals by the server, and ``deferred_since`` is the time of the first. ``doubted``
-    stays true once a delivery has been reported in doubt, so that a later duplicate can be explained.
-    ``code`` and ``reason`` are the server's reply as received, or our own reason. ``stories`` are those of
-    the message, encoded by :func:`mailer.rendering.body.variants.encode_stories`; if it may have arrived in
-    several versions, there is one word for each. It is None if all readers get all stories, and in campaigns
-    that were sent before this was recorded.
+    Deliveries with the fewest ``attempts`` go first. ``deferrals`` counts the temporary refusals by the
+    server, and ``deferred_since`` is the time of the first. ``doubted`` stays true once a delivery has been
+    reported in doubt, so that a later duplicate can be explained. ``code`` and ``reason`` are the server's
+    reply as received, or our own reason. ``stories`` are those of the message, encoded by
+    :func:`mailer.rendering.body.variants.encode_stories`; if it may have arrived in several versions, there
+    is one word for each. It is None if all readers get all stories, and in campaigns that were sent before
+    this was recorded.
     """
 
     __tablename__: ClassVar[str] = "delivery"
@@ -282,22 +268,11 @@ class Delivery(SQLModel, table=True):
         # Partial, because a delivery changes state three times or more: a full index would be written at
         # every change, these only when a delivery enters or leaves the state. The first is in the order of
         # claiming, so that finding the next delivery is fast whatever the size of the audience.
-        _state_index("queued", "campaign_id", "attempts", "id"),
-        _state_index("deferred", "campaign_id", "not_before"),
-        Index(
-            "ix_delivery_in_hand",
-            "campaign_id",
-            sqlite_where=text("owner IS NOT NULL"),
-            postgresql_where=text("owner IS NOT NULL"),
-        ),
+        partial_index("ix_delivery_queued", "campaign_id", "attempts", "id", where="state = 'queued'"),
+        partial_index("ix_delivery_deferred", "campaign_id", "not_before", where="state = 'deferred'"),
+        partial_index("ix_delivery_in_hand", "campaign_id", where="owner IS NOT NULL"),
         # What was ever in doubt is little, and is looked for by its campaign.
-        Index(
-            "ix_delivery_doubted",
-            "campaign_id",
-            "id",
-            sqlite_where=text("doubted"),
-            postgresql_where=text("doubted"),
-        ),
+        partial_index("ix_delivery_doubted", "campaign_id", "id", where="doubted"),
         # Leave room on every page for updated rows (PostgreSQL).
         {"postgresql_with": {"fillfactor": 70}},
     )
@@ -331,11 +306,7 @@ class TransactionalMailKind(StrEnum):
     """To a subscriber who has none of our mails at hand: here is your link."""
 
     export = "export"
-    """The link to download a copy of your data."""
-
     erase = "erase"
-    """The link to have your data erased."""
-
     address = "address"
     """The link to change your address, sent to the current one."""
 
@@ -348,10 +319,10 @@ class QueuedTransactionalMail(SQLModel, table=True):
 
     ``email`` is the address entered, normalised; it is empty if ``subscriber_id`` is already known. Whether
     there is anything to send is only decided after the page has answered, so that the answer reveals nothing.
-    ``token`` is the token in the link, empty until then. ``detail`` is a new address. ``wording`` and
-    ``origin`` are for the consent record. ``network_rank`` is the number of the request among those of its
-    network in that hour, 0 if it came by a one-time link: the queue's order, so that nobody waits behind a
-    flood. ``not_before`` is the time of the next attempt; a sender moves it on before it tries.
+    ``token`` is empty until then. ``detail`` is a new address. ``network_rank`` is the number of the request
+    among those of its network in that hour, 0 if it came by a one-time link: the queue's order, so that
+    nobody waits behind a flood. A sender moves ``not_before``, the time of the next attempt, on before it
+    tries.
     """
 
     __tablename__: ClassVar[str] = "letter"

@@ -5,10 +5,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from sqlalchemy import CheckConstraint, ColumnElement, Connection, Index, LargeBinary, delete, text
+from sqlalchemy import CheckConstraint, ColumnElement, Connection, Index, LargeBinary, delete
 from sqlmodel import Field, SQLModel, col
 
-from mailer.database import models as models
+from mailer.database.models import partial_index
 from subscribers.models import text_enum
 
 ANY_LINK = 0
@@ -19,7 +19,6 @@ class Clicker(StrEnum):
     """Who followed a link."""
 
     person = "person"
-
     scanner = "scanner"
     """A program that looks at every link of a message: a virus filter, a link preview."""
 
@@ -27,8 +26,7 @@ class Clicker(StrEnum):
 class CampaignLink(SQLModel, table=True):
     """A link of a campaign's content: the only places that a click can lead to.
 
-    ``number`` counts from 1 in the order of the content. ``story`` is the slug of the story that has it,
-    or "". ``label`` is what the link says.
+    ``number`` counts from 1 in the order of the content. ``story`` is a slug, or "".
     """
 
     __tablename__: ClassVar[str] = "campaign_link"
@@ -45,10 +43,10 @@ class Click(SQLModel, table=True):
 
     ``sectors`` are the slugs that the reader follows, sorted and separated by commas. ``subscriber_id`` is
     set only if the reader has agreed to it. ``visitor`` is a keyed hash of the network address and the
-    program, whose key changes every day and is then deleted (:class:`ClickKey`): it tells requests of one
-    visitor apart from others', and names nobody. ``signs`` are what the request itself said of a program
-    (:mod:`mailer.feedback.clicks.request_signs`), separated by commas. ``clicker`` is None until it is
-    judged; from then on the click is counted, and stays only to recognise the same click again.
+    program (:class:`ClickKey`): it tells requests of one visitor apart from others', and names nobody.
+    ``signs`` are what the request itself said of a program (:mod:`mailer.feedback.clicks.request_signs`),
+    separated by commas. ``clicker`` is None until it is judged; from then on the click is counted, and stays
+    only to recognise the same click again.
     """
 
     __tablename__: ClassVar[str] = "click"
@@ -98,10 +96,7 @@ class ClickCount(SQLModel, table=True):
 
 
 class ReaderClick(SQLModel, table=True):
-    """A link that a reader followed, of those who have agreed that it is recorded with their name.
-
-    ``clicked_at`` is when they first did.
-    """
+    """When one of those readers first followed a link who have agreed that it is recorded with their name."""
 
     __tablename__: ClassVar[str] = "reader_click"
 
@@ -114,9 +109,8 @@ class ReaderClick(SQLModel, table=True):
 class KeptCount(SQLModel, table=True):
     """A number, or a table of numbers, as it was at ``counted_at``.
 
-    ``key`` is a digest of what was asked. ``body`` is JSON without any person in it. ``stamp`` says what the
-    list was like; if it differs now, the number is out of date. ``cost`` is how long counting took, in
-    seconds.
+    ``key`` is a digest of what was asked, ``body`` JSON without any person in it. ``stamp`` says what the
+    list was like; if it differs now, the number is out of date. ``cost`` is how many seconds counting took.
     """
 
     __tablename__: ClassVar[str] = "counted_number"
@@ -132,14 +126,11 @@ class ReportPart(StrEnum):
     """A part of a report that is kept."""
 
     ledger = "ledger"
-
     reasons = "reasons"
-
     in_doubt = "in_doubt"
     """The numbers of the first deliveries in doubt."""
 
     breakdown = "breakdown"
-
     hand_over = "hand_over"
     """The time until the relay accepted the messages."""
 
@@ -147,7 +138,6 @@ class ReportPart(StrEnum):
     """Who has left since, and what was changed through the mail."""
 
     lost_organisations = "lost_organisations"
-
     clicks = "clicks"
     """Who followed the links, without a person."""
 
@@ -162,30 +152,18 @@ class ReportPart(StrEnum):
 
 
 class CampaignReportPart(SQLModel, table=True):
-    """One part of a campaign's report as it was at ``counted_at``.
+    """One part of a campaign's report, or of one about the whole list, as it was at ``counted_at``.
 
-    ``campaign_id`` is None for what is about the whole list. ``body`` is JSON without any person in it.
-    ``fingerprint`` tells what the figures depend on; if it differs now, they are out of date. ``cost`` is how
-    long counting took, in seconds.
+    ``body`` is JSON without any person in it. ``fingerprint`` tells what the figures depend on; if it differs
+    now, they are out of date. ``cost`` is how many seconds counting took.
     """
 
     __tablename__: ClassVar[str] = "campaign_report"
     __table_args__ = (
-        Index(
-            "uq_campaign_report_part",
-            "campaign_id",
-            "part",
-            unique=True,
-            sqlite_where=text("campaign_id IS NOT NULL"),
-            postgresql_where=text("campaign_id IS NOT NULL"),
+        partial_index(
+            "uq_campaign_report_part", "campaign_id", "part", where="campaign_id IS NOT NULL", unique=True
         ),
-        Index(
-            "uq_campaign_report_list_part",
-            "part",
-            unique=True,
-            sqlite_where=text("campaign_id IS NULL"),
-            postgresql_where=text("campaign_id IS NULL"),
-        ),
+        partial_index("uq_campaign_report_list_part", "part", where="campaign_id IS NULL", unique=True),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -200,8 +178,7 @@ class CampaignReportPart(SQLModel, table=True):
 class QueuedReportMail(SQLModel, table=True):
     """A report that is still to be mailed to one address of the team. Its row is deleted once it is sent.
 
-    ``not_before`` is the time of the next attempt; a sender moves it on before it tries. ``reason`` is why
-    the last attempt failed.
+    A sender moves ``not_before``, the time of the next attempt, on before it tries.
     """
 
     __tablename__: ClassVar[str] = "report_mail"

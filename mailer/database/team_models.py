@@ -33,9 +33,7 @@ class SignInMethod(StrEnum):
     """By a link mailed to their address, or printed in the terminal for the first of them."""
 
     password = "password"  # noqa: S105 - the name of the method
-
     passkey = "passkey"
-
     organisation = "organisation"
     """By the organisation's own sign-in (OpenID Connect)."""
 
@@ -43,9 +41,9 @@ class SignInMethod(StrEnum):
 class TeamMember(SQLModel, table=True):
     """A person of the team.
 
-    ``email`` is normalised, and unique among all who ever belonged to it. ``name`` is what the others see.
-    ``language`` is that of their pages, "" for the browser's. Who has left keeps the row, with
-    ``removed_at``, so that what they did stays theirs in the history.
+    ``email`` is normalised, and unique among all who ever belonged to it. ``language`` is that of their
+    pages, "" for the browser's. Who has left keeps the row, with ``removed_at``, so that what they did stays
+    theirs in the history.
     """
 
     __tablename__: ClassVar[str] = "team_member"
@@ -63,7 +61,7 @@ class TeamSession(SQLModel, table=True):
     """Where a member is signed in. The row is deleted when the session ends.
 
     ``digest`` is the SHA-256 of the secret in the browser's cookie. ``browser`` is the User-Agent, shortened.
-    ``confirmed_at`` is when they last proved who they are: some acts ask for it again.
+    Some acts ask members to prove again who they are, which they last did at ``confirmed_at``.
     """
 
     __tablename__: ClassVar[str] = "team_session"
@@ -95,9 +93,9 @@ class SignInLinkPurpose(StrEnum):
 class SignInLink(SQLModel, table=True):
     """A link that signs somebody in, once.
 
-    ``digest`` is the SHA-256 of the secret in the link. ``browser_digest`` is that of the secret in the
-    cookie of the browser that asked, and so may use it; "" lets any. ``member_id`` is None for the first
-    account until it is made. ``next_path`` is the page to go on to.
+    ``digest`` is the SHA-256 of the secret in the link, ``browser_digest`` that of the secret in the cookie
+    of the browser that asked, and so may use it; "" lets any. ``member_id`` is None for the first account
+    until it is made.
     """
 
     __tablename__: ClassVar[str] = "sign_in_link"
@@ -118,8 +116,8 @@ class SignInMail(SQLModel, table=True):
     """A link that was asked for and is still to be mailed. The row is deleted when the relay has the mail.
 
     ``email`` is the address as it was asked for, normalised. Whether it belongs to a member is only decided
-    after the page has answered, so that the answer reveals nothing. ``not_before`` is the time of the next
-    attempt; a sender moves it on before it tries. ``reason`` says why the last one failed.
+    after the page has answered, so that the answer reveals nothing. A sender moves ``not_before``, the time
+    of the next attempt, on before it tries.
     """
 
     __tablename__: ClassVar[str] = "sign_in_mail"
@@ -188,14 +186,13 @@ class OrganisationAccount(SQLModel, table=True):
 
 
 class ActivityRecord(SQLModel, table=True):
-    """One thing that somebody did. Rows are only ever added: triggers refuse to change or delete one.
+    """One thing that somebody did. Rows are only ever added: triggers refuse to change or delete one, except
+    that a text may become the mask of an erased address, whole.
 
-    The one change they allow is that a text becomes the mask of an erased address, whole.
-
-    ``member_id`` is the member's number, None on the command line; ``name`` is what they were called at the
-    time, or the name of the command line's user. ``act`` is one of :class:`~mailer.activity.acts.Act`, or a
-    newer program's. ``edition`` is the slug of the edition that it was about, if any; ``subject`` is what
-    else: a story, a person, a campaign's number, a file.
+    ``member_id`` is None on the command line; ``name`` is what the member was called at the time, or the name
+    of the command line's user. ``act`` is one of :class:`~mailer.activity.acts.Act`, or a newer program's.
+    ``edition`` is the slug of the edition that it was about, if any; ``subject`` is what else: a story, a
+    person, a campaign's number, a file.
     """
 
     __tablename__: ClassVar[str] = "activity_record"
