@@ -139,35 +139,28 @@ class UnknownSubscriberError(SubscriberError):
 class TokenError(SubscriberError):
     """A link's token was not issued by us for this purpose, or was damaged."""
 
+    message = "This link is incomplete. Open it again from the email, or copy the whole link."
+
     def __init__(self) -> None:
-        super().__init__("This link is incomplete. Open it again from the email, or copy the whole link.")
+        super().__init__(self.message)
 
 
 class RetiredKeyError(TokenError):
-    """A link is genuine, but its key no longer counts: someone else may have it and could have made the
-    link.
-    """
+    """A link is genuine, but its key no longer counts: someone else may have it and could have made it."""
 
-    def __init__(self) -> None:
-        SubscriberError.__init__(
-            self, "This link no longer works. Ask for a new one on the page for people without a link."
-        )
+    message = "This link no longer works. Ask for a new one on the page for people without a link."
 
 
 class LinkOfTestError(TokenError):
     """A link comes from a test of a newsletter, so there is nothing that it could change."""
 
-    def __init__(self) -> None:
-        SubscriberError.__init__(self, "This link comes from a test of the newsletter. It changes nothing.")
+    message = "This link comes from a test of the newsletter. It changes nothing."
 
 
 class SpentLinkError(TokenError):
     """A mailed link is genuine but has been used or has expired."""
 
-    def __init__(self) -> None:
-        SubscriberError.__init__(
-            self, "This link has been used or has expired. Ask for a new one on the page where you started."
-        )
+    message = "This link has been used or has expired. Ask for a new one on the page where you started."
 
 
 def quote_for_message(text: str, limit: int = 60) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import select as sa_select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
-from subscribers.consent.status_changes import consent_record_values, suppress, unsubscribe
+from subscribers.consent.status_changes import ConsentContext, consent_record_values, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.imports.bulk_insert import ImportOrigin
 from subscribers.imports.staging_table import DETAILS, StagingTable
@@ -129,25 +129,13 @@ def suppress_rows(
             select(Subscriber).where(col(Subscriber.email).in_(some)),
             execution_options={"populate_existing": True},
         ).all():
-            _suppress_subscriber(
-                session, subscriber, some[subscriber.email].reason, key=key, now=now, source=source
-            )
+            reason = some[subscriber.email].reason
+            about: ConsentContext = {"method": "import", "now": now, "source": source}
+            if reason is ConsentEvent.unsubscribed:
+                unsubscribe(session, subscriber.id or 0, **about)
+            else:
+                suppress(session, subscriber.email, key=key, reason=reason, **about)
         _add_suppressions(session, some.values(), key=key, now=now)
-
-
-def _suppress_subscriber(
-    session: Session,
-    subscriber: Subscriber,
-    reason: ConsentEvent,
-    *,
-    key: SuppressionKey,
-    now: datetime,
-    source: str,
-) -> None:
-    if reason is ConsentEvent.unsubscribed:
-        unsubscribe(session, subscriber.id or 0, method="import", now=now, source=source)
-    else:
-        suppress(session, subscriber.email, key=key, reason=reason, method="import", now=now, source=source)
 
 
 def _add_suppressions(

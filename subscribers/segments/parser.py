@@ -12,7 +12,6 @@ depth and the number of values are limited, so that even hostile text is cheap t
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NoReturn, TypeVar
@@ -234,56 +233,41 @@ def _parse_consent(word: str) -> str:
     return said
 
 
-@dataclass(frozen=True, kw_only=True)
-class ParsedExpression:
-    """The result of parsing.
-
-    ``tree`` is what the text means, and ``named`` are the saved segments that the text itself uses;
-    ``names`` are their names with the places where it does, from left to right. ``parts`` are the terms and
-    groups side by side that the whole text is made of, with their places, all of which must match; it is
-    empty if "or" joins the whole.
-    """
-
-    tree: Expression
-    named: frozenset[str]
-    names: tuple[tuple[str, slice], ...] = ()
-    parts: tuple[tuple[Expression, slice], ...] = ()
-
-
-def parse_expression(text: str, lookups: SegmentLookups, path: tuple[str, ...] = ()) -> ParsedExpression:
+def parse_expression(text: str, lookups: SegmentLookups, path: tuple[str, ...] = ()) -> "ParsedExpression":
     """Parse ``text`` into a tree in which saved segments are replaced by what they mean now.
 
     ``path`` lists the saved segments that led here, so that none refers to itself. Raise SegmentError if it
     is invalid; the error shows where and says what to try.
     """
-    reader = _Parser(text, lookups, path)
-    tree = reader.parse()
+    parsed = ParsedExpression(text, lookups, path)
     # The expanded text has the same limits, so that it can be stored and parsed again.
-    if sum(len(term.values) for term in walk(tree)) > MAX_VALUES:
-        reader.fail(
+    if sum(len(term.values) for term in walk(parsed.tree)) > MAX_VALUES:
+        parsed.fail(
             gettext_noop("A segment can have at most %(most)s values in all. Use fewer.")
             % {"most": MAX_VALUES},
             0,
         )
-    if depth(tree) > MAX_DEPTH:
-        reader.fail(gettext_noop("Groups can be nested at most %(most)s deep.") % {"most": MAX_DEPTH}, 0)
-    if reader.named and len(to_text(tree)) > MAX_LENGTH:
-        reader.fail(
+    if depth(parsed.tree) > MAX_DEPTH:
+        parsed.fail(gettext_noop("Groups can be nested at most %(most)s deep.") % {"most": MAX_DEPTH}, 0)
+    if parsed.names and len(to_text(parsed.tree)) > MAX_LENGTH:
+        parsed.fail(
             gettext_noop("With its saved segments expanded, it is longer than %(most)s characters.")
             % {"most": MAX_LENGTH},
             0,
         )
-    return ParsedExpression(
-        tree=tree,
-        named=frozenset(reader.named),
-        names=tuple(reader.names),
-        parts=() if reader.is_joined_by_or else tuple(reader.parts),
-    )
+    return parsed
 
 
-class _Parser:
-    """Parses one text; ``position`` is how far it has come, and ``open_parentheses`` are the positions of
-    those that are not closed yet."""
+class ParsedExpression:
+    """A text and its ``tree``, what it means.
+
+    ``names`` are the saved segments that the text itself uses, with the places where it does, from left to
+    right. ``parts`` are the terms and groups side by side that the whole text is made of, with their places,
+    all of which must match; it is empty if "or" joins the whole.
+
+    While it is parsed, ``position`` is how far that has come, and ``open_parentheses`` are the positions of
+    those that are not closed yet.
+    """
 
     def __init__(self, text: str, lookups: SegmentLookups, path: tuple[str, ...]) -> None:
         self.text = text
@@ -291,7 +275,6 @@ class _Parser:
         self.path = path
         self.position = 0
         self.open_parentheses: list[int] = []
-        self.named: set[str] = set()
         self.names: list[tuple[str, slice]] = []
         self.parts: list[tuple[Expression, slice]] = []
         self.is_joined_by_or = False
@@ -308,6 +291,11 @@ class _Parser:
                     % {"code": f"{ord(char):04X}"},
                     place,
                 )
+        self.tree = self.parse()
+
+    @property
+    def named(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self.names)
 
     @property
     def char(self) -> str:
@@ -317,6 +305,8 @@ class _Parser:
         expression = self.parse_or()
         if self.char:
             self.fail(gettext_noop("This parenthesis has no opening one. Delete it, or add one before it."))
+        if self.is_joined_by_or:
+            self.parts.clear()
         return expression
 
     def parse_or(self) -> Expression:
@@ -338,7 +328,8 @@ class _Parser:
         return join(BooleanOperator.all, parts)
 
     def has_more(self) -> bool:
-        self.skip_spaces()
+        while self.char.isspace():
+            self.position += 1
         return bool(self.char) and self.char not in _CLOSING and not self.is_at_or()
 
     def parse_item(self) -> Expression:
@@ -408,7 +399,6 @@ class _Parser:
                 gettext_noop("Saved segments cannot be used here. Write out what this one stands for."), start
             )
         text = self.lookups.saved.find(name)
-        self.named.add(name)
         self.names.append((name, slice(start, self.position)))
         if text is None:
             names = self.lookups.saved.names()
@@ -486,20 +476,16 @@ class _Parser:
         self.position = end + 1
         return self.text[start + 1 : end]
 
-    def skip_spaces(self) -> None:
-        while self.char.isspace():
-            self.position += 1
-
     def is_at_or(self) -> bool:
         match = _WORD.match(self.text, self.position)
         return match is not None and normalize("NFKC", match.group()).casefold() == BooleanOperator.any
 
     def skip_or(self) -> bool:
-        found = self.is_at_or()
-        if found:
-            match = _WORD.match(self.text, self.position)
-            self.position = match.end() if match else self.position
-        return found
+        match = _WORD.match(self.text, self.position)
+        if match is None or not self.is_at_or():
+            return False
+        self.position = match.end()
+        return True
 
     def describe_missing_term(self) -> str:
         if self.is_at_or():

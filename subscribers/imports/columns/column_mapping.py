@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from locales.phrase import gettext_noop
 from subscribers.csv_format import COLUMNS, SheetRow, unescape_formulas
 from subscribers.errors import ImportFileError, quote_for_message
-from subscribers.imports.columns.column_titles import HeaderRow, KnownFormat, find_header, find_known_format
+from subscribers.imports.columns.column_titles import HeaderRow, find_header, find_known_format
 from subscribers.imports.columns.columns_file import ColumnsFile, write_columns_text
 from subscribers.imports.columns.layout_guess import (
     ColumnCorrections,
@@ -95,29 +95,31 @@ class UnknownStatusesError(ImportFileError):
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnMapping:
-    """How to convert rows.
+    """How to convert rows, by ``own`` columns of ours or by a ``reader`` of others.
 
     ``maker`` is the program that wrote the file, or how else its columns were told. ``meaning`` maps our
     columns to the file's, for display; ``unused`` are the file's other columns. ``first`` is the index of
-    the first row of people among the rows that were looked at. ``may_suppress`` says whether a row can
-    suppress an address. ``reader`` counts what rows say of leaving; None for files that say nothing of it.
-    ``layout`` is for writing a columns file, None where there is none to write.
-
-    ``own`` are our own columns, None if the file has others.
-
-    ``read_row`` raises :class:`subscribers.errors.DetailError` for a row that is refused.
+    the first row of people among the rows that were looked at. ``read_row`` raises
+    :class:`subscribers.errors.DetailError` for a row that is refused.
     """
 
     maker: str
     meaning: Mapping[str, tuple[str, ...]]
     unused: tuple[str, ...]
-    may_suppress: bool
     read_row: Callable[[SheetRow], RawRow]
     first: int = 1
     notes: tuple[str, ...] = ()
     reader: LayoutReader | None = field(default=None, repr=False)
-    layout: ColumnLayout | None = None
     own: OwnColumns | None = None
+
+    @property
+    def layout(self) -> ColumnLayout | None:
+        return self.reader.layout if self.reader else None
+
+    @property
+    def may_suppress(self) -> bool:
+        """Whether a row can suppress an address; our own columns say nothing of leaving."""
+        return self.own is None
 
     @property
     def counts(self) -> tuple[StatusColumnCount, ...]:
@@ -172,7 +174,6 @@ def _map_own(own: OwnColumns) -> ColumnMapping:
         maker=OWN,
         meaning={column: (own.titles[place],) for column, place in own.places.items()},
         unused=(),
-        may_suppress=False,
         read_row=read_row,
         own=own,
     )
@@ -193,16 +194,14 @@ def _map_listmonk(
     place = folded.index("status") if "status" in folded else None
     status = () if place is None else (make_status_column(header.titles[place], place),)
     layout = ColumnLayout(titles=header.titles, header_row=header.number, places=places, statuses=status)
-    columns = _by_column(header, cells)
+    columns = header.by_column(cells)
     others, _ = guess_statuses(header.titles, columns, taken=layout.used | {attributes})
     statuses = ease_dates_of_change((*status, *others), columns)
     layout = correct_statuses(replace(layout, statuses=statuses), corrections)
     reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched={attributes})
-    mapping = _make_mapping("listmonk", header, layout, reader)
-    shown = dict(layout.meaning) | dict.fromkeys(COLUMNS[2:], (header.titles[attributes],))
     return replace(
-        mapping,
-        meaning=shown,
+        _make_mapping("listmonk", header, reader),
+        meaning=dict(layout.meaning) | dict.fromkeys(COLUMNS[2:], (header.titles[attributes],)),
         unused=tuple(title for title in layout.unused if title != header.titles[attributes]),
         read_row=make_listmonk_reader(reader, attributes),
     )
@@ -215,7 +214,7 @@ def _map_by_columns_file(
     columns_file: ColumnsFile,
     sectors: Collection[str],
 ) -> ColumnMapping:
-    layout = _lay_out_by_columns_file(header, _by_column(header, cells), name, columns_file)
+    layout = _lay_out_by_columns_file(header, header.by_column(cells), name, columns_file)
     reader = LayoutReader(
         layout,
         sectors=sectors,
@@ -223,7 +222,7 @@ def _map_by_columns_file(
         divided={"sectors", "tags"} - columns_file.separators.keys(),
         unwatched=set(layout.ignored),
     )
-    mapping = _make_mapping(TABLE, header, layout, reader)
+    mapping = _make_mapping(TABLE, header, reader)
     return replace(mapping, read_row=lambda row: columns_file.translate(reader.read(row)))
 
 
@@ -249,7 +248,8 @@ def _lay_out_by_columns_file(
     named = []
     for title, values in columns_file.status_columns.items():
         column = make_status_column(header.titles[find(title)], find(title), columns[find(title)])
-        named.append(replace(column, values=values.known, any_value=values.any_value, unknown=None))
+        known = {value: meaning for value, meaning in values.items() if value is not None}
+        named.append(replace(column, values=known, any_value=values.get(None), unknown=None))
     set_aside = set(map(find, columns_file.status_ignored))
     taken = {place for several in places.values() for place in several}
     # A column that nobody named may still tell who left.
@@ -286,7 +286,7 @@ def _map_by_guess(
 ) -> ColumnMapping:
     known = find_known_format(header.titles) if header.number else None
     guess = LayoutGuess(header, cells, known)
-    layout = correct_layout(guess.layout, corrections, _by_column(header, cells))
+    layout = correct_layout(guess.layout, corrections, header.by_column(cells))
     doubts = [] if corrections.names_email else list(guess.doubts)
     if "email" not in layout.places:
         doubts.insert(0, _describe_missing_email(header))
@@ -300,11 +300,12 @@ def _map_by_guess(
     reader = LayoutReader(
         layout,
         sectors=sectors,
-        is_strict=is_own or _is_mailchimp(known),
+        is_strict=is_own or (known is not None and known.name == "Mailchimp"),
         unwatched=corrections.unwatched,
     )
     maker = OWN if is_own else known.name if known else GUESS
-    return replace(_make_mapping(maker, header, layout, reader), notes=(*_describe_header(header), *notes))
+    mapping = _make_mapping(maker, header, reader)
+    return replace(mapping, notes=(*mapping.notes, *notes))
 
 
 def _add_file_meaning(
@@ -347,17 +348,15 @@ def _tells_who_left(column: StatusColumn, rows: Sequence[Sequence[str]]) -> bool
     return bool(said - {StatusMeaning.nothing, StatusMeaning.active})
 
 
-def _make_mapping(maker: str, header: HeaderRow, layout: ColumnLayout, reader: LayoutReader) -> ColumnMapping:
+def _make_mapping(maker: str, header: HeaderRow, reader: LayoutReader) -> ColumnMapping:
     return ColumnMapping(
         maker=maker,
-        meaning=layout.meaning,
-        unused=layout.unused,
-        may_suppress=True,
+        meaning=reader.layout.meaning,
+        unused=reader.layout.unused,
         read_row=reader.read,
         first=header.first,
         notes=_describe_header(header),
         reader=reader,
-        layout=layout,
     )
 
 
@@ -386,11 +385,3 @@ def _describe_missing_email(header: HeaderRow) -> str:
         "There is no email column, and it is required: no title names one, and no column "
         "is full of addresses."
     )
-
-
-def _is_mailchimp(known: KnownFormat | None) -> bool:
-    return known is not None and known.name == "Mailchimp"
-
-
-def _by_column(header: HeaderRow, cells: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [[row[place] for row in cells if place < len(row)] for place in range(len(header.titles))]

@@ -196,6 +196,9 @@ class HeaderRow:
     first: int
     skipped: tuple[int, ...] = ()
 
+    def by_column(self, rows: Sequence[Sequence[str]]) -> list[list[str]]:
+        return [[row[place] for row in rows if place < len(row)] for place in range(len(self.titles))]
+
 
 def find_header(rows: Sequence[SheetRow], name: str, *, wanted: int | None = None) -> HeaderRow:
     """Find the header among the first ``rows`` of the file called ``name``; ``wanted`` is its number if it

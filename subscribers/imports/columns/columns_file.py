@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,9 @@ _MOST_VALUES = 20
 _ORDER = tuple(meaning for meaning in StatusMeaning if meaning is not StatusMeaning.nothing)
 
 
-@dataclass(frozen=True, kw_only=True)
-class StatusValues:
-    """What cells mean in a column about status: ``known`` by their folded text, ``any_value`` is the
-    meaning of all others with something in them.
-    """
-
-    known: Mapping[str, StatusMeaning] = field(default_factory=dict)
-    any_value: StatusMeaning | None = None
-
-    def update(self, other: "StatusValues") -> "StatusValues":
-        return StatusValues(known={**self.known, **other.known}, any_value=other.any_value or self.any_value)
+StatusValues = Mapping[str | None, StatusMeaning]
+"""What cells mean in a column about status, by their folded text; None stands for all others with something
+in them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,24 +151,19 @@ def _read_status(name: str, written: Any) -> tuple[dict[str, StatusValues], tupl
     if not titles and texts:
         raise ImportFileError(name, '[status] does not name its column. Add, for example: column = "Status"')
     shared = _read_meanings(name, texts.items())
-    columns = dict.fromkeys(titles, shared)
+    columns: dict[str, StatusValues] = dict.fromkeys(titles, shared)
     for title, table in tables.items():
         own = _read_meanings(name, _read_texts(name, f"status.{title}", table, may_be_empty=True))
-        columns[title] = columns.get(title, StatusValues()).update(own)
+        columns[title] = {**columns.get(title, {}), **own}
     return columns, ignored
 
 
 def _read_meanings(name: str, lines: Iterable[tuple[str, tuple[str, ...]]]) -> StatusValues:
-    known: dict[str, StatusMeaning] = {}
-    any_value: StatusMeaning | None = None
+    meanings: dict[str | None, StatusMeaning] = {}
     for word, several in lines:
         meaning = _MEANINGS[_require_known(name, word, tuple(_MEANINGS))]
-        for said in several:
-            if said == _ANY_VALUE:
-                any_value = meaning
-            else:
-                known[fold(said)] = meaning
-    return StatusValues(known=known, any_value=any_value)
+        meanings |= {None if said == _ANY_VALUE else fold(said): meaning for said in several}
+    return meanings
 
 
 def _read_texts(

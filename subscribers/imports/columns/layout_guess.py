@@ -63,9 +63,7 @@ class LayoutGuess:
         self._titles = header.titles
         self._rows = rows
         self._known = known
-        self._columns = [
-            [row[place] for row in rows if place < len(row)] for place in range(len(header.titles))
-        ]
+        self._columns = header.by_column(rows)
         self._has_titles = header.number > 0
         self._places = find_outlook_places(self._titles, self._columns)
         self.doubts: list[str] = []

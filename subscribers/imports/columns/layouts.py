@@ -116,7 +116,7 @@ class LayoutReader:
         divided: Collection[str] = (),
         unwatched: Collection[int] = (),
     ) -> None:
-        self._layout = layout
+        self.layout = layout
         self._is_strict = is_strict
         self._divided = frozenset(divided)
         self._width = len(layout.titles)
@@ -168,7 +168,7 @@ class LayoutReader:
         )
 
     def _read_email(self, cells: tuple[str, ...]) -> str:
-        places = self._layout.places["email"]
+        places = self.layout.places["email"]
         filled = [place for place in places if cells[place].strip()]
         usable = [place for place in filled if not is_exchange_name(cells[place])]
         if not usable:
@@ -188,12 +188,12 @@ class LayoutReader:
         if parts := join_name(given, middle, family):
             return parts
         if self._is_strict:  # a columns file may spread the name over several columns
-            names = tuple(cells[place].strip() for place in self._layout.places.get("name", ()))
+            names = tuple(cells[place].strip() for place in self.layout.places.get("name", ()))
             return join_parts(tuple(filter(None, names)))
         return self._first(cells, "name")
 
     def _first(self, cells: tuple[str, ...], field_name: str) -> str:
-        for place in self._layout.places.get(field_name, ()):
+        for place in self.layout.places.get(field_name, ()):
             if text := cells[place].strip():
                 return text
         return ""
@@ -232,13 +232,13 @@ class LayoutReader:
         return ""
 
     def _read_tags(self, cell: str) -> str:
-        is_as_written = self._is_strict and not self._layout.tag_separator and "tags" not in self._divided
+        is_as_written = self._is_strict and not self.layout.tag_separator and "tags" not in self._divided
         if not cell or is_as_written:
             return cell
         found = []
         for piece in self._split_tags(cell):
             # Google marks its own groups, such as "* myContacts", by a star.
-            if not piece or (self._layout.tag_separator == ":::" and piece.startswith("*")):
+            if not piece or (self.layout.tag_separator == ":::" and piece.startswith("*")):
                 continue
             try:
                 found.append(clean_tag(piece))
@@ -256,7 +256,7 @@ class LayoutReader:
         return [tag.strip() for tag in self._tag_separator.split(cell)]
 
     def _leave_out(self, field_name: str, value: str) -> None:
-        left_out = self._layout.titles[self._layout.places[field_name][0]], value
+        left_out = self.layout.titles[self.layout.places[field_name][0]], value
         if left_out in self.unused_values or len(self.unused_values) < _MAX_UNUSED:
             self.unused_values[left_out] += 1
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from unicodedata import combining, normalize
 
 from locales.phrase import WordedEnum, gettext_noop
@@ -59,21 +60,6 @@ LEFT = frozenset(SUPPRESS_REASONS)
 """The meanings of those who must not get mail."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Words:
-    """The words of status_words.toml, folded. ``strong`` are those that speak of leaving in any column,
-    case-folded and with spaces, hyphens and underscores as people write them.
-    """
-
-    yes: frozenset[str]
-    no: frozenset[str]
-    refusals: frozenset[str]
-    empty: frozenset[str]
-    words: Mapping[str, StatusMeaning]
-    stems: tuple[tuple[str, StatusMeaning], ...]
-    strong: Mapping[str, StatusMeaning]
-
-
 @lru_cache(4096)
 def fold(text: str) -> str:
     """Drop case, accents, spaces and punctuation; of a text of nothing else, only the spaces around it."""
@@ -87,19 +73,19 @@ def is_empty_value(cell: str) -> bool:
     """Return whether a cell has nothing in it, a word for nothing (``null``), or a date of zeros."""
     text = cell.strip()
     # \N is how databases write null; folded, it would be an n for no.
-    return (
-        not text or text == "\\N" or fold(text) in _words().empty or _ONLY_ZEROS.fullmatch(text) is not None
-    )
+    if not text or text == "\\N":
+        return True
+    return fold(text) in _lists()["empty"] or _ONLY_ZEROS.fullmatch(text) is not None
 
 
 def read_boolean(cell: str) -> bool | None:
     """Return whether a cell says yes or no, None if neither. ``Yes, please`` and ``No (since May)`` do."""
-    words = _words()
+    lists = _lists()
     for text in (cell, _PIECES.split(cell.strip(), maxsplit=1)[0]):
         folded = fold(text)
-        if folded in words.yes:
+        if folded in lists["yes"]:
             return True
-        if folded in words.no:
+        if folded in lists["no"]:
             return False
     return None
 
@@ -107,7 +93,7 @@ def read_boolean(cell: str) -> bool | None:
 def is_refusal(cell: str) -> bool:
     """Return whether a cell that answers a question about consent says no in a phrase."""
     folded = fold(cell)
-    return any(part in folded for part in _words().refusals)
+    return any(part in folded for part in _lists()["refusals"])
 
 
 def is_date(cell: str) -> bool:
@@ -125,9 +111,9 @@ def is_number(cell: str) -> bool:
 
 def read_status_word(cell: str) -> StatusMeaning | None:
     """Return what the words of a cell say, None if they are not known."""
-    words = _words()
-    if known := words.words.get(fold(cell)):
-        return known
+    known = _known_words()
+    if meaning := known.get(fold(cell)):
+        return meaning
     if _FAILURE_CODE.fullmatch(cell.strip()):
         return StatusMeaning.bounced
     if found := find_left_stem(cell):
@@ -135,7 +121,7 @@ def read_status_word(cell: str) -> StatusMeaning | None:
     pieces = [piece for piece in _PIECES.split(cell) if piece.strip() and not is_date(piece)]
     if len(pieces) < 1 or pieces == [cell]:
         return None
-    meanings = [words.words.get(fold(piece)) for piece in pieces]
+    meanings = [known.get(fold(piece)) for piece in pieces]
     if None in meanings:
         return None
     return min((meaning for meaning in meanings if meaning), key=STRICTNESS.__getitem__)
@@ -146,7 +132,7 @@ def find_left_stem(text: str) -> StatusMeaning | None:
     """Return which way of leaving ``text`` mentions, None if it mentions none."""
     folded = fold(text)
     tokens = fold_words(text)
-    for stem, meaning in _words().stems:
+    for stem, meaning in _stems():
         if has_stem(stem, folded, tokens):
             return meaning
     return None
@@ -173,46 +159,51 @@ def split_words(text: str) -> list[str]:
     return re.findall(r"\w+", apart.replace("_", " "))
 
 
-def strong_words() -> Mapping[str, StatusMeaning]:
-    """Return words that say in any column that a person left, case-folded, with their ways of leaving."""
-    return _words().strong
-
-
 def fold_words(text: str) -> frozenset[str]:
     """Return the folded words of a title, those with a hyphen as one and as several."""
     return frozenset(map(fold, (*split_words(text), *text.split())))
 
 
 @cache
-def _words() -> _Words:
-    data = tomllib.loads(_WORDS_FILE.read_text(encoding="utf-8"))
-    known: dict[str, StatusMeaning] = {}
-    strong: dict[str, StatusMeaning] = {}
-    for table in ("doubtful", "words"):
-        # Words for leaving are entered last, so that one with two meanings is the stricter.
-        for meaning in reversed(StatusMeaning):
-            for word in data[table].get(meaning.value, ()):
-                known[fold(word)] = meaning
-                if table == "words" and meaning in LEFT:
-                    text = word.casefold()
-                    strong |= dict.fromkeys(
-                        (text, text.replace(" ", "_"), text.replace(" ", "-"), text.replace(" ", "")), meaning
-                    )
+def _data() -> Mapping[str, Any]:
+    return tomllib.loads(_WORDS_FILE.read_text(encoding="utf-8"))
+
+
+@cache
+def _lists() -> Mapping[str, frozenset[str]]:
+    return {name: frozenset(map(fold, _data()[name])) for name in ("yes", "no", "refusals", "empty")}
+
+
+@cache
+def _known_words() -> Mapping[str, StatusMeaning]:
+    # Words for leaving are entered last, so that one with two meanings is the stricter.
+    return {
+        fold(word): meaning
+        for table in ("doubtful", "words")
+        for meaning in reversed(StatusMeaning)
+        for word in _data()[table].get(meaning.value, ())
+    }
+
+
+@cache
+def strong_words() -> Mapping[str, StatusMeaning]:
+    """Return words that say in any column that a person left, case-folded, with their ways of leaving; their
+    spaces also as hyphens and underscores, or without."""
+    return {
+        word.casefold().replace(" ", between): meaning
+        for meaning in reversed(StatusMeaning)
+        if meaning in LEFT
+        for word in _data()["words"].get(meaning.value, ())
+        for between in (" ", "_", "-", "")
+    }
+
+
+@cache
+def _stems() -> tuple[tuple[str, StatusMeaning], ...]:
     # "On Hold Bounce" says why: what is only held or blocked comes last.
     order = sorted(StatusMeaning, key=lambda meaning: meaning is StatusMeaning.suppressed)
-    stems = [
-        (fold(stem), meaning)
-        for meaning in (*order, StatusMeaning.suppressed)
-        for stem in data["stems"].get(meaning.value, ())
-    ]
-    return _Words(
-        yes=frozenset(map(fold, data["yes"])),
-        no=frozenset(map(fold, data["no"])),
-        refusals=frozenset(map(fold, data["refusals"])),
-        empty=frozenset(map(fold, data["empty"])),
-        words=known,
-        stems=tuple(stems),
-        strong=strong,
+    return tuple(
+        (fold(stem), meaning) for meaning in order for stem in _data()["stems"].get(meaning.value, ())
     )
 
 
