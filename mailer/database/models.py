@@ -47,6 +47,8 @@ class CampaignState(WordedEnum):
     """The state of a campaign, changed by :mod:`mailer.campaigns.lifecycle`."""
 
     draft = ("draft", gettext_noop("Being prepared"))
+    """Created, but not yet tested or approved."""
+
     tested = ("tested", gettext_noop("Tested"))
     """A test of exactly this content was sent to colleagues."""
 
@@ -54,6 +56,8 @@ class CampaignState(WordedEnum):
     """A person approved exactly this content, these variants and this segment."""
 
     scheduled = ("scheduled", gettext_noop("Scheduled"), "right")
+    """Waiting for its start time."""
+
     sending = ("sending", gettext_noop("Being sent"), "careful")
     """The deliveries exist, and dispatchers may claim them."""
 
@@ -81,6 +85,8 @@ class DeliveryState(WordedEnum):
     """The state of one message to one subscriber, changed by :mod:`mailer.dispatch.ledger`."""
 
     queued = ("queued", gettext_noop("Still to be sent"))
+    """Waiting for a dispatcher."""
+
     claimed = ("claimed", gettext_noop("About to be sent"))
     """A dispatcher has claimed it; nothing has been transmitted yet."""
 
