@@ -63,9 +63,8 @@ _SAME = object()
 
 
 def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
-    """Return the edition in ``folder`` from its ``documents``, in which every header is valid. Raise
-    ValueError if there is no edition.md among them.
-    """
+    """Return the edition of ``documents``, in which every header is valid. Raise ValueError if there is no
+    edition.md."""
     document = documents.edition
     if document is None or document.header is None:
         raise ValueError("an edition without a valid edition.md cannot be assembled")
@@ -277,11 +276,8 @@ def assemble_partial_edition(
     problems: Iterable[Problem],
     sectors: Collection[str],
 ) -> Edition | None:
-    """Return the edition in ``folder`` without what its ``problems`` are about: faulty keys, pictures that
-    cannot be read, stories that cannot be compiled. None if too little is left to make a mail.
-
-    It must never be sent.
-    """
+    """Return the edition without what its ``problems`` are about: faulty keys, pictures that cannot be read,
+    stories that cannot be compiled. None if too little is left to make a mail. It must never be sent."""
     refused = {problem.path for problem in problems if problem.code == _UNCOMPILABLE}
     if documents.edition is None or refused.intersection({documents.edition.name}):
         return None
@@ -301,10 +297,8 @@ def assemble_partial_edition(
 
 
 def _with_language(edition: Document[EditionHeader]) -> Document[EditionHeader]:
-    """Return ``edition`` with its language, if that can be told from front matter that is not YAML.
-
-    The stories have been read in the default language by then, so any other comes too late.
-    """
+    """Return ``edition`` with its language, if that can be told from front matter that is not YAML. The
+    stories have been read in the default language by then, so any other comes too late."""
     front_matter, found = edition.front_matter, _LANGUAGE.search(edition.text)
     if front_matter.values is not None or found is None or found[1] != edition.language:
         return edition

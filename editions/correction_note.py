@@ -74,10 +74,8 @@ class NoteText:
 
 @dataclass(frozen=True, kw_only=True)
 class CorrectionNote:
-    """A note in its own ``language``, which comes first in ``texts``, and its translations.
-
-    ``file`` is its file's name. ``day`` is the day of the correction, None if it does not say.
-    """
+    """A note in its own ``language``, which comes first in ``texts``, and its translations. ``day`` is None
+    if it does not say when the correction was made."""
 
     file: str
     language: str
@@ -98,10 +96,8 @@ class NoteInspection:
 
 
 def inspect_note(path: Path, *, language: str) -> NoteInspection:
-    """Read the note in the file ``path``, which is in ``language`` if it does not say otherwise.
-
-    Never raises for what is in the files.
-    """
+    """Read the note in the file ``path``, which is in ``language`` if it does not say otherwise. Never raises
+    for what is in the files."""
     folder, name = path.parent, path.name
     original, problems = _read(folder, name, NoteHeader, None)
     documents = [original] if original else []

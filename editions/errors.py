@@ -22,11 +22,8 @@ class ProblemLevel(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Problem:
-    """A problem that a writer can fix.
-
-    ``path`` is relative to the edition's folder, ``line`` counts from 1 (and is 1 for a whole file), ``code``
-    is a stable kebab-case name such as ``unknown-country``, and ``message`` says what, why, and what to do.
-    """
+    """A problem that a writer can fix. ``path`` is relative to the edition's folder, ``line`` counts from 1
+    (and is 1 for a whole file), and ``code`` is a stable kebab-case name such as ``unknown-country``."""
 
     path: str
     line: int
@@ -49,10 +46,7 @@ class Problem:
 
 
 class EditionError(Exception):
-    """The edition cannot be used; its problems say where and what to do.
-
-    ``problems`` are all that were found in one reading, in the order of files and lines.
-    """
+    """The edition cannot be used. ``problems`` are all that were found in one reading, by file and line."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -60,10 +54,8 @@ class EditionError(Exception):
 
 
 class FaultError(EditionError):
-    """There is one fault: ``code`` and ``reason`` say what it is and what to do, ``name`` is what has it.
-
-    The reason is a ``message`` with its ``values``.
-    """
+    """There is one fault, of what is called ``name``: its ``code``, and the ``reason``, which says what to
+    do."""
 
     line = 1
 

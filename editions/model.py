@@ -233,15 +233,13 @@ class FollowLink:
 
 @dataclass(frozen=True, kw_only=True)
 class StoryText:
-    """A story in one language. ``html`` is sanitised XHTML; ``text`` is the same as plain text.
-
-    ``caption``, ``alt`` and ``credit`` are those of the picture, ``images`` the texts of the further
-    pictures, in their order. ``video`` is the link to the video, ``still`` the texts of its picture. What is
-    not translated is the original's; a letter has only a title and a text. ``lead`` is plain
-    text: what a digest has of a story, as written or else the beginning of its text. ``has_wide_table`` is
-    whether a table in ``html`` does not fit the screen of a phone. ``leads_to_preferences`` says that the
-    button opens the reader's own page, which only the letters of the program itself have.
-    """
+    """A story in one language; what is not translated is the original's. ``html`` is sanitised XHTML;
+    ``text`` is the same as plain text. ``caption``, ``alt`` and ``credit`` are those of the picture,
+    ``images`` the texts of the further pictures, in their order. ``video`` is the link to the video,
+    ``still`` the texts of its picture. ``lead`` is plain text: what a digest has of a story, as written or
+    else the beginning of its text. ``has_wide_table`` is whether a table does not fit the screen of a phone.
+    ``leads_to_preferences`` says that the button opens the reader's own page, which only the letters of the
+    program itself have."""
 
     language: str
     title: str
@@ -277,14 +275,10 @@ class EditionText:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """One item of an edition.
-
-    ``slug`` is the file's name without number and ending (``esd-hiratsuka``), ``source`` the file relative to
-    the edition. ``texts`` has at least the edition's own language. ``sector`` is a slug of the configured
-    sectors, or None; ``countries`` are ISO 3166-1 alpha-2 codes in the order written. ``date`` is free text,
-    such as the day shown above a campaign ("24 October"). ``image`` is the main picture, ``images`` are the
-    further ones.
-    """
+    """One item of an edition. ``slug`` is the file's name without number and ending (``esd-hiratsuka``),
+    ``source`` the file relative to the edition. ``texts`` has at least the edition's own language. ``sector``
+    is one of those configured; ``countries`` are ISO 3166-1 alpha-2 codes in the order written. ``date`` is
+    free text, such as the day shown above a campaign ("24 October"). ``images`` are the further pictures."""
 
     slug: str
     source: str
@@ -337,14 +331,11 @@ class Letter:
 
 @dataclass(frozen=True, kw_only=True)
 class Edition:
-    """One issue of the newsletter, read from its folder.
-
-    ``language`` is a BCP 47 tag; ``languages`` are those that the edition is complete in, its own first.
-    ``introductions`` has sanitised text by section key. ``stories`` are in reading order. ``texts`` has
-    title, subject and the like for each of ``languages``. ``checks`` are those that are switched off, by
-    code, with the reason. ``authors`` wrote it; readers do not see them. ``lists_contents`` says whether
-    its email begins with a list of what is in it; a correction's does not.
-    """
+    """One issue of the newsletter. ``language`` is a BCP 47 tag; ``languages`` are those that it is complete
+    in, its own first. ``introductions`` has sanitised text by section key. ``stories`` are in reading order.
+    ``checks`` are those that are switched off, by code, with the reason. ``authors`` wrote it; readers do not
+    see them. ``lists_contents`` says whether its email begins with a list of what is in it; a correction's
+    does not."""
 
     folder: Path
     slug: str
@@ -406,12 +397,9 @@ _SECTION_BY_KIND = {
 
 
 def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> dict[str, list[Story]]:
-    """Return the stories of ``edition`` by the keys of their sections: ``feature``, the ``sectors`` in their
-    order, ``centres-and-chairs``, ``campaigns``, ``office``. Stories keep their order; a section without
-    stories is left out.
-
-    A sector that is not one of ``sectors`` comes after them, so no story is lost.
-    """
+    """Return the stories of ``edition`` by the keys of their sections, without empty ones: ``feature``, the
+    ``sectors`` in their order, any other sector, so that no story is lost, ``centres-and-chairs``,
+    ``campaigns``, ``office``. Stories keep their order."""
     stories: dict[str, list[Story]] = {}
     for story in edition.stories:
         stories.setdefault(find_section(story.kind, story.sector), []).append(story)

@@ -78,12 +78,9 @@ def guess_period(today: date, language: str) -> str:
 @contextmanager
 def create_edition_folder(editions: Path, slug: str, *, advice: str) -> Iterator[Path]:
     """Create the folder of the edition ``slug``; it appears in ``editions`` when the block ends without
-    error.
-
-    Until then it is a hidden folder next to its place, so that a failure, a kill or a full disk does not
-    leave half an edition. ``advice`` is the command that works when the name is taken. Raise NewEditionError
-    if the slug is not a valid folder name, or there is an edition of that name.
-    """
+    error. Until then it is a hidden folder next to its place, so that a failure, a kill or a full disk does
+    not leave half an edition. ``advice`` is the command that works when the name is taken. Raise
+    NewEditionError if it is, or the slug is not a valid folder name."""
     target = editions / slug
     if not is_slug(slug):
         raise NewEditionError(
@@ -139,12 +136,8 @@ class CopyChoice:
 
 
 def create_empty_edition(editions: Path, slug: str, *, title: str, language: str, today: date) -> Path:
-    """Create the edition ``slug`` without stories in the folder ``editions``, and return its folder.
-
-    Raises:
-        NewEditionError: there is an edition of that name, or the slug is not a valid folder name.
-        OSError: the folder cannot be written.
-    """
+    """Create the edition ``slug`` without stories, and return its folder. Raise NewEditionError if there is
+    one of that name, or the slug is not a valid folder name, and OSError if the folder cannot be written."""
     with create_edition_folder(editions, slug, advice="") as building:
         for folder in (STORIES_FOLDER, IMAGES_FOLDER):
             (building / folder).mkdir()
@@ -154,13 +147,8 @@ def create_empty_edition(editions: Path, slug: str, *, title: str, language: str
 
 
 def copy_edition(editions: Path, source: str, slug: str, choice: CopyChoice, *, today: date) -> Path:
-    """Create the edition ``slug`` in the folder ``editions`` as a copy of ``source``, and return its folder.
-
-    Raises:
-        NewEditionError: there is an edition of that name, the slug is not a valid folder name, or ``source``
-            cannot be read.
-        OSError: a file cannot be read, or the folder not written.
-    """
+    """Create the edition ``slug`` as a copy of ``source``, and return its folder. Raise the errors of
+    :func:`create_empty_edition`, and NewEditionError if ``source`` cannot be read."""
     folder = editions / source
     contents = scan_folder(folder)
     with create_edition_folder(editions, slug, advice="") as building:

@@ -19,12 +19,9 @@ _PARTS = re.compile(r"(\d+)|(\D+)")
 
 @dataclass(frozen=True, kw_only=True)
 class EditionSummary:
-    """What a list shows of the edition ``slug``: texts as written, empty where they are missing.
-
-    ``language`` is its own; ``complete`` and ``incomplete`` are the other languages it has files in.
-    ``cover`` is the file of a picture in ``images/``, of the lead story if that has one. ``changed_at`` is
-    when one of its files was last changed. ``fault`` says why it cannot be read.
-    """
+    """What a list shows of the edition ``slug``: texts as written, empty where they are missing. ``complete``
+    and ``incomplete`` are the languages it has files in beside its own. ``cover`` is the file of a picture in
+    ``images/``, of the lead story if that has one. ``fault`` says why it cannot be read."""
 
     slug: str
     title: str = ""
@@ -76,7 +73,6 @@ class StoryCard:
 
     @property
     def section(self) -> str:
-        """The key of the section that it is in."""
         kind = self._text("kind")
         return find_section(StoryKind(kind) if kind in list(StoryKind) else StoryKind.story, self.sector)
 
@@ -143,7 +139,6 @@ def list_cards(
 
 
 def summarise_edition(folder: Path, contents: FolderContents, sectors: Collection[str]) -> EditionSummary:
-    """Summarise the edition in ``folder``, whose files are ``contents``."""
     stories = len(contents.stories)
     if not contents.has_edition:
         fault = contents.problems[0].message if contents.problems else ""

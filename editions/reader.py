@@ -31,11 +31,9 @@ H = TypeVar("H", bound=BaseModel)
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
     """The result of reading: all problems, by file and line, and the edition if none of them is an error.
-
     ``partial`` is what can be compiled of an edition with errors, for checks of its mail; it is never sent.
-    ``disabled_checks`` are those that the edition switches off; ``disabled_results`` are those of them that
-    check files, with the problems that do not count.
-    """
+    ``disabled_results`` are those of ``disabled_checks`` that check files, with the problems that do not
+    count."""
 
     edition: Edition | None
     problems: tuple[Problem, ...]
@@ -48,9 +46,8 @@ def inspect_edition(
     folder: Path, *, sectors: Collection[str], unsaved: Mapping[str, str] = MappingProxyType({})
 ) -> Inspection:
     """Read the edition in ``folder``, whose stories may use ``sectors``. Never raises for what is in it.
-
-    ``unsaved`` has texts that a writer has not saved yet: they are read in place of the files of their names.
-    """
+    ``unsaved`` has texts that a writer has not saved yet: they are read in place of the files of their
+    names."""
     contents = scan_folder(folder)
     file_reader = _EditionFileReader(folder, contents, sectors, unsaved)
     documents = file_reader.read()

@@ -138,15 +138,9 @@ def create_skeleton(
     countries: Mapping[str, str],
     today: date,
 ) -> Path:
-    """Create the example edition ``slug`` in the folder ``editions``, and return its folder.
-
-    ``organisation`` is used in its title. Its stories are about the first of ``sectors`` and ``countries``
-    (slugs and codes with their names), if there are any.
-
-    Raises:
-        NewEditionError: there is an edition of that name, or the slug is not a valid folder name.
-        OSError: the folder cannot be written.
-    """
+    """Create the example edition ``slug`` in the folder ``editions``, and return its folder. Its stories are
+    about the first of ``sectors`` and ``countries`` (slugs and codes with their names), if there are any.
+    Raise the errors of :func:`~editions.new_editions.create_empty_edition`."""
     with create_edition_folder(editions, slug, advice=f"mailer new {slug}-2") as building:
         for folder in (STORIES_FOLDER, IMAGES_FOLDER):
             (building / folder).mkdir()

@@ -58,18 +58,15 @@ def find_group(name: str) -> str:
 
 
 def list_changed_groups(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
-    """Return the groups in which ``new`` has other texts than ``old``."""
     return {find_group(name) for name in {*old, *new} if old.get(name, "") != new.get(name, "")}
 
 
 def list_rows(texts: Mapping[str, str], group: str) -> list[int]:
-    """Return the numbers of the rows of a group that ``texts`` have."""
     numbers = {name.split("-")[1] for name in texts if name.startswith(f"{group}-")}
     return sorted(int(number) for number in numbers if number.isascii() and number.isdecimal())
 
 
 def make_changes(texts: Mapping[str, str], groups: Collection[str]) -> FieldChanges:
-    """Return the changes of the front matter that give the ``groups`` what ``texts`` say."""
     changes: dict[str, YamlValue | None] = {}
     for group in groups:
         if group == "authors":

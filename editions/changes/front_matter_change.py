@@ -46,15 +46,11 @@ def read_fields(text: str) -> dict[str, YamlValue]:
 
 def change_front_matter(text: str, changes: FieldChanges, *, schema: type[BaseModel] | None = None) -> str:
     """Return ``text`` with new values for some keys of its front matter. Everything else keeps its every
-    byte.
-
-    ``changes`` has a value for each key, or None to take the key out; an empty value does the same. A key
-    inside another is written with full stops (``image.alt``, ``read_more.0.url``). A comment beside a value
-    stays beside it. New keys go where ``schema`` has them, by default that of an edition or of a story. Line
-    ends of values become those of the file, and characters that no email may have are left out. Raise
-    FrontMatterError if it has no front matter, this is not YAML, or a key is written in a way that cannot be
-    changed.
-    """
+    byte, and a comment beside a value stays beside it. A key inside another is written with full stops
+    (``image.alt``, ``read_more.0.url``); None or an empty value takes it out. New keys go where ``schema``
+    has them, by default that of an edition or of a story. Characters that no email may have are left out.
+    Raise FrontMatterError if it has no front matter, this is not YAML, or a key is written in a way that
+    cannot be changed."""
     found = _find_front_matter(text)
     before = _read_values(found.yaml)
     after = _apply_changes(before, changes)
@@ -123,7 +119,6 @@ def _read_values(yaml: str) -> dict[str, YamlValue]:
 
 
 def _apply_changes(before: Mapping[str, YamlValue], changes: FieldChanges) -> dict[str, YamlValue]:
-    """Return the values after ``changes``. A key keeps its place, and new ones come last."""
     after = dict(before)
     for path, value in changes.items():
         key, *inner = path.split(".")

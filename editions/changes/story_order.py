@@ -33,14 +33,9 @@ class FileMove(NamedTuple):
 
 
 def apply_moves(folder: Path, moves: Sequence[FileMove]) -> None:
-    """Rename files of the edition in ``folder``, one after the other. No file is ever overwritten.
-
-    Call it under a lock of the edition, after :func:`finish_moves`.
-
-    Raises:
-        FileExistsError: there is a file at one of the new names; nothing is renamed.
-        OSError: a file cannot be renamed; nothing is.
-    """
+    """Rename files of the edition in ``folder``, one after the other, under a lock of the edition and after
+    :func:`finish_moves`. No file is ever overwritten. Raise FileExistsError if there is a file at one of the
+    new names, and OSError if a file cannot be renamed; nothing is renamed then."""
     if len(moves) > 1:
         _write_journal(folder, moves)
     done: list[FileMove] = []
@@ -59,10 +54,8 @@ def apply_moves(folder: Path, moves: Sequence[FileMove]) -> None:
 
 
 def finish_moves(folder: Path) -> bool:
-    """Finish renames that a kill has interrupted, and return whether there were any.
-
-    A name that does not lie in the edition is left alone, as is a file that is missing or in the way.
-    """
+    """Finish renames that a kill has interrupted, and return whether there were any. A name that does not lie
+    in the edition is left alone, as is a file that is missing or in the way."""
     journal = folder / JOURNAL
     try:
         with journal.open("rb") as file:
@@ -107,7 +100,6 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _parse_journal(data: bytes) -> list[FileMove]:
-    """Return the renames in a journal; none if it is not one of ours."""
     try:
         pairs = json.loads(data)
         moves = [FileMove(old=old, new=new) for old, new in pairs]
@@ -127,8 +119,8 @@ def _is_inside(name: object) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class NumberedStory:
-    """A story and the names of all its files in ``stories/``, its original first: also those whose language
-    nobody knows, which must not be left behind."""
+    """A story and the names of its files in ``stories/``, its original first: also those whose language
+    nobody knows."""
 
     number: int
     slug: str
@@ -155,12 +147,9 @@ def list_numbered_stories(folder: Path) -> tuple[NumberedStory, ...]:
 
 
 def plan_story_move(stories: Sequence[NumberedStory], slug: str, *, before: str = "") -> tuple[FileMove, ...]:
-    """Return the renames that put the story ``slug`` directly before the story ``before``, or at the end.
-
-    They are to be made one after the other: after each of them, the stories are in the old or the new order.
-    There are none if it is there already. Raise StoryOrderError if there is no such story, two have the same
-    slug, or there is no number left.
-    """
+    """Return the renames that put the story ``slug`` directly before the story ``before``, or at the end;
+    none if it is there already. After each of them, the stories are in the old or the new order. Raise
+    StoryOrderError if there is no such story, two have the same slug, or there is no number left."""
     _check_slugs(stories)
     moved = _find_story(stories, slug)
     others = [story for story in stories if story is not moved]
@@ -219,7 +208,6 @@ def _check_slugs(stories: Sequence[NumberedStory]) -> None:
 
 
 def _is_between(story: NumberedStory, others: Sequence[NumberedStory], place: int) -> bool:
-    """Return whether the number of ``story`` alone puts it at ``place``: no neighbour has the same."""
     low, high = _neighbours(others, place)
     return low < story.number < high
 

@@ -75,13 +75,10 @@ LETTER_FIELDS: Mapping[str, FieldShape] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class TextDraft:
-    """What a form says of a text.
-
-    ``base`` is the digest of the text its page began from, ``sitting`` a random word of that page, and
-    ``sequence`` the number of this request of it; ``original`` is the digest of the original that the page of
-    a translation showed. The body is ``document`` (from the editor), or ``body`` (Markdown), or ``source``
-    has the whole file; what was not sent is None.
-    """
+    """What a form says of a text. ``base`` is the digest of the text its page began from, ``sitting`` a
+    random word of that page, ``sequence`` the number of this request of it, and ``original`` the digest of
+    the original beside a translation. The body is ``document`` (from the editor), or ``body`` (Markdown), or
+    ``source`` has the whole file; what was not sent is None."""
 
     base: str
     sitting: str
@@ -167,13 +164,8 @@ def find_changes(before: Mapping[str, FieldValue], after: Mapping[str, FieldValu
 
 
 def compose_text(before: str, draft: TextDraft, story: str) -> ComposedText:
-    """Return the text ``before`` with what ``draft`` says in place of what it had.
-
-    Raises:
-        FrontMatterError: a key of the front matter cannot be changed.
-        UnwritableError: Markdown cannot say what the editor shows.
-        DocumentSchemaError: the document is none of the editor's.
-    """
+    """Return the text ``before`` with what ``draft`` says in place of what it had. Raise FrontMatterError if
+    a key cannot be changed, and the errors of :func:`compose_body`."""
     composed = compose_body(before, draft)
     if not draft.values or draft.source is not None:
         return composed
@@ -182,10 +174,9 @@ def compose_text(before: str, draft: TextDraft, story: str) -> ComposedText:
 
 
 def compose_body(before: str, draft: TextDraft) -> ComposedText:
-    """Return the text ``before`` with the body that ``draft`` has, or all of it if that is what it has. Raise
-    UnwritableError if Markdown cannot say what the editor shows, and DocumentSchemaError if the document is
-    none of the editor's.
-    """
+    """Return the text ``before`` with the body of ``draft``, or all of it if that is what it has. Raise
+    UnwritableError if Markdown cannot say what the editor shows, and DocumentSchemaError if it is no document
+    of the editor."""
     if draft.source is not None:
         return ComposedText(normalise_line_ends(draft.source))
     head, gap, body = split_text(before)

@@ -26,7 +26,6 @@ _NEEDED = frozenset(
 
 
 def read_front(text: str) -> FrontMatter:
-    """Return the front matter of a text, and its body."""
     return read_front_matter(TextFile(name="", text=normalise_line_ends(text)))[0]
 
 
@@ -62,14 +61,9 @@ def fill_from_original(draft: TextDraft, original: FrontMatter, *, is_story: boo
 def compose_translation(
     before: str, draft: TextDraft, original: FrontMatter, story: str, *, translated_from: str = ""
 ) -> ComposedText:
-    """Return the text ``before`` of a translation with what ``draft`` says, as a translation of the text with
-    the digest ``translated_from`` if that is given.
-
-    Raises:
-        FrontMatterError: a key of the front matter cannot be changed.
-        UnwritableError: Markdown cannot say what the editor shows.
-        DocumentSchemaError: the document is none of the editor's.
-    """
+    """Return the text ``before`` of a translation with what ``draft`` says, and ``translated_from``, the
+    digest of its original, if that is given. Raise the errors of
+    :func:`~editions.changes.story_text.compose_text`."""
     composed = compose_body(before, draft)
     values = {key: value for key, value in draft.values.items() if isinstance(value, str)}
     text = change_texts(
@@ -86,9 +80,7 @@ def change_texts(
     text: str, values: Mapping[str, str], original: FrontMatter, *, is_story: bool, translated_from: str = ""
 ) -> str:
     """Return the text of a translation with ``values`` in its front matter, by the keys of texts, and the
-    digest of the original that it was made from, if that is given. What is as it was keeps its every byte.
-    Raise FrontMatterError if a key of the front matter cannot be changed.
-    """
+    digest ``translated_from``, if that is given. Raise FrontMatterError if a key cannot be changed."""
     front = read_front(text)
     changes = _find_changes(front, list_texts(original, front, is_story=is_story), values)
     if translated_from and front.text(ORIGINAL_KEY) != translated_from:

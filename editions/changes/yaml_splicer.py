@@ -202,11 +202,8 @@ def splice_mapping(
     order: Sequence[str] = (),
     line_end: str = "\n",
 ) -> list[Edit]:
-    """Return the edits that give the keys of ``node``, whose values are ``old``, the values ``new``.
-
-    ``node`` has each of its keys on a line of its own. New keys go where ``order`` has them, and those that
-    it does not have to the end.
-    """
+    """Return the edits that give the keys of ``node``, each on a line of its own, the values ``new`` for
+    ``old``. New keys go where ``order`` has them, and those that it does not have to the end."""
     return _Splicer(text, line_end).change_mapping(node, old, new, order)
 
 
@@ -276,7 +273,6 @@ class _Splicer:
         return None
 
     def _change_scalar(self, node: ScalarNode, new: YamlValue) -> list[Edit] | None:
-        """Return the edit of a text on one line that stays on one line."""
         if node.is_block or not isinstance(new, str) or "\n" in new or node.start == node.end:
             return None
         return [Edit(node.start, node.end, write_scalar(new, style=node.style))]

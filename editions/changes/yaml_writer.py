@@ -67,10 +67,7 @@ def write_inline(value: YamlValue, *, in_flow: bool = False) -> str:
 
 def write_block_scalar(text: str, *, style: str = "|") -> tuple[str, list[str]] | None:
     """Return ``text`` as the sign of a block and its lines, not yet indented; None where only quotes can hold
-    it.
-
-    ``style`` is ``>`` for a text without line ends that is folded to the width of a page.
-    """
+    it. ``style`` is ``>`` for a text without line ends that is folded to the width of a page."""
     if style == ">" and _can_fold(text):
         return ">-", textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
     body = text.removesuffix("\n")
@@ -87,9 +84,7 @@ def write_block_scalar(text: str, *, style: str = "|") -> tuple[str, list[str]] 
 
 def write_value(value: YamlValue, *, style: str = "", is_flow: bool | None = None) -> tuple[str, list[str]]:
     """Return ``value`` as what stands after the colon of its key, and the lines below, not yet indented.
-
-    ``style`` is that of the text that was there before, ``is_flow`` whether the list was in brackets.
-    """
+    ``style`` is that of the text that was there before, ``is_flow`` whether the list was in brackets."""
     if isinstance(value, str):
         block = write_block_scalar(value, style="|" if "\n" in value else style)
         if block is not None:

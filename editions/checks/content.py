@@ -163,7 +163,6 @@ def _list_introductions(document: AnyDocument) -> Iterator[range]:
 
 
 def _check_text(document: AnyDocument, lines: Mapping[int, str]) -> Iterator[Problem]:
-    """Yield the problems of one text with footnotes of its own: its ``lines`` by number."""
     references: dict[str, int] = {}
     notes: dict[str, int] = {}
     in_body = min(lines, default=0) >= document.front_matter.body_line
@@ -249,7 +248,6 @@ def _list_texts(value: YamlValue) -> Iterator[str]:
 
 
 def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
-    """Return the problems in the content of ``documents``, the files of one edition."""
     found = [
         (
             document,

@@ -202,7 +202,6 @@ _TITLES: Sequence[KeyPath] = (("title",), ("subject",), ("preheader",), ("period
 
 
 def check_foreign_markup(document: AnyDocument) -> Iterator[Problem]:
-    """Yield all problems of this kind in one file, its front matter included."""
     body_line = document.front_matter.body_line
     for number, line in enumerate(read_prose(document), start=1):
         if _TAG_SIGN.search(line):

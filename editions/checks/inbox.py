@@ -187,10 +187,7 @@ def _read_front_matter(folder: Path, name: str) -> FrontMatter:
 
 def compare_subjects(one: str, other: str) -> str:
     """Return how alike two subjects are for a reader who skims: ``the same as``, ``nearly the same as``, or
-    empty.
-
-    Numbers do not count: nobody reads “no. 12” and “no. 13” as two different things.
-    """
+    empty. Numbers do not count: nobody reads “no. 12” and “no. 13” as two different things."""
     first, second = (_WORD.findall(unicodedata.normalize("NFKC", text).casefold()) for text in (one, other))
     if not first or not second:
         return _SAME if one == other else ""

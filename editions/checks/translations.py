@@ -181,7 +181,6 @@ def _shorten(text: str) -> str:
 
 
 def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:
-    """Check the texts of the picture, and of the further ones in their order."""
     written, translated = original.front_matter, translation.front_matter
     pairs: list[tuple[KeyPath | None, KeyPath | None]] = [(("image",), ("image",))]
     pairs += zip_longest(written.item_paths("images"), translated.item_paths("images"))

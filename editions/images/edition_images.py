@@ -58,13 +58,8 @@ def read_used_images(
     present: Collection[str],
     stamps: Mapping[str, FileStamp],
 ) -> tuple[ImageSizes, list[Problem]]:
-    """Measure every picture that the ``documents`` use; ``present`` are the names in ``images/``.
-
-    ``stamps`` are those of :class:`~editions.source.folder.FolderContents`.
-
-    The names are taken from what was written, so that a picture is found even if the rest of a header is
-    not valid.
-    """
+    """Measure every picture that the ``documents`` use; ``present`` are the names in ``images/``. They are
+    taken from what was written, so that a picture is found even if the rest of a header is not valid."""
     sizes: dict[str, ImageSize] = {}
     problems: list[Problem] = []
     references = [reference for document in documents for reference in _recall_references(document)]
@@ -161,15 +156,10 @@ def _unused_image_problem(name: str) -> Problem:
 
 
 def add_image(folder: Path, name: str, content: bytes) -> str:
-    """Save a picture in the edition in ``folder`` and return its file name.
-
-    ``name`` is the file's name where it comes from, of which letters, digits and hyphens are kept. A picture
-    that is there already, byte for byte, is not saved twice; one of the same name is never replaced.
-
-    Raises:
-        ImageError: it is no picture, is damaged, or is too large.
-        OSError: it cannot be saved.
-    """
+    """Save a picture in the edition in ``folder`` under ``name``, of which letters, digits and hyphens are
+    kept, and return its file name. A picture that is there already, byte for byte, is not saved twice; one of
+    the same name is never replaced. Raise ImageError if it cannot be used, and OSError if it cannot be
+    saved."""
     if len(content) > MAX_UPLOAD_BYTES:
         raise ImageError(
             name,

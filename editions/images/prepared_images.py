@@ -179,11 +179,7 @@ def recall_size(stamp: FileStamp) -> ImageSize | None:
 
 
 def decode_size(name: str, content: bytes) -> ImageSize:
-    """Return the size of a picture in memory, from the file ``name``; decoded completely, as sending it will.
-
-    Raises:
-        ImageError: as :func:`measure_image`.
-    """
+    """Return the size of a picture in memory, as :func:`measure_image` does that of a file."""
     with open_image(name, content) as image:
         if image.format == MPO:
             image.load()
@@ -201,18 +197,11 @@ def prepare_image(
     path: Path, *, width: int, play: bool = False, crop: Crop | None = None, digest: bytes = b""
 ) -> PreparedImage:
     """Return the picture at ``path`` to be shown ``width`` CSS pixels wide: at most twice as many pixels,
-    never enlarged.
-
-    Photographs become progressive JPEG on white; PNG with few colours stays PNG; GIF stays GIF, animated or
-    not. With ``play``, it has the sign of a video; with ``crop``, only that part of it is left. The same
-    file, width and crop give the same bytes. A label that says what AI did to it is kept, in JPEG and PNG.
-
-    ``digest`` is the SHA-256 of the file as it was measured, if that is known. What was prepared from that
-    content before is the result, whatever the file has become since.
-
-    Raises:
-        ImageError: as :func:`measure_image`.
-    """
+    never enlarged. Photographs become progressive JPEG on white; PNG with few colours stays PNG; GIF stays
+    GIF, animated or not. With ``play``, it has the sign of a video. The same file, width and crop give the
+    same bytes. A label that says what AI did to it is kept, in JPEG and PNG. ``digest`` is the SHA-256 of the
+    file as it was measured: what was prepared from that content before is the result, whatever the file has
+    become since. Raise ImageError as :func:`measure_image` does."""
     form = (width, play, crop)
     if digest and (found := _prepared.get((digest, form))):
         return found
@@ -223,11 +212,7 @@ def _get_or_create(
     cache: BoundedCache[V], path: Path, form: _Form | None, create: Callable[[str, bytes], V]
 ) -> V:
     """Return the result of ``create`` for the file at ``path``, from the cache if its content was seen
-    before.
-
-    The content decides, never the file's name or date. :mod:`editions.cache` knows when the file
-    need not be read.
-    """
+    before: the content decides, never the file's name or date."""
     try:
         stamp = stamp_file(path)
     except OSError as error:

@@ -96,10 +96,7 @@ def choose_alt(alt: str, caption: str) -> str:
 
 def detect_language(text: str, *, language: str = "", east_asian_language: str = "") -> str:
     """Return the language of ``text``: by its script where that is enough, else ``language``, as the document
-    says.
-
-    What it says alone is not reliable: it is often the language the program was installed in.
-    """
+    says, which is often the language the program was installed in."""
     latin, cyrillic = len(_LATIN.findall(text)), len(_CYRILLIC.findall(text))
     han, kana, hangul = (len(script.findall(text)) for script in (_HAN, _KANA, _HANGUL))
     if (han + kana + hangul) * _LETTERS_PER_CJK_CHARACTER > max(latin, cyrillic):
@@ -134,11 +131,9 @@ class DocumentContent:
 
 
 def read_content(source: SourceDocument, omissions: OmissionLog, *, level: int = 0) -> DocumentContent:
-    """Read all of ``source``; what cannot be kept is logged in ``omissions``.
-
-    Stories begin at headings of ``level``; where it is 0, where the document shows it. Raise DocumentError if
-    it is empty, or no story begins at ``level``.
-    """
+    """Read all of ``source``; what cannot be kept is logged in ``omissions``. Stories begin at headings of
+    ``level``; where it is 0, where the document shows it. Raise DocumentError if it is empty, or none begins
+    there."""
     keep_picture_links(source.body, [choose_alt(image.alt, "") for image in source.images])
     levels = used_levels([*source.body.iter(*HEADINGS)])
     document = split_chapters(source.body, omissions, level=level)

@@ -97,11 +97,9 @@ def _is_invisible(data: bytes) -> bool:
 def read_feed(
     feed: ParsedFeed, *, address: str, since: date | None, fetch: Fetch, omissions: OmissionLog
 ) -> DocumentContent:
-    """Return the entries of ``feed`` published on the day ``since`` or later, with their pictures fetched.
-
-    An entry without a date is kept. What cannot be kept is logged in ``omissions``. Raise DocumentError if
-    there are no such entries.
-    """
+    """Return the entries of ``feed`` published on the day ``since`` or later, or without a date, with their
+    pictures fetched. What cannot be kept is logged in ``omissions``. Raise DocumentError if there are
+    none."""
     entries = _choose_entries(feed, address, since, omissions)
     pictures = RemotePictureFinder(address, omissions, fetch)
     stories = [_read_story(entry, pictures, omissions) for entry in entries]

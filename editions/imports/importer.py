@@ -148,18 +148,11 @@ def import_document(
     stories_at: int = 0,
     today: date,
 ) -> ImportedEdition:
-    """Make the edition ``slug`` in the folder ``editions`` from the document at ``path``.
-
-    Without ``slug`` it is named after the file; without ``language`` the language is detected. ``sectors``
-    are those a story may have. Stories begin at headings of the level ``stories_at``; where it is 0, where
-    the document shows it.
-
-    Raises:
-        DocumentError: it is of no format in :class:`FileFormat`, damaged, dangerous or empty, or no story
-            begins at ``stories_at``.
-        NewEditionError: there is an edition of that name.
-        OSError: the file cannot be read, or the folder not written.
-    """
+    """Make the edition ``slug``, by default named after the file, in the folder ``editions`` from the
+    document at ``path``. Without ``language``, that is detected. Stories begin at headings of the level
+    ``stories_at``; where it is 0, where the document shows it. Raise DocumentError if it is of no format in
+    :class:`FileFormat`, damaged, dangerous or empty, or no story begins there; NewEditionError if there is an
+    edition of that name; and OSError if the file cannot be read, or the folder not written."""
     slug = slug or make_slug(path.stem, fallback=f"edition-{today.isoformat()}")
     omissions = OmissionLog()
     advice = f"mailer import {shlex.quote(path.name)} --edition {slug}-2"
@@ -184,16 +177,10 @@ def import_feed(
     since: date | None = None,
     today: date,
 ) -> ImportedEdition:
-    """Make the edition ``slug`` in the folder ``editions`` from the feed at ``address``, or from the one that
-    the page there names: a story of each entry, of the day ``since`` or later.
-
-    Without ``slug`` it is named after the feed and the day. See :func:`import_document` for the others.
-
-    Raises:
-        DocumentError: it cannot be fetched, is no feed, or has no such entries.
-        NewEditionError: there is an edition of that name.
-        OSError: the folder cannot be written.
-    """
+    """Make the edition ``slug``, by default named after the feed and the day, from the feed at ``address``,
+    or from the one that the page there names: a story of each entry, of the day ``since`` or later. Raise
+    DocumentError if it cannot be fetched, is no feed, or has no such entries; otherwise see
+    :func:`import_document`."""
     feed = find_feed(address, fetch)
     slug = slug or f"{make_slug(feed.title, fallback='feed')}-{today.isoformat()}"
     omissions = OmissionLog()

@@ -120,22 +120,14 @@ class OfficeArchive:
     def reject(
         self, code: str, message: str, /, *, cause: BaseException | None = None, **values: object
     ) -> NoReturn:
-        """Reject the document.
-
-        Raises:
-            DocumentError: always.
-        """
+        """Raise DocumentError, because of ``cause``."""
         raise DocumentError(self.name, code, message, **values) from cause
 
 
 @contextmanager
 def open_zip(path: Path, *, program: str) -> Iterator[zipfile.ZipFile]:
-    """Return the zip file at ``path``.
-
-    Raises:
-        DocumentError: it is damaged or too large; also when reading it within the block fails.
-        OSError: the file cannot be read.
-    """
+    """Return the zip file at ``path``. Raise DocumentError if it is damaged or too large, also when reading
+    it within the block fails, and OSError if the file cannot be read."""
     if path.stat().st_size > _MAX_FILE_BYTES:
         raise DocumentError(
             path.name,

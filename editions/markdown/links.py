@@ -27,10 +27,8 @@ class LinkFault:
 
 
 def find_link_fault(url: str) -> LinkFault | None:
-    """Return what is wrong with ``url`` as a link in an email; None if nothing is.
-
-    Only absolute http, https and mailto links work in an email, and readers must be able to reach their host.
-    """
+    """Return what is wrong with ``url`` as a link in an email; None if nothing is. Only absolute http, https
+    and mailto links work there, and readers must be able to reach their host."""
     scheme, colon, rest = url.partition(":")
     if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
         return LinkFault(

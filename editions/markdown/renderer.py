@@ -101,12 +101,10 @@ def render_markdown(
     heading: int = STORY_HEADING_LEVEL,
     anchor: str = "",
 ) -> RenderedMarkdown:
-    """Render ``source``, which begins on ``line`` of the file ``path``.
-
-    ``language`` is its language; text in other scripts is marked. ``heading`` is the level that ``##``
-    becomes. ``anchor`` is part of the ids of its footnotes; no two texts of an email may have the same. Never
-    raises: what is not allowed is a problem, and is harmless in ``html``.
-    """
+    """Render ``source``, which begins on ``line`` of the file ``path``. Text in other scripts than that of
+    ``language`` is marked. ``heading`` is the level that ``##`` becomes. ``anchor`` is part of the ids of its
+    footnotes; no two texts of an email may have the same. Never raises: what is not allowed is a problem, and
+    is harmless in ``html``."""
     reading = _TokenInspector(path, line, heading)
     if len(source) > MAX_CHARACTERS:
         reading.report(

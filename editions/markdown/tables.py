@@ -40,11 +40,8 @@ class _Cell:
 
 
 def arrange_tables(tokens: Sequence[Token], *, language: str) -> bool:
-    """Align the columns of numbers in ``tokens``, in place, and prepare wide tables for phones; whether there
-    are any.
-
-    What Markdown itself says about a column's alignment is kept.
-    """
+    """Align the columns of numbers in ``tokens``, in place, and prepare wide tables for phones; return
+    whether there are any. What Markdown itself says about a column's alignment is kept."""
     has_wide = False
     end = "left" if text_direction(language) == "rtl" else "right"
     for opening, rows in _find_tables(tokens):

@@ -132,11 +132,8 @@ def use_cjk_rules(parser: MarkdownIt) -> None:
 
 
 def join_soft_breaks(children: list[Token]) -> None:
-    """Replace the line ends of the source, in place: with nothing between two wide characters, else a space.
-
-    This is the rule of CSS Text 3 §4.1.3. Korean has spaces between words, so Hangul counts as other letters
-    do.
-    """
+    """Replace the line ends of the source, in place: with nothing between two wide characters, else a space
+    (CSS Text 3 §4.1.3). Korean has spaces between words, so Hangul counts as other letters do."""
     before = " "
     breaks: list[Token] = []
     for token in children:
@@ -181,10 +178,8 @@ def mark_languages_in_text(text: str, *, language: str) -> str:
 
 
 def mark_languages_in_html(html: str, *, language: str) -> str:
-    """Sanitised ``html`` with the same marks.
-
-    A run continues through inline tags, so that all of ``<strong>重要</strong>です`` is Japanese.
-    """
+    """Sanitised ``html`` with the same marks. A run continues through inline tags, so that all of
+    ``<strong>重要</strong>です`` is Japanese."""
     marked: list[str] = []
     block: list[str] = []
     for piece in _MARKUP.split(html):

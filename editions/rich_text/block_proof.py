@@ -111,11 +111,9 @@ def canonical_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
 
 
 def canonical_block(block: Block) -> Block:
-    """Return the canonical form of a block.
-
-    Spaces at the ends of lines are not there, nor is emphasis on spaces at its ends. Links are as the parser
-    reads them. Lists are tight only if Markdown has such a tight list, and loose likewise.
-    """
+    """Return the canonical form of a block. Spaces at the ends of lines are not there, nor is emphasis on
+    spaces at its ends. Links are as the parser reads them. Lists are tight only if Markdown has such a tight
+    list."""
     kind = block.kind
     if kind is BlockKind.raw:
         return Block(kind, source=_strip_blank_lines(block.source))
@@ -226,10 +224,8 @@ def _strip_line(line: list[Text]) -> list[Text]:
 
 
 def patch_source(source: str, *, before: str, after: str) -> str | None:
-    """Return ``source`` with the change from ``before`` to ``after``; None where it is not found.
-
-    ``before`` says the same as ``source`` with other signs and line ends.
-    """
+    """Return ``source`` with the change from ``before`` to ``after``; None where it is not found. ``before``
+    says the same as ``source`` with other signs and line ends."""
     start = _count_same(before, after)
     rest = min(len(before), len(after)) - start
     end = _count_same(before[len(before) - rest :][::-1], after[len(after) - rest :][::-1])
@@ -286,12 +282,10 @@ def write_proved(
     base: Style | None = None,
     references: dict[str, Any] | None = None,
 ) -> WrittenBlock:
-    """Write a block in its canonical form, so that it reads back as it is.
-
-    Of ``former``, all is kept that has not changed: its signs and where its lines end. ``base`` has the signs
-    for lists and the least number of backslashes, if they are to be others than before. ``references`` are
-    the definitions of links around it. Raise UnwritableError if Markdown cannot write it.
-    """
+    """Write a block in its canonical form, so that it reads back as it is. Of ``former``, all is kept that
+    has not changed: its signs and where its lines end. ``base`` has the signs for lists and the least number
+    of backslashes, if they are to be others than before. ``references`` are the definitions of links around
+    it. Raise UnwritableError if Markdown cannot write it."""
     if block.kind is BlockKind.raw:
         return WrittenBlock(source=block.source, block=block)
     if measure_depth(block) > MAX_DEPTH:

@@ -159,9 +159,7 @@ class MarkdownSource:
 
 def read_blocks(markdown: str, references: dict[str, Any] | None = None) -> MarkdownSource:
     """Read Markdown as blocks. What the editor has no block for is a raw one, whole with all that is in it.
-
-    ``references`` are definitions of links that are elsewhere.
-    """
+    ``references`` are definitions of links that are elsewhere."""
     lines = _LINE.findall(markdown)
     if len(markdown) > MAX_CHARACTERS:
         return _divide(lines, [(0, len(lines), _make_raw(RawReason.too_long))], {})

@@ -147,11 +147,9 @@ def _sign(part: WrittenBlock, style: Style) -> str:
 
 
 def find_origins(wanted: Sequence[Block], former: Sequence[Block]) -> list[int | None]:
-    """Return for each block that is wanted, the place of the block that it was; None for a new one.
-
-    Blocks that are the same come first, in order and then wherever they were moved to. What is left in the
-    same place of both is the same block with another text.
-    """
+    """Return for each block that is wanted, the place of the block that it was; None for a new one. Blocks
+    that are the same come first, in order and then wherever they were moved to. What is left in the same
+    place of both is the same block with another text."""
     origins: list[int | None] = [None] * len(wanted)
     left: list[tuple[range, range]] = []
     for kind, old, old_end, new, new_end in SequenceMatcher(

@@ -158,10 +158,8 @@ class DocumentSchemaError(Exception):
 
 
 def is_editable_link(href: str) -> bool:
-    """Return whether ``href`` runs nothing when it is opened: it has no scheme such as ``javascript:``.
-
-    ``example.org:8080`` begins with the name of a host and no scheme.
-    """
+    """Return whether ``href`` runs nothing when it is opened: it has no scheme such as ``javascript:``, as
+    ``example.org:8080`` has none."""
     found = _SCHEME.match(_IGNORED.sub("", href))
     return found is None or "." in found[1] or found[1].lower() in _SCHEMES
 

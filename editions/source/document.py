@@ -70,12 +70,9 @@ def read_document(
     stamp: FileStamp | None = None,
     unsaved: str | None = None,
 ) -> tuple[Document[H_co] | None, list[Problem]]:
-    """Read the file ``name`` of the edition in ``folder``.
-
-    ``language`` is its language; without one, its own key ``language`` decides. ``heading`` is the level of
-    the body's highest headings. ``stamp`` is the file's, as for
-    :func:`~editions.source.text_file.read_text_file`. ``unsaved`` is read in place of the file.
-    """
+    """Read the file ``name`` of the edition in ``folder``, or ``unsaved`` in its place. Without ``language``,
+    its own key ``language`` decides. ``heading`` is the level of the body's highest headings. ``stamp`` is
+    the file's, as for :func:`~editions.source.text_file.read_text_file`."""
     if unsaved is None:
         source, problems = read_text_file(folder, name, stamp)
     else:

@@ -33,10 +33,8 @@ _unchanged_files: BoundedCache[tuple[TextFile, tuple[Problem, ...]]] = BoundedCa
 
 
 def text_digest(text: str) -> str:
-    """Return a short digest of a text: 12 hexadecimal digits, the same for every kind of line end.
-
-    A translation has the digest of its original in ``translated_from``.
-    """
+    """Return a short digest of a text: 12 hexadecimal digits, the same for every kind of line end. A
+    translation has that of its original in ``translated_from``."""
     return hashlib.sha256(normalise_line_ends(text).strip().encode("utf-8", "replace")).hexdigest()[:12]
 
 
@@ -49,9 +47,7 @@ def read_text_file(
     folder: Path, name: str, stamp: FileStamp | None = None
 ) -> tuple[TextFile | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``; what is wrong with it is returned as problems.
-
-    ``stamp`` is that of :class:`~editions.source.folder.FolderContents`, if it has one.
-    """
+    ``stamp`` is that of :class:`~editions.source.folder.FolderContents`, if it has one."""
     try:
         stamp = stamp or _check_and_stamp(folder, name)
         if known := _unchanged_files.get((name, stamp)):

@@ -192,12 +192,9 @@ _ZIP = b"PK\x03\x04"
 
 
 def read_translations(name: str, data: bytes, folder: Path, language: str) -> ImportedTranslations:
-    """Work out what the returned file ``name`` changes in the translation of an edition. Writes nothing.
-
-    Raises:
-        DocumentError: it is neither Word nor XLIFF, cannot be read, or is for another language.
-        EditionError: a file of the edition cannot be read.
-    """
+    """Work out what the returned file ``name`` changes in the translation of an edition. Raise DocumentError
+    if it is neither Word nor XLIFF, cannot be read, or is for another language, and EditionError if a file of
+    the edition cannot be read."""
     return ImportedTranslations(folder, language, _read_units(name, data, folder, language))
 
 

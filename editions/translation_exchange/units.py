@@ -115,11 +115,8 @@ _NOTES = {
 
 
 def list_body_units(original: str, translation: str) -> Iterator[TranslationUnit]:
-    """Yield the units of a body, each with its translation.
-
-    Where the translation is not divided as the original is, nobody can tell which paragraph is which, so the
-    whole body is one unit, in Markdown.
-    """
+    """Yield the units of a body, each with its translation. Where that is not divided as the original is,
+    nobody can tell which paragraph is which, so the whole body is one unit, in Markdown."""
     blocks = _read(original)
     translated = _read(translation)
     if translation.strip() and _shapes(blocks) != _shapes(translated):
@@ -143,12 +140,9 @@ def list_body_units(original: str, translation: str) -> Iterator[TranslationUnit
 
 def fill_body(original: str, translation: str, targets: dict[str, Texts]) -> str:
     """Return the translation of a body with new ``targets`` by their ids. What has none keeps the translation
-    it has, or else the original's words; every block that does not change keeps its bytes.
-
-    Raises:
-        UnwritableError: Markdown cannot write one of the texts.
-        DocumentSchemaError: one of the texts has what no email may have, such as a link to a script.
-    """
+    it has, or else the original's words; every block that does not change keeps its bytes. Raise
+    UnwritableError if Markdown cannot write one of the texts, and DocumentSchemaError if one has what no
+    email may have."""
     if WHOLE_BODY in targets:
         return f"{plain_text(targets[WHOLE_BODY]).strip()}\n"
     template = _read(translation) if translation.strip() else _read(original)

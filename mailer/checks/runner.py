@@ -98,10 +98,8 @@ class _SourceFile:
 
     @cached_property
     def _letters(self) -> tuple[str, list[int]]:
-        """All letters and digits of the file in one run, and how many of them there are before each line.
-
-        Markdown's signs, line ends and quotation marks differ between a file and the email; letters do not.
-        """
+        """All letters and digits of the file in one run, and how many there are before each line. Markdown's
+        signs, line ends and quotation marks differ between a file and the email; letters do not."""
         lines = [_keep_letters(line) for line in self.text.splitlines()]
         return "".join(lines), [0, *accumulate(map(len, lines))]
 
@@ -158,11 +156,8 @@ class SourceLines:
             yield _SourceFile(name, found["slug"] or "", language, text)
 
     def locate(self, place: Place, language: str) -> SourceLine:
-        """Return the line that ``place``, in an email in ``language``, comes from.
-
-        For a place in a story whose words are not found, that is the first line of the story's file; outside
-        the stories it is :data:`UNKNOWN_LINE`.
-        """
+        """Return the line that ``place``, in an email in ``language``, comes from; the first line of the
+        story's file if its words are not found, and :data:`UNKNOWN_LINE` outside the stories."""
         files = self._list_files(place.story, language)
         found = None
         if place.link:
@@ -197,10 +192,8 @@ def _first(found: Iterable[SourceLine | None]) -> SourceLine | None:
 
 def check_mails(mails: Iterable[Mail], source: SourceLines | None = None) -> list[Problem]:
     """Return all errors and warnings in any of ``mails``, the distinct emails of one edition, with the file
-    and line of ``source`` that each comes from.
-
-    What several of them have in common is one problem, which states which ones or how many.
-    """
+    and line of ``source`` that each comes from. What several have in common is one problem, which states how
+    many."""
     seen = list(mails)
     merged: dict[tuple[str, str], list[tuple[Mail, MailFinding]]] = {}
     for mail in seen:

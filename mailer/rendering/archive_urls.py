@@ -7,11 +7,9 @@ DIGEST_DIGITS = 16
 
 
 def archive_url(base_url: str, edition: str, language: str, digest: str = "") -> str:
-    """Return the address of an edition in the archive, below ``base_url``.
-
-    With the ``digest`` of its content it is the address used in the email. That one opens the edition for
-    everyone who has the email, even if it is not in an archive; it cannot be guessed without the content.
-    """
+    """Return the address of an edition in the archive. With the ``digest`` of its content, as in the email,
+    it opens for everyone who has the email, even if it is not in an archive; it cannot be guessed without the
+    content."""
     return f"{base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}{version_query(digest)}"
 
 

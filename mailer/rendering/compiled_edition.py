@@ -52,18 +52,13 @@ class MailTexts:
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledEdition:
-    """An edition in one language, rendered and ready to send.
-
-    ``html`` and ``text`` contain the marks of :mod:`mailer.rendering.body.fragments` and the placeholders of
-    :mod:`mailer.rendering.body.fragments`; :meth:`assemble` makes the email of a variant from them.
-    ``greeting`` is the pattern for the merge tag of that name ("Dear {name},"), ``one_story`` and
-    ``many_stories`` are the phrases for counts ("{count} stories"). ``stories`` are in the edition's own
-    order. ``images`` are the files that its pictures refer to; they go to the media folder and are not part
-    of :meth:`to_bytes`. ``digest`` is a SHA-256 in hex over everything that a reader could see, and over who
-    sees it. ``web`` is what its web pages show, in its full form. ``switched_off`` are the checks that the
-    edition has disabled, each with its reason. ``ai_origins`` is what AI did to texts and pictures, by the
-    name of the edition's file, as readers are told.
-    """
+    """An edition in one language, rendered and ready to send. ``html`` and ``text`` contain the marks and the
+    placeholders of :mod:`mailer.rendering.body.fragments`. ``greeting`` is the pattern for the merge tag of
+    that name ("Dear {name},"), ``one_story`` and ``many_stories`` are the phrases for counts ("{count}
+    stories"). ``images`` go to the media folder and are not part of :meth:`to_bytes`. ``digest`` is a SHA-256
+    in hex over everything that a reader could see, and over who sees it. ``switched_off`` are the checks that
+    the edition has disabled, each with its reason. ``ai_origins`` is what AI did to texts and pictures, by
+    the name of the edition's file."""
 
     slug: str
     language: str
@@ -173,10 +168,8 @@ def digest_parts(parts: Iterable[str | bytes]) -> str:
 
 
 def write_media(compiled: CompiledEdition, folder: Path) -> tuple[Path, ...]:
-    """Write the pictures of ``compiled`` to ``folder``, each atomically; return their paths.
-
-    A picture's name is derived from its content, so an existing file is the same and stays untouched.
-    """
+    """Write the pictures of ``compiled`` to ``folder``, each atomically; return their paths. A picture's name
+    is derived from its content, so an existing file is the same and stays untouched."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for image in compiled.images:

@@ -47,12 +47,9 @@ def compile_excerpt(
     language: str | None = None,
     overrides: Path | None = None,
 ) -> CompiledEdition:
-    """Compile the story with the slug ``story`` alone, as it looks in the email; an empty ``story`` is the
-    letter, with the head and the foot of the email. For the preview: it takes the time of one story.
-
-    Raises:
-        TemplateError: as for :func:`compile_edition`, or there is no such story.
-    """
+    """Compile the story with the slug ``story`` alone, as it looks in the email; "" is the letter, with the
+    head and the foot of the email. For the preview: it takes the time of one story. Raise TemplateError as
+    :func:`compile_edition` does, or if there is no such story."""
     stories = tuple(found for found in edition.stories if found.slug == story)
     if story and not stories:
         missing = gettext_noop("%(edition)s: there is no story %(story)s.")

@@ -82,9 +82,7 @@ def format_mailbox(name: str, address: str) -> str:
 
 
 def format_phrase(phrase: str, address: str) -> str:
-    """Like :func:`format_mailbox`, for a name already processed by :func:`plain_phrase`. Raise ValueError if
-    the address would need quoting, or its domain is not in ASCII.
-    """
+    """Like :func:`format_mailbox`, for a name already processed by :func:`plain_phrase`."""
     if not _MAILBOX.fullmatch(address):
         raise ValueError(f"{address!r} cannot be written in a header")
     if not phrase:
@@ -145,13 +143,9 @@ def make_address(base: str, delimiter: str, token: str) -> str:
 
 
 def find_token(address: str) -> str | None:
-    """Return the token at the end of the local part, in lower case; None if there is none. It is not
-    verified.
-
-    Whatever stands before the token is passed over: servers change the case of an address, and those that
-    forward put their own words before it (SRS, BATV). What the settings called the address when the message
-    was sent may be different by now.
-    """
+    """Return the token at the end of the local part, in lower case and not verified; None if there is none.
+    Whatever stands before it is passed over: servers change the case of an address, those that forward put
+    their own words before it (SRS, BATV), and the settings may have called the address otherwise."""
     local_part = address.strip().rpartition("@")[0].rstrip('"').lower()
     before, token = local_part[:-MAIL_TOKEN_LENGTH], local_part[-MAIL_TOKEN_LENGTH:]
     if len(token) < MAIL_TOKEN_LENGTH or not _HEX_DIGITS.issuperset(token):

@@ -42,14 +42,8 @@ class _MismatchError(Exception):
 def render_incrementally(
     page: Page, *, template: str, overrides: Path | None, stamps: FileStamps | None
 ) -> RenderedPage:
-    """Like :func:`mailer.rendering.worker.client.render_in_worker`, reusing the previous rendering where it
-    still applies.
-
-    ``stamps`` are those of the templates before ``page`` was made from their tokens and phrases.
-
-    Raises:
-        TemplateError: as there; or a text contains a reserved mark, or the template loses a fragment.
-    """
+    """Like :func:`render_checked`, reusing the previous rendering where it still applies. ``stamps`` are
+    those of the templates before ``page`` was made from their tokens and phrases."""
     key = (template, overrides, page.language, page.title, page.issue, page.form)
     cached = _cached_renders.get(key)
     rendered = None
@@ -64,7 +58,8 @@ def render_incrementally(
 def render_checked(
     page: Page, *, template: str, overrides: Path | None, inline_css: str | None = None
 ) -> RenderedPage:
-    """Render ``page``, checking it before and after; parts rendered before need no second check."""
+    """Render ``page`` in the worker; raise TemplateError if that does, a text contains a reserved mark, or
+    the template loses a fragment. Parts rendered before need no second check."""
     # The parts around the sections were checked with the whole page.
     refuse_reserved_marks(page if page.whole else page.sections)
     rendered = render_in_worker(page, template=template, overrides=overrides, inline_css=inline_css)

@@ -100,12 +100,9 @@ def reader_for(
     bounce_token: str = "",
     click_token: str = "",
 ) -> Reader:
-    """Return the reader for ``subscriber``, who follows ``sectors``, in a campaign (0 for a preview).
-
-    ``countries`` are those they follow besides their own. ``bounce_token`` is signed here unless the caller
-    has done so; ``click_token`` is given if the campaign counts clicks. Raise BuildError if the subscriber
-    has not been saved, so there is no number to sign.
-    """
+    """Return the reader for ``subscriber``, who follows ``sectors`` and ``countries`` besides their own, in a
+    campaign (0 for a preview). ``bounce_token`` is signed here unless the caller has done so; ``click_token``
+    is given if the campaign counts clicks. Raise BuildError if the subscriber has not been saved."""
     if subscriber.id is None:
         raise BuildError(
             f"{subscriber.email}: the subscriber has not been saved yet, so no link can be made."
@@ -158,11 +155,8 @@ def anonymous_reader(settings: Settings) -> Reader:
 
 def message_id(campaign_id: int, subscriber_id: int, domain: str, signer: TokenSigner) -> str:
     """Return the Message-ID of a campaign's message to a subscriber: always the same, so that duplicates can
-    be recognised.
-
-    Its twelve hex digits prevent forgery. They are derived from the oldest key, because a retry after a key
-    rotation must have the id of the first attempt.
-    """
+    be recognised. Its twelve hex digits prevent forgery. They are derived from the oldest key, because a
+    retry after a key rotation must have the id of the first attempt."""
     message = f"message-id\0{campaign_id}\0{subscriber_id}\0{domain}".encode()
     digits = signer.permanent_digest(message).hex()[:_MESSAGE_ID_DIGITS]
     return f"<c{campaign_id}.s{subscriber_id}.{digits}@{_ascii_domain(domain)}>"
@@ -174,11 +168,7 @@ def _ascii_domain(domain: str) -> str:
 
 def personalise(compiled: CompiledEdition, reader: Reader, variant: Variant | None = None) -> MailTexts:
     """Return the email of ``reader``: the variant for their interests (or ``variant``), with its merge tags
-    filled in.
-
-    Values are inserted once and never scanned for merge tags themselves. Raise BuildError if a link is not a
-    valid URL.
-    """
+    filled in. Raise BuildError if a link is not a valid URL."""
     values = merge_values(compiled, reader)
     if variant is None:
         variant = compiled.variant_for(reader.interests, named=bool(values[MergeTag.greeting]))
@@ -214,11 +204,7 @@ def format_greeting(compiled: CompiledEdition, name: str) -> str:
 
 
 def check_url(value: str, tag: MergeTag | LinkTag, reader: Reader) -> None:
-    """Reject a value that is not a URL.
-
-    Raises:
-        BuildError: with the link and the reader.
-    """
+    """Raise BuildError, with the link and the reader, if a value is not a URL."""
     if not _URL.fullmatch(value):
         raise BuildError(f"{reader.email or 'a reader'}: {tag} is not a valid URL: {value!r}.")
 

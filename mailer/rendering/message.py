@@ -125,11 +125,8 @@ class MessageBuilder:
 
     def build(self, reader: Reader, *, now: datetime) -> bytes:
         """Return the message for ``reader``: multipart/alternative, CRLF throughout, body lines of at most 76
-        characters.
-
-        The same arguments give the same bytes. Raise BuildError if no message can be built for this reader;
-        the message gives the reason.
-        """
+        characters. The same arguments give the same bytes. Raise BuildError, with the reason, if none can be
+        built."""
         links = [reader.unsubscribe_url, reader.preferences_url]
         if self._counts_clicks:
             links.append(_require_click_url(reader))
@@ -201,12 +198,8 @@ class MessageBuilder:
 
 
 def build_message(compiled: CompiledEdition, reader: Reader, settings: Settings, *, now: datetime) -> bytes:
-    """Return the whole message for one ``reader``; for many readers, keep a :class:`MessageBuilder`.
-
-    Raises:
-        BuildError: no message can be built for this reader; the message gives the reason.
-        ConfigurationError: the sender's own address or list id cannot be used.
-    """
+    """Return the whole message for one ``reader``; for many readers, keep a :class:`MessageBuilder`. Raise
+    ConfigurationError if the sender's own address or list id cannot be used."""
     return MessageBuilder([compiled], settings).build(reader, now=now)
 
 
@@ -328,9 +321,7 @@ def sender_address(address: str) -> str:
 
 def envelope_sender(sender: SenderSettings) -> str:
     """Return the address to which a message without a token bounces, as SMTP takes it: with its domain in
-    ASCII, so that any relay accepts it. Raise ConfigurationError if it is not a valid address, or its
-    local part is not ASCII.
-    """
+    ASCII, so that any relay accepts it. Raise ConfigurationError as :func:`sender_address` does."""
     return sender_address(sender.bounces_to or sender.address)
 
 

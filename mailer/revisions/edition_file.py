@@ -39,10 +39,8 @@ _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 class EditionFileError(MailerError):
-    """The file cannot be read or written.
-
-    ``message`` is English, with places for ``values``; pages translate it.
-    """
+    """The file cannot be read or written. ``message`` is English, with places for ``values``; pages translate
+    it."""
 
     def __init__(self, message: str, **values: object) -> None:
         self.message = message
@@ -92,14 +90,11 @@ class EditionFile:
 
 @dataclass(frozen=True, kw_only=True)
 class TextSave:
-    """A text that ``member`` sends, to be saved as the file ``name`` of ``edition``.
-
-    ``base`` is the digest of the text that they began from, "" for a file that is new. ``sitting`` is a
-    random word for each page that is opened. ``sequence`` counts its saves from 1; with it, a page whose
-    answer got lost does not meet itself as another writer, and a request that took long does not undo a later
-    one. ``kind`` is what the history calls it, if it is not writing. ``acts`` come into the log of who did
-    what, writing once for each entry of the history.
-    """
+    """A text that ``member`` sends, to be saved as the file ``name`` of ``edition``. ``base`` is the digest
+    of the text that they began from, "" for a file that is new. ``sitting`` is a random word for each page
+    that is opened. ``sequence`` counts its saves from 1; with it, a page whose answer got lost does not meet
+    itself as another writer, and a request that took long does not undo a later one. ``acts`` come into the
+    log of who did what, writing once for each entry of the history."""
 
     edition: str
     name: str
@@ -205,13 +200,9 @@ def digest_text(text: str) -> str:
 
 
 def read_edition_file(folder: Path, name: str) -> EditionFile:
-    """Read the text file ``name`` of the edition in ``folder``.
-
-    Raises:
-        FileNameError: this is no name of a text of an edition.
-        FileMissingError: there is no such file.
-        EditionFileError: it cannot be read, or is no text.
-    """
+    """Read the text file ``name`` of the edition in ``folder``. Raise FileNameError if this is no name of a
+    text, FileMissingError if there is no such file, and EditionFileError if it cannot be read, or is no
+    text."""
     text = decode_text(name, read_file_bytes(folder, name))
     return EditionFile(name=name, text=text, digest=digest_text(text))
 
@@ -283,13 +274,11 @@ def encode_text(text: str, like: bytes = b"") -> bytes:
 
 @contextmanager
 def lock_edition(workspace: Workspace, session: Session, edition: str) -> Iterator[None]:
-    """Wait until nobody else changes the files of ``edition``, and keep others waiting during the block.
-
-    The system releases the lock of a killed process. The database's part lasts until the transaction of
+    """Wait until nobody else changes the files of ``edition``, and keep others waiting during the block. The
+    system releases the lock of a killed process. The database's part lasts until the transaction of
     ``session`` ends, so that whoever comes next finds the history of what was written. It is always taken
-    first, so that two who wait for both cannot wait for each other. For the same reason, do not commit in
-    the block; and a block within a block waits for ever.
-    """
+    first, so that two who wait for both cannot wait for each other. For the same reason, do not commit in the
+    block; and a block within a block waits for ever."""
     _lock_in_database(session, _make_key(edition))
     find_lock_folder(workspace).mkdir(mode=0o700, exist_ok=True)
     # The file stays: deleting it could take the lock from whoever opens it now.
@@ -335,12 +324,8 @@ class TextNotWrittenError(EditionFileError):
 
 def replace_file(folder: Path, name: str, data: bytes, *, expected: bytes | None) -> None:
     """Write ``data`` to the file ``name`` of the edition in ``folder``, if it still has the bytes
-    ``expected``; None if it must not exist. Its permissions stay.
-
-    Raises:
-        FileChangedError: it has other bytes, exists although it must not, or is gone.
-        TextNotWrittenError: it cannot be written.
-    """
+    ``expected``; None if it must not exist. Its permissions stay. Raise FileChangedError if it has other
+    bytes, exists although it must not, or is gone, and TextNotWrittenError if it cannot be written."""
     try:
         if leads_outside(folder, name):
             raise TextNotWrittenError(name, "a link that leads out of the edition")

@@ -59,12 +59,10 @@ _MAX_TRIES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class PendingSave:
-    """A save that is about to replace the file ``name`` by the text with ``digest``.
-
-    ``latest`` are the number and the digest of the history's latest entry about it before, 0 and "" if there
-    is none. ``acts`` are those that the log is to have. The others are as in
-    :class:`~mailer.revisions.edition_file.TextSave`.
-    """
+    """A save that is about to replace the file ``name`` by the text with ``digest``. ``latest`` are the
+    number and the digest of the history's latest entry about it before, 0 and "" if there is none. ``acts``
+    are those that the log is to have. The others are as in
+    :class:`~mailer.revisions.edition_file.TextSave`."""
 
     edition: str
     name: str
@@ -207,16 +205,10 @@ class Conflict:
 
 def save_edition_file(workspace: Workspace, session: Session, save: TextSave) -> EditionFile | Conflict:
     """Save a text, if its file is still what the writer began from, and return the file as it is now: its
-    story may have been moved. The caller commits, in both cases.
-
-    ``session`` must be one that writes; it holds a lock until it ends, so commit soon. What was changed
-    outside Studio is committed before.
-
-    Raises:
-        ConfigurationError: there is no such edition.
-        FileNameError: its name is no name of a text of an edition.
-        TextRefusedError: no file can have this text; it is kept nowhere, so show it to the writer.
-    """
+    story may have been moved. The caller commits, in both cases. ``session`` must be one that writes; it
+    holds a lock until it ends, so commit soon. What was changed outside Studio is committed before. Raise
+    ConfigurationError if there is no such edition, FileNameError if this is no name of a text, and
+    TextRefusedError if no file can have it: it is kept nowhere, so show it to the writer."""
     parse_file_name(save.name)
     encode_text(save.text)
     saver = _Saver(workspace, session, replace(save, text=normalise_line_ends(save.text)))

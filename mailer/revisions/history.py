@@ -99,10 +99,8 @@ def record_change(
     sequence: int = 0,
 ) -> int:
     """Enter one change of ``files``, by the names they have now and with their whole texts, None for what was
-    removed; return the entry's number. The caller commits, and holds the lock of the edition.
-
-    ``member_id`` is None if it is not known who it was.
-    """
+    removed; return the entry's number. ``member_id`` is None if it is not known who it was. The caller
+    commits, and holds the lock of the edition."""
     revision = EditionRevision(
         edition=edition,
         kind=kind,

@@ -214,13 +214,9 @@ def restore_story(
 ) -> str:
     """Bring a removed story back with its translations, and return the name of its original. It gets the
     number it had, or the next free one; if translations were left behind, they stay as they are, and it gets
-    theirs. ``texts`` replace the last known ones, by language ("" is the original). The caller commits.
-
-    Raises:
-        ConfigurationError: there is no such edition.
-        StoryRestoredError: it is there already, its text is not known, or no number is free.
-        TextNotWrittenError: a file cannot be written.
-    """
+    theirs. ``texts`` replace the last known ones, by language ("" is the original). The caller commits. Raise
+    ConfigurationError if there is no such edition, StoryRestoredError if it is there already, its text is not
+    known, or no number is free, and TextNotWrittenError if a file cannot be written."""
     folder = workspace.edition_folder(edition)
     with lock_edition(workspace, session, edition):
         left = {parse_file_name(name).language: name for name in list_story_names(folder, story)}

@@ -326,7 +326,6 @@ class _Simplifier:
         self._walk(link)
 
     def _add_link(self, address: str) -> str:
-        """Return the id of a new relationship to ``address``."""
         identifier = f"link{len(self.links)}"
         self.links[identifier] = Relationship(kind="hyperlink", target=address, external=True)
         return identifier

@@ -69,12 +69,8 @@ def _image_number(image: Any) -> dict[str, str]:
 
 def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree._Element:
     """Return the document ``data``, made by :func:`~editions.imports.docx.ooxml_reduction.simplify_document`,
-    as a ``<body>``.
-
-    The ``src`` of a picture is its number. ``name`` is the file name, for errors. Symbols of picture fonts
-    that Unicode does not have are logged in ``omissions``. Raise DocumentError if mammoth cannot read it, or
-    it is nested too deep.
-    """
+    as a ``<body>`` in which the ``src`` of a picture is its number. Symbols of picture fonts that Unicode
+    does not have are logged. Raise DocumentError if mammoth cannot read it, or it is nested too deep."""
     try:
         converted = mammoth.convert_to_html(
             io.BytesIO(data),
@@ -106,12 +102,8 @@ def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree.
 
 @contextmanager
 def read_docx(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
-    """Read the Word document at ``path``; its pictures can be read within the block.
-
-    Raises:
-        DocumentError: it is not a Word document, or is damaged, protected or too large.
-        OSError: the file cannot be read.
-    """
+    """Read the Word document at ``path``; its pictures can be read within the block. Raise DocumentError if
+    it is none, or is damaged, protected or too large, and OSError if the file cannot be read."""
     with open_zip(path, program="Word") as archive:
         package = DocxPackage(path.name, archive)
         styles = WordStyles(package.parse_part(package.part_of_kind("styles")))

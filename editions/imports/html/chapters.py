@@ -194,11 +194,9 @@ class ChapteredDocument:
 
 
 def split_chapters(body: etree._Element, omissions: OmissionLog, *, level: int = 0) -> ChapteredDocument:
-    """Split ``body`` where its stories begin: at headings of ``level``, or where the document shows it.
-
-    A heading with nothing below it is not a chapter, and is logged. A document in which nothing begins a
-    story is one chapter without a title.
-    """
+    """Split ``body`` where its stories begin: at headings of ``level``, or where the document shows it. A
+    heading with nothing below it is no chapter, and is logged; without any, all is one chapter without a
+    title."""
     notes = extract_notes(body)
     omissions.set_place(BEFORE_HEADING)
     blocks = [*_flatten_layout_tables(_wrap_loose_text(body), omissions)]

@@ -201,10 +201,8 @@ def _read_address(written: str) -> str:
 
 
 def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage], list[etree._Element]]:
-    """Take the pictures out. A caption belongs to the picture before it, or else to the one after it.
-
-    A caption cannot hold a link, so that is kept as a line of its own.
-    """
+    """Take the pictures out. A caption belongs to the picture before it, or else to the one after it. It
+    cannot hold a link, so that is kept as a line of its own."""
     numbered_blocks = [(_take_images(block), block) for block in blocks]
     captions = _match_captions(numbered_blocks)
     kept: list[etree._Element] = []
@@ -351,9 +349,7 @@ def _normalise_headings(blocks: Sequence[etree._Element], omissions: OmissionLog
 
 def keep_picture_links(body: etree._Element, alts: Sequence[str]) -> None:
     """Add a paragraph with the link of each picture in ``body`` to which no text links, after the picture.
-
-    Its words are the picture's description in ``alts``, by the picture's number, or else the address.
-    """
+    Its words are the picture's description in ``alts``, by the picture's number, or else the address."""
     linked = {link.get("href") for link in body.iter("a") if text_content(link).strip()}
     for link in [link for link in body.iter("a") if link.get("href") and link.find(".//img") is not None]:
         address = (link.get("href") or "").strip()

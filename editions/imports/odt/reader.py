@@ -45,12 +45,8 @@ _PAGE_PARTS = {
 
 @contextmanager
 def read_odt(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
-    """Read the OpenDocument text at ``path``; its pictures can be read within the block.
-
-    Raises:
-        DocumentError: it is damaged, protected or too large, or is not a text.
-        OSError: the file cannot be read.
-    """
+    """Read the OpenDocument text at ``path``; its pictures can be read within the block. Raise DocumentError
+    if it is damaged, protected or too large, or is not a text, and OSError if the file cannot be read."""
     with open_zip(path, program="LibreOffice") as archive:
         package = OdtPackage(path.name, archive, program="LibreOffice")
         package.reject_if_protected()

@@ -85,7 +85,6 @@ class Flow:
         append_image(self._open(), number, href=style.format.href)
 
     def add_element(self, element: etree._Element) -> None:
-        """Add an inline element, such as the mark of a note."""
         self._write_breaks()
         self._open().append(element)
 
@@ -103,7 +102,6 @@ class Flow:
             self._holder.extend(list(block) if block.tag == "p" else [block])
 
     def end_paragraph(self) -> None:
-        """End the paragraph, if there is one."""
         line, self._line, self._breaks = self._line, None, 0
         if line is None:
             return

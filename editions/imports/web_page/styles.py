@@ -191,7 +191,6 @@ class ShownStyle:
 
     @property
     def is_hidden(self) -> bool:
-        """Whether readers do not see it."""
         return self.format.hidden or self.size <= _MIN_SIZE
 
 

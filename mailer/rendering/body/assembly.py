@@ -37,11 +37,9 @@ _UNQUOTED = bytes(byte for byte in range(32, 127) if byte != ord("=")) + b"\t\r\
 
 
 def prefers_base64(text: str) -> bool:
-    """Return whether ``text`` is smaller in base64, as text that is mainly Chinese, Japanese or Korean is.
-
-    Quoted-printable takes three characters for an escaped byte, base64 four for any three bytes; where about
-    one byte in six is escaped, they are equal.
-    """
+    """Return whether ``text`` is smaller in base64, as Chinese, Japanese and Korean are. Quoted-printable
+    takes three characters for an escaped byte, base64 four for any three: with one byte in six escaped, they
+    are equal."""
     data = text.encode()
     return len(data.translate(None, _UNQUOTED)) * 6 > len(data)
 
@@ -144,11 +142,8 @@ def _join_base64(pieces: Sequence[Base64Piece | bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What a variant contains: its stories and sections with their positions, and its counts.
-
-    ``numbers`` has the number of stories in each section, as digits and as words; a section that is not in it
-    is left out.
-    """
+    """What a variant contains: its stories and sections with their positions. ``numbers`` has the number of
+    stories in each section, as digits and as words; a section that is not in it is left out."""
 
     stories: Mapping[str, int]
     sections: Mapping[str, int]
@@ -278,12 +273,9 @@ def _as_text(leaf: str | MergeTag | LinkTag | CountText, *, markup: bool) -> str
 
 
 class EncodedBody:
-    """One part of an email (HTML or plain text), with its fragments transfer-encoded once.
-
-    Quoted-printable pieces can be joined as they are. Base64, used for parts that are mainly Chinese,
-    Japanese or Korean, does not allow that: its pieces are kept as bytes, and the text between two merge tags
-    is encoded once per variant.
-    """
+    """One part of an email (HTML or plain text), with its fragments transfer-encoded once. Quoted-printable
+    pieces can be joined as they are. Base64 does not allow that: its pieces are kept as bytes, and the text
+    between two merge tags is encoded once per variant."""
 
     def __init__(self, parts: Parts[str], *, markup: bool) -> None:
         self._markup = markup
@@ -324,11 +316,8 @@ class EncodedBody:
 
 
 class BodyTemplate:
-    """One part of a variant's email, encoded, with places for its readers' values.
-
-    ``pieces`` surround the merge tags, so there is one more of them; ``places`` are the index of the reader's
-    value for each merge tag.
-    """
+    """One part of a variant's email, encoded, with places for its readers' values: ``pieces`` surround the
+    merge tags, and ``places`` are the index of the reader's value for each."""
 
     def __init__(self, pieces: Sequence[bytes], places: Sequence[int]) -> None:
         self._texts = tuple(pieces)

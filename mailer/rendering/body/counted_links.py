@@ -69,11 +69,8 @@ class _Place(NamedTuple):
 
 
 def find_links(parts: Parts[str], base_url: str) -> Iterator[tuple[LinkKey, str]]:
-    """Yield the links of an HTML part to count, each with what it says, in order; the same link may come
-    several times.
-
-    ``base_url`` is the address of our own pages.
-    """
+    """Yield the links of an HTML part to count, those that do not lead to our own pages at ``base_url``, each
+    with what it says, in order; the same link may come several times."""
     for run, story in _walk_runs(parts, ""):
         for place in _find_places(_join(run), story):
             if _is_counted(place.key.url, base_url):

@@ -66,12 +66,10 @@ def choose_stories(
     stories: Sequence[StoryFacts], interests: Interests, personalisation: Personalisation
 ) -> tuple[str, ...]:
     """Return the slugs of the ``stories`` for a reader with these ``interests``, in that reader's order.
-
     ``order`` puts the sections of followed sectors first, after the feature, and within each section the
-    stories about followed countries; ``filter`` also leaves out stories that concern neither a followed
-    sector nor a followed country, unless they are for everyone. A reader who follows nothing gets everything
-    in the edition's order, and so does a reader who would otherwise get nothing.
-    """
+    stories about followed countries; ``filter`` also leaves out stories that concern neither, unless they are
+    for everyone. A reader who follows nothing gets everything in the edition's order, and so does a reader
+    who would otherwise get nothing."""
     if personalisation is Personalisation.off or not interests:
         return tuple(story.slug for story in stories)
     kept = list(stories)
@@ -88,10 +86,8 @@ def choose_stories(
 
 
 def encode_stories(stories: Sequence[StoryFacts], slugs: Collection[str]) -> str:
-    """Return the ``slugs`` of a message among the ``stories`` of its edition, as one word for the ledger.
-
-    A hexadecimal number: its lowest bit is the first story. So a million deliveries take a few megabytes.
-    """
+    """Return the ``slugs`` of a message among the ``stories`` of its edition, as one word for the ledger: a
+    hexadecimal number, its lowest bit the first story. So a million deliveries take a few megabytes."""
     return f"{sum(1 << place for place, story in enumerate(stories) if story.slug in slugs):x}"
 
 
@@ -104,11 +100,9 @@ def decode_stories(stories: Sequence[StoryFacts], words: str) -> frozenset[str]:
 
 
 def choose_language(wanted: str | None, available: Sequence[str]) -> str:
-    """Return the language from ``available`` (the edition's own first) for a reader who asked for ``wanted``.
-
-    An exact match comes first, then the same language in another script or country (``zh`` and ``zh-Hans``),
-    then the edition's own. Tags are compared without regard to case (BCP 47 §2.1.1).
-    """
+    """Return the language from ``available`` (the edition's own first) for a reader who asked for ``wanted``:
+    that, then the same language in another script or country (``zh`` and ``zh-Hans``), then the edition's
+    own. Tags are compared without regard to case (BCP 47 §2.1.1)."""
     if wanted:
         tags = {tag.casefold(): tag for tag in available}
         if wanted.casefold() in tags:

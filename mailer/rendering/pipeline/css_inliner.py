@@ -65,11 +65,9 @@ class _InlinedSheet:
 
 def inline_styles(html: str, css: str) -> str:
     """Return ``html``, a whole document, with the simple rules of ``css`` written into ``style`` attributes.
-
-    The document's own ``<style>`` blocks are left alone: they hold what cannot be inlined (media queries,
-    dark mode, rules for single email programs), and inlining them too would use up a quarter of the size that
-    Gmail shows.
-    """
+    Its own ``<style>`` blocks are left alone: they hold what cannot be inlined (media queries, dark mode,
+    rules for single email programs), and inlining them too would use up a quarter of the size that Gmail
+    shows."""
     written = html.strip().replace("<!doctype html>", _DOCTYPE, 1)
     tree = etree.fromstring(written, etree.HTMLParser()).getroottree()
     with _LOCK:
@@ -225,10 +223,7 @@ def _minify_rules(rules: str) -> str:
 
 def remove_unknown_attributes(tree: etree._ElementTree) -> None:
     """Remove from every tag what MRML writes and HTML does not define (``height="auto"``, ``vertical-align``,
-    fractional pixels).
-
-    Only tags are changed: an author's text about HTML stays as it is.
-    """
+    fractional pixels). An author's text about HTML stays as it is."""
     for element in _select(_HAS_LEFTOVER, tree):
         for name, values in _LEFTOVERS.items():
             if element.get(name) in values:
@@ -264,11 +259,8 @@ def close_empty_items(tree: etree._ElementTree) -> None:
 
 
 def escape_angle_brackets(tree: etree._ElementTree) -> None:
-    """Escape ``<`` and ``>`` in attributes.
-
-    HTML allows them unescaped, and lxml writes them so; but Outlook searches the source of an email for
-    conditional comments, and must not find an author's ``<!--[if`` in an alternative text.
-    """
+    """Escape ``<`` and ``>`` in attributes. HTML allows them, and lxml writes them so; but Outlook searches
+    the source for conditional comments, and must not find an author's ``<!--[if`` in an alternative text."""
     for element in _select(_HAS_ANGLE_BRACKET, tree):
         for name, value in element.attrib.items():
             element.set(name, str(value).replace("<", _LESS_THAN).replace(">", _GREATER_THAN))

@@ -41,10 +41,8 @@ MAX_OUTPUT_BYTES = 4_000_000
 
 def wrap_text(text: str, width: int = WIDTH) -> str:
     """Return ``text`` with its long lines broken at spaces. The lines of a list item are indented to its
-    first word, and every line of a quotation has its ``> ``.
-
-    Web addresses and words longer than a line are never broken, so that they can still be copied.
-    """
+    first word, and every line of a quotation has its ``> ``. Web addresses and words longer than a line stay
+    whole."""
     return "\n".join(_wrap_line(line, width) for line in text.splitlines())
 
 
@@ -80,7 +78,6 @@ _current: ContextVar[StoryAccess | None] = ContextVar("trace", default=None)
 
 @contextmanager
 def track_stories() -> Iterator[StoryAccess]:
-    """Track what is rendered inside this context."""
     trace = StoryAccess()
     token = _current.set(trace)
     try:
@@ -90,7 +87,6 @@ def track_stories() -> Iterator[StoryAccess]:
 
 
 def record_access(story: StoryView, field: Any) -> None:
-    """Record that a template reads ``field`` of ``story``."""
     trace = _current.get()
     if trace and story.slug != trace.open_slug and field not in _IDENTITY_FIELDS:
         trace.stories_isolated = False
@@ -120,11 +116,9 @@ def tracked_end(mark: Callable[[str], str]) -> Callable[[str], str]:
 
 
 class _TemplateLoader(BaseLoader):
-    """Loads templates by name, the workspace's before ours.
-
-    Jinja's own loaders consider a template fresh as long as its file is unchanged, so a long-running process
-    would not notice that a file of the same name has been added in a folder with precedence.
-    """
+    """Loads templates by name, the workspace's before ours. Jinja's own loaders consider a template fresh as
+    long as its file is unchanged, so a long-running process would not notice a new file in a folder with
+    precedence."""
 
     def __init__(self, overrides: Path | None) -> None:
         self._folders = template_folders(overrides)
@@ -201,11 +195,9 @@ def _fields_of(kind: type) -> frozenset[str]:
 # Cached, so that a process compiles each template once; templates that changed on disk are reloaded.
 @lru_cache(maxsize=16)
 def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandboxedEnvironment:
-    """Make an environment for markup, where every value is escaped, or for plain text, where none is.
-
-    Jinja's own ``select_autoescape()`` leaves ``.mjml.j2`` unescaped, so we decide here. Style sheets are the
-    exception in markup: their quotes must stay, and none of their values come from an author.
-    """
+    """Make an environment for markup, where every value is escaped, or for plain text, where none is. Jinja's
+    own ``select_autoescape()`` leaves ``.mjml.j2`` unescaped, so we decide here. Style sheets are the
+    exception in markup: their quotes must stay, and none of their values come from an author."""
     environment = _MailEnvironment(
         loader=_TemplateLoader(overrides),
         autoescape=(lambda name: not (name or "").endswith(".css.j2")) if markup else False,

@@ -102,11 +102,9 @@ def _escape(character: str) -> str:
 
 def flatten_lines(mjml: str) -> str:
     """Replace line ends with a space in content, with a reference in ``<pre>``, and with nothing between
-    components.
-
-    MRML drops a text node that is white space beginning with a newline: ``<b>a</b>\\n<i>b</i>`` loses its
-    space, and a ``<pre>`` its empty lines. Between components it rejects white space that begins otherwise.
-    """
+    components. MRML drops a text node that is white space beginning with a newline: ``<b>a</b>\\n<i>b</i>``
+    loses its space, and a ``<pre>`` its empty lines. Between components it rejects white space that begins
+    otherwise."""
     pieces, end = [], 0
     for content in _CONTENT.finditer(mjml):
         pieces += [_strip_between_components(mjml[end : content.start()]), _flatten_content(content[0])]
@@ -219,23 +217,16 @@ def split_head(html: str) -> tuple[str, str]:
 
 def _wrap_in_main(html: str) -> str:
     """Return ``html`` with its whole body in ``<main>``, so that people who navigate by landmarks find the
-    letter.
-
-    The element is used, not the role: Gmail, Outlook.com and Yahoo remove the ``<main>`` tags and keep their
-    content (caniemail.com/features/html-semantics); they would keep a role, as a second main landmark in
-    their own page.
-    """
+    letter. The element, not the role: Gmail, Outlook.com and Yahoo remove the ``<main>`` tags and keep their
+    content (caniemail.com/features/html-semantics); they would keep a role, as a second main landmark of
+    their page."""
     opened = re.sub(r"(<body\b[^>]*>)", r"\1<main>", html, count=1)
     head, end, tail = opened.rpartition("</body>")
     return f"{head}</main>{end}{tail}"
 
 
 def check_mjml(mjml: str, *, template: str) -> None:
-    """Reject what MRML would pass through or fail on.
-
-    Raises:
-        MjmlError: with the template, the story or block, and the line and column of every error.
-    """
+    """Raise MjmlError, with the place of every error, if MRML would pass something through or fail on it."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(mjml.encode(), parser)

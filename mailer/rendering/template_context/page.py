@@ -275,13 +275,9 @@ _TAGGED_FIELDS = {(SectionView, "number"), (SectionView, "count"), (StoryView, "
 
 
 def refuse_reserved_marks(page: Page | tuple[SectionView, ...]) -> None:
-    """Refuse a text in ``page``, or in some sections, that contains one of our marks: an author's ``@@``
-    would be taken for a merge tag, and could put a reader's link in the wrong place; a separator would end
-    a fragment.
-
-    Raises:
-        TemplateError: with the file, and the text around the mark.
-    """
+    """Raise TemplateError, with the file, if a text in ``page``, or in some sections, contains one of our
+    marks: an author's ``@@`` would be taken for a merge tag, and could put a reader's link in the wrong
+    place; a separator would end a fragment."""
     texts: list[tuple[str, str]] = []
     _gather_texts(page, "edition.md", texts)
     for place, text in texts:
@@ -318,13 +314,11 @@ def _fields_with_texts(kind: type) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedPage:
-    """A page as rendered by one theme: the MJML as its templates wrote it, the HTML made from that, the plain
-    text. HTML and text end with one line end, so a message needs no soft break after them.
-
-    ``beginning`` is that of the HTML, up to what the templates themselves wrote into its head; ``inline_css``
-    are the rules that were written into its ``style`` attributes. ``stories_isolated`` is whether each story
-    is mentioned only in its own fragments.
-    """
+    """A page as rendered by one theme. ``mjml`` is as its templates wrote it. HTML and text end with one line
+    end, so a message needs no soft break after them. ``beginning`` is that of the HTML, up to what the
+    templates themselves wrote into its head; ``inline_css`` are the rules that were written into its
+    ``style`` attributes. ``stories_isolated`` is whether each story is mentioned only in its own
+    fragments."""
 
     mjml: str
     html: str

@@ -38,12 +38,10 @@ _FILE_MODE = 0o644
 
 
 def color_sectors(theme: Theme, sectors: Sequence[str]) -> Theme:
-    """Return the theme with a light and a dark colour for each of ``sectors`` that it has none for.
-
-    Each is as far as possible from the colours of the other sectors and of the sections that every edition
-    has. The same sectors in the same order always have the same colours; one added at the end changes none.
-    A theme that has a colour for ``other`` alone is meant to be of one colour, and stays so.
-    """
+    """Return the theme with a light and a dark colour for each of ``sectors`` that it has none for, as far as
+    possible from those of the other sectors and of the sections that every edition has. The same sectors in
+    the same order always have the same colours; one added at the end changes none. A theme that has a colour
+    for ``other`` alone is meant to be of one colour, and stays so."""
     missing = [sector for sector in dict.fromkeys(sectors) if sector not in theme.sections]
     if not missing or theme.sections.keys() == {"other"}:
         return theme
@@ -167,14 +165,9 @@ def find_own_colour(root: Path, theme: str, sector: str) -> ColourPair | None:
 def change_sector_colour(
     root: Path, theme: str, sector: str, colours: ColourPair | None, *, was: ColourPair | None
 ) -> None:
-    """Give a sector ``colours`` in a theme; None to have those that the theme chooses. ``was`` are those that
-    it had.
-
-    Raises:
-        ColourError: they are no colours, too faint to read, or somebody else has changed them meanwhile.
-        TemplateError: the theme cannot be read as it is.
-        OSError: the file cannot be written.
-    """
+    """Give a sector ``colours`` in place of ``was``; None to have those that the theme chooses. Raise
+    ColourError if they are no colours, too faint to read, or others than ``was`` by now, TemplateError if the
+    theme cannot be read, and OSError if the file cannot be written."""
     if colours is not None:
         _check(root, theme, sector, colours)
     file = find_theme_file(root, theme)

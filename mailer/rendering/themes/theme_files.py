@@ -223,11 +223,7 @@ def explain_old_version(template: str, version: int) -> str:
 
 
 def check_digest_support(template: str, overrides: Path | None, phrases: Phrases) -> None:
-    """Refuse a digest with a theme that is older than digests, or in a language whose phrases are.
-
-    Raises:
-        TemplateError: with the file, what changed and what to do.
-    """
+    """Raise TemplateError if a theme is older than digests, or the phrases of a language are."""
     version = read_version(template, overrides)
     if version < DIGEST_SINCE:
         raise TemplateError(

@@ -35,9 +35,7 @@ _all_workers: "weakref.WeakSet[RenderWorker]" = weakref.WeakSet()
 
 class _ReadableFolder:
     """The one folder that a process can read: the kernel confines it to this one, whatever its name becomes.
-
-    It is held open, so that no folder made later gets its inode.
-    """
+    It is held open, so that no folder made later gets its inode."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -59,13 +57,10 @@ class _ReadableFolder:
 
 
 class RenderWorker:
-    """One render process, started when first needed and again whenever it had to be killed.
-
-    Threads can share it and take turns. A forked program does not share it and starts its own.
-
-    It can read templates in one folder only: in ``readable``, or in that of the first page rendered. For
-    templates elsewhere, and once that folder is another one of the same name, it is replaced.
-    """
+    """One render process, started when first needed and again whenever it had to be killed. Threads share it
+    and take turns; a forked program starts its own. It can read templates in one folder only: in
+    ``readable``, or in that of the first page rendered. For templates elsewhere, and once that folder is
+    another one of the same name, it is replaced."""
 
     def __init__(self, limits: RenderLimits | None = None, *, readable: Path | None = None) -> None:
         self._limits = limits or RenderLimits()
@@ -106,12 +101,9 @@ class RenderWorker:
     def render(
         self, page: "Page", *, template: str, overrides: Path | None, inline_css: str | None = None
     ) -> RenderedPage:
-        """Like :func:`mailer.rendering.worker.main.render_page`, within the limits.
-
-        Raises:
-            TemplateError: as there; or rendering took too much time or memory, or ended the process.
-            MailerError: the process cannot be started.
-        """
+        """Like :func:`mailer.rendering.worker.main.render_page`, within the limits. Raise TemplateError also
+        if it took too much time or memory, or ended the process, and MailerError if that cannot be
+        started."""
         # The process has a different working directory.
         folder = overrides.absolute() if overrides else None
         readable = self._readable or folder

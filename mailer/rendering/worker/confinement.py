@@ -133,10 +133,8 @@ def read_version() -> int:
 
 
 def allow_reading_only(folders: Sequence[Path]) -> bool:
-    """Take away all rights to files but reading what is in ``folders``; return whether this is in force.
-
-    A folder that does not exist is left out. Files that are open stay as they are.
-    """
+    """Take away all rights to files but reading what is in ``folders``, as far as they exist; return whether
+    this is in force. Files that are open stay as they are."""
     version = read_version()
     if not version:
         return False
@@ -247,9 +245,7 @@ def _step(code: int, value: int, *, then: int = 0, otherwise: int = 0) -> bytes:
 
 def confine_to(folder: Path | None) -> None:
     """Let this process read the program, its libraries and ``folder``, and no other file, if the kernel can.
-
-    Links out of ``folder`` lead to files that cannot be read.
-    """
+    Links out of ``folder`` lead to files that cannot be read."""
     own = [] if folder is None else [folder]
     allow_reading_only([*_list_program_folders(), templates.ROOT, *own])
 
@@ -293,11 +289,8 @@ def describe_confinement() -> tuple[bool, str]:
 
 
 def _list_program_folders() -> Iterator[Path]:
-    """Yield the folders that Python still loads modules and shared libraries from.
-
-    Not all of its import path, which may contain the workspace: only what belongs to Python's installation,
-    and the packages that are loaded.
-    """
+    """Yield the folders that Python still loads modules and shared libraries from: not all of its import
+    path, which may contain the workspace, but Python's installation and the packages that are loaded."""
     prefixes = (sys.prefix, sys.base_prefix)
     yield from (path for path in map(Path, sys.path) if any(map(path.is_relative_to, prefixes)))
     # The libraries of a virtual environment's Python are elsewhere.

@@ -47,15 +47,10 @@ def render_page(
     on_template: Callable[[str], None] = _ignore,
 ) -> RenderedPage:
     """Render ``page`` with the theme ``template``; templates in the folder ``overrides`` take precedence over
-    ours.
-
-    ``inline_css`` are the rules for ``style`` attributes, from the whole email of which ``page`` is a part;
-    without them, the theme's sheet is rendered.
-
-    ``on_template`` is called with the name of each template before it is rendered, so that the caller can
-    name it if the process ends there. Raise TemplateError if a template or its output is wrong; with
-    template, story and line.
-    """
+    ours. ``inline_css`` are the rules for ``style`` attributes of the whole email of which ``page`` is a
+    part; without them, the theme's sheet is rendered. ``on_template`` is called with the name of each
+    template before it is rendered, so that the caller can name it if the process ends there. Raise
+    TemplateError if a template or its output is wrong; with template, story and line."""
     layout, sheet, twin = (f"email/{template}.{ending}.j2" for ending in ("mjml", "inline.css", "txt"))
     markup, plain = (make_environment(overrides, markup=markup) for markup in (True, False))
     with track_stories() as trace:
@@ -120,11 +115,8 @@ def drop_privileges() -> None:
 def handle_request(
     connection: socket.socket, pickled: bytes, *, baseline: int | None, is_confined: bool
 ) -> bool:
-    """Reply to one request; return whether the process is confined to the templates from now on.
-
-    The first request says where they are, and no template has run before it. ``baseline`` is the address
-    space used before it, None if unknown.
-    """
+    """Reply to one request; return whether the process is confined to the templates from now on. The first
+    request says where they are. ``baseline`` is the address space used before it, None if unknown."""
     try:
         request: RenderRequest = pickle.loads(pickled)  # noqa: S301 - from the program that started us
         if not is_confined:

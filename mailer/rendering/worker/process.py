@@ -99,11 +99,8 @@ class RenderProcess:
 
     def request(self, pickled: bytes, limits: RenderLimits) -> tuple[str, ReplyKind, list[str]]:
         """Send a pickled request; return the last template named in progress replies, and the final reply.
-
-        Raises:
-            TemplateError: rendering took too long or the process ended; the process must not be used again.
-            NotStartedError: the process ended for a reason unrelated to the request.
-        """
+        Raise TemplateError if rendering took too long or the process ended, which must not be used again, and
+        NotStartedError if it ended for a reason unrelated to the request."""
         template = ""
         deadline = time.monotonic() + limits.wall_seconds
         try:

@@ -135,15 +135,9 @@ class ReplyReader:
         self._received = bytearray()
 
     def read_reply(self, *, max_bytes: int, deadline: float) -> tuple[ReplyKind, list[str]]:
-        """Wait for the next reply: its kind and its texts, each of at most ``max_bytes`` bytes.
-
-        ``deadline`` is a time of :func:`time.monotonic`.
-
-        Raises:
-            ConnectionClosedError: the other side closed the connection.
-            ProtocolError: the reply is not part of the protocol, or is too long.
-            TimeoutError: the deadline has passed.
-        """
+        """Wait for the next reply, until ``deadline`` of :func:`time.monotonic`: its kind and its texts, each
+        of at most ``max_bytes`` bytes. Raise ConnectionClosedError, ProtocolError if it is no reply or too
+        long, or TimeoutError."""
         try:
             kind = ReplyKind(self._read_text(_MAX_KIND_BYTES, deadline))
             return kind, [self._read_text(max_bytes, deadline) for _ in range(_TEXT_COUNTS[kind])]
