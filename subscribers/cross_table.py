@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, and_, func, join, literal, select, true, union_all
+from sqlalchemy import and_, func, join, literal, select, true, union_all
 from sqlmodel import Session, col
 
 from subscribers.models import Subscriber, SubscriberSector
@@ -53,7 +53,7 @@ def make_cross_table(
         if row.kind == _PEOPLE:
             people[row.country] = row.people
         else:
-            fields[row.country] = _read_fields(row)
+            fields[row.country] = [int(number) for number in row[3:]]
     ordered = sorted(people, key=lambda code: (code is None, -people[code], code or ""))
     countries = {code: _make_row(fields[code], people[code]) for code in ordered}
     columns = zip(*fields.values(), strict=True) if fields else [(0,)] * (len(sectors) + 2)
@@ -87,10 +87,6 @@ def _make_statement(segment: Segment, sectors: Sequence[str], today: date | None
         ),
     ]
     return union_all(*(part.where(audience).group_by(country) for part in parts))
-
-
-def _read_fields(row: Row[Any]) -> list[int]:
-    return [int(number) for number in list(row)[3:]]
 
 
 def _make_row(fields: Sequence[int], people: int) -> CrossTableRow:

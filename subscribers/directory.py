@@ -389,11 +389,12 @@ def _search_names(
     session: Session, search: str, prefixes: tuple[str, ...], start: str
 ) -> tuple[list[tuple[str, int]], int | None]:
     """Return names that have ``search`` somewhere else than at their beginning, and where looking stopped."""
-    column = col(Subscriber.organisation)
-    end = session.execute(_in_order(column > start).offset(LOOKED_AT).limit(1)).first()
+    column, one = col(Subscriber.organisation), col(Subscriber.id)
+    in_order = select(column, one).where(column > start).order_by(column, one)
+    end = session.execute(in_order.offset(LOOKED_AT).limit(1)).first()
     within = [column > start, *([column <= end[0]] if end is not None else [])]
     rows = session.execute(
-        select(column, func.min(col(Subscriber.id)))
+        select(column, func.min(one))
         .where(*within, contains_words(column, search))
         .group_by(column)
         .order_by(column)
@@ -401,9 +402,3 @@ def _search_names(
     )
     names = [(name, number) for name, number in rows if not name.startswith(prefixes)]
     return names[: PAGE_LENGTH + 1], None if end is None else end[1]
-
-
-def _in_order(*conditions: ColumnElement[bool]) -> Select[Any]:
-    column = col(Subscriber.organisation)
-    keys: tuple[Any, ...] = (column, col(Subscriber.id))
-    return select(*keys).where(*conditions).order_by(*keys)

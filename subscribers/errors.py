@@ -57,7 +57,7 @@ class SegmentError(SubscriberError):
         self.text = text
         self.position = position
         self.reason = reason
-        self.line = _one_line(text)
+        self.line = write_on_one_line(text)
         self.caret = f"{_padding(text[:position])}^"
         # Starts on a new line, so that a prefix such as "Error: " does not shift the query against its caret.
         place = f"  {self.line}\n  {self.caret}"
@@ -169,7 +169,8 @@ def quote_for_message(text: str, limit: int = 60) -> str:
     return '"' + "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in shown) + '"'
 
 
-def _one_line(text: str) -> str:
+def write_on_one_line(text: str) -> str:
+    """Return ``text`` with a space for each invisible character."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 

@@ -60,10 +60,14 @@ def find_subscriber(session: Session, address: str) -> Subscriber:
     valid, and UnknownSubscriberError if no subscriber has it.
     """
     email = normalise_address(address).email
-    subscriber = session.exec(select(Subscriber).where(Subscriber.email == email)).one_or_none()
-    if subscriber is None:
+    if (subscriber := find_by_email(session, email)) is None:
         raise UnknownSubscriberError(email)
     return subscriber
+
+
+def find_by_email(session: Session, email: str) -> Subscriber | None:
+    """Return the subscriber with the normalised address ``email``; None if there is none."""
+    return session.exec(select(Subscriber).where(Subscriber.email == email)).one_or_none()
 
 
 def find_kept_subscriber(session: Session, subscriber: Subscriber) -> Subscriber:

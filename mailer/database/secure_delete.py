@@ -8,6 +8,7 @@ overwritten.
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -157,16 +158,10 @@ def vacuum_tables(engine: Engine) -> None:
             connection.execute(text(f"VACUUM {name}"))
 
 
-class _driver_cursor:  # noqa: N801 - used as a verb, in a with
-    """A cursor of the database driver, outside any transaction."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._raw = engine.raw_connection()
-
-    def __enter__(self) -> sqlite3.Cursor:
-        cursor = self._raw.cursor()
+@contextmanager
+def _driver_cursor(engine: Engine) -> Iterator[sqlite3.Cursor]:
+    """Open a cursor of the database driver, outside any transaction."""
+    with closing(engine.raw_connection()) as raw:
+        cursor = raw.cursor()
         assert isinstance(cursor, sqlite3.Cursor)  # noqa: S101 - callers check the dialect
-        return cursor
-
-    def __exit__(self, *_: object) -> None:
-        self._raw.close()
+        yield cursor

@@ -147,7 +147,7 @@ def parse_settings(path: Path, data: bytes, environ: Mapping[str, str]) -> Setti
     try:
         values = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _refuse_toml(path, error) from error
+        raise ConfigurationError(f"{path}: not valid TOML: {error}. Fix the line and try again.") from error
     try:
         return Settings.model_validate(_apply_environment(values, environ))
     except ValidationError as error:
@@ -157,10 +157,6 @@ def parse_settings(path: Path, data: bytes, environ: Mapping[str, str]) -> Setti
 def find_overrides(environ: Mapping[str, str] = os.environ) -> dict[tuple[str, str], str]:
     """Return the variables of ``environ`` that override settings, by section and key."""
     return {(section, key): variable for variable, section, key in _list_variables(environ)}
-
-
-def _refuse_toml(path: Path, error: Exception) -> ConfigurationError:
-    return ConfigurationError(f"{path}: not valid TOML: {error}. Fix the line and try again.")
 
 
 def _apply_environment(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

@@ -45,9 +45,6 @@ from subscribers.models import (
 from subscribers.queries import digest_values, find_subscriber, read_details
 
 _OWNER_LEFT = frozenset({Status.unsubscribed, Status.complained})
-_DECISIONS: Mapping[Status, ConsentEvent] = MappingProxyType(
-    {Status.unsubscribed: ConsentEvent.unsubscribed, Status.complained: ConsentEvent.complained}
-)
 _STATUS_BY_DECISION: Mapping[ConsentEvent, Status] = MappingProxyType(
     {
         ConsentEvent.unsubscribed: Status.unsubscribed,
@@ -190,9 +187,9 @@ def _find_decision(kept: MergeSide, other: MergeSide) -> ConsentEvent | None:
     carried = find_carried_suppression(other)
     if carried in {ConsentEvent.complained, ConsentEvent.suppressed}:
         return None if kept.suppressed_for not in {None, ConsentEvent.bounced} else carried
-    if kept.status in _OWNER_LEFT:
+    if kept.status in _OWNER_LEFT or other.status not in _OWNER_LEFT:
         return None
-    return _DECISIONS.get(other.status)
+    return ConsentEvent(other.status)
 
 
 def find_carried_suppression(side: MergeSide) -> ConsentEvent | None:

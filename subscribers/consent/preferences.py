@@ -18,6 +18,7 @@ from subscribers.consent.status_changes import (
     add_consent_record,
     change_status,
     lock_subscriber,
+    record_update,
     replace_values,
 )
 from subscribers.consent.suppression import SuppressionKey, is_suppressed
@@ -148,15 +149,11 @@ def _store(
     **context: Unpack[ConsentContext],
 ) -> None:
     subscriber.name, subscriber.country, subscriber.language = wanted.name, wanted.country, wanted.language
-    subscriber.updated_at = context["now"]
-    session.add(subscriber)
     if "sectors" in changed:
         replace_values(session, SubscriberSector, subscriber.id or 0, wanted.sectors)
     if "countries" in changed:
         replace_values(session, SubscriberCountry, subscriber.id or 0, wanted.countries)
-    said = context.get("evidence", "")
-    context["evidence"] = f"{said}\nchanged: {', '.join(sorted(changed))}".strip()
-    add_consent_record(session, subscriber, ConsentEvent.updated, **context)
+    record_update(session, subscriber, f"changed: {', '.join(sorted(changed))}", **context)
 
 
 def set_click_consent(
@@ -174,12 +171,8 @@ def set_click_consent(
     if subscriber.click_consent is consent:
         return False
     subscriber.click_consent = consent
-    subscriber.updated_at = context["now"]
-    session.add(subscriber)
-    said = context.get("evidence", "")
     answer = "given" if consent else "withdrawn"
-    context["evidence"] = f"{said}\nconsent to record the links they follow: {answer}".strip()
-    add_consent_record(session, subscriber, ConsentEvent.updated, **context)
+    record_update(session, subscriber, f"consent to record the links they follow: {answer}", **context)
     return True
 
 

@@ -18,6 +18,7 @@ from subscribers.consent.status_changes import (
     ConsentContext,
     add_consent_record,
     change_status,
+    lock_address,
     lock_subscriber,
 )
 from subscribers.consent.suppression import SuppressionKey, is_suppressed, lock_suppressions_shared
@@ -41,8 +42,7 @@ def request_opt_in(
     normalised = normalise_address(address)
     if is_suppressed(session, key, normalised.email):
         return None
-    wanted = select(Subscriber).where(Subscriber.email == normalised.email).with_for_update()
-    subscriber = session.exec(wanted, execution_options={"populate_existing": True}).one_or_none()
+    subscriber = lock_address(session, normalised.email)
     if subscriber is None:
         now = context["now"]
         subscriber = Subscriber(

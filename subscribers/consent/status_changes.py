@@ -137,6 +137,16 @@ def add_consent_record(
     session.flush()
 
 
+def record_update(
+    session: Session, subscriber: Subscriber, note: str, **context: Unpack[ConsentContext]
+) -> None:
+    """Record a change of details, with ``note`` on a line below the evidence. The caller commits."""
+    subscriber.updated_at = context["now"]
+    session.add(subscriber)
+    context["evidence"] = f"{context.get('evidence', '')}\n{note}".strip()
+    add_consent_record(session, subscriber, ConsentEvent.updated, **context)
+
+
 def consent_record_values(
     subscriber_id: int,
     event: ConsentEvent,
@@ -239,7 +249,7 @@ def suppress(
         raise ValueError(f"an address cannot be suppressed with the reason {reason}")
     email = normalise_address(address).email
     remembered = add_suppression(session, key, email, reason=reason, now=context["now"])
-    subscriber = _find_subscriber(session, email)
+    subscriber = lock_address(session, email)
     if subscriber is None:
         return remembered
     if reason is not ConsentEvent.bounced and subscriber.status is Status.merged:
@@ -291,7 +301,7 @@ def erase(session: Session, address: str, *, key: SuppressionKey, **context: Unp
     AddressError if ``address`` is not valid, and UnknownSubscriberError if no subscriber has it.
     """
     email = normalise_address(address).email
-    subscriber = _find_subscriber(session, email)
+    subscriber = lock_address(session, email)
     if subscriber is None:
         raise UnknownSubscriberError(email)
     add_suppression(session, key, email, reason=ConsentEvent.erased, now=context["now"])
@@ -347,7 +357,8 @@ def lock_kept_subscriber(session: Session, subscriber_id: int) -> Subscriber:
     return named if kept is named else lock_subscriber(session, kept.id or 0)
 
 
-def _find_subscriber(session: Session, email: str) -> Subscriber | None:
+def lock_address(session: Session, email: str) -> Subscriber | None:
+    """Lock the subscriber with the normalised address ``email``; None if there is none."""
     wanted = select(Subscriber).where(Subscriber.email == email).with_for_update()
     return session.exec(wanted, execution_options={"populate_existing": True}).one_or_none()
 

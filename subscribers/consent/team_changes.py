@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Unpack
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from locales.phrase import gettext_noop
 from subscribers.address import normalise_address
@@ -21,6 +21,7 @@ from subscribers.consent.status_changes import (
     add_consent_record,
     change_status,
     lock_kept_subscriber,
+    record_update,
     replace_values,
 )
 from subscribers.consent.status_changes import unsubscribe as unsubscribe_subscriber
@@ -47,7 +48,7 @@ from subscribers.models import (
     SubscriberTag,
     Suppression,
 )
-from subscribers.queries import StoredDetails, find_subscriber, read_details
+from subscribers.queries import StoredDetails, find_by_email, find_subscriber, read_details
 from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags, resolve_country
 
 _SUPPRESSED_WHY: Mapping[ConsentEvent, str] = MappingProxyType(
@@ -99,7 +100,7 @@ def add_subscriber(
     found = normalise_address(address)
     details = _apply(StoredDetails(), changes, sectors)
     lock_suppressions_shared(session)
-    if (known := _find_subscriber(session, found.email)) is not None:
+    if (known := find_by_email(session, found.email)) is not None:
         raise OnListError(found.email, known.status)
     if suppression := read_suppression(session, key, found.email):
         raise SuppressionError(_explain_suppression(found.email, suppression))
@@ -142,10 +143,7 @@ def edit_subscriber(
     before = read_details(session, subscriber)
     changed = _store(session, subscriber, before, _apply(before, changes, sectors))
     if changed:
-        subscriber.updated_at = context["now"]
-        said = context.get("evidence", "")
-        context["evidence"] = f"{said}\nchanged: {', '.join(sorted(changed))}".strip()
-        add_consent_record(session, subscriber, ConsentEvent.updated, **context)
+        record_update(session, subscriber, f"changed: {', '.join(sorted(changed))}", **context)
     return changed
 
 
@@ -253,7 +251,7 @@ def preview_unsuppress(
         SuppressionError: it is not suppressed, or only its owner may lift the suppression.
     """
     email = normalise_address(address).email
-    suppression, subscriber = read_suppression(session, key, email), _find_subscriber(session, email)
+    suppression, subscriber = read_suppression(session, key, email), find_by_email(session, email)
     return _require_liftable(email, suppression, subscriber), subscriber
 
 
@@ -275,7 +273,7 @@ def unsuppress(
         DetailError: ``by`` or ``why`` is empty, too long or not printable.
     """
     by, why, email = _require_text(by, "by"), _require_text(why, "reason"), normalise_address(address).email
-    held, subscriber = lock_suppression(session, key, email), _find_subscriber(session, email)
+    held, subscriber = lock_suppression(session, key, email), find_by_email(session, email)
     suppression = _require_liftable(email, held, subscriber)
     session.add(
         LiftedSuppression(
@@ -316,10 +314,6 @@ def _require_liftable(
             f"and only its owner can undo that, {way}."
         )
     return suppression
-
-
-def _find_subscriber(session: Session, email: str) -> Subscriber | None:
-    return session.exec(select(Subscriber).where(Subscriber.email == email)).one_or_none()
 
 
 def _require_text(text: str, field: str) -> str:

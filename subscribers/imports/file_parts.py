@@ -351,7 +351,9 @@ def _inspect_columns(
     try:
         mapping = find_part_mapping(part, options, sectors=sectors)
     except DoubtfulColumnsError as doubt:
-        layout, first = doubt.layout, _find_first(part.first, doubt.layout.header_row)
+        layout = doubt.layout
+        below = (place for place, row in enumerate(part.first) if row.number > layout.header_row)
+        first = next(below, len(part.first))
     except ImportFileError:
         return None, ()
     else:
@@ -360,10 +362,6 @@ def _inspect_columns(
         layout, first = mapping.layout, mapping.first
     uses = _list_uses(layout)
     return layout.header_row, _list_columns(part.first[first:], layout.titles, uses)
-
-
-def _find_first(rows: Sequence[SheetRow], header: int) -> int:
-    return next((place for place, row in enumerate(rows) if row.number > header), len(rows))
 
 
 def _inspect_own(part: RawPart, mapping: ColumnMapping) -> tuple[int | None, tuple[InspectedColumn, ...]]:

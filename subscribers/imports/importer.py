@@ -6,7 +6,6 @@ people who unsubscribed elsewhere become suppressions. All of it happens in one 
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from subscribers.consent.suppression import (
     lock_suppressions_exclusively,
     lock_suppressions_shared,
 )
-from subscribers.errors import ImportFileError
+from subscribers.errors import ImportFileError, write_on_one_line
 from subscribers.imports.bulk_insert import EncodedPeople, EncodedRows, ImportOrigin
 from subscribers.imports.chunk_reader import Chunk, ChunkReader, ReadAhead, read_ahead
 from subscribers.imports.file_parts import FilePart, ReadOptions, open_parts
@@ -68,8 +67,7 @@ def import_file(
                 session.add(batch)
                 session.flush()
             with staging_tables(session.connection()):
-                kind = _DryRun if dry_run else _Importer
-                importer = kind(session=session, sectors=sectors, key=key, batch=batch, now=now)
+                importer = (_DryRun if dry_run else _Importer)(session, batch, sectors=sectors, key=key)
                 importer.run(parts, on_progress or (lambda _: None))
             if not dry_run:
                 _close_batch(session, batch.id or 0, importer)
@@ -95,11 +93,7 @@ def list_imports(
 
 def _make_batch(name: str, parts: Sequence[FilePart], *, basis: str, now: datetime) -> ImportBatch:
     form = f"{parts[0].form}, {parts[0].mapping.maker}"
-    return ImportBatch(source=_one_line(name)[:300], form=form[:300], basis=basis, at=now)
-
-
-def _one_line(name: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in name)
+    return ImportBatch(source=write_on_one_line(name)[:300], form=form[:300], basis=basis, at=now)
 
 
 def _close_batch(session: Session, number: int, importer: "_Importer") -> None:
@@ -111,29 +105,24 @@ def _close_batch(session: Session, number: int, importer: "_Importer") -> None:
     )
 
 
-@dataclass(kw_only=True)
 class _Importer:
     """One import in progress: its parameters and its results so far."""
 
-    session: Session
-    sectors: Collection[str]
-    key: SuppressionKey
-    batch: ImportBatch
-    now: datetime
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    suppressed: int = 0
-    refused: list[RefusedRow] = field(default_factory=list)
-    part_reports: list[PartReport] = field(default_factory=list)
-    notes: list[ImportNote] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self, session: Session, batch: ImportBatch, *, sectors: Collection[str], key: SuppressionKey
+    ) -> None:
+        self.session = session
+        self.sectors = sectors
+        self.key = key
         self.origin = ImportOrigin(
-            import_id=self.batch.id or 0, source=self.batch.source, basis=self.batch.basis, now=self.now
+            import_id=batch.id or 0, source=batch.source, basis=batch.basis, now=batch.at
         )
-        self.indexes = ListIndexes(self.session.connection())
+        self.indexes = ListIndexes(session.connection())
         self.staging = self._make_table()
+        self.added = self.updated = self.unchanged = self.suppressed = 0
+        self.refused: list[RefusedRow] = []
+        self.part_reports: list[PartReport] = []
+        self.notes: list[ImportNote] = []
         self.suppressed_rows: dict[str, int] = {}
         self.duplicates: dict[int, int] = {}
         self.checks_suppressions = True
@@ -244,7 +233,7 @@ class _Importer:
         lock(self.session)
 
     def _suppress(self, rows: Sequence[SuppressedRow]) -> None:
-        suppress_rows(self.session, rows, key=self.key, now=self.now, source=self.origin.source)
+        suppress_rows(self.session, rows, key=self.key, now=self.origin.now, source=self.origin.source)
 
     def _update(self, changed: Sequence[Row[Any]]) -> None:
         update_details(self.session, self.staging, changed, self.origin)
@@ -281,7 +270,7 @@ class _Importer:
         if len(self.refused) + len(self.duplicates) > _MAX_REFUSED and self.refused:
             first = min(self.refused, key=lambda refusal: refusal.row)
             raise ImportFileError(
-                self.batch.source,
+                self.origin.source,
                 gettext_noop(
                     "more than %(most)s rows cannot be used, so nothing was imported. The "
                     "first error: %(reason)s Check that it is the right file and that its columns "

@@ -91,7 +91,9 @@ class ListIndexes:
             for index in _OTHER_INDEXES:
                 index.create(self._connection)
             if not self._is_sqlite:
-                self._create_keys()
+                for key in _KEYS:
+                    # Otherwise SQLAlchemy would leave the key out of the table from now on.
+                    self._connection.execute(AddConstraint(key, isolate_from_table=False))
                 self._advance_ids()
             twice = self._index_addresses()
         return [(number - self.offset, first - self.offset) for number, first in twice]
@@ -111,11 +113,6 @@ class ListIndexes:
                 self._connection.execute(DropConstraint(key))
         for index in (_by_email, *_OTHER_INDEXES):
             index.drop(self._connection)
-
-    def _create_keys(self) -> None:
-        for key in _KEYS:
-            # Otherwise SQLAlchemy would leave the key out of the table from now on.
-            self._connection.execute(AddConstraint(key, isolate_from_table=False))
 
     def _index_addresses(self) -> list[tuple[int, int]]:
         try:

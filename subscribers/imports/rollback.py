@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, update
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
-from subscribers.consent.status_changes import consent_record_values
+from subscribers.consent.status_changes import consent_record_values, replace_values
 from subscribers.errors import RollbackError
 from subscribers.imports.staging_table import DETAILS
 from subscribers.models import (
@@ -180,19 +180,10 @@ def _make_restorable(import_id: int) -> Select[int, str]:
 def _restore(session: Session, number: int, before: dict[str, Any], now: datetime) -> None:
     details = {name: before[name] for name in DETAILS if name in before}
     session.execute(update(Subscriber).where(col(Subscriber.id) == number).values(**details, updated_at=now))
-    for name, table in (("sectors", SubscriberSector), ("tags", SubscriberTag)):
-        if name in before:
-            _replace_list(session, table, number, before[name])
-
-
-def _replace_list(
-    session: Session, table: type[SubscriberSector | SubscriberTag], number: int, values: Sequence[str]
-) -> None:
-    plain = SQLModel.metadata.tables[str(table.__tablename__)]
-    owner, value = plain.c
-    session.execute(plain.delete().where(owner == number))
-    if values:
-        session.execute(plain.insert(), [{owner.name: number, value.name: word} for word in values])
+    if "sectors" in before:
+        replace_values(session, SubscriberSector, number, before["sectors"])
+    if "tags" in before:
+        replace_values(session, SubscriberTag, number, before["tags"])
 
 
 def _make_record(number: int, before: str, batch: ImportBatch, now: datetime) -> dict[str, Any]:

@@ -234,12 +234,14 @@ def describe_expression(expression: Expression, vocabulary: Vocabulary = _NO_VOC
 
 def _describe_partners(parts: Sequence[Expression], vocabulary: Vocabulary) -> str:
     """ "active partners in Mongolia who follow Education and who read Chinese"."""
-    adjective = next((part for part in parts if _is_status_adjective(part)), None)
-    country = next((part for part in parts if _is_country_term(part)), None)
+    terms = [part for part in parts if isinstance(part, Term) and not part.negated]
+    statuses = (term for term in terms if term.key is TermKey.status)
+    adjective = next((term for term in statuses if all(value in _ADJECTIVES for value in term.values)), None)
+    country = next((term for term in terms if term.key is TermKey.country), None)
     said = Phrase("partners")
-    if isinstance(adjective, Term):
+    if adjective is not None:
         said = Phrase("%(status)s partners", status=name_statuses(adjective.values, _ADJECTIVES))
-    if isinstance(country, Term):
+    if country is not None:
         named = name_countries(country, vocabulary)
         said = Phrase("%(partners)s in %(countries)s", partners=said, countries=named)
     rest = [part for part in parts if part is not adjective and part is not country]
@@ -249,16 +251,3 @@ def _describe_partners(parts: Sequence[Expression], vocabulary: Vocabulary) -> s
     if not clauses:
         return said
     return Phrase("%(partners)s %(clauses)s", partners=said, clauses=join_phrases(clauses, AND))
-
-
-def _is_status_adjective(expression: Expression) -> bool:
-    return (
-        isinstance(expression, Term)
-        and expression.key is TermKey.status
-        and not expression.negated
-        and all(value in _ADJECTIVES for value in expression.values)
-    )
-
-
-def _is_country_term(expression: Expression) -> bool:
-    return isinstance(expression, Term) and expression.key is TermKey.country and not expression.negated

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from subscribers.csv_format import COLUMNS, SEPARATOR
-from subscribers.errors import ImportFileError, quote_for_message
+from subscribers.errors import ImportFileError, quote_for_message, write_on_one_line
 from subscribers.imports.columns.layouts import ColumnLayout, RawRow, is_east_asian
 from subscribers.imports.columns.status_columns import DESCRIPTIONS, StatusColumnCount, StatusValueCount
 from subscribers.imports.columns.status_words import StatusMeaning, fold
@@ -201,7 +201,7 @@ def write_columns_text(
         lines.append(f"sheet = {_quote(sheet)}")
     lines += ["[columns]                # ours = theirs", *_column_lines(layout)]
     if layout.unused:
-        lines.append(f"# Not used: {', '.join(map(_comment, layout.unused))}")
+        lines.append(f"# Not used: {', '.join(map(write_on_one_line, layout.unused))}")
     if layout.tag_separator and layout.places.get("tags"):
         lines += ["", "[separators]", f"tags = {_quote(layout.tag_separator)}"]
     named = [column.title for column in layout.statuses if column.title in layout.titles]
@@ -257,7 +257,7 @@ def _status_lines(count: StatusColumnCount) -> Iterable[str]:
 
 
 def _describe(value: StatusValueCount) -> str:
-    return f"{_comment(_quote(value.value))} ({value.rows:,} {'row' if value.rows == 1 else 'rows'})"
+    return f"{write_on_one_line(_quote(value.value))} ({value.rows:,} {'row' if value.rows == 1 else 'rows'})"
 
 
 def _quote_all(texts: Iterable[str], *, is_list: bool = False) -> str:
@@ -271,7 +271,3 @@ def _quote(text: str) -> str:
         for char in text
     )
     return f'"{escaped}"'
-
-
-def _comment(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)

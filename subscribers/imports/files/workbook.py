@@ -6,7 +6,7 @@ is not finished, open elements, the names of elements and attributes, and text t
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import NamedTuple, Protocol
@@ -134,15 +134,13 @@ class MergedRange(NamedTuple):
     last_row: int
 
 
-@dataclass(kw_only=True)
 class SheetRowBuilder:
-    """Collects cells, in order, into rows. ``file`` is the name for errors."""
+    """Collects cells, in order, into rows. ``file`` is the name for errors, and ``merged`` are ranges, last
+    first, which go when they begin."""
 
-    file: str
-    merged: list[MergedRange] = field(default_factory=list)
-    """Ranges that have not begun yet, last first."""
-
-    def __post_init__(self) -> None:
+    def __init__(self, file: str, merged: Sequence[MergedRange] = ()) -> None:
+        self.file = file
+        self.merged = list(merged)
         self._complete: list[tuple[SheetRow, int]] = []
         self._cells: list[str] = []
         self._count = 0
