@@ -8,8 +8,7 @@ through Babel in eleven languages. A text is matched exactly, never approximatel
 
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +18,6 @@ from locales.country_names import (
     SimilarNames,
     exact_and_loose_key,
     exact_key,
-    index_similar_names,
     loose_key,
     reorder_name,
     split_names,
@@ -34,12 +32,23 @@ _MOST_CHARACTERS = 150
 _GERMAN_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
 
-@dataclass(frozen=True, slots=True)
 class _NameIndex:
-    """Names to the countries that have them; several where a name is shared."""
+    """Names to the countries that have them. A name in ``shared`` is one of all the countries there."""
 
-    exact: Mapping[str, tuple[str, ...]]
-    loose: Mapping[str, tuple[str, ...]]
+    def __init__(self, names: Iterable[tuple[str, str]], shared: Mapping[str, Sequence[str]]) -> None:
+        exact: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        loose: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for name, code in names:
+            key, loose_form = exact_and_loose_key(name)
+            # CLDR's "É.-U." and "R.-U." are not the codes EU and RU, unless their points are there.
+            is_abbreviation = "." in name and len(key) == 2
+            exact[name.casefold() if is_abbreviation else key][code] = None
+            if not is_abbreviation:
+                loose[loose_form][code] = None
+        exact |= {exact_key(name): dict.fromkeys(codes) for name, codes in shared.items()}
+        loose |= {loose_key(name): dict.fromkeys(codes) for name, codes in shared.items()}
+        self.exact = {key: tuple(codes) for key, codes in exact.items()}
+        self.loose = {key: tuple(codes) for key, codes in loose.items()}
 
     def find(self, text: str) -> tuple[str, ...]:
         """Return the countries that ``text`` is a name of, in the order of its words or another usual one."""
@@ -140,17 +149,12 @@ def _codes() -> Mapping[str, str]:
 
 @cache
 def _own_names() -> _NameIndex:
-    index = _index_names(_list_own_names())
-    shared = {name: tuple(codes) for name, codes in _data()["ambiguous"].items()}
-    return _NameIndex(
-        {**index.exact, **{exact_key(name): codes for name, codes in shared.items()}},
-        {**index.loose, **{loose_key(name): codes for name, codes in shared.items()}},
-    )
+    return _NameIndex(_list_own_names(), _data()["ambiguous"])
 
 
 @cache
 def _cldr_names() -> _NameIndex:
-    return _index_names(_list_cldr_names())
+    return _NameIndex(_list_cldr_names(), {})
 
 
 @cache
@@ -158,23 +162,7 @@ def _similar_names() -> SimilarNames:
     shared = ((name, code) for name, codes in _data()["ambiguous"].items() for code in codes)
     names = (*_list_own_names(), *_list_cldr_names(), *shared)
     # A slip makes another country's abbreviation of one: "S. Korea" and "N. Korea".
-    return index_similar_names((name, code) for name, code in names if "." not in name)
-
-
-def _index_names(names: Iterable[tuple[str, str]]) -> _NameIndex:
-    exact: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    loose: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for name, code in names:
-        key, loose_form = exact_and_loose_key(name)
-        # CLDR's "É.-U." and "R.-U." are not the codes EU and RU, unless their points are there.
-        is_abbreviation = "." in name and len(key) == 2
-        exact[name.casefold() if is_abbreviation else key][code] = None
-        if not is_abbreviation:
-            loose[loose_form][code] = None
-    return _NameIndex(
-        {key: tuple(codes) for key, codes in exact.items()},
-        {key: tuple(codes) for key, codes in loose.items()},
-    )
+    return SimilarNames((name, code) for name, code in names if "." not in name)
 
 
 def _list_own_names() -> Iterator[tuple[str, str]]:

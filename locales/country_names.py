@@ -192,17 +192,27 @@ class _Name:
     """Its letters, a bit each. A slip adds one at most, so most names need no look at their order."""
 
 
-@dataclass(frozen=True, slots=True)
 class SimilarNames:
-    """Names of countries by the length of their keys, and the words that many countries share."""
+    """Finds what a misspelling may mean among ``names``, pairs of a name and its country."""
 
-    names: Mapping[int, tuple[_Name, ...]]
-    shared_words: frozenset[str]
+    def __init__(self, names: Iterable[tuple[str, str]]) -> None:
+        split = {(tuple(distinctive_words(name_words(name))), code) for name, code in names}
+        countries: defaultdict[str, set[str]] = defaultdict(set)
+        for words, code in split:
+            for word in words:
+                countries[word].add(code)
+        self._shared_words = {word for word, codes in countries.items() if len(codes) >= _SHARED_BY}
+        self._by_length: defaultdict[int, list[_Name]] = defaultdict(list)
+        for words, code in sorted(split):
+            key = "".join(words)
+            part = "".join(word for word in words if word not in self._shared_words)
+            name = _index_name(key, _SHARED_CHARACTERS.sub("", part), code)
+            self._by_length[len(key)].append(name)
 
     def find(self, text: str) -> tuple[str, ...]:
         """Return the countries with the name nearest to ``text``, all if several are as near; often none."""
         words = distinctive_words(name_words(text))
-        if self.shared_words.issuperset(words):
+        if self._shared_words.issuperset(words):
             return ()
         key, initials = "".join(words), {_initial(word) for word in words}
         # Two characters are a whole word in Chinese.
@@ -223,25 +233,10 @@ class SimilarNames:
         return [
             name
             for length in range(len(key) - slips, len(key) + slips + 1)
-            for name in self.names.get(length, ())
+            for name in self._by_length.get(length, ())
             if (letters & ~name.letters).bit_count() <= slips
             and (name.letters & ~letters).bit_count() <= slips
         ]
-
-
-def index_similar_names(names: Iterable[tuple[str, str]]) -> SimilarNames:
-    """Index ``names``, pairs of a name and its country, for what a misspelling may mean."""
-    split = {(tuple(distinctive_words(name_words(name))), code) for name, code in names}
-    countries: defaultdict[str, set[str]] = defaultdict(set)
-    for words, code in split:
-        for word in words:
-            countries[word].add(code)
-    shared = frozenset(word for word, codes in countries.items() if len(codes) >= _SHARED_BY)
-    by_length: defaultdict[int, list[_Name]] = defaultdict(list)
-    for words, code in sorted(split):
-        key = "".join(words)
-        by_length[len(key)].append(_index_name(key, _distinctive_part(words, shared), code))
-    return SimilarNames({length: tuple(found) for length, found in by_length.items()}, shared)
 
 
 def _index_name(key: str, part: str, code: str) -> _Name:
@@ -250,10 +245,6 @@ def _index_name(key: str, part: str, code: str) -> _Name:
     # In a short name, a different first letter is more often a different place: Yalta is not Malta.
     at_initial = 0 if len(part or key) < 7 else min(1, slips)
     return _Name(key, code, _initial(part or key), slips, at_initial, _letter_bits(key))
-
-
-def _distinctive_part(words: Iterable[str], shared: frozenset[str]) -> str:
-    return _SHARED_CHARACTERS.sub("", "".join(word for word in words if word not in shared))
 
 
 def _allowed_slips(part: str) -> int:

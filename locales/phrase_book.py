@@ -6,7 +6,6 @@ were made of messages that the catalogues have, and the parameters can be read f
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 
 from locales.phrase import AFTER_PLACE, FURTHER, SENTENCES, Phrase
@@ -21,15 +20,15 @@ _PLACE = re.compile(r"[^\s,]+(?: \([^\s,]+\))?(?:, [^\s,]+)*|row \d+")
 _SENTENCE_END = re.compile(r"[.?!] (?=\S)")
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Pattern:
     """A message with fields: what stands ``around`` them, one more than there are ``names``."""
 
-    message: str
-    around: tuple[str, ...]
-    names: tuple[str, ...]
-    letters: int
-    longest: str = field(repr=False)
+    def __init__(self, message: str) -> None:
+        parts = _FIELD.split(message)
+        self.message, self.names = message, parts[1::2]
+        self.around = [part.replace("%%", "%") for part in parts[::2]]
+        self.letters = sum(letter.isalpha() for part in self.around for letter in part)
+        self.longest = max(self.around, key=len)
 
     def read(self, text: str) -> dict[str, str] | None:
         """Return the values of the fields; None if the text is not of this message.
@@ -63,7 +62,7 @@ class PhraseBook:
         patterns = []
         for message in messages:
             if _FIELD.search(message):
-                patterns.append(_make_pattern(message))
+                patterns.append(_Pattern(message))
             else:
                 self._whole.add(message)
         self._patterns = sorted(patterns, key=lambda one: (-one.letters, one.message))
@@ -138,15 +137,3 @@ def _count_letters(phrase: Phrase) -> int:
     """Count the letters of a phrase, and of the phrases in it, that are from messages."""
     inside = (value for value in phrase.parameters.values() if isinstance(value, Phrase))
     return sum(map(str.isalpha, _FIELD.sub("", phrase.message))) + sum(map(_count_letters, inside))
-
-
-def _make_pattern(message: str) -> _Pattern:
-    parts = _FIELD.split(message)
-    around = tuple(part.replace("%%", "%") for part in parts[::2])
-    return _Pattern(
-        message=message,
-        around=around,
-        names=tuple(parts[1::2]),
-        letters=sum(letter.isalpha() for part in around for letter in part),
-        longest=max(around, key=len),
-    )
