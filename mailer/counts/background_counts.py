@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlmodel import col
 
 from editions.cache import BoundedCache
-from mailer.counts.counters import COUNTERS, SHAPE, CountContext, CountedNumber, CountKind, CountRequest
+from mailer.counts.counters import COUNTERS, SHAPE, CountedNumber, Counter, CountKind, CountRequest
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, Delivery
 from mailer.database.report_models import KeptCount
@@ -34,10 +34,6 @@ from subscribers.errors import SubscriberError
 from subscribers.models import ConsentRecord, ImportBatch, SavedSegment, Subscriber
 
 _KEPT_FOR: Final = timedelta(days=30)
-_COLUMNS = (
-    *(col(KeptCount.key), col(KeptCount.body), col(KeptCount.counted_at), col(KeptCount.stamp)),
-    col(KeptCount.cost),
-)
 PATIENCE: Final = 0.04
 """How many seconds an answer waits for numbers that may be quick."""
 _MAX_AGE: Final = timedelta(minutes=10)
@@ -54,43 +50,18 @@ _CLOSE_SECONDS: Final = 5.0
 _FAILED = gettext_noop("This could not be counted. Look again in a minute.")
 _TOO_LONG = gettext_noop("Counting this takes more than two minutes, so it was given up. Ask for less.")
 _log = logging.getLogger(__name__)
-Counters = Mapping[CountKind, Callable[[CountContext], Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredCount:
-    """A number as it was at ``counted_at``, on a list with this ``stamp``; counting took ``cost`` seconds."""
-
-    value: Any
-    counted_at: datetime
-    stamp: str
-    cost: float
-
-
-def read_counts(connection: Connection, keys: Collection[str]) -> dict[str, StoredCount]:
-    """Read what is kept, by key."""
-    rows = connection.execute(select(*_COLUMNS).where(col(KeptCount.key).in_(list(keys)))) if keys else ()
-    return {
-        key: StoredCount(value=json.loads(body), counted_at=at, stamp=stamp, cost=cost)
-        for key, body, at, stamp, cost in rows
-    }
-
-
-def store_count(engine: Engine, key: str, count: StoredCount) -> None:
+def store_count(engine: Engine, count: KeptCount) -> None:
     """Keep a number, and delete what nobody has asked for in a month."""
-    values = {
-        "body": json.dumps(count.value, ensure_ascii=False),
-        "counted_at": count.counted_at,
-        "stamp": count.stamp,
-        "cost": count.cost,
-    }
+    values = count.model_dump()
     # Another machine may have stored the same number at this moment.
     with contextlib.suppress(IntegrityError), engine.begin() as connection:
         past = count.counted_at - _KEPT_FOR
         connection.execute(delete(KeptCount).where(col(KeptCount.counted_at) < past))
-        changed = connection.execute(update(KeptCount).where(col(KeptCount.key) == key).values(values))
+        changed = connection.execute(update(KeptCount).where(col(KeptCount.key) == count.key).values(values))
         if changed.rowcount == 0:
-            connection.execute(insert(KeptCount).values(key=key, **values))
+            connection.execute(insert(KeptCount).values(values))
 
 
 def read_list_stamp(connection: Connection, today: date) -> str:
@@ -137,7 +108,7 @@ class BackgroundCounts:
         settings: Settings,
         clock: Callable[[], datetime],
         *,
-        counters: Counters = COUNTERS,
+        counters: Mapping[CountKind, Counter] = COUNTERS,
         longest: float = _LONGEST,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -149,7 +120,7 @@ class BackgroundCounts:
         self._monotonic = monotonic
         # What a number depends on besides the database.
         self._basis = f"{SHAPE} {[*settings.sectors]} {settings.law.model_dump_json()}"
-        self._known: BoundedCache[StoredCount] = BoundedCache(_MAX_KNOWN)
+        self._known: BoundedCache[KeptCount] = BoundedCache(_MAX_KNOWN)
         self._failed: BoundedCache[_Failure] = BoundedCache(_MAX_WAITING)
         self._changed = threading.Condition()
         self._waiting: OrderedDict[str, CountRequest] = OrderedDict()
@@ -188,9 +159,11 @@ class BackgroundCounts:
         with open_session(self._engine, read_only=True) as session:
             connection = session.connection()
             stamp = read_list_stamp(connection, now.date())
-            kept = read_counts(connection, asked)
+            rows = session.scalars(select(KeptCount).where(col(KeptCount.key).in_(asked)))
+            kept = {row.key: row for row in rows}
+            session.expunge_all()
 
-        def choose(key: str) -> StoredCount | None:
+        def choose(key: str) -> KeptCount | None:
             return self._choose(key, kept.get(key), stamp, now)
 
         due = {key: one for key, one in asked.items() if self._is_due(key, choose(key), stamp, now)}
@@ -199,7 +172,7 @@ class BackgroundCounts:
         found = {key: self._describe(key, one, choose(key), stamp) for key, one in asked.items()}
         return [found[request.digest(self._basis)] for request in requests]
 
-    def _choose(self, key: str, kept: StoredCount | None, stamp: str, now: datetime) -> StoredCount | None:
+    def _choose(self, key: str, kept: KeptCount | None, stamp: str, now: datetime) -> KeptCount | None:
         """Return the better of what this process counted, and what is in the database."""
         found = [count for count in (self._known.get(key), kept) if count is not None]
         # A time in the future comes of a clock that was set back.
@@ -209,7 +182,7 @@ class BackgroundCounts:
             default=None,
         )
 
-    def _is_due(self, key: str, last: StoredCount | None, stamp: str, now: datetime) -> bool:
+    def _is_due(self, key: str, last: KeptCount | None, stamp: str, now: datetime) -> bool:
         failure = self._failed.get(key)
         if failure is not None and failure.stamp == stamp and self._monotonic() - failure.at < _FAILED_FOR:
             return False
@@ -241,16 +214,14 @@ class BackgroundCounts:
     def _is_under_way(self, key: str) -> bool:
         return key == self._in_hand or key in self._waiting
 
-    def _describe(
-        self, key: str, request: CountRequest, last: StoredCount | None, stamp: str
-    ) -> CountedNumber:
+    def _describe(self, key: str, request: CountRequest, last: KeptCount | None, stamp: str) -> CountedNumber:
         with self._changed:
             is_counting = self._is_under_way(key) and not self._stopped.is_set()
         failure = self._failed.get(key)
         failed = failure is not None and failure.stamp == stamp and not is_counting
         return CountedNumber(
             request=request,
-            value=last.value if last else None,
+            value=json.loads(last.body) if last else None,
             counted_at=last.counted_at if last else None,
             is_counting=is_counting,
             problem=failure.problem if failure is not None and failed else "",
@@ -269,25 +240,24 @@ class BackgroundCounts:
                 self._in_hand = ""
                 self._changed.notify_all()
             if counted is not None:
-                self._store(key, counted)
+                self._store(counted)
 
-    def _count(self, key: str, request: CountRequest) -> StoredCount | None:
+    def _count(self, key: str, request: CountRequest) -> KeptCount | None:
         started, stamp = self._monotonic(), ""
         try:
             with open_session(self._engine, read_only=True) as session, self._limited(session.connection()):
                 now = self._clock()
                 stamp = read_list_stamp(session.connection(), now.date())
-                context = CountContext(
-                    session=session, settings=self._settings, today=now.date(), arguments=request.arguments
-                )
-                value = self._counters[request.kind](context)
+                count = self._counters[request.kind]
+                value = count(session, self._settings, now.date(), **request.arguments)
+                body = json.dumps(value, ensure_ascii=False)
         except Exception as error:
             # A fault in one number must not hold up the others.
             if not self._stopped.is_set():
                 problem = self._explain(request, error, self._monotonic() - started)
                 self._failed.put(key, _Failure(problem=problem, at=self._monotonic(), stamp=stamp))
             return None
-        counted = StoredCount(value=value, counted_at=now, stamp=stamp, cost=self._monotonic() - started)
+        counted = KeptCount(key=key, body=body, counted_at=now, stamp=stamp, cost=self._monotonic() - started)
         self._known.put(key, counted)
         return counted
 
@@ -303,9 +273,9 @@ class BackgroundCounts:
             _log.error("Counting failed (%s).", request.kind.value, exc_info=error)
         return _FAILED
 
-    def _store(self, key: str, counted: StoredCount) -> None:
+    def _store(self, counted: KeptCount) -> None:
         try:
-            store_count(self._engine, key, counted)
+            store_count(self._engine, counted)
         except SQLAlchemyError as error:
             # It is known all the same, until this process ends.
             _log.warning("A number that was counted could not be kept: %s", error)
@@ -334,6 +304,6 @@ class BackgroundCounts:
             self._driver = None
 
 
-def _is_quick(last: StoredCount | None, patience: float) -> bool:
+def _is_quick(last: KeptCount | None, patience: float) -> bool:
     """Return whether a number may be there within ``patience`` seconds, by what it took the last time."""
     return last is None or last.cost < patience

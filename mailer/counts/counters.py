@@ -39,6 +39,8 @@ _FLAG: Final = "1"
 SHAPE = "3"
 """The version of what values look like. Numbers of another version are counted again."""
 _EXAMPLES = 5
+Counter = Callable[..., Any]
+"""Counts, given a session, the settings, the day in UTC and the arguments of a request by name."""
 
 
 class CountKind(StrEnum):
@@ -172,40 +174,30 @@ class CountedNumber:
         return self.request.path
 
 
-@dataclass(frozen=True, kw_only=True)
-class CountContext:
-    """The context in which a number is counted: ``arguments`` by name, on the day ``today`` in UTC."""
-
-    session: Session
-    settings: Settings
-    today: date
-    arguments: Mapping[str, str]
-
-
-def _count_segment(context: CountContext) -> Any:
-    segment = read_segment(context.arguments["segment"], context.settings, context.session)
-    in_it = segment.where()
-    if not segment.asks_about(TermKey.status):
+def _count_segment(session: Session, settings: Settings, today: date, segment: str) -> Any:
+    wanted = read_segment(segment, settings, session)
+    in_it = wanted.where()
+    if not wanted.asks_about(TermKey.status):
         # Their rows say nothing of anybody any more.
         in_it = and_(in_it, col(Subscriber.status).not_in([Status.erased, Status.merged]))
     first = select(col(Subscriber.id)).where(in_it).order_by(col(Subscriber.id)).limit(_EXAMPLES)
     return {
-        "on_list": context.session.exec(select(func.count(col(Subscriber.id))).where(in_it)).one(),
-        "get_mail": count_subscribers(context.session, segment, today=context.today),
-        "first": list(context.session.exec(first)),
+        "on_list": session.exec(select(func.count(col(Subscriber.id))).where(in_it)).one(),
+        "get_mail": count_subscribers(session, wanted, today=today),
+        "first": list(session.exec(first)),
     }
 
 
-def _count_cross_table(context: CountContext) -> Any:
-    segment = read_segment(context.arguments["segment"], context.settings, context.session)
+def _count_cross_table(session: Session, settings: Settings, today: date, segment: str) -> Any:
+    wanted = read_segment(segment, settings, session)
     # Who asks for those who unsubscribed wants to see them.
-    today = None if segment.asks_about(TermKey.status) else context.today
-    table = make_cross_table(context.session, segment, tuple(context.settings.sectors), today=today)
+    mailable_on = None if wanted.asks_about(TermKey.status) else today
+    table = make_cross_table(session, wanted, tuple(settings.sectors), today=mailable_on)
     return {
         "sectors": list(table.sectors),
         "countries": [[code, _write_row(row)] for code, row in table.countries.items()],
         "total": _write_row(table.total),
-        "mailable_only": today is not None,
+        "mailable_only": mailable_on is not None,
     }
 
 
@@ -226,26 +218,26 @@ def _read_row(numbers: list[int]) -> CrossTableRow:
     return CrossTableRow(by_sector=tuple(by_sector), other=other, none=none, people=people)
 
 
-def _count_audience(context: CountContext) -> Any:
-    edition, again = context.arguments["edition"], bool(context.arguments["again"])
-    segment = read_segment(context.arguments["segment"], context.settings, context.session)
-    law, session, today = context.settings.law, context.session, context.today
-    audience = is_in_audience(segment, edition, today, again=again, law=law)
-    wished_for = is_in_audience(segment, edition, today, again=again)
-    left_out = dict(find_left_out(session, segment, edition, today, already="" if again else ALREADY_SENT))
-    held_back = {held.reason: held.count for held in find_held_back(session, law, wished_for)}
+def _count_audience(
+    session: Session, settings: Settings, today: date, edition: str, segment: str, again: str
+) -> Any:
+    wanted = read_segment(segment, settings, session)
+    audience = is_in_audience(wanted, edition, today, again=bool(again), law=settings.law)
+    wished_for = is_in_audience(wanted, edition, today, again=bool(again))
+    left_out = dict(find_left_out(session, wanted, edition, today, already="" if again else ALREADY_SENT))
+    held_back = {held.reason: held.count for held in find_held_back(session, settings.law, wished_for)}
     return {
         "audience": session.exec(select(func.count(col(Subscriber.id))).where(audience)).one(),
         "left_out": left_out | held_back,
     }
 
 
-def _count_cohorts(context: CountContext) -> Any:
-    edition, again = context.arguments["edition"], bool(context.arguments["again"])
-    segment = read_segment(context.arguments["segment"], context.settings, context.session)
-    law = context.settings.law
-    audience = is_in_audience(segment, edition, context.today, again=again, law=law)
-    return [_write_cohort(cohort) for cohort in list_cohorts(context.session, audience)]
+def _count_cohorts(
+    session: Session, settings: Settings, today: date, edition: str, segment: str, again: str
+) -> Any:
+    wanted = read_segment(segment, settings, session)
+    audience = is_in_audience(wanted, edition, today, again=bool(again), law=settings.law)
+    return [_write_cohort(cohort) for cohort in list_cohorts(session, audience)]
 
 
 def _write_cohort(cohort: Cohort) -> list[Any]:
@@ -265,16 +257,14 @@ def read_cohorts(value: Any) -> tuple[Cohort, ...]:
     )
 
 
-def _count_deliveries(context: CountContext) -> Any:
-    found = count_deliveries(context.session.connection(), int(context.arguments["campaign"]))
+def _count_deliveries(session: Session, _settings: Settings, _today: date, campaign: str, **_: str) -> Any:
+    found = count_deliveries(session.connection(), int(campaign))
     states = ("sent", "rejected", "failed", "suppressed", "in_doubt")
     return {**{name: getattr(found, name) for name in states}, "still_to_do": found.still_to_do}
 
 
-def _count_difference(context: CountContext) -> Any:
-    before, after = context.arguments["before"], context.arguments["after"]
-    compared = compare_audiences(context.session, context.settings, before, after, today=context.today)
-    found = compared.count(context.session)
+def _count_difference(session: Session, settings: Settings, today: date, before: str, after: str) -> Any:
+    found = compare_audiences(session, settings, before, after, today=today).count(session)
     return {
         "both": found.both,
         "before": found.before_count,
@@ -284,7 +274,7 @@ def _count_difference(context: CountContext) -> Any:
     }
 
 
-COUNTERS: Mapping[CountKind, Callable[[CountContext], Any]] = MappingProxyType(
+COUNTERS: Mapping[CountKind, Counter] = MappingProxyType(
     {
         CountKind.segment: _count_segment,
         CountKind.cross_table: _count_cross_table,

@@ -4,15 +4,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
-from mailer.counts.background_counts import _MAX_WAITING, BackgroundCounts, StoredCount, store_count
-from mailer.counts.counters import COUNTERS, CountContext, CountedNumber, CountKind, request_segment
+from mailer.counts.background_counts import _MAX_WAITING, BackgroundCounts, store_count
+from mailer.counts.counters import COUNTERS, CountedNumber, Counter, CountKind, request_segment
+from mailer.database.report_models import KeptCount
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import add_consent_record
@@ -52,7 +53,7 @@ def opening(engine: Engine, configured: Settings, clock: Clock) -> Iterator[Open
     running: list[BackgroundCounts] = []
 
     def open_counts(
-        counter: Callable[[CountContext], Any] | None = None,
+        counter: Counter | None = None,
         monotonic: Callable[[], float] = STANDING,
         **options: Any,
     ) -> BackgroundCounts:
@@ -85,8 +86,8 @@ def opened_on_each(engine: Engine, configured: Settings, clock: Clock) -> Iterat
         yield open_counts
 
 
-def name_of(context: CountContext) -> str:
-    return context.arguments["segment"]
+def name_of(_session: Session, _settings: Settings, _today: date, segment: str) -> str:
+    return segment
 
 
 def finish(counts: BackgroundCounts, name: str) -> CountedNumber:
@@ -109,14 +110,14 @@ def change_list(engine: Engine) -> None:
 
 
 @contextmanager
-def held() -> Iterator[tuple[Callable[[CountContext], str], threading.Event, list[str]]]:
+def held() -> Iterator[tuple[Counter, threading.Event, list[str]]]:
     """A counter that waits until it is let go, and the names it was asked for."""
     go, asked = threading.Event(), []
 
-    def count(context: CountContext) -> str:
-        asked.append(name_of(context))
+    def count(session: Session, _settings: Settings, _today: date, segment: str) -> str:
+        asked.append(segment)
         assert go.wait(WAIT)
-        return name_of(context)
+        return segment
 
     try:
         yield count, go, asked
@@ -193,7 +194,7 @@ def test_a_number_is_counted_again_when_the_list_has_changed(engine: Engine, ope
     add_subscribers(engine, ["a@example.org"])
     asked: list[str] = []
 
-    def count(context: CountContext) -> int:
+    def count(session: Session, _settings: Settings, _today: date, segment: str) -> int:
         asked.append("")
         return len(asked)
 
@@ -230,8 +231,9 @@ def test_a_costly_number_is_not_counted_all_the_time(
 ) -> None:
     add_subscribers(sqlite_engine, ["a@example.org"])
     counts = opened(name_of)
-    costly = StoredCount(value="kept", counted_at=START, stamp="another list", cost=60)
-    store_count(sqlite_engine, request_segment("all").digest(counts._basis), costly)
+    key = request_segment("all").digest(counts._basis)
+    costly = KeptCount(key=key, body='"kept"', counted_at=START, stamp="another list", cost=60)
+    store_count(sqlite_engine, costly)
     clock.now += timedelta(minutes=29)
     kept = finish(counts, "all")
     assert (kept.value, kept.counted_at, kept.is_counting) == ("kept", START, False)
@@ -266,12 +268,12 @@ def test_other_settings_are_another_number(sqlite_engine: Engine, opened: Open, 
 def test_an_error_says_why_and_holds_up_nobody(sqlite_engine: Engine, opened: Open, caplog: Any) -> None:
     add_subscribers(sqlite_engine, ["a@example.org"])
 
-    def count(context: CountContext) -> str:
-        asked.append(name_of(context))
-        if name_of(context) == "bad":
+    def count(session: Session, _settings: Settings, _today: date, segment: str) -> str:
+        asked.append(segment)
+        if segment == "bad":
             raise RuntimeError("a fault")
-        if name_of(context) == "worse":
-            context.session.connection().execute(text("SELECT * FROM nothing WHERE x = :who"), {"who": "ann"})
+        if segment == "worse":
+            session.connection().execute(text("SELECT * FROM nothing WHERE x = :who"), {"who": "ann"})
         return "fine"
 
     asked: list[str] = []
@@ -301,9 +303,9 @@ def test_closing_ends_a_statement_that_would_run_for_ever(engine: Engine, opened
         "postgresql": "SELECT pg_sleep(3600)",
     }[engine.dialect.name]
 
-    def count(context: CountContext) -> Any:
+    def count(session: Session, _settings: Settings, _today: date, segment: str) -> Any:
         begun.set()
-        return context.session.connection().scalar(text(endless))
+        return session.connection().scalar(text(endless))
 
     counts = opened_on_each(count)
     counts.get(request_segment("all"), patience=0)
@@ -319,8 +321,8 @@ def test_what_takes_too_long_is_given_up(engine: Engine, opened_on_each: Open) -
         "postgresql": "SELECT pg_sleep(3600)",
     }[engine.dialect.name]
 
-    def count(context: CountContext) -> Any:
-        return context.session.connection().scalar(text(endless)) if name_of(context) == "long" else "quick"
+    def count(session: Session, _settings: Settings, _today: date, segment: str) -> Any:
+        return session.connection().scalar(text(endless)) if segment == "long" else "quick"
 
     counts = opened_on_each(count, longest=0.5, monotonic=time.monotonic)
     assert "given up" in finish(counts, "long").problem
@@ -328,8 +330,8 @@ def test_what_takes_too_long_is_given_up(engine: Engine, opened_on_each: Open) -
 
 
 def test_what_nobody_asked_for_in_a_month_is_deleted(sqlite_engine: Engine) -> None:
-    store_count(sqlite_engine, "a" * 64, StoredCount(value=1, counted_at=START, stamp="", cost=0))
+    store_count(sqlite_engine, KeptCount(key="a" * 64, body="1", counted_at=START))
     later = START + timedelta(days=31)
-    store_count(sqlite_engine, "b" * 64, StoredCount(value=2, counted_at=later, stamp="", cost=0))
+    store_count(sqlite_engine, KeptCount(key="b" * 64, body="2", counted_at=later))
     with sqlite_engine.connect() as connection:
         assert connection.scalars(text("SELECT key FROM counted_number")).all() == ["b" * 64]

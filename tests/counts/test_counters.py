@@ -15,7 +15,6 @@ from mailer.counts.background_counts import read_list_stamp
 from mailer.counts.counters import (
     ARGUMENTS,
     COUNTERS,
-    CountContext,
     CountKind,
     CountRequest,
     read_cohorts,
@@ -46,10 +45,7 @@ def count(engine: Engine, workspace: Workspace) -> Count:
 
     def count(request: CountRequest) -> Any:
         with Session(engine) as session:
-            context = CountContext(
-                session=session, settings=settings, today=TODAY, arguments=request.arguments
-            )
-            value = COUNTERS[request.kind](context)
+            value = COUNTERS[request.kind](session, settings, TODAY, **request.arguments)
         text = json.dumps(value)
         assert "@" not in text
         return json.loads(text)
