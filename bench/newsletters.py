@@ -7,7 +7,7 @@ from pathlib import Path
 
 import templates
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace, make_founder
+from mailer.workspace_init import SAMPLE_EDITIONS, Founder, create_workspace
 
 _STORIES = 10
 _THEME = Path(__file__).parent / "short"
@@ -34,7 +34,7 @@ countries: [MN]
 Sixty teachers met to share what works in their classrooms.
 """
 
-_FOUNDER = make_founder(
+_FOUNDER = Founder(
     name="Bench",
     address="newsletter@bench.example.org",
     organisation="Bench",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import Phrase, fill_in, gettext_noop
 
 _AT_LINE = gettext_noop("Line %(line)s: %(reason)s")
 
@@ -33,12 +33,12 @@ class Problem:
 
     @classmethod
     def error(cls, path: str, line: int, code: str, message: str, /, **values: object) -> Self:
-        words = Phrase(message, **values) if values else message
+        words = fill_in(message, values)
         return cls(path=path, line=line, level=ProblemLevel.error, code=code, message=words)
 
     @classmethod
     def warning(cls, path: str, line: int, code: str, message: str, /, **values: object) -> Self:
-        words = Phrase(message, **values) if values else message
+        words = fill_in(message, values)
         return cls(path=path, line=line, level=ProblemLevel.warning, code=code, message=words)
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class FaultError(EditionError):
     def __init__(self, name: str, code: str, message: str, /, **values: object) -> None:
         self.name = name
         self.code = code
-        self.reason: str = Phrase(message, **values) if values else message
+        self.reason: str = fill_in(message, values)
         super().__init__([Problem.error(self.path, self.line, code, self.reason)])
 
     @property

@@ -68,6 +68,11 @@ class Phrase(str):
         return said % values if values else said
 
 
+def fill_in(message: str, values: Mapping[str, object]) -> str:
+    """Return a message with its ``values`` as a phrase; one without values stays text."""
+    return Phrase(message, **values) if values else message
+
+
 def _dump_value(value: object) -> object:
     if isinstance(value, Phrase):
         return value.dump()

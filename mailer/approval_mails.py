@@ -51,6 +51,7 @@ _CHANGES = MailText(
     button=gettext_noop("See what they say"),
     after=_APPROVED.after,
 )
+_OUTCOMES = {RoundState.approved: _APPROVED, RoundState.changes_requested: _CHANGES}
 
 
 def _describe(run: QueueRun, session: Session, mail: ApprovalMail, now: datetime) -> WaitingLetter | None:
@@ -62,7 +63,7 @@ def _describe(run: QueueRun, session: Session, mail: ApprovalMail, now: datetime
         return None
     recipient, email, language = person
     if mail.kind is ApprovalMailKind.answered:
-        text, path = _find_outcome(asked), f"/campaigns/{asked.campaign_id}/approval"
+        text, path = _OUTCOMES.get(asked.state), f"/campaigns/{asked.campaign_id}/approval"
     elif not asked.is_asked(recipient):
         return None
     elif mail.reviewer_id is not None:
@@ -101,16 +102,6 @@ def _is_address(text: str) -> bool:
     except AddressError:
         return False
     return True
-
-
-def _find_outcome(asked: Round) -> MailText | None:
-    match asked.state:
-        case RoundState.approved:
-            return _APPROVED
-        case RoundState.changes_requested:
-            return _CHANGES
-        case _:
-            return None
 
 
 def _list_values(asked: Round, kind: ApprovalMailKind) -> dict[str, str]:

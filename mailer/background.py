@@ -37,13 +37,8 @@ def run_beside(name: str, *works: Callable[[threading.Event], object]) -> Iterat
 
 
 def run_within(seconds: float, work: Callable[[], _ResultT], *, name: str) -> _ResultT:
-    """Return what ``work`` returns. For what has no time limit of its own: looking up a name, and a server
-    that drips bytes.
-
-    Raises:
-        TooSlowError: it has not ended within ``seconds``.
-        Exception: whatever ``work`` raised.
-    """
+    """Return what ``work`` returns, or raise TooSlowError if it has not ended within ``seconds``. For what
+    has no time limit of its own: looking up a name, and a server that drips bytes."""
     results: list[_ResultT] = []
     failures: list[Exception] = []
 

@@ -39,7 +39,7 @@ from mailer.web.app import create_app
 from mailer.web.server import serve, start_in_thread
 from mailer.web.site import create_local_studio
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import create_workspace, make_founder
+from mailer.workspace_init import Founder, create_workspace
 from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment
 
@@ -238,7 +238,7 @@ def _prepare_folder(folder: Path) -> Path:
 def _create_workspace(root: Path, output: DemoOutput) -> str:
     output.step("Create a workspace with the sample edition and the sample partners")
     # The sample's own sender can send nothing, not even to the server inside the demo.
-    founder = make_founder(
+    founder = Founder(
         name="The partner-mailer demo",
         address="newsletter@demo.example.org",
         organisation="The partner-mailer demo",

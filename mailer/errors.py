@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from locales.phrase import Phrase
+from locales.phrase import fill_in
 
 
 class MailerError(Exception):
@@ -10,7 +10,7 @@ class MailerError(Exception):
 
     def __init__(self, message: str | None = None, /, **values: object) -> None:
         words = message or (self.__doc__ or "").strip().splitlines()[0]
-        super().__init__(Phrase(words, **values) if values else words)
+        super().__init__(fill_in(words, values))
 
 
 class ConfigurationError(Exception):

@@ -28,40 +28,30 @@ class LiveWorkspace:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._lock = threading.Lock()
-        self._current = opened
+        self.current = opened
+        """The workspace with the last settings that could be used."""
         self._say = say
         self._environ = opened.environ if environ is None else environ
         # None: the file may have changed since it was opened, so the first call reads it again.
         self._stamp: _Stamp | None = None
-        self._fault = ""
-
-    @property
-    def current(self) -> Workspace:
-        """The workspace with the last settings that could be used."""
-        return self._current
-
-    @property
-    def fault(self) -> str:
+        self.fault = ""
         """Why the file cannot be used as it is on disk, as far as it was looked at; empty if it can."""
-        return self._fault
 
     def refresh(self) -> Workspace | None:
-        """Return the workspace with its settings as they are on disk now.
-
-        None if they cannot be used: the file contains an error, or names another database than the one this
-        process has open. Until that is corrected, campaigns must be left to others.
-        """
+        """Return the workspace with its settings as they are on disk now; None if they cannot be used: the
+        file contains an error, or names another database than the one this process has open. Until that is
+        corrected, campaigns must be left to others."""
         with self._lock:
             stamp = self._read_stamp()
             if stamp is None or stamp != self._stamp:
                 self._read_again()
                 self._stamp = stamp
-            return None if self._fault else self._current
+            return None if self.fault else self.current
 
     def _read_again(self) -> None:
-        former, had_fault = self._current.settings, bool(self._fault)
+        former, had_fault = self.current.settings, bool(self.fault)
         try:
-            settings = load_settings(self._current.root, self._environ)
+            settings = load_settings(self.current.root, self._environ)
         except (ConfigurationError, OSError) as error:
             self._report(
                 f"{SETTINGS_FILE} has changed and cannot be used, so no campaign is taken up until it is "
@@ -74,25 +64,25 @@ class LiveWorkspace:
                 "Restart this program."
             )
             return
-        self._fault = ""
+        self.fault = ""
         if settings == former:
             if had_fault:
                 self._say(f"{SETTINGS_FILE} can be used again.")
             return
-        self._current = replace(self._current, settings=settings)
+        self.current = replace(self.current, settings=settings)
         words = f"{SETTINGS_FILE} has changed: the new settings are in use."
         if settings.web.metrics != former.web.metrics:
             words += " Restart this program to move the metrics."
         self._say(words)
 
     def _report(self, fault: str) -> None:
-        if fault != self._fault:
+        if fault != self.fault:
             self._say(fault)
-        self._fault = fault
+        self.fault = fault
 
     def _read_stamp(self) -> _Stamp | None:
         try:
-            status = (self._current.root / SETTINGS_FILE).stat()
+            status = (self.current.root / SETTINGS_FILE).stat()
         except OSError:
             return None
         return (status.st_ino, status.st_mtime_ns, status.st_size)
@@ -111,12 +101,8 @@ class ChangeStop(threading.Event):
         return self._stop.is_set() or self._live.refresh() is not self._workspace
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait up to ``timeout`` seconds, or without a limit, until the work should end; return whether it
-        should.
-
-        The settings are looked at every second meanwhile: a source that looks once in half a minute would
-        hold up all the others, which begin again together.
-        """
+        # The settings are looked at every second meanwhile: a source that looks once in half a minute would
+        # hold up all the others, which begin again together.
         end = time.monotonic() + (float("inf") if timeout is None else timeout)
         while not self.is_set():
             left = end - time.monotonic()

@@ -79,11 +79,8 @@ class ListenAddress:
 
 
 def parse_listen_address(text: str) -> ListenAddress:
-    """Parse ``127.0.0.1:9464``, ``[::1]:9464`` or the path of a Unix socket, which contains a slash.
-
-    Raises:
-        ValueError: it is none of them.
-    """
+    """Parse ``127.0.0.1:9464``, ``[::1]:9464`` or the path of a Unix socket, which contains a slash. Raise
+    ValueError if it is none of them."""
     if "/" in text:
         return ListenAddress(path=Path(text))
     host, colon, port = text.rpartition(":")

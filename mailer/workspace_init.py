@@ -48,15 +48,23 @@ _COUNTRIES_HINT = """\
 """
 
 
-@dataclass(frozen=True, kw_only=True)
 class Founder:
     """Who a new workspace belongs to: the values of ``[sender]``, and the sectors as names by their id."""
 
-    name: str
-    address: str
-    organisation: str
-    postal_address: str
-    sectors: Mapping[str, str]
+    def __init__(
+        self, *, name: str, address: str, organisation: str, postal_address: str, sectors: str = ""
+    ) -> None:
+        """Check what a person has answered; ``sectors`` are names separated by commas. Raise MailerError if
+        an answer cannot be used; the message says which and why.
+        """
+        self.sender = {
+            "name": check_name(name),
+            "address": check_address(address),
+            "organisation": check_name(organisation),
+            "postal_address": check_postal_address(postal_address),
+        }
+        self.sender["list_id"] = f"newsletter.{self.sender['address'].rpartition('@')[2]}"
+        self.sectors = name_sectors(sectors)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +74,6 @@ class CreatedWorkspace:
     root: Path
     editions: tuple[str, ...]
     partners: int
-
-
-def make_founder(
-    *, name: str, address: str, organisation: str, postal_address: str, sectors: str = ""
-) -> Founder:
-    """Check what a person has answered; ``sectors`` are names separated by commas. Raise MailerError if an
-    answer cannot be used; the message says which and why.
-    """
-    return Founder(
-        name=check_name(name),
-        address=check_address(address),
-        organisation=check_name(organisation),
-        postal_address=check_postal_address(postal_address),
-        sectors=name_sectors(sectors),
-    )
 
 
 def check_name(text: str) -> str:
@@ -117,9 +110,9 @@ def check_postal_address(text: str) -> str:
 def name_sectors(text: str) -> dict[str, str]:
     """Return the names in ``text``, separated by commas, by an id made from each.
 
-    A name without a letter or digit has the id ``sector-`` and its number. Raise MailerError if a name is too
-    long, or two names have the same id. >>> name_sectors("Education, Natural Sciences") {'education':
-    'Education', 'natural-sciences': 'Natural Sciences'}
+    ``Education, Natural Sciences`` have the ids ``education`` and ``natural-sciences``, and a name without a
+    letter or digit ``sector-`` and its number. Raise MailerError if a name is too long, or two have the same
+    id.
     """
     sectors: dict[str, str] = {}
     for number, part in enumerate(re.split(r"[,;，、；]", text), start=1):
@@ -142,28 +135,23 @@ def create_workspace(
 
     Without a ``founder`` it has the sender and the sectors of our example, and can send nothing. With a
     sample and a founder, the sample's sectors come before the founder's own. ``edition`` is the name of an
-    edition to begin from the example of ``mailer new``.
-
-    It is built in a temporary folder next to ``folder`` and moved at the end, so a kill or a full disk never
-    leaves half a workspace.
-
-    Raises:
-        MailerError: the folder exists and is not empty.
-        NewEditionError: ``edition`` is not a name for an edition, or is that of the sample.
+    edition to begin from the example of ``mailer new``. Raise MailerError if the folder exists and is not
+    empty, and NewEditionError if ``edition`` is not a name for an edition, or is that of the sample.
     """
     root = folder.absolute()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise MailerError(f"{folder} already exists and is not empty. Choose a new or empty folder.")
     root.parent.mkdir(parents=True, exist_ok=True)
+    # Moved at the end, so that a kill or a full disk never leaves half a workspace.
     building = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
         settings = format_settings(founder, sample=sample)
-        created = _fill_workspace(building, settings, sample=sample, edition=edition, now=now)
+        slugs, partners = _fill_workspace(building, settings, sample=sample, edition=edition, now=now)
         _move_into_place(building, root)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    return CreatedWorkspace(root=root, editions=created.editions, partners=created.partners)
+    return CreatedWorkspace(root=root, editions=slugs, partners=partners)
 
 
 def format_settings(founder: Founder | None, *, sample: bool) -> str:
@@ -175,7 +163,7 @@ def format_settings(founder: Founder | None, *, sample: bool) -> str:
     # With the sample belong the names of countries that its stories are written with.
     rest = example[example.index("# The names of countries") :]
     if founder is not None:
-        sender = _list_sender(founder)
+        sender = founder.sender
         sectors = {**sectors, **founder.sectors} if sample else founder.sectors
         rest = rest if sample else _COUNTRIES_HINT
     lists = "\n".join(["[sectors]", *_toml_lines(sectors), "", _SECTOR_NAMES_HINT, rest])
@@ -192,16 +180,6 @@ def _clean(text: str, field: str, limit: int = 300) -> str:
 
 def _has_text(text: str) -> bool:
     return any(character.isalnum() for character in text)
-
-
-def _list_sender(founder: Founder) -> dict[str, str]:
-    return {
-        "name": founder.name,
-        "address": founder.address,
-        "organisation": founder.organisation,
-        "postal_address": founder.postal_address,
-        "list_id": f"newsletter.{founder.address.rpartition('@')[2]}",
-    }
 
 
 def _toml_lines(values: Mapping[str, str]) -> Iterator[str]:
@@ -226,7 +204,7 @@ def _move_into_place(building: Path, root: Path) -> None:
 
 def _fill_workspace(
     root: Path, settings: str, *, sample: bool, edition: str, now: datetime
-) -> CreatedWorkspace:
+) -> tuple[tuple[str, ...], int]:
     write_atomically(root / SETTINGS_FILE, settings.encode(), durable=False)
     write_keys(root / KEYS_FILE)
     for name in ("editions", "media"):
@@ -238,8 +216,7 @@ def _fill_workspace(
     if edition:
         _create_edition(workspace, edition, now)
         slugs = (*slugs, edition)
-    partners = _prepare_database(workspace, sample=sample, now=now)
-    return CreatedWorkspace(root=root, editions=slugs, partners=partners)
+    return slugs, _prepare_database(workspace, sample=sample, now=now)
 
 
 def _create_edition(workspace: Workspace, slug: str, now: datetime) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from mailer.errors import ConfigurationError
 from mailer.settings import Settings, load_settings
-from mailer.workspace_init import format_settings, make_founder
+from mailer.workspace_init import Founder, format_settings
 from tests.paths import ROOT
 
-FOUNDER = make_founder(
+FOUNDER = Founder(
     name="N", address="n@example.org", organisation="O", postal_address="1 Street", sectors="Education"
 )
 STARTING_FILES = [

@@ -18,7 +18,7 @@ from editions.source.folder import is_slug
 from mailer.cli import mailer
 from mailer.errors import MailerError
 from mailer.settings import load_settings
-from mailer.workspace_init import create_workspace, make_founder, name_sectors
+from mailer.workspace_init import Founder, create_workspace, name_sectors
 
 ANSWERS = {
     "name": "Bureau “Nord” & Fils",
@@ -31,7 +31,7 @@ ANSWERS = {
 def test_the_answers_stand_in_the_settings_and_nothing_of_the_example_does(
     tmp_path: Path, now: datetime
 ) -> None:
-    founder = make_founder(**ANSWERS, sectors="Éducation, Sciences naturelles; 教育, Office")
+    founder = Founder(**ANSWERS, sectors="Éducation, Sciences naturelles; 教育, Office")
     root = create_workspace(tmp_path / "W", sample=False, now=now, founder=founder).root
     settings = load_settings(root, environ={})
     assert settings.sender.model_dump(include=set(ANSWERS)) == ANSWERS
@@ -46,7 +46,7 @@ def test_the_answers_stand_in_the_settings_and_nothing_of_the_example_does(
 
 
 def test_the_sample_keeps_its_sectors_beside_the_founders_own(tmp_path: Path, now: datetime) -> None:
-    founder = make_founder(**ANSWERS, sectors="Water")
+    founder = Founder(**ANSWERS, sectors="Water")
     created = create_workspace(tmp_path / "W", sample=True, now=now, founder=founder)
     settings = load_settings(created.root, environ={})
     assert created.partners == 60
@@ -56,7 +56,7 @@ def test_the_sample_keeps_its_sectors_beside_the_founders_own(tmp_path: Path, no
 
 def test_an_edition_can_be_begun_at_once(tmp_path: Path, now: datetime) -> None:
     created = create_workspace(
-        tmp_path / "W", sample=False, now=now, founder=make_founder(**ANSWERS), edition="2026-1"
+        tmp_path / "W", sample=False, now=now, founder=Founder(**ANSWERS), edition="2026-1"
     )
     assert created.editions == ("2026-1",)
     title = (created.root / "editions" / "2026-1" / "edition.md").read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def test_an_edition_can_be_begun_at_once(tmp_path: Path, now: datetime) -> None:
 )
 def test_an_answer_that_cannot_be_used_says_why(answer: dict[str, str], complaint: str) -> None:
     with pytest.raises(MailerError, match=re.escape(complaint)):
-        make_founder(**{**ANSWERS, **answer})
+        Founder(**{**ANSWERS, **answer})
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60))

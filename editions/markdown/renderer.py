@@ -33,7 +33,7 @@ from editions.markdown.plain_text import render_plain_text
 from editions.markdown.tables import WIDE_CLASS, arrange_tables, find_oversized_tables
 from editions.markdown.writing_systems import is_cjk, join_soft_breaks, mark_languages_in_html, split_cjk
 from editions.unsafe_characters import remove_unsafe_characters
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import fill_in, gettext_noop
 
 _BLOCKS = {"p", "h3", "h4", "h5", "ul", "ol", "li", "blockquote", "pre", "hr", "br"}
 _TABLES = {"table", "thead", "tbody", "tr", "th", "td"}
@@ -278,7 +278,7 @@ class _TokenInspector:
     def report(
         self, line: int, code: str, message: str, level: ProblemLevel = ProblemLevel.error, **values: object
     ) -> None:
-        words = Phrase(message, **values) if values else message
+        words = fill_in(message, values)
         self.problems.append(Problem(path=self.path, line=line, level=level, code=code, message=words))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from editions.cache import FileStamp, stamp_from_stat
 from editions.errors import Problem, ProblemLevel
 from locales.languages import canonical_language
-from locales.phrase import Phrase, gettext_noop
+from locales.phrase import fill_in, gettext_noop
 
 EDITION_FILE = "edition.md"
 STORIES_FOLDER = "stories"
@@ -115,7 +115,7 @@ class _FolderScanner:
     def report(
         self, path: str, code: str, message: str, level: ProblemLevel = ProblemLevel.error, **values: object
     ) -> None:
-        words = Phrase(message, **values) if values else message
+        words = fill_in(message, values)
         self.problems.append(Problem(path=path, line=1, level=level, code=code, message=words))
 
     def list_names(self, name: str) -> list[str]:

@@ -70,9 +70,16 @@ class CliContext:
 
 
 pass_context = click.make_pass_decorator(CliContext)
+Parameter = Callable[[Callable[..., None]], Callable[..., None]]
+"""A decorator that adds an argument or an option to a command."""
 
 
-def gather_options(values: type[Any], name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def add_parameters(*parameters: Parameter) -> Parameter:
+    """Give a command several parameters, in this order."""
+    return lambda command: functools.reduce(lambda done, add: add(done), reversed(parameters), command)
+
+
+def gather_options(values: type[Any], name: str) -> Parameter:
     """Give a command those of its options that the dataclass ``values`` has as one of it, in its parameter
     ``name``."""
     gathered = [field.name for field in fields(values)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.context import gather_options
+from mailer.cli.context import Parameter, add_parameters, gather_options, pass_context
 from mailer.cli.output import json_option, say, user_option
 from mailer.utc import format_utc
 
@@ -54,7 +54,7 @@ count_clicks_option = click.option(
 )
 AT_ONCE = "now"
 """What ``--at`` says to start at the launch, whatever the draft says."""
-_PARAMETERS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
+_PARAMETERS: tuple[Parameter, ...] = (
     click.argument("edition"),
     click.argument("test_readers", nargs=-1, metavar="[ADDRESS]..."),
     click.option(
@@ -186,10 +186,19 @@ class SendArguments(RunOptions):
 
 def send_arguments(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command all of them, in its parameter ``given``."""
-    command = gather_options(SendArguments, "given")(command)
-    for parameter in reversed(_PARAMETERS):
-        command = parameter(command)
-    return command
+    return add_parameters(*_PARAMETERS)(gather_options(SendArguments, "given")(command))
+
+
+def run_options(by: str, *more: Parameter) -> Parameter:
+    """Give a command :class:`RunOptions` in its parameter ``run``, and ``approver``: whose approval it is to
+    record instead of sending. ``by`` is what ``--by`` means, and ``more`` stands before ``--wait``."""
+    approve_option = click.option(
+        "--approve", "approver", metavar="NAME", help="Approve it under this name. Nothing is sent."
+    )
+    before: tuple[Parameter, ...] = (confirm_option, addresses_option, open_option, rate_option)
+    after = (wait_option, detach_option, approve_option, user_option(by, default=""), json_option)
+    add = add_parameters(*before, *more, *after)
+    return lambda command: add(pass_context(gather_options(RunOptions, "run")(command)))
 
 
 def fill_decisions(

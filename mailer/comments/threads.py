@@ -120,12 +120,9 @@ def edit_comment(
     mentioned: Iterable[int] = (),
     now: datetime,
 ) -> None:
-    """Change one's own comment. Who is mentioned for the first time is told. The caller commits.
-
-    Raises:
-        CommentError: the text is empty or too long, or the comment is another's.
-        CommentGoneError: it has been deleted.
-    """
+    """Change one's own comment. Who is mentioned for the first time is told. The caller commits. Raise
+    CommentError if the text is empty or too long, or the comment is another's, and CommentGoneError if it has
+    been deleted."""
     words = _check_text(text)
     comment = _find_own(session, member, comment_id)
     if comment.text != words:

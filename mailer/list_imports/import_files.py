@@ -100,11 +100,8 @@ def ask_for_check(session: Session, number: int, choices: ImportChoices) -> None
 
 def ask_for_import(session: Session, number: int, *, version: str, member_id: int, basis: str) -> None:
     """Let the file be imported as its dry run of that ``version`` said, with ``basis`` as the reason for
-    writing to its people. The caller commits, and wakes the runner.
-
-    Raises:
-        NotWaitingError: it does not wait for a person.
-        OutdatedVersionError: its dry run says something else by now, or more must be asked.
+    writing to its people. The caller commits, and wakes the runner. Raise NotWaitingError if it does not wait
+    for a person, and OutdatedVersionError if its dry run says something else by now, or more must be asked.
     """
     row = _lock_waiting(session, number)
     if row.version != version or read_checked_file(row.result).report is None:

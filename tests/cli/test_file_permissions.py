@@ -4,7 +4,6 @@ import os
 import smtplib
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,9 +14,9 @@ from click.testing import CliRunner
 from mailer.cli import mailer
 from mailer.feedback.simulator.server import run_simulator, to_maildir
 from mailer.workspace import open_workspace
-from mailer.workspace_init import create_workspace
+from mailer.workspace_init import Founder, create_workspace
 from tests.factories.draft_edition import Draft
-from tests.factories.sample_workspace import FOUNDER
+from tests.factories.sample_workspace import ANSWERS
 from tests.web.site import add_reader, opened_engine
 
 EDITION = "2021-2"
@@ -44,7 +43,7 @@ def find_readable(root: Path) -> list[str]:
 
 @pytest.mark.usefixtures("careless_umask")
 def test_nothing_that_names_a_reader_is_for_other_users(tmp_path: Path) -> None:
-    founder = replace(FOUNDER, sectors={"culture": "Culture"})
+    founder = Founder(**ANSWERS, sectors="Culture")
     root = create_workspace(tmp_path / "W", sample=False, now=datetime.now(UTC), founder=founder).root
     for name in ("outbox", "mailer.toml", "keys.toml", "mailer.db"):
         assert (root / name).exists()

@@ -12,7 +12,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from editions.images.prepared_images import PreparedImage
-from locales.phrase import Phrase
+from locales.phrase import fill_in
 from mailer.checks.mail.computed_style import Appearance, ComputedStyle, compute_styles
 from mailer.checks.mail.dom import Node, list_nodes, match_rules
 from mailer.checks.mail.stylesheet import StyleRule, StyleSheet, parse_sheet
@@ -71,7 +71,7 @@ def finding(
 ) -> MailFinding:
     """Make a finding from a message and the ``values`` in it; give ``key`` and ``weight`` if one of them is a
     measurement that differs between emails, and its ``place`` if the writer can find it by that."""
-    words = Phrase(message, **values) if values else message
+    words = fill_in(message, values)
     return MailFinding(
         code=code,
         message=words,

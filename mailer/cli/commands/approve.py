@@ -58,12 +58,16 @@ def tell_plan(plan: Plan) -> None:
             f"Held back: {held}. To send to them, they must sign up themselves or be imported with --basis. "
             "The countries are listed in [law] opt_in."
         )
+    tell_problems(plan)
+    for off in plan.switched_off:
+        say(f"Switched off: {off}")
+
+
+def tell_problems(plan: Plan) -> None:
     for problem in plan.problems:
         say(f"{problem.level}: {problem}")
     for problem in plan.launch_problems:
         say(f"Before you can send it: {problem}")
-    for off in plan.switched_off:
-        say(f"Switched off: {off}")
 
 
 def print_variants(plan: Plan) -> None:

@@ -10,18 +10,9 @@ import click
 
 from mailer.cli.campaign_run import approve_plan, launch_and_send
 from mailer.cli.commands.send import preview_plan
-from mailer.cli.context import CliContext, gather_options, pass_context
-from mailer.cli.output import emit, emit_json, json_option, say, user_option
-from mailer.cli.send_options import (
-    RunOptions,
-    addresses_option,
-    confirm_option,
-    detach_option,
-    in_doubt_option,
-    open_option,
-    rate_option,
-    wait_option,
-)
+from mailer.cli.context import CliContext, pass_context
+from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.send_options import RunOptions, in_doubt_option, run_options
 
 if TYPE_CHECKING:
     from mailer.campaigns.correction_plan import CorrectionPlan
@@ -37,20 +28,9 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A Markdown file with `was:` and `is:` in its front matter; translations beside it.",
 )
-@confirm_option
-@addresses_option
-@open_option
-@rate_option
-@in_doubt_option
-@wait_option
-@detach_option
-@click.option("--approve", "approver", metavar="NAME", help="Approve it under this name. Nothing is sent.")
-@user_option(
-    "Who sends it, if another person must approve. Default: the user running the command.", default=""
+@run_options(
+    "Who sends it, if another person must approve. Default: the user running the command.", in_doubt_option
 )
-@json_option
-@pass_context
-@gather_options(RunOptions, "run")
 def correct(
     context: CliContext,
     edition: str,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from mailer.cli.activity_log import find_user, note_no_change
-from mailer.cli.context import CliContext, pass_context
+from mailer.cli.context import CliContext, add_parameters, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ by_option = click.option(
     help="Who makes the change. Recorded.",
 )
 reason_option = click.option("--reason", metavar="TEXT", default="", help="Why. Recorded.")
-_DETAILS = (
+detail_options = add_parameters(
     click.option("--name", metavar="TEXT", help="Their name."),
     click.option("--organisation", metavar="TEXT", help="Their organisation."),
     click.option("--country", metavar="COUNTRY", help="Their country, by code or name, such as MN."),
@@ -37,12 +36,6 @@ _DETAILS = (
     click.option("--sectors", metavar="LIST", help="The sectors they follow, such as 'education, culture'."),
     click.option("--tags", metavar="LIST", help="Their tags, such as 'press, board'."),
 )
-
-
-def detail_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_DETAILS):
-        command = option(command)
-    return command
 
 
 @click.command()

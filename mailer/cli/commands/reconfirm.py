@@ -10,17 +10,9 @@ import click
 from mailer.cli.campaign_run import approve_plan, launch_and_send
 from mailer.cli.commands.send import preview_plan
 from mailer.cli.commands.subscribers import read_segment
-from mailer.cli.context import CliContext, gather_options, pass_context
-from mailer.cli.output import columns, emit, emit_json, json_option, say, user_option
-from mailer.cli.send_options import (
-    RunOptions,
-    addresses_option,
-    confirm_option,
-    detach_option,
-    open_option,
-    rate_option,
-    wait_option,
-)
+from mailer.cli.context import CliContext, pass_context
+from mailer.cli.output import columns, emit, emit_json, json_option, say
+from mailer.cli.send_options import RunOptions, run_options
 
 if TYPE_CHECKING:
     from mailer.campaigns.reconfirmation import ReconfirmationPlan
@@ -39,17 +31,7 @@ if TYPE_CHECKING:
     type=click.DateTime(["%Y-%m-%d"]),
     help="The day until which they can answer, such as 2026-12-31. By default, 30 days from now.",
 )
-@confirm_option
-@addresses_option
-@open_option
-@rate_option
-@wait_option
-@detach_option
-@click.option("--approve", "approver", metavar="NAME", help="Approve it under this name. Nothing is sent.")
-@user_option("Who asks, for the record. Default: the user running the command.", default="")
-@json_option
-@pass_context
-@gather_options(RunOptions, "run")
+@run_options("Who asks, for the record. Default: the user running the command.")
 def reconfirm(
     context: CliContext, query: str, until: datetime | None, approver: str | None, run: RunOptions
 ) -> None:
@@ -84,8 +66,7 @@ def reconfirm(
         options = LaunchOptions(rate=run.rate, canary=0, archived=False, by=run.by)
         launch_and_send(context, planned.plan, options, run)
     else:
-        more = {"answer_by": planned.answer_by.isoformat()}
-        preview_plan(context, planned.plan, run, more=more)
+        preview_plan(context, planned.plan, run, more={"answer_by": planned.answer_by.isoformat()})
 
 
 def _tell(planned: ReconfirmationPlan) -> None:

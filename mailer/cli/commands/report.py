@@ -21,39 +21,29 @@ if TYPE_CHECKING:
 
     from mailer.campaigns.report.campaign_report import CampaignReport, TimeLine
     from mailer.campaigns.report.sections import ReportSection
+    from mailer.database.models import DeliveryState
     from mailer.workspace import Workspace
 
 
 _PORT = 8027
 _MAX_IN_DOUBT = 20
 _MAX_LINES = 20
-_STATES = (
-    "queued",
-    "claimed",
-    "in_doubt",
-    "sent",
-    "deferred",
-    "rejected",
-    "failed",
-    "suppressed",
-)
 
 
 def serve_report_page(
     workspace: Workspace, campaign_id: int | None, *, port: int | None, open_browser: bool
 ) -> None:
-    """Serve the reports on this machine until Ctrl-C, opened at one campaign, or at all of them.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
-        ServerStartError: the port is in use, or the app did not start.
-    """
+    """Serve the reports on this machine until Ctrl-C, opened at one campaign, or at all of them."""
+    from mailer.campaigns.lifecycle import find_campaign
     from mailer.cli.local_page import serve_local_page
+    from mailer.database.engine import open_session
     from mailer.web.access import LocalAccess
     from mailer.web.report import create_report_app
 
     if campaign_id is not None:
-        _check_campaign(workspace, campaign_id)
+        # A wrong number is refused in the terminal, where it was typed.
+        with workspace.use_database() as engine, open_session(engine, read_only=True) as session:
+            find_campaign(session, campaign_id)
     access = LocalAccess(opening_path="/" if campaign_id is None else f"/campaigns/{campaign_id}")
     subject = "all campaigns" if campaign_id is None else f"campaign {campaign_id}"
     say(f"Showing the report on {subject}. Press Ctrl-C to stop.")
@@ -67,20 +57,13 @@ def serve_report_page(
     )
 
 
-def _check_campaign(workspace: Workspace, campaign_id: int) -> None:
-    """Refuse a wrong number in the terminal, where it was typed."""
-    from mailer.campaigns.lifecycle import find_campaign
-    from mailer.database.engine import open_session
+def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tuple[DeliveryState, ...]:
+    from mailer.database.models import DeliveryState
 
-    with workspace.use_database() as engine, open_session(engine, read_only=True) as session:
-        find_campaign(session, campaign_id)
-
-
-def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in (value or "").split(",") if name.strip())
-    if unknown := [name for name in names if name not in _STATES]:
-        raise click.BadParameter(f"no such state: {', '.join(unknown)}. Choose from {', '.join(_STATES)}.")
-    return names
+    names, known = [name.strip() for name in (value or "").split(",") if name.strip()], list(DeliveryState)
+    if unknown := [name for name in names if name not in known]:
+        raise click.BadParameter(f"no such state: {', '.join(unknown)}. Choose from {', '.join(known)}.")
+    return tuple(map(DeliveryState, names))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +79,7 @@ class ReportOptions:
     over_time: bool
     last: int | None
     output: Path | None
-    states: tuple[str, ...]
+    states: tuple[DeliveryState, ...]
     table: str | None
     addresses: tuple[str, ...]
     page: bool
@@ -167,6 +150,8 @@ def report(context: CliContext, asked: ReportOptions) -> None:
              mailer campaigns report --over-time --last 12
              mailer campaigns report 7 --page
     """
+    from mailer.campaigns.report.csv_export import find_table, write_deliveries, write_table
+
     _check_options(asked)
     workspace, campaign_id = context.workspace, asked.campaign_id
     if asked.page:
@@ -177,7 +162,8 @@ def report(context: CliContext, asked: ReportOptions) -> None:
         return
     with context.read_session() as session:
         if asked.output is not None and asked.table is None:
-            _write_csv(session, campaign_id or 0, workspace, asked.output, asked.states)
+            write = partial(write_deliveries, session, campaign_id or 0, workspace, states=asked.states)
+            write_csv(asked.output, "deliveries", write)
             log_act(context, Act.exported_report, campaign_id=campaign_id, detail=asked.output.name)
             return
         found = _read_report(session, campaign_id, workspace, asked.last)
@@ -186,7 +172,7 @@ def report(context: CliContext, asked: ReportOptions) -> None:
         return
     sections = _describe(found, workspace)
     if asked.output is not None and asked.table is not None:
-        _write_table(sections, asked.table, asked.output)
+        write_csv(asked.output, "rows", partial(write_table, find_table(sections, asked.table)))
         return
     _show(context, found, sections)
 
@@ -277,19 +263,3 @@ def _mail(context: CliContext, campaign_id: int, addresses: Sequence[str]) -> No
 def _shorten(names: Sequence[str], number: int) -> str:
     shown = ", ".join(names[:_MAX_LINES])
     return f"{shown} … and {number - _MAX_LINES:,} more" if number > _MAX_LINES else shown
-
-
-def _write_csv(
-    session: Session, campaign_id: int, workspace: Workspace, output: Path, states: tuple[str, ...]
-) -> None:
-    from mailer.campaigns.report.csv_export import write_deliveries
-    from mailer.database.models import DeliveryState
-
-    chosen = [DeliveryState(name) for name in states]
-    write_csv(output, "deliveries", partial(write_deliveries, session, campaign_id, workspace, states=chosen))
-
-
-def _write_table(sections: Sequence[ReportSection], name: str, output: Path) -> None:
-    from mailer.campaigns.report.csv_export import find_table, write_table
-
-    write_csv(output, "rows", partial(write_table, find_table(sections, name)))

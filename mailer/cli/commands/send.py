@@ -17,7 +17,14 @@ from mailer.cli.campaign_run import (
     schedule_plan,
     send_in_foreground,
 )
-from mailer.cli.commands.approve import print_approval, print_outbox, print_test, print_variants, tell_plan
+from mailer.cli.commands.approve import (
+    print_approval,
+    print_outbox,
+    print_test,
+    print_variants,
+    tell_plan,
+    tell_problems,
+)
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
@@ -94,18 +101,11 @@ def send_test(context: CliContext, given: SendArguments) -> None:
         told = {"edition": given.edition, "as": given.shown_address or None, "variant": given.variant}
         emit_json({**told, **tests.as_dict()})
     else:
-        _print_plan_problems(plan)
+        tell_problems(plan)
         _print_results(tests, given.shown_address, given.variant)
         _print_next_step(context, given.edition, tests)
     if tests.number_sent < len(tests.results):
         sys.exit(1)
-
-
-def _print_plan_problems(plan: Plan) -> None:
-    for problem in plan.problems:
-        say(f"{problem.level}: {problem}")
-    for problem in plan.launch_problems:
-        say(f"Before you can send it: {problem}")
 
 
 def _print_results(tests: SentTests, shown_address: str, variant: int | None) -> None:
@@ -182,8 +182,7 @@ def _send_campaign(context: CliContext, given: SendArguments) -> None:
             now=datetime.now(UTC),
         )
     if not given.confirm:
-        more = {"prepared": prepared}
-        preview_plan(context, plan, given, more=more)
+        preview_plan(context, plan, given, more={"prepared": prepared})
     elif decided.start_at is None:
         launch_and_send(context, plan, decided, given)
     else:

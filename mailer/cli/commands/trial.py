@@ -18,9 +18,12 @@ _by_option = user_option(
 )
 
 
-def _tell(state: Trial) -> None:
+def _print_state(state: Trial, *, as_json: bool) -> None:
     words = str(state)
-    emit(f"{words[0].upper()}{words[1:]}.")
+    if as_json:
+        emit_json(state)
+    else:
+        emit(f"{words[0].upper()}{words[1:]}.")
 
 
 @click.group()
@@ -37,11 +40,8 @@ def show(context: CliContext, as_json: bool) -> None:
 
     with context.open_database() as engine, engine.connect() as connection:
         state = read_trial(connection, context.workspace.settings)
-    if as_json:
-        emit_json(state)
-        return
-    _tell(state)
-    if state.is_on:
+    _print_state(state, as_json=as_json)
+    if state.is_on and not as_json:
         say(f"When `mailer doctor` finds nothing bad: {context.command_line('trial', 'end', '--by', 'NAME')}")
 
 
@@ -60,10 +60,7 @@ def end(context: CliContext, person: str, as_json: bool) -> None:
         state = end_trial(
             connection, context.workspace.settings, by=person, now=datetime.now(UTC), faults=faults
         )
-    if as_json:
-        emit_json(state)
-    else:
-        _tell(state)
+    _print_state(state, as_json=as_json)
 
 
 @trial.command("begin")
@@ -77,7 +74,4 @@ def begin(context: CliContext, person: str, as_json: bool) -> None:
 
     with context.open_database() as engine, engine.begin() as connection:
         state = begin_trial(connection, context.workspace.settings, by=person, now=datetime.now(UTC))
-    if as_json:
-        emit_json(state)
-    else:
-        _tell(state)
+    _print_state(state, as_json=as_json)

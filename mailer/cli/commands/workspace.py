@@ -112,7 +112,7 @@ def _ask_founder(answers: Mapping[str, str | None]) -> Founder:
             f"A newsletter needs a sender. Add {', '.join(required)}, or run this on a terminal to be asked. "
             "To look around first, add --sample."
         )
-    return init_.make_founder(**known)
+    return init_.Founder(**known)
 
 
 def _ask(question: str, check: Callable[[str], object], default: str | None) -> str:
