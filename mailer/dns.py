@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 
 def make_resolver(settings: DnsSettings) -> Resolver:
-    """A resolver for ``[dns]``, with its own cache; each question takes at most ``timeout`` seconds. Raise
-    dns.resolver.NoResolverConfiguration if this machine names no resolver, and neither do the settings.
-    """
+    """Make a resolver with its own cache. Raise dns.resolver.NoResolverConfiguration if this machine names
+    none, and neither do the settings."""
     from dns.resolver import Cache, Resolver
 
     if settings.resolver:

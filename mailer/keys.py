@@ -26,10 +26,8 @@ _HEADER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Keys:
-    """The secret keys of a workspace.
-
-    ``suppression`` must never change: erased addresses can only be recognised with it.
-    """
+    """The secret keys of a workspace. ``suppression`` must never change: erased addresses can only be
+    recognised with it."""
 
     suppression: SuppressionKey
     tokens: TokenSigner
@@ -62,9 +60,7 @@ def write_keys(path: Path) -> None:
 
 
 def read_keys(path: Path) -> Keys:
-    """Read the keys at ``path``. If the file has changed by the time a token is verified, it is read again.
-    Raise ConfigurationError if the file does not exist or cannot be read.
-    """
+    """Read the keys at ``path``; again if the file has changed by the time a token is verified."""
     stamp = _file_stamp(path)
     values = _read_values(path)
     try:
@@ -85,11 +81,7 @@ def read_keys(path: Path) -> Keys:
 
 def rotate_keys(path: Path, *, now: datetime) -> int:
     """Create a new key that signs from now on and return its number. Older keys still verify, but only links
-    of campaigns launched by today.
-
-    The file is written atomically, and two rotations at the same time make two keys. Raise ConfigurationError
-    if the file cannot be read, or all numbers are taken.
-    """
+    of campaigns launched by today. Two rotations at the same time make two keys."""
     with locked_folder(path.parent):
         read_keys(path)
         values = _read_values(path)
@@ -107,11 +99,8 @@ def rotate_keys(path: Path, *, now: datetime) -> int:
 
 
 def retire_key(path: Path, number: int, *, now: datetime) -> bool:
-    """Retire a key: no link that it signed works any more. Return whether it was not retired before.
-
-    Its secret stays in the file, because the oldest key also makes the Message-IDs. Raise ConfigurationError
-    if the file cannot be read, there is no such key, or it is the one that signs.
-    """
+    """Retire a key: no link that it signed works any more. Return whether it was not retired before. Its
+    secret stays in the file, because the oldest key also makes the Message-IDs."""
     with locked_folder(path.parent):
         find_retirable_key(path, number)
         values = _read_values(path)
@@ -124,9 +113,7 @@ def retire_key(path: Path, number: int, *, now: datetime) -> bool:
 
 
 def find_retirable_key(path: Path, number: int) -> TokenKey:
-    """The key called ``number``, if it may be retired. Raise ConfigurationError if the file cannot be read,
-    there is no such key, or it is the one that signs.
-    """
+    """Return a key. Raise ConfigurationError if there is none with that number, or it is the one that signs."""
     known = {key.number: key for key in list_keys(path)}
     if number not in known:
         raise ConfigurationError(
@@ -141,9 +128,7 @@ def find_retirable_key(path: Path, number: int) -> TokenKey:
 
 
 def list_keys(path: Path) -> tuple[TokenKey, ...]:
-    """List the token keys by number, without their secrets. Raise ConfigurationError if the file cannot be
-    read.
-    """
+    """List the token keys by number, without their secrets."""
     signer = read_keys(path).tokens
     values = _read_values(path)
 

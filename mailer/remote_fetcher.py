@@ -52,9 +52,7 @@ class RemoteFetcher:
         self._client.close()
 
     def fetch(self, address: str, max_bytes: int) -> RemoteFile:
-        """The file at ``address``, of at most ``max_bytes``. Raise FetchError if there is none, or it is not
-        fetched.
-        """
+        """Return the file at ``address``, of at most ``max_bytes``. Raise FetchError if it is not fetched."""
         if urlsplit(address).scheme not in {"http", "https"}:
             raise FetchError(gettext_noop("only addresses that begin with https:// or http:// are fetched."))
         self._files += 1

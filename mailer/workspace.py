@@ -97,9 +97,7 @@ class Workspace:
 
 
 def open_workspace(folder: Path, environ: Mapping[str, str] = os.environ) -> Workspace:
-    """Open the workspace in ``folder``. Raise ConfigurationError if the folder is not a workspace, its
-    settings are wrong, or its keys are missing.
-    """
+    """Open the workspace in ``folder``. Raise ConfigurationError if it is none, or cannot be used."""
     root = folder.resolve()
     return Workspace(
         root=root,

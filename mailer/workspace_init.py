@@ -55,8 +55,7 @@ class Founder:
         self, *, name: str, address: str, organisation: str, postal_address: str, sectors: str = ""
     ) -> None:
         """Check what a person has answered; ``sectors`` are names separated by commas. Raise MailerError if
-        an answer cannot be used; the message says which and why.
-        """
+        an answer cannot be used."""
         self.sender = {
             "name": check_name(name),
             "address": check_address(address),
@@ -77,9 +76,7 @@ class CreatedWorkspace:
 
 
 def check_name(text: str) -> str:
-    """Return the name of a sender or an organisation on one line. Raise MailerError if it is empty, or
-    contains a character not allowed in mail.
-    """
+    """Return the name of a sender or an organisation on one line. Raise MailerError if it cannot be one."""
     name = _clean(text, "name")
     if not _has_text(name):
         raise MailerError("A name cannot be empty: readers need to know who writes to them.")
@@ -87,9 +84,7 @@ def check_name(text: str) -> str:
 
 
 def check_address(text: str) -> str:
-    """Return the sender's address as it is written in SMTP. Raise MailerError if it is not an address that
-    mail can come from.
-    """
+    """Return the sender's address as it is written in SMTP. Raise MailerError if mail cannot come from it."""
     try:
         return normalise_address(text).envelope
     except SubscriberError as error:

@@ -28,9 +28,7 @@ class CliContext:
 
     @cached_property
     def workspace(self) -> Workspace:
-        """The workspace, opened when a command first asks for it. Raise ConfigurationError if the folder is
-        not a workspace, or its settings are wrong.
-        """
+        """The workspace, opened when a command first asks for it."""
         from mailer.workspace import open_workspace
 
         return open_workspace(self.folder)
@@ -42,9 +40,7 @@ class CliContext:
 
     @contextmanager
     def open_database(self) -> Iterator[Engine]:
-        """The workspace's database, checked to have the current schema and closed at the end of the block.
-        Raise StaleSchemaError if ``mailer db upgrade`` must run first.
-        """
+        """The workspace's database, checked to have the current schema and closed at the end of the block."""
         from mailer.database.schema import ensure_current
 
         with self.workspace.use_database() as engine:

@@ -27,11 +27,8 @@ def serve_local_page(
     folder: Path,
 ) -> None:
     """Serve the web application ``app`` on this machine until Ctrl-C, and print its address with the secret.
-
-    If ``open_browser``, at a terminal, the address is opened through a file in ``folder``. ``title`` names
-    what is opened, as in "the preview". Raise ServerStartError if the port is in use, or the app did not
-    start.
-    """
+    With ``open_browser``, it is opened through a file in ``folder``, at a terminal; ``title`` names what is
+    opened, as in "the preview"."""
     from mailer.web.server import serve
 
     with contextlib.ExitStack() as cleanup:

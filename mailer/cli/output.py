@@ -74,9 +74,7 @@ def write_csv(output: Path, what: str, write: Callable[..., int]) -> None:
 
 
 def find_explained(code: str, known: Mapping[str, V], *, kind: str, page: str) -> V:
-    """Return the entry for the ``code`` of ``--explain``; ``page`` lists all codes of this ``kind``. Raise
-    BadParameter if there is no such code; the message names the one most like it.
-    """
+    """Return the entry for the ``code`` of ``--explain``; ``page`` lists all codes of this ``kind``."""
     if code in known:
         return known[code]
     close = get_close_matches(code, known, n=1)

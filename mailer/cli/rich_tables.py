@@ -95,10 +95,7 @@ def _name(code: str | None, vocabulary: Vocabulary) -> str:
 
 
 def print_demands(demands: Sequence[Demand], *, console: Console | None = None) -> None:
-    """Print the providers of most readers, and for each what it asks for; nothing if there is none.
-
-    A mark in brackets is for what a provider only recommends.
-    """
+    """Print the providers of most readers, and for each what it asks for; nothing if there is none."""
     if not demands:
         return
     console = console or Console(highlight=False)

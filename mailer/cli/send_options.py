@@ -206,8 +206,6 @@ def fill_decisions(
 ) -> tuple[Decisions, Preparation | None]:
     """Take what the options leave open from the edition's draft, if they leave open who gets it, and say so;
     return that draft too. With ``--segment``, the command is complete as it is, and the draft is only named.
-    Raise MissingParameter if nobody says who gets it, and NoSegmentError if the draft does not say it yet
-    either.
     """
     from mailer.campaigns.named_plan import NoSegmentError
     from mailer.campaigns.preparation.preparation_store import find_preparation

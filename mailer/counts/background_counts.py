@@ -150,10 +150,7 @@ class BackgroundCounts:
 
     def get_all(self, requests: Sequence[CountRequest], *, patience: float = PATIENCE) -> list[CountedNumber]:
         """Return what is known of each of ``requests``; what is missing or out of date is counted in the
-        background.
-
-        Together they wait at most ``patience`` seconds, for numbers that are not known to take longer.
-        """
+        background. They wait at most ``patience`` seconds together, for numbers that may be quick."""
         asked = {request.digest(self._basis): request for request in requests}
         now = self._clock()
         with open_session(self._engine, read_only=True) as session:

@@ -172,15 +172,11 @@ def approve(
     tell_plan(plan)
     emit(f"Campaign {approval.campaign_id}: {approval}")
     if summary.state == "approved":
-        options = [*(["--again"] if again else []), *_name_click_option(count_clicks)]
+        options = ["--again"] if again else []
+        if count_clicks is not None:
+            options.append("--count-clicks" if count_clicks else "--no-count-clicks")
         words = ("send", edition, "--segment", query, *options, "--confirm")
         say(f"To send it: {context.command_line(*words)}")
-
-
-def _name_click_option(count_clicks: bool | None) -> list[str]:
-    if count_clicks is None:
-        return []
-    return ["--count-clicks" if count_clicks else "--no-count-clicks"]
 
 
 def with_checks(session: Session, workspace: Workspace, summary: CampaignSummary) -> CampaignSummary:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from mailer.campaigns.audience_comparison import AudienceChange, Difference
-    from mailer.campaigns.uses import CampaignUse, SegmentUses
+    from mailer.campaigns.uses import CampaignUse
     from mailer.workspace import Workspace
     from subscribers.segments.segment import Segment
 
@@ -124,7 +124,16 @@ def show(context: CliContext, name: str, as_json: bool) -> None:
         "updated_at": _format_instant(saved.updated_at),
     }
     if as_json:
-        emit_json(facts | _uses_as_dict(uses))
+        campaigns = [
+            {
+                "id": use.campaign_id,
+                "edition": use.edition,
+                "state": use.state.value,
+                "at": use.at and _format_instant(use.at),
+            }
+            for use in (*uses.drafts, *uses.campaigns)
+        ]
+        emit_json(facts | {"segments": list(uses.segments), "campaigns": campaigns})
         return
     facts |= {"used in": ", ".join(uses.segments), "prepared for": _name_campaigns(uses.drafts)}
     facts |= {"sent to": _name_campaigns(uses.campaigns)}
@@ -267,21 +276,6 @@ def _describe_saved(workspace: Workspace, session: Session, text: str) -> dict[s
 
 def _name_campaigns(uses: Sequence[CampaignUse]) -> str:
     return ", ".join(f"{use.edition} (campaign {use.campaign_id}, {use.state.value})" for use in uses)
-
-
-def _uses_as_dict(uses: SegmentUses) -> dict[str, Any]:
-    return {
-        "segments": list(uses.segments),
-        "campaigns": [
-            {
-                "id": use.campaign_id,
-                "edition": use.edition,
-                "state": use.state.value,
-                "at": use.at and _format_instant(use.at),
-            }
-            for use in (*uses.drafts, *uses.campaigns)
-        ],
-    }
 
 
 def _format_instant(at: datetime) -> str:

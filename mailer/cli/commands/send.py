@@ -43,9 +43,7 @@ if TYPE_CHECKING:
 
 
 def check_test_options(given: SendArguments) -> None:
-    """Refuse options that are only for tests without --test, and with it those that it has no use for. Raise
-    UsageError if one of them was given.
-    """
+    """Refuse options that are only for tests without --test, and with it those that it has no use for."""
     is_test = given.is_test
     for_tests = {
         "An address": given.test_readers,

@@ -34,11 +34,7 @@ def segment_option(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def read_segment(settings: Settings, query: str, session: Session | None = None) -> Segment:
-    """Parse a segment, with the workspace's sectors.
-
-    With the session ``session`` it may also refer to campaigns and saved segments. Raise SegmentError if the
-    segment is invalid; the message shows where.
-    """
+    """Parse a segment; with a ``session``, it may also refer to campaigns and saved segments."""
     # All subscribers: nothing in the query can refer to deliveries, whose tables take long to load.
     if session is None or not query.strip():
         from subscribers.segments.segment import parse_segment

@@ -64,11 +64,10 @@ def init(folder: Path, *, edition: str, sample: bool, as_json: bool, **answers: 
         say(f"It contains the edition {created.editions[0]} and {created.partners} sample partners.")
     if founder is None:
         say("Its sender is the sample's, so nothing can be sent before you change [sender] in mailer.toml.")
-    _print_next_step(folder, created.editions, sample=sample)
-    _print_studio(folder)
+    _print_next_steps(folder, created.editions, sample=sample)
 
 
-def _print_next_step(folder: Path, slugs: Sequence[str], *, sample: bool) -> None:
+def _print_next_steps(folder: Path, slugs: Sequence[str], *, sample: bool) -> None:
     command = shlex.join(["mailer", "-C", str(folder)])
     if sample:
         say(f"Next: {command} check {slugs[0]}")
@@ -79,11 +78,7 @@ def _print_next_step(folder: Path, slugs: Sequence[str], *, sample: bool) -> Non
             f"Next: import your list with {command} subscribers import FILE, and begin an edition with "
             f"{command} new {datetime.now(UTC):%Y}-1"
         )
-
-
-def _print_studio(folder: Path) -> None:
-    command = shlex.join(["mailer", "-C", str(folder), "studio"])
-    say(f"Or write in the browser, with your team: {command}")
+    say(f"Or write in the browser, with your team: {command} studio")
 
 
 def _ask_founder(answers: Mapping[str, str | None]) -> Founder:
