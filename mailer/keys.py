@@ -113,7 +113,7 @@ def retire_key(path: Path, number: int, *, now: datetime) -> bool:
 
 
 def find_retirable_key(path: Path, number: int) -> TokenKey:
-    """Return a key. Raise ConfigurationError if there is none with that number, or it is the one that signs."""
+    """Return a key. Raise ConfigurationError if there is none with that number, or it is that which signs."""
     known = {key.number: key for key in list_keys(path)}
     if number not in known:
         raise ConfigurationError(
