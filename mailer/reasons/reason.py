@@ -7,10 +7,14 @@ class Reason(WordedEnum):
     """Why a message came back, or what its recipient did."""
 
     no_such_user = ("no_such_user", gettext_noop("no such user"))
+    """The mailbox does not exist."""
+
     no_such_host = ("no_such_host", gettext_noop("no such host"))
     """The domain does not exist, or has no mail server."""
 
     has_moved = ("has_moved", gettext_noop("has moved"))
+    """The person has moved to another address."""
+
     does_not_accept = ("does_not_accept", gettext_noop("does not accept"))
     """The domain says that it accepts no mail at all."""
 
@@ -18,6 +22,8 @@ class Reason(WordedEnum):
     """The server may not know the mailbox, but does not say so in a way that is certain."""
 
     full = ("full", gettext_noop("full"))
+    """The mailbox is full."""
+
     over_quota = ("over_quota", gettext_noop("over quota"))
     """The recipient or their server has received too much, or too fast, for now."""
 
@@ -25,10 +31,14 @@ class Reason(WordedEnum):
     """The server asks every unknown sender to try again later."""
 
     too_big = ("too_big", gettext_noop("too big"))
+    """The message is larger than the server accepts."""
+
     content = ("content", gettext_noop("content"))
     """The server refused something in the message: a virus, an attachment, a header, its format."""
 
     spam = ("spam", gettext_noop("spam"))
+    """The server took the message for spam."""
+
     policy = ("policy", gettext_noop("policy"))
     """A rule of the recipient or of their server refused the message."""
 
