@@ -28,10 +28,8 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """A mailbox. ``email`` identifies it (lower case, domain in Unicode); ``envelope`` is used in SMTP.
-
-    ``envelope`` keeps the case of the local part and has its domain as A-labels. ``needs_smtputf8`` is true
-    when the local part is not ASCII.
+    """A mailbox. ``email`` identifies it (lower case, domain in Unicode); ``envelope`` is used in SMTP: it
+    keeps the case of the local part and has its domain as A-labels.
     """
 
     email: str

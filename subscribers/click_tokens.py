@@ -29,9 +29,8 @@ _MAX_TOKEN_CHARACTERS = 400
 class ClickToken:
     """What a token says. ``sectors`` is a bit set over the campaign's sectors, whose lowest bit is the first.
 
-    ``subscriber_id`` is 0 unless the reader has agreed to be named. ``last_day`` is the last day (UTC) on
-    which its key signed links for new campaigns; it is None for the current key, or if the day is unknown.
-    ``is_retired`` says that someone else may have that key.
+    ``subscriber_id`` is 0 unless the reader has agreed to be named. ``last_day`` is that of
+    :class:`subscribers.tokens.TokenPayload`. ``is_retired`` says that someone else may have the key.
     """
 
     campaign_id: int

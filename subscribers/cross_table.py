@@ -14,11 +14,9 @@ from subscribers.segments.segment import Segment, eligible
 
 @dataclass(frozen=True, kw_only=True)
 class CrossTableRow:
-    """The counts for one country, or for all.
-
-    ``by_sector`` is in the order of the table's sectors. A subscriber who follows two is counted in both, so
-    a row adds up to more than its ``people``. ``other`` counts other sectors, ``none`` the people who follow
-    no sector.
+    """The counts for one country, or for all. ``by_sector`` is in the order of the table's sectors. A
+    subscriber who follows two is counted in both; ``other`` counts other sectors, ``none`` the people who
+    follow no sector.
     """
 
     by_sector: tuple[int, ...]
@@ -29,10 +27,7 @@ class CrossTableRow:
 
 @dataclass(frozen=True, kw_only=True)
 class CrossTable:
-    """``countries`` by alpha-2 code, largest first; None stands for unknown and comes last.
-
-    Each number in ``total`` is the sum of its column.
-    """
+    """``countries`` by alpha-2 code, largest first; None stands for unknown and comes last."""
 
     sectors: tuple[str, ...]
     countries: dict[str | None, CrossTableRow]
@@ -66,7 +61,6 @@ _FIELDS, _PEOPLE = "fields", "people"
 
 def _make_statement(segment: Segment, sectors: Sequence[str], today: date | None) -> Any:
     """Select each country's counts by sector from the join with sectors, and its people from the list.
-
     Sectors are columns rather than rows: the index has the countries in order, so nothing is sorted.
     """
     audience = and_(segment.where(), true() if today is None else eligible(today))

@@ -46,9 +46,8 @@ _READERS = (Status.active, Status.paused)
 
 @dataclass(frozen=True, kw_only=True)
 class SearchPart:
-    """One part of the order: those whose ``column`` begins with ``prefix``.
-
-    ``matches`` is the condition on top of it, by which those of the parts before are left out.
+    """One part of the order: those whose ``column`` begins with ``prefix``, without those of the parts
+    before, whom the condition ``matches`` leaves out.
     """
 
     column: str
@@ -123,8 +122,9 @@ def read_cursor(text: str) -> Cursor | None:
 @dataclass(frozen=True, kw_only=True)
 class ListPage(Generic[_Row]):
     """A page of subscribers or organisations. ``previous`` and ``next`` are the rows to end before and begin
-    after; None at the ends. ``is_cut`` says that it ended early, after it had looked at as many people as a
-    page may: ``next`` then leads to those who were not looked at yet."""
+    after; None at the ends. It ``is_cut`` if it had looked at as many people as a page may: ``next`` then
+    leads to the others.
+    """
 
     rows: Sequence[_Row] = ()
     previous: Cursor | None = None
@@ -143,10 +143,10 @@ def read_list_page(
     after: Cursor | None = None,
     before: Cursor | None = None,
 ) -> ListPage[Subscriber]:
-    """Read a page of those of a ``segment`` who are found by ``search``, ``after`` a row or ``before`` one.
+    """Read a page of those of a ``segment`` who are found by ``search``, ``after`` a row or ``before`` one. A
+    row that is no longer found begins the list anew.
 
-    Erased and merged people are only listed if the segment asks about the status. A row that is no longer
-    found begins the list anew.
+    Erased and merged people are only listed if the segment asks about the status.
     """
     reader = _ListReader(session, segment, search)
     if before is not None:
@@ -369,8 +369,7 @@ def _find_name(session: Session, cursor: Cursor) -> str:
 def _list_names(session: Session, prefix: str, start: str) -> list[tuple[str, int]]:
     """List at most one name more than a page has, each with the ID of one of its people.
 
-    One statement goes from name to name. A statement for each name was 51 waits for the database, which on
-    a busy machine came to a second.
+    One statement goes from name to name: 51 statements came to a second on a busy machine.
     """
     column, one = col(Subscriber.organisation), aliased(Subscriber)
     first = select(func.min(column).label("name"), literal(1).label("place"))

@@ -47,10 +47,9 @@ class DetailError(SubscriberError):
 
 
 class SegmentError(SubscriberError):
-    """A segment cannot be parsed.
-
-    ``text`` is the whole query, ``position`` counts characters from 0, ``reason`` says what is wrong and what
-    to try. ``str()`` shows the query as one ``line``, a ``caret`` under the position, and the reason.
+    """A segment cannot be parsed. ``position`` counts characters of ``text`` from 0, ``reason`` says what is
+    wrong and what to try. ``str()`` shows the query as one ``line``, a ``caret`` under the position, and the
+    reason.
     """
 
     def __init__(self, text: str, position: int, reason: str) -> None:

@@ -50,9 +50,9 @@ def export_subscribers(
     """Write the subscribers of a segment to ``stream``; return how many there were.
 
     No format has a status column, and importing the file elsewhere makes everyone in it active. So
-    subscribers who have not confirmed, unsubscribed, bounced or complained are only written if the segment
-    itself asks about ``status``; erased ones never are. Importing the file into the same list changes
-    nothing. Raise SubscriberError if there are more subscribers than an Excel sheet has rows.
+    subscribers who have not confirmed or are gone are only written if the segment itself asks about
+    ``status``; erased ones never are. Raise SubscriberError if there are more subscribers than an Excel sheet
+    has rows.
     """
     header, cells_of = _FORMATS[export_format]
     rows = (

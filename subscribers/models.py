@@ -45,8 +45,8 @@ def text_enum(members: type[StrEnum], name: str) -> Enum:
 def searched_text(length: int) -> String:
     """Return the type of a text that is searched by how it begins, and listed in its order.
 
-    PostgreSQL uses an index for that only if its texts are in the order of their bytes, which is SQLite's.
-    Compare such a column with none of another type: PostgreSQL refuses to choose between two orders.
+    PostgreSQL uses an index for that only if its texts are in the order of their bytes, which is SQLite's. It
+    refuses to compare such a column with one of another type.
     """
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 

@@ -38,10 +38,9 @@ def issue_link(
     now: datetime,
     detail: str = "",
 ) -> str:
-    """Create a link for a subscriber and return its token, 39 URL-safe characters.
-
-    The caller commits, then mails it. Earlier links for the same purpose stop working. Raise ValueError if
-    ``purpose`` is that of newsletter links.
+    """Create a link for a subscriber and return its token, 39 URL-safe characters. The caller commits, then
+    mails it. Earlier links for the same purpose stop working. Raise ValueError if ``purpose`` is that of
+    newsletter links.
     """
     if not purpose.is_mailed:
         raise ValueError(f"a link for {purpose} is not mailed separately")
@@ -72,11 +71,9 @@ def issue_link(
 def check_link(
     session: Session, signer: TokenSigner, token: str, purpose: LinkPurpose, *, now: datetime
 ) -> MailedLink:
-    """Return the link. Writes nothing, so it is safe for a GET; a POST calls :func:`use_link`.
-
-    Raises:
-        TokenError: it is not ours, not for this purpose, or was altered; the message is always the same.
-        SpentLinkError: it is ours, but has been used or has expired (also a :class:`TokenError`).
+    """Return the link. Writes nothing, so it is safe for a GET; a POST calls :func:`use_link`. Raise
+    TokenError if it is not ours, not for this purpose, or was altered, and SpentLinkError if it has been used
+    or has expired.
     """
     link = _find(session, signer, token, purpose, now)
     if link.used_at is not None:
@@ -87,10 +84,9 @@ def check_link(
 def use_link(
     session: Session, signer: TokenSigner, token: str, purpose: LinkPurpose, *, now: datetime
 ) -> MailedLink:
-    """Mark the link as used and return it. Of concurrent requests exactly one succeeds.
-
-    It only counts as used once the caller's transaction commits, so a failed request can be repeated. Raises
-    as :func:`check_link` does.
+    """Mark the link as used and return it. Of concurrent requests exactly one succeeds. It only counts as
+    used once the caller's transaction commits, so a failed request can be repeated. Raises as
+    :func:`check_link` does.
     """
     link = _find(session, signer, token, purpose, now)
     used = session.exec(

@@ -95,9 +95,8 @@ def list_merged_subscribers(session: Session, subscriber_id: int) -> Sequence[Su
 def read_subscriber_details(session: Session, address: str) -> dict[str, Any]:
     """Return everything known about the subscriber with ``address``, ready for JSON.
 
-    Times are ISO 8601 in UTC, sectors and tags sorted; ``consent`` holds the records, oldest first.
-    ``merged_into`` is the address of the subscriber they were merged into, if they were. Raises as
-    :func:`find_subscriber` does.
+    Times are ISO 8601 in UTC; ``consent`` holds the records, oldest first. ``merged_into`` is the address of
+    the one they were merged into, if they were. Raises as :func:`find_subscriber` does.
     """
     subscriber = find_subscriber(session, address)
     sectors, tags = read_sectors(session, [subscriber]), read_tags(session, [subscriber])

@@ -214,14 +214,12 @@ class TokenPayload:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenSigner:
-    """Signs and verifies tokens. ``keys`` maps key numbers (0 to 255) to secrets; ``current`` signs.
+    """Signs and verifies tokens. ``keys`` maps key numbers (0 to 255) to secrets; ``current`` signs. Raise
+    ValueError if they cannot be used.
 
-    Keys in ``retired`` verify nothing. ``last_days`` maps replaced keys to their last day. ``reload`` is
-    called before a token is verified, because keys may be rotated or retired while the program runs. It
-    returns a newer signer, or None.
-
-    Raises:
-        ValueError: the keys cannot be used.
+    Keys in ``retired`` verify nothing. ``last_days`` maps replaced keys to their last day. ``reload`` returns
+    a newer signer, or None; it is called before a token is verified, because keys may be rotated or retired
+    while the program runs.
     """
 
     keys: Mapping[int, bytes] = field(repr=False)
@@ -259,20 +257,14 @@ class TokenSigner:
         object.__setattr__(self, "_oldest_hmac", PrefixHmac(self.keys[min(self.keys)], b""))
 
     def sign(self, purpose: LinkPurpose, *, subscriber_id: int, campaign_id: int) -> str:
-        """Return a token of 39 URL-safe characters, signed with the key that was current at the start.
-
-        A campaign signs all its links with one key, so this does not look for a newer one; :meth:`newest`
-        does.
+        """Return a token of 39 URL-safe characters, signed with the key that was current at the start. A
+        campaign signs all its links with one key, so this does not look for a newer one; :meth:`newest` does.
         """
         return self._sign(purpose, subscriber_id, campaign_id)
 
     def read(self, token: str, purpose: LinkPurpose) -> TokenPayload:
-        """Verify ``token`` and return its contents.
-
-        Raises:
-            TokenError: it was not issued by :meth:`sign` with one of our keys for this purpose, or was
-                altered.
-            RetiredKeyError: its key was retired.
+        """Verify ``token`` and return its contents. Raise TokenError if it was not issued by :meth:`sign`
+        with one of our keys for this purpose, or was altered, and RetiredKeyError if its key was retired.
         """
         signer = self._signer_for(token)
         return signer._payload(*signer._verify(token, purpose))
@@ -286,12 +278,9 @@ class TokenSigner:
         return (payload + self._hmacs[self.current, purpose].digest(payload)[:_SIGNATURE_BYTES]).hex()
 
     def read_mail(self, token: str, purpose: LinkPurpose) -> TokenPayload:
-        """Verify the ``token`` of an address, in capitals or not, and return its contents.
-
-        Raises:
-            TokenError: it was not issued by :meth:`sign_mail` with one of our keys for this purpose, or was
-                altered in more than its case.
-            RetiredKeyError: its key was retired.
+        """Verify the ``token`` of an address, in capitals or not, and return its contents. Raise TokenError
+        if it was not issued by :meth:`sign_mail` with one of our keys for this purpose, or was altered in
+        more than its case, and RetiredKeyError if its key was retired.
         """
         signed = read_hex_token(token, _MAIL_PAYLOAD.size + _SIGNATURE_BYTES)
         signer = self.newest()

@@ -94,10 +94,9 @@ class MergeSide:
 
 @dataclass(frozen=True, kw_only=True)
 class MergePlan:
-    """What merging would do: ``kept`` becomes ``result``, and stands for ``other``.
-
-    ``taken`` are the details of ``result`` that are those of ``other``. ``decision`` is what its owner or the
-    team has decided of ``other`` that holds for ``kept`` from then on, None if nothing is stricter.
+    """What merging would do: ``kept`` becomes ``result``, with details ``taken`` from ``other``, and stands
+    for it. ``decision`` is what its owner or the team has decided of ``other`` that holds for ``kept`` from
+    then on, None if nothing is stricter.
     """
 
     kept: MergeSide
@@ -137,11 +136,9 @@ def read_merge_details(text: str) -> frozenset[MergeDetail]:
 
 
 def make_merge_plan(kept: MergeSide, other: MergeSide, take: Collection[MergeDetail] | None) -> MergePlan:
-    """Plan to merge ``other`` into ``kept``.
-
-    ``take`` are the details to take from the other; None takes those that are empty in the one who is kept.
-    Raise MergeError if it is the same subscriber, one was merged or erased before, or the kept one has yet to
-    confirm.
+    """Plan to merge ``other`` into ``kept``, with the details ``take`` of the other; None takes those that
+    are empty in the one who is kept. Raise MergeError if it is the same subscriber, one was merged or erased
+    before, or the kept one has yet to confirm.
     """
     _refuse_unfit(kept, other)
     wanted = MergeDetail if take is None else take
@@ -231,12 +228,8 @@ def plan_merge(
 ) -> MergePlan:
     """Plan to merge the subscriber with address ``other`` into that with address ``keep``. Writes nothing.
 
-    ``take`` are the details to take from the other; None takes those that are empty in the one who is kept.
-
-    Raises:
-        AddressError: an address is not valid.
-        UnknownSubscriberError: no subscriber has one of the addresses.
-        MergeError: it is the same subscriber, one was merged before, or the kept one has yet to confirm.
+    Raises as :func:`make_merge_plan` does, AddressError if an address is not valid, and
+    UnknownSubscriberError if no subscriber has it.
     """
     sides = [_read_side(session, find_subscriber(session, address), key) for address in (keep, other)]
     return make_merge_plan(sides[0], sides[1], take)
@@ -254,11 +247,9 @@ def merge_subscribers(
 ) -> MergePlan:
     """Merge the subscriber with address ``other`` into that with address ``keep``; return what was done.
 
-    With ``digest``, only if that is still the plan's. The ledger of deliveries is not touched:
-    :mod:`mailer.campaigns.subscriber_history` does both. Raises as :func:`plan_merge` does, and:
-
-    Raises:
-        MergeError: one of them has changed since the plan with ``digest`` was made.
+    The ledger of deliveries is not touched: :mod:`mailer.campaigns.subscriber_history` does both. Raises as
+    :func:`plan_merge` does, and MergeError if ``digest`` is given and one of them has changed since the plan
+    with it was made.
     """
     lock_suppressions_exclusively(session)
     found = [find_subscriber(session, address).id or 0 for address in (keep, other)]

@@ -38,9 +38,8 @@ from subscribers.validation import clean_language, clean_line, clean_sectors
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
     """A subscriber's preferences. ``country`` is alpha-2, ``language`` a BCP 47 tag, either None if unknown.
-
-    ``paused_until`` is the day mail resumes, None if it is not paused; ``countries`` are those followed
-    besides their own.
+    Mail resumes on the day ``paused_until``, None if it is not paused; ``countries`` are followed besides
+    their own.
     """
 
     name: str
@@ -75,11 +74,8 @@ def save_preferences(
     """Save a subscriber's preferences with a consent record; return which changed. The caller commits.
 
     ``sectors`` are the configured slugs; with None they are not checked. A pause until today or earlier ends
-    the pause.
-
-    Raises:
-        UnknownSubscriberError: there is no such subscriber, or it was erased.
-        DetailError: a preference is invalid; nothing was saved.
+    the pause. Raise UnknownSubscriberError if there is no such subscriber, or it was erased, and DetailError
+    if a preference is invalid; nothing was saved then.
     """
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status is Status.erased:
@@ -160,10 +156,8 @@ def set_click_consent(
     session: Session, subscriber_id: int, consent: bool, **context: Unpack[ConsentContext]
 ) -> bool:
     """Give or withdraw the consent, with a consent record; return whether that is a change. The caller
-    commits, and forgets what was recorded if it is withdrawn.
-
-    Only the subscriber may do this, so an import never does. Raise UnknownSubscriberError if there is no such
-    subscriber, or it was erased.
+    commits, and forgets what was recorded if it is withdrawn. Only the subscriber may do this, so an import
+    never does. Raise UnknownSubscriberError if there is no such subscriber, or it was erased.
     """
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status is Status.erased:
@@ -188,11 +182,8 @@ def change_address(
 
     Only call this for a link that was mailed to the new address. It offers no way around a suppression: the
     new address may not be suppressed, and a subscriber who is gone cannot move. Links mailed to the old
-    address stop working, and the record does not quote it.
-
-    Raises:
-        AddressError: ``address`` is not valid, is taken or is suppressed.
-        UnknownSubscriberError: there is no such subscriber, or they are gone.
+    address stop working, and the record does not quote it. Raise AddressError if ``address`` is not valid, is
+    taken or is suppressed, and UnknownSubscriberError if there is no such subscriber, or they are gone.
     """
     normalised = normalise_address(address)
     barred = is_suppressed(session, key, normalised.email)

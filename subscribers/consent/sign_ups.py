@@ -31,9 +31,8 @@ _ON_THE_LIST = frozenset({Status.active, Status.paused})
 def request_opt_in(
     session: Session, address: str, *, key: SuppressionKey, **context: Unpack[ConsentContext]
 ) -> Subscriber | None:
-    """Record a sign-up for ``address`` and return who may be mailed; a new subscriber becomes pending.
-
-    If they are pending or gone, mail a confirmation link; if active or paused, they are already on the list.
+    """Record a sign-up for ``address`` and return who may be mailed; a new subscriber becomes pending. If
+    they are pending or gone, mail a confirmation link; if active or paused, they are already on the list.
 
     A subscriber who is gone stays so until they confirm, so that an abandoned sign-up never lets an import
     bring them back. To a suppressed address no mail may be sent: the result is None. Raise AddressError if
@@ -65,11 +64,9 @@ def request_opt_in(
 def confirm_opt_in(
     session: Session, subscriber_id: int, *, key: SuppressionKey, **context: Unpack[ConsentContext]
 ) -> bool:
-    """Activate a subscriber who confirmed from their mailbox; return whether that changed anything.
-
-    Raises:
-        UnknownSubscriberError: the subscriber no longer exists, or was erased.
-        StatusError: the address has been suppressed since.
+    """Activate a subscriber who confirmed from their mailbox; return whether that changed anything. Raise
+    UnknownSubscriberError if the subscriber was deleted or erased, and StatusError if the address was
+    suppressed since.
     """
     subscriber = _lock_confirming(session, subscriber_id, key)
     if subscriber.status in _ON_THE_LIST:
@@ -84,11 +81,7 @@ def hold_opt_in(
     """Keep a sign-up that was confirmed from the mailbox until a person admits it; return whether it waits.
 
     It does not if they are on the list already. Confirming again changes nothing, and confirming after the
-    team has declined lets it wait anew.
-
-    Raises:
-        UnknownSubscriberError: the subscriber no longer exists, or was erased.
-        StatusError: the address has been suppressed since.
+    team has declined lets it wait anew. Raises as :func:`confirm_opt_in` does.
     """
     subscriber = _lock_confirming(session, subscriber_id, key)
     if subscriber.status in _ON_THE_LIST:
@@ -137,14 +130,10 @@ def is_sign_up_waiting(session: Session, subscriber_id: int) -> bool:
 def admit_sign_up(
     session: Session, subscriber_id: int, *, key: SuppressionKey, by: str, method: str, now: datetime
 ) -> bool:
-    """Make a subscriber active whose sign-up waits; return whether that changed anything.
+    """Make a subscriber active whose sign-up waits, or was declined; return whether that changed anything.
 
-    ``by`` is who admits it. The consent record has the wording that the person confirmed and when. One that
-    was declined can still be admitted.
-
-    Raises:
-        UnknownSubscriberError: the subscriber no longer exists, or was erased.
-        StatusError: the person has left since, or the address was suppressed.
+    The consent record has the wording that the person confirmed and when. Raise UnknownSubscriberError if the
+    subscriber was deleted or erased, and StatusError if they have left since, or the address was suppressed.
     """
     lock_suppressions_shared(session)
     subscriber = lock_subscriber(session, subscriber_id)
@@ -201,8 +190,7 @@ def count_waiting_sign_ups(session: Session) -> int:
 def list_waiting_sign_ups(
     session: Session, *, after: tuple[datetime, int] | None = None, limit: int
 ) -> Sequence[Row[Any]]:
-    """Return the sign-ups that wait, the longest waiting first; ``after`` is the time and the number of
-    the last one before.
+    """Return the sign-ups that wait, the longest waiting first, ``after`` the time and number of one.
 
     Each has ``confirmed_at``, and of its person ``subscriber_id``, ``email``, ``name``, ``language`` and
     ``status``, which is pending, or why they had left before.

@@ -98,8 +98,8 @@ def change_status(
 ) -> None:
     """Set ``subscriber`` to ``status`` because of ``event``, and record it. The caller commits.
 
-    ``paused_until`` only applies to the status paused. Bounces and complaints come through :func:`suppress`,
-    which also suppresses the address. Raise StatusError if the event does not allow this change.
+    Bounces and complaints come through :func:`suppress`, which also suppresses the address. Raise StatusError
+    if the event does not allow this change.
     """
     session.flush()
     # With two concurrent changes on PostgreSQL, the second waits here and then sees the first.
@@ -208,11 +208,8 @@ def resubscribe(
     """Make a subscriber, or the one they were merged into, active again at their own request; return whether
     that changed anything. A page may call this, an import never.
 
-    Removes a suppression caused by a bounce or a complaint.
-
-    Raises:
-        UnknownSubscriberError: there is no such subscriber, or it was erased.
-        StatusError: the team suppressed the address.
+    Removes a suppression caused by a bounce or a complaint. Raise UnknownSubscriberError if there is no such
+    subscriber, or it was erased, and StatusError if the team suppressed the address.
     """
     lock_suppressions_shared(session)
     subscriber = lock_kept_subscriber(session, subscriber_id)
@@ -385,8 +382,8 @@ def describe_ip_address(
 ) -> str:
     """Return the text about the IP address for a consent record's ``evidence``; empty if there is none.
 
-    ``key`` is the workspace's key that never changes, so that an address has the same hash in all records.
-    The prefix keeps these hashes distinct from those of email addresses.
+    ``key`` never changes, so an address has the same hash in all records. The prefix keeps these hashes
+    distinct from those of email addresses.
     """
     origin = _parse_ip_address(address)
     if origin is None or retention is IpRetention.nothing:

@@ -25,9 +25,7 @@ neither transaction seeing the other. SQLite has only one writer at a time."""
 @dataclass(frozen=True)
 class SuppressionKey:
     """The secret key of the digests. It must never change: erased addresses are known only by their digest.
-
-    Raises:
-        ValueError: the key is too short.
+    Raise ValueError if it is too short.
     """
 
     key: bytes = field(repr=False)

@@ -66,8 +66,7 @@ _BY_OWNER = frozenset({ConsentEvent.complained, ConsentEvent.unsubscribed})
 @dataclass(frozen=True, kw_only=True)
 class DetailChanges:
     """What to set, as a person wrote it; None leaves a detail as it is, and an empty text empties it.
-
-    ``sectors`` and ``tags`` replace all that there are; ``add_tags`` and ``remove_tags`` change single ones.
+    ``sectors`` and ``tags`` replace all that there are.
     """
 
     name: str | None = None
@@ -92,8 +91,7 @@ def add_subscriber(
     """Add an active subscriber; ``sectors`` are the configured slugs, ``context`` has the declared basis.
 
     Raises:
-        AddressError: ``address`` is not valid.
-        DetailError: a detail is invalid.
+        AddressError, DetailError: ``address`` or a detail is invalid.
         SuppressionError: the address must not get mail; the message says why and what can be done.
         OnListError: the address is on the list already.
     """
@@ -131,13 +129,10 @@ def edit_subscriber(
     **context: Unpack[ConsentContext],
 ) -> frozenset[str]:
     """Change the details of a subscriber, whatever their status; return the names of those that changed.
+    Without a change nothing is recorded.
 
-    Without a change nothing is recorded. ``sectors`` are the configured slugs.
-
-    Raises:
-        AddressError: ``address`` is not valid.
-        UnknownSubscriberError: no subscriber has it.
-        DetailError: a detail is invalid.
+    ``sectors`` are the configured slugs. Raise AddressError or DetailError if ``address`` or a detail is
+    invalid, and UnknownSubscriberError if no subscriber has the address.
     """
     subscriber = _lock(session, address)
     before = read_details(session, subscriber)
@@ -154,8 +149,7 @@ def pause_subscriber(
     that changed anything.
 
     Raises:
-        AddressError: ``address`` is not valid.
-        UnknownSubscriberError: no subscriber has it.
+        AddressError, UnknownSubscriberError: ``address`` is not valid, or no subscriber has it.
         DetailError: the day is not in the future.
         StatusError: the subscriber gets no mail that could be paused.
     """
@@ -244,11 +238,9 @@ def _store(
 def preview_unsuppress(
     session: Session, address: str, *, key: SuppressionKey
 ) -> tuple[Suppression, Subscriber | None]:
-    """Return what :func:`unsuppress` would lift, and the subscriber with ``address``. Writes nothing.
-
-    Raises:
-        AddressError: ``address`` is not valid.
-        SuppressionError: it is not suppressed, or only its owner may lift the suppression.
+    """Return what :func:`unsuppress` would lift, and the subscriber with ``address``. Writes nothing. Raise
+    AddressError if ``address`` is not valid, and SuppressionError if it is not suppressed, or only its owner
+    may lift that.
     """
     email = normalise_address(address).email
     suppression, subscriber = read_suppression(session, key, email), find_by_email(session, email)
@@ -265,12 +257,10 @@ def unsuppress(
     **context: Unpack[ConsentContext],
 ) -> tuple[Suppression, Subscriber | None]:
     """Lift the suppression of ``address`` and return it, with its subscriber; ``by`` whom and ``why`` are
-    kept on record.
+    kept on record. The caller commits.
 
-    The caller commits. Raises as :func:`preview_unsuppress` does, and:
-
-    Raises:
-        DetailError: ``by`` or ``why`` is empty, too long or not printable.
+    Raises as :func:`preview_unsuppress` does, and DetailError if ``by`` or ``why`` is empty, too long or not
+    printable.
     """
     by, why, email = _require_text(by, "by"), _require_text(why, "reason"), normalise_address(address).email
     held, subscriber = lock_suppression(session, key, email), find_by_email(session, email)

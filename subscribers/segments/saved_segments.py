@@ -72,10 +72,8 @@ def save_segment(
     connection: Connection, name: str, text: str, lookups: SegmentLookups, *, now: datetime
 ) -> SavedSegment | None:
     """Save ``text`` as ``name``; return what was saved under it before, if anything. The caller commits.
-
-    Raises:
-        SavedSegmentError: the name is invalid, or ``text`` means everyone.
-        SegmentError: ``text`` is invalid, or would refer to itself.
+    Raise SavedSegmentError if the name is invalid, or ``text`` means everyone, and SegmentError if ``text``
+    is invalid, or would refer to itself.
     """
     key, written = _validate_name(name), text.strip()
     if written.casefold() in {"", EVERYONE}:
@@ -111,10 +109,9 @@ def delete_segment(connection: Connection, name: str, lookups: SegmentLookups) -
 def rename_segment(
     connection: Connection, name: str, new_name: str, lookups: SegmentLookups, *, now: datetime
 ) -> SavedSegment:
-    """Give the segment saved as ``name`` another name, also where other saved segments use it.
-
-    Returns it under its new name; what it means stays. The caller commits. Raise SavedSegmentError if there
-    is none, the new name is invalid or taken, or another segment that may use it cannot be read.
+    """Give the segment saved as ``name`` another name, also where other saved segments use it, and return it.
+    The caller commits. Raise SavedSegmentError if there is none, the new name is invalid or taken, or another
+    segment that may use it cannot be read.
     """
     saved, key = find_saved_segment(connection, name), _validate_name(new_name)
     if key == saved.name:

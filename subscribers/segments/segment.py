@@ -50,11 +50,10 @@ FILTER_KEYS: Mapping[TermKey, str] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """A parsed query.
+    """A parsed query. All of ``terms`` must match; if "or" joins the whole, they are one group.
 
     ``text`` keeps its meaning for as long as it is stored: it is as written, ``all`` for everyone, and saved
-    segments are replaced by what they mean at the time of parsing. All of ``terms`` must match; if "or" joins
-    the whole, they are one group. ``deliveries`` answers ``got:``.
+    segments are replaced by what they mean at the time of parsing.
     """
 
     text: str
@@ -84,10 +83,9 @@ def parse_segment(
     deliveries: DeliveryLookup | None = None,
     saved: SavedSegmentLookup | None = None,
 ) -> Segment:
-    """Parse ``text``. Sectors are checked against ``sectors`` unless that is None.
-
-    ``deliveries`` answers ``got:`` and ``saved`` resolves ``segment:``; without them these keys are refused.
-    Raise SegmentError if it is invalid; the error shows where and says what to try.
+    """Parse ``text``. Sectors are checked against ``sectors`` unless that is None. ``deliveries`` answers
+    ``got:`` and ``saved`` resolves ``segment:``; without them these keys are refused. Raise SegmentError if
+    it is invalid; the error shows where and says what to try.
     """
     stripped = text.strip()
     if stripped.casefold() in {"", EVERYONE}:
@@ -110,10 +108,8 @@ def eligible(today: date | ColumnElement[date]) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentFilters:
-    """The filters of a segment. Within one, any value is enough; all filters must match.
-
-    ``sources`` are how they came, as their consent record has it. ``others`` is everything else that must
-    match, as text: negated terms, dates, editions, saved segments, and what "or" joins.
+    """The filters of a segment. Within one, any value is enough; all filters must match. ``sources`` are how
+    they came, as their consent record has it. ``others`` is everything else that must match, as text.
     """
 
     statuses: tuple[str, ...] = ()

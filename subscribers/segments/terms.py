@@ -215,9 +215,8 @@ class SavedSegmentLookup(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentLookups:
-    """What the parser of a segment can look things up in; None means not available.
-
-    ``sectors`` are the configured slugs; if None, any word is accepted as a sector.
+    """What the parser of a segment can look things up in; None means not available, and any word accepted as
+    a sector.
     """
 
     sectors: Collection[str] | None = None
