@@ -44,11 +44,11 @@ _PARTIAL_SUFFIX = ".partial"
 
 
 def hold_campaigns(copy: sqlite3.Connection, now: datetime) -> None:
-    """Change a ``copy`` of the database, made at ``now``, so that it starts no message by itself.
+    """Change a ``copy`` of the database, made at ``now``, so that it starts no message by itself: campaigns
+    that are being sent are paused, those paused for a canary wait for a person, and those that are scheduled
+    are not any more. Launches that wait for their time are given up.
 
-    Campaigns that are being sent are paused, those paused for a canary wait for a person, and those that are
-    scheduled are not any more. Launches that wait for their time are given up. ``state_reason`` says why. The
-    change is in the file when this returns. Raise sqlite3.Error if the copy cannot be written.
+    The change is in the file when this returns. Raise sqlite3.Error if the copy cannot be written.
     """
     at = format_utc(now)
     copy.execute(
@@ -95,11 +95,10 @@ def backup(engine: Engine, path: Path) -> None:
 
     The copy is made in ``path`` with ``.partial`` at the end. It gets its name once it is on the disk and has
     been checked, so no file called ``path`` is ever incomplete. What a killed run has left is replaced by the
-    next.
+    next. In the copy, campaigns that are being sent or scheduled are held.
 
-    In the copy, campaigns that are being sent or scheduled are held (:mod:`mailer.database.backup`). Raise
-    BackupError if ``path`` exists or cannot be written, another run is writing it, the copy is not what the
-    database was, or the database is not SQLite.
+    Raise BackupError if ``path`` exists or cannot be written, another run is writing it, the copy is not what
+    the database was, or the database is not SQLite.
     """
     if engine.dialect.name != "sqlite":
         raise BackupError("This command only copies SQLite. For PostgreSQL, run `pg_dump --format=custom`.")

@@ -46,10 +46,8 @@ def open_engine(url: str, *, root: Path, durable: bool = True) -> Engine:
 
 
 def open_session(engine: Engine, *, read_only: bool = False) -> Session:
-    """Open a session, for use in a ``with`` statement. Changes are lost unless the caller commits.
-
-    A ``read_only`` session does not take SQLite's only write lock, so that reading never makes a campaign
-    wait.
+    """Open a session, for use in a ``with`` statement. A ``read_only`` one does not take SQLite's only write
+    lock, so that reading never makes a campaign wait.
     """
     return Session(engine.execution_options(read_only=True) if read_only else engine)
 
@@ -185,10 +183,9 @@ def read_clock(connection: Connection) -> datetime:
 
 
 class CachedClock:
-    """The database's time, without a query for every reading.
-
-    The database is queried once a second; in between, this process's monotonic clock is added, so that a
-    group of commits needs no extra round trip. A clock passed in by a test is read every time.
+    """The database's time, which is queried once a second; in between, this process's monotonic clock is
+    added, so that a group of commits needs no extra round trip. A clock passed in by a test is read every
+    time.
     """
 
     def __init__(
@@ -211,15 +208,12 @@ class CachedClock:
 
 
 def measure_commit_latency(engine: Engine) -> float:
-    """Return the median time of a durable commit, in seconds. The database is not changed.
+    """Return the median time of a durable commit, in seconds. The database is not changed: on SQLite a
+    temporary database next to it is written and deleted, on PostgreSQL a message is written to the log that
+    nothing reads.
 
-    On SQLite, a temporary database next to the real one is written and deleted. On PostgreSQL, a message is
-    written to the log that nothing reads.
-
-    Raises:
-        OSError: the folder of the database cannot be written.
-        sqlite3.Error: the temporary database cannot be written.
-        sqlalchemy.exc.SQLAlchemyError: PostgreSQL cannot be reached.
+    Raise OSError or sqlite3.Error if that cannot be written, and SQLAlchemyError if PostgreSQL cannot be
+    reached.
     """
     if engine.dialect.name == "sqlite":
         return _measure_disk(Path(str(engine.url.database)).parent)

@@ -142,10 +142,9 @@ def has_job_tables(connection: Connection) -> bool:
 
 
 def create_job_tables(connection: Connection) -> bool:
-    """Create the tables in the caller's transaction if they are missing; return whether they exist now.
-
-    Any number of processes may call this at the same time. False on SQLite, and if the package is not
-    installed.
+    """Create the tables in the caller's transaction if they are missing; return whether they exist now: not
+    on SQLite, and not if the package is not installed. Any number of processes may call this at the same
+    time.
     """
     if connection.dialect.name != "postgresql":
         return False

@@ -70,9 +70,7 @@ def _is_free_text(column: Column[str]) -> bool:
 
 def mask_addresses(connection: Connection, pattern: re.Pattern[str], addresses: tuple[str, ...]) -> int:
     """Replace every match of ``pattern`` with :data:`MASK` in text columns that contain one of ``addresses``;
-    in :data:`WHOLE_TEXT_TABLES`, the whole text.
-
-    Returns the number of rows changed. The caller commits.
+    in :data:`WHOLE_TEXT_TABLES`, the whole text. Return the number of rows changed. The caller commits.
     """
     plain = sum(_mask_column(connection, column, pattern, addresses) for column in list_text_columns())
     return plain + sum(_mask_compressed(connection, column, pattern) for column in list_compressed_columns())
@@ -119,10 +117,8 @@ def list_database_files(engine: Engine) -> tuple[Path, ...]:
 
 
 def checkpoint_log(engine: Engine) -> None:
-    """Checkpoint and truncate SQLite's write-ahead log, which contains old pages.
-
-    Raises:
-        IncompleteErasureError: another process kept reading from it for half a minute.
+    """Checkpoint and truncate SQLite's write-ahead log, which contains old pages. Raise
+    IncompleteErasureError if another process kept reading from it for half a minute.
     """
     with _driver_cursor(engine) as cursor:
         busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

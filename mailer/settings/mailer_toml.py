@@ -124,12 +124,8 @@ class Settings(SettingsSection):
 
 
 def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings of the workspace in ``folder``.
-
-    Raises:
-        WorkspaceNotFoundError: there is no ``mailer.toml``.
-        ConfigurationError: the file or the environment contains an unknown or invalid setting; the message
-            names every one.
+    """Read the settings of the workspace in ``folder``. Raise WorkspaceNotFoundError if there is no
+    ``mailer.toml``, and ConfigurationError, which names every setting that is unknown or invalid.
     """
     path = folder / SETTINGS_FILE
     if not path.is_file():
@@ -138,11 +134,8 @@ def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Sett
 
 
 def parse_settings(path: Path, data: bytes, environ: Mapping[str, str]) -> Settings:
-    """Read settings from ``data``, what the file at ``path`` has or would have.
-
-    Raises:
-        InvalidSettingsError: it contains an unknown or invalid setting.
-        ConfigurationError: it is not valid TOML, or the environment contains an unknown setting.
+    """Read settings from ``data``, what the file at ``path`` has or would have. Raise InvalidSettingsError
+    for unknown or invalid settings, and ConfigurationError for invalid TOML or an unknown variable.
     """
     try:
         values = tomllib.loads(data.decode("utf-8"))

@@ -53,10 +53,8 @@ class EncodedRows:
 
 
 def encode_rows(columns: Mapping[str, Sequence[Cell]], *, dialect: str) -> EncodedRows:
-    """Return rows in the form in which a database of ``dialect`` takes them.
-
-    The columns are as long as each other. This uses no connection, so a thread may do it while another waits
-    for the database.
+    """Return rows in the form in which a database of ``dialect`` takes them; the columns are as long as each
+    other. This uses no connection, so a thread may do it while another waits for the database.
     """
     text = None if dialect == "sqlite" else _format_copy_text(list(columns.values()))
     return EncodedRows(columns=columns, copy_text=text)
@@ -195,10 +193,8 @@ def drop_defaults(connection: Connection, origin: ImportOrigin) -> None:
 def encode_people(
     columns: Sequence[Sequence[Any]], lists: Mapping[int, Sequence[str]], origin: ImportOrigin
 ) -> EncodedPeople:
-    """Return people in the form in which PostgreSQL takes them.
-
-    ``columns`` are those of the staging table from ``row`` to ``tags``; ``lists`` are the values of each list
-    number, also of 0. This uses no connection.
+    """Return people in the form in which PostgreSQL takes them: ``columns`` are those of the staging table
+    from ``row`` to ``tags``, ``lists`` the values of each list number, also of 0. This uses no connection.
     """
     numbers, _, email, envelope, name, organisation, country, language, sectors, tags = columns
     ids = list(map(str, columns[1]))

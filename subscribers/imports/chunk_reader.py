@@ -47,7 +47,7 @@ _END: Final = _End()
 class ReadAhead(Generic[Item]):
     """The items of an iterator, each made on request, or one ahead after :meth:`prefetch`.
 
-    Python runs one thread at a time and switches every five milliseconds. Code that calls into C for every
+    Python runs one thread at a time and switches every five milliseconds: code that calls into C for every
     row, as a database driver does, waits that long each time. So the iterator pauses after each item until
     the caller says that the long statements begin.
     """
@@ -90,10 +90,9 @@ def read_ahead(items: Generator[Item, None, None]) -> Iterator[ReadAhead[Item]]:
 @dataclass(kw_only=True)
 class Chunk:
     """Rows that were read: by ``columns`` as the staging table takes them, ``lists`` of sectors and tags that
-    are new to it, and ``list_values``, the values of all lists whose number is in a row; ``suppressed`` and
-    ``refused`` rows, and ``duplicates`` with the first row of each address. ``suppressed_others`` are further
-    addresses of suppressed rows, which count as no rows; ``notes`` are about rows of any kind. ``last`` is
-    the number of the last row.
+    are new to it, and ``list_values``, the values of all lists whose number is in a row; ``duplicates`` with
+    the first row of each address. ``suppressed_others`` are further addresses of suppressed rows, which count
+    as no rows; ``notes`` are about rows of any kind. ``last`` is the number of the last row.
     """
 
     columns: list[list[Any]]
@@ -186,10 +185,8 @@ class ChunkReader:
         self._offset += last
 
     def _read_chunk(self, part: FilePart) -> Chunk | None:
-        """Read the next rows, None at the end.
-
-        They are parsed and released by the batch: keeping many rows alive makes Python's garbage collector
-        traverse all objects again and again.
+        """Read the next rows, None at the end. They are parsed and released by the batch: keeping many rows
+        alive makes Python's garbage collector traverse all objects again and again.
         """
         self._lists.forget_if_many()
         chunk = Chunk(columns=[[] for _ in range(self._width)], list_values=self._lists.values_of)
@@ -280,10 +277,7 @@ class ChunkReader:
 
 
 class _ListNumbers(dict[frozenset[str], int]):
-    """The numbers of lists of sectors or tags: 0 for the empty list, the next for one that is new.
-
-    ``values_of`` holds the values of each number.
-    """
+    """The numbers of lists of sectors or tags, 0 for the empty list; ``values_of`` has the values of each."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -64,10 +64,10 @@ _TABLES = ("CSV", "Excel", "OpenDocument", "LibreOffice")
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How to read a file, where the user knows better than detection. ``sheet`` is the name of a sheet of a
-    workbook; ``accepts_likely_encoding`` says whether to use a guessed encoding, which the user has not
-    confirmed. ``columns`` describes all columns, ``corrections`` change what single ones were taken for.
-    ``name`` is what the file is called, if not as on the disk.
+    """How to read a file, where the user knows better than detection. ``accepts_likely_encoding`` says
+    whether to use a guessed encoding, which the user has not confirmed. ``columns`` describes all columns,
+    ``corrections`` change what single ones were taken for. ``name`` is what the file is called, if not as on
+    the disk.
     """
 
     encoding: str | None = None
@@ -83,12 +83,11 @@ class ReadOptions:
 class RawPart:
     """A file, or one file of an archive, whose columns are not known yet.
 
-    ``name`` is for messages. ``form`` describes its format; ``encoding`` is Python's name of a text's
-    encoding, and ``certain`` is False if that was guessed. ``delimiter`` is "" unless cells are delimited.
-    ``sheets`` are the names of a workbook's sheets, and ``sheet`` is the one that is read. ``member`` is its
-    name in the archive, empty for a single file. ``first`` are its first rows, and ``rows`` yields those
-    after, once. ``told`` is what its program says of everybody in it, and ``notes`` are sentences
-    about what was not read.
+    ``name`` is for messages, and ``member`` its name in the archive, empty for a single file. ``encoding`` is
+    Python's name of a text's encoding, and ``certain`` is False if that was guessed. ``delimiter`` is ""
+    unless cells are delimited. ``sheet`` is the one that is read. ``first`` are its first rows, and ``rows``
+    yields those after, once. ``told`` is what its program says of everybody in it, and ``notes`` are
+    sentences about what was not read.
     """
 
     name: str
@@ -276,8 +275,7 @@ _TOP_ROWS, _TOP_CELLS, _LONGEST_CELL = 12, 6, 80
 
 @dataclass(frozen=True, kw_only=True)
 class InspectedColumn:
-    """A column: its ``place`` from 0, its title, the first different values in it, and what it is used for.
-
+    """A column: its ``place`` from 0, the first different values in it, and what it is used for.
     ``is_filled`` says whether any of the rows that were looked at has something in it.
     """
 
@@ -292,10 +290,10 @@ class InspectedColumn:
 class InspectedFile:
     """How a file is read; see :class:`~subscribers.imports.file_parts.RawPart`.
 
-    ``top`` are its first rows that are not empty, each with its number and its first cells, to choose the one
-    that names the columns; ``header`` is that row's number, 0 if none does, None if it is not known.
-    ``columns`` is empty unless the file is a single one with a header. ``members`` is the number of files in
-    an archive, 0 for a single file.
+    ``top`` are its first rows that are not empty, each with its number and its first cells; ``header`` is the
+    number of the one that names the columns, 0 if none does, None if it is not known. ``columns`` is empty
+    unless the file is a single one with a header. ``members`` is the number of files in an archive, 0 for a
+    single file.
     """
 
     form: str

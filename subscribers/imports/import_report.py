@@ -49,11 +49,10 @@ class ImportNote:
 
 @dataclass(frozen=True, kw_only=True)
 class PartReport:
-    """How a file was read: ``form`` describes its format, ``certain`` is False if its encoding was guessed,
-    ``meaning`` maps our columns to the file's, ``unused`` are the file's other columns, and ``samples`` its
-    first rows as they were read, by our columns; rows of people who left only if there are no others.
+    """How a file was read: ``certain`` is False if its encoding was guessed, ``meaning`` maps our columns to
+    the file's, ``unused`` are the file's other columns, and ``samples`` its first rows as they were read, by
+    our columns; rows of people who left only if there are no others.
 
-    ``statuses`` says what each value of each column about status was taken for, with the number of rows.
     ``unused_values`` are values that were left out, such as sectors we do not have: ``{"column": "Topic",
     "value": "Health", "rows": 3}``. ``notes`` are sentences, and ``columns_file`` is a columns file that says
     all this, empty for our own columns.

@@ -53,10 +53,9 @@ def import_file(
 ) -> ImportReport:
     """Import a file of any kind that :mod:`subscribers.imports.files` knows: all good rows, or none.
 
-    Empty cells overwrite nothing. ``basis`` is the declared reason for writing to these people, kept with the
-    import and with each new subscriber; empty if none is given. ``dry_run`` reports what would happen and
-    only reads the list, so the session may be a read-only one. The caller commits. Raise ImportFileError if
-    the file as a whole cannot be imported.
+    Empty cells overwrite nothing. ``basis`` is the declared reason for writing to these people; empty if none
+    is given. ``dry_run`` only reads the list, so the session may be a read-only one. The caller commits.
+    Raise ImportFileError if the file as a whole cannot be imported.
     """
     read = options or ReadOptions()
     with open_parts(path, read, sectors=sectors) as parts:

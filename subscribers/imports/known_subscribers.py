@@ -118,10 +118,8 @@ class SuppressedRow(NamedTuple):
 def suppress_rows(
     session: Session, rows: Sequence[SuppressedRow], *, key: SuppressionKey, now: datetime, source: str
 ) -> None:
-    """Suppress each address and update its subscriber, if it has one.
-
-    People who unsubscribed elsewhere may come back themselves, as if they had unsubscribed here. The caller
-    commits.
+    """Suppress each address and update its subscriber, if it has one. People who unsubscribed elsewhere may
+    come back themselves, as if they had unsubscribed here. The caller commits.
     """
     for start in range(0, len(rows), _CHUNK):
         some = {row.email: row for row in rows[start : start + _CHUNK]}

@@ -44,10 +44,8 @@ _LOCKED = "subscriber, subscriber_sector, subscriber_tag, consent_record, import
 
 
 class ListIndexes:
-    """The indexes and foreign keys of the list during one import.
-
-    ``offset`` is the highest ID that was used before it. While ``are_deferred``, the ID of a new subscriber
-    is ``offset`` and the number of their row.
+    """The indexes and foreign keys of the list during one import, before which ``offset`` was the highest ID
+    used. While they ``are_deferred``, the ID of a new subscriber is ``offset`` and the number of their row.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -59,9 +57,9 @@ class ListIndexes:
     def defer(self) -> None:
         """Drop them until :meth:`create_deferred`, if nobody is on the list.
 
-        In PostgreSQL this locks the list until the transaction ends, so pages about it wait.
-        If it is in use at this moment, or it belongs to another role, everything stays as it is. SQLite's
-        readers see the list as it was before, and its foreign keys cannot be dropped.
+        In PostgreSQL this locks the list until the transaction ends, so pages about it wait. If it is in use
+        at this moment, or it belongs to another role, everything stays as it is. SQLite's readers see the
+        list as it was before, and its foreign keys cannot be dropped.
         """
         if not self._is_empty():
             return

@@ -248,9 +248,8 @@ class RowParser:
 
 
 class CellCache(dict[str, Parsed]):
-    """A cache of a function's results by cell, errors included, which is emptied when it is full.
-
-    It is a dictionary, because a million cells are looked up in it.
+    """A cache of a function's results by cell, errors included, which is emptied when it is full. It is a
+    dictionary, because a million cells are looked up in it.
     """
 
     def __init__(self, find: Callable[[str], Parsed]) -> None:

@@ -182,10 +182,9 @@ class StagingTable:
     def encode(
         self, columns: Sequence[Sequence[Any]], lists: Mapping[int, Sequence[str]]
     ) -> EncodedRows | EncodedPeople:
-        """Return rows as :meth:`load` takes them, given by the first columns of :data:`STAGING`, in order.
-
-        ``lists`` are the values of each list number. This does not use the connection, so another thread may
-        do it while that waits.
+        """Return rows as :meth:`load` takes them, given by the first columns of :data:`STAGING`, in order,
+        and with the values of each list number. This does not use the connection, so another thread may do it
+        while that waits.
         """
         if self._can_copy and len(columns) == _WITHOUT_DIGEST:
             return encode_people(columns, lists, self._origin)
@@ -383,10 +382,9 @@ def _lists_differ(number: Column[Any], table: Table, value: Column[Any]) -> Colu
 
 
 class DryRunTable(StagingTable):
-    """A chunk of rows for which everything is counted and nothing is stored.
-
-    A dry run holds no lock: those who unsubscribe or sign up meanwhile do not wait. The list is only read;
-    what the import would have added to it is in temporary tables, which no other connection sees.
+    """A chunk of rows for which everything is counted and nothing is stored. It holds no lock: those who
+    unsubscribe or sign up meanwhile do not wait. What the import would have added to the list is in temporary
+    tables, which no other connection sees.
     """
 
     def defer_indexes(self) -> None:

@@ -23,10 +23,9 @@ def find_relay_path(file: SettingsFile, name: str) -> TomlPath | None:
 
 
 def add_relay(file: SettingsFile, name: str, url: str) -> tuple[RelayChanges, dict[TomlPath, Any]]:
-    """Return the changes that add a relay, and the values from which they begin.
-
-    The first one beside the relay of ``[smtp]`` makes that one the first of the list, with its own address,
-    password and sign-in, so that neither gets what belongs to the other.
+    """Return the changes that add a relay, and the values from which they begin. The first one beside the
+    relay of ``[smtp]`` makes that one the first of the list, with its own address, password and sign-in, so
+    that neither gets what belongs to the other.
     """
     listed = _list_names(file)
     number = len(listed)

@@ -89,15 +89,11 @@ def change_settings(
 ) -> Settings:
     """Change settings of the workspace in ``folder``, and return all of them as they are then.
 
-    ``was`` are the values from which the changes began; what it leaves out may be anything. ``environ`` are
-    the variables that override settings. ``check`` may refuse the new settings with an error of its own.
-
-    Raises:
-        OvertakenError: somebody else has changed one of them meanwhile.
-        OverriddenError: a variable overrides one of them.
-        InvalidSettingsError: the settings would be invalid.
-        FileNotWrittenError: the file cannot be written.
-        ConfigurationError: it cannot be read, or cannot be changed in this way.
+    ``was`` are the values from which the changes began; what it leaves out may be anything. ``check`` may
+    refuse the new settings with an error of its own. Raise OvertakenError if somebody else has changed one of
+    them meanwhile, OverriddenError if a variable of ``environ`` overrides one, InvalidSettingsError if they
+    would be invalid, FileNotWrittenError, or ConfigurationError if the file cannot be read or changed in this
+    way.
     """
     _refuse_overridden(changes, environ)
     with locked_folder(folder):

@@ -34,10 +34,10 @@ def change_toml(
     text: str, changes: TomlChanges, *, orders: Mapping[TomlPath, Sequence[str]] | None = None
 ) -> str:
     """Return ``text``, which is valid TOML, with ``changes``. ``orders`` are the keys of tables in a new
-    order; it may leave keys out, which then come last.
+    order; keys that it leaves out come last.
 
-    A comment beside a value stays beside it. A new key goes below the comment that shows it, such as
-    ``# rate = 14``, or else below the last of its table; a new table goes to its like, or to the end. Raise
+    A comment beside a value stays beside it. A new key goes below the comment that shows it, such as ``# rate
+    = 14``, or else below the last of its table; a new table goes to its like, or to the end. Raise
     TomlChangeError if the keys cannot be changed alone.
     """
     before: dict[str, Any] = tomllib.loads(text)

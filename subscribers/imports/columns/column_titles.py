@@ -132,9 +132,9 @@ class KnownFormat:
     """What a program writes, with all titles folded.
 
     ``requires`` are the columns that tell it, ``first`` the titles of which the first column must be one.
-    ``fields`` are titles for what a column can hold, in the order of preference; ``tag_separator`` is between
-    tags. ``ignored`` columns look as if they told who left, and do not. ``status`` says how the cells of a
-    column are read, or what its values mean.
+    ``fields`` are titles in the order of preference; ``tag_separator`` is between tags. ``ignored`` columns
+    look as if they told who left, and do not. ``status`` says how the cells of a column are read, or what its
+    values mean.
     """
 
     name: str

@@ -33,7 +33,7 @@ class ColumnsFile:
     ``separators`` are used between sectors or tags, and ``values`` says what a cell means (case-folded).
     ``status_columns`` tell who left, each with what its values mean; ``status_ignored`` do not, whatever
     their titles say. ``header`` is the number of the row that names the columns, 0 if none does, None if it
-    is to be found; ``sheet`` is the name of the sheet to read.
+    is to be found.
     """
 
     name: str

@@ -194,8 +194,9 @@ class LayoutGuess:
                     self._places[field] = (place,)
 
     def _is_better(self, place: int, field: str) -> bool:
-        """Return whether a column has something in it and those found before have nothing: "Name" is empty
-        in a form that asks for "Your name", and "Country - Work" where people gave the one at home."""
+        """Return whether a column has something in it and those found before have nothing: a form has an
+        empty "Name" and asks for "Your name".
+        """
         return bool(self._filled(place)) and not any(map(self._filled, self._places[field]))
 
     def _find_by_cells(self, place: int, set_aside: set[int]) -> str | None:
@@ -314,9 +315,9 @@ class ColumnUse(WordedEnum):
 class ColumnCorrections:
     """``header`` is the number of the row that names the columns, 0 for none, None if it is to be found.
 
-    ``uses`` are what single columns are used for, by their place from 0; all others are used as they were
-    guessed. ``meanings`` say what the values of a column about status mean, by its place and by the folded
-    value, or by one of :data:`~subscribers.imports.columns.status_columns.DESCRIPTIONS` for all such cells.
+    ``uses`` are what single columns are used for, by their place from 0; all others as they were guessed.
+    ``meanings`` say what the values of a column about status mean, by its place and by the folded value, or
+    by one of :data:`~subscribers.imports.columns.status_columns.DESCRIPTIONS` for all such cells.
     ``file_meaning`` is what the name of the file says of everybody in it, None for what it was taken for.
     """
 

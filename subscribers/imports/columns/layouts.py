@@ -35,7 +35,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnLayout:
-    """``titles`` are those of the file; ``header_row`` is the number of their row, 0 if there is none.
+    """``header_row`` is the number of the row with the ``titles`` of the file, 0 if there is none.
 
     ``places`` are the columns, counted from 0, for each of
     :data:`subscribers.imports.columns.column_titles.FIELDS`, in the order of preference. ``statuses`` tell
@@ -83,9 +83,8 @@ class ColumnLayout:
 
 
 class RawRow(NamedTuple):
-    """Cells as written. Several sectors or tags are separated by semicolons.
-
-    ``suppress_reason`` is why this address must not get mail, None if it may.
+    """Cells as written, several sectors or tags separated by semicolons; and why this address must not get
+    mail, if so.
     """
 
     email: str
@@ -102,8 +101,8 @@ class LayoutReader:
     """Reads rows of a file by ``layout``.
 
     ``sectors`` are those of the workspace, with their names if they have any. Other sectors, and unusable
-    tags and languages, are left out and noted; if ``is_strict``, they are kept, and their rows refused
-    later. ``divided`` are those of our columns whose cells are divided as in any other list all the same.
+    tags and languages, are left out and noted; if ``is_strict``, they are kept, and their rows refused later.
+    ``divided`` are those of our columns whose cells are divided as in any other list all the same.
     ``unwatched`` columns are not searched for words about leaving.
     """
 
@@ -315,9 +314,8 @@ def _find_language(cell: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnColumns:
-    """``titles`` are as written, and ``places`` says which of them each of our columns is.
-
-    Cells come in the order of our columns and as written; those of a missing column are empty.
+    """``places`` says which of the ``titles`` each of our columns is. Cells come in the order of our columns
+    and as written; those of a missing column are empty.
     """
 
     titles: tuple[str, ...]

@@ -158,9 +158,9 @@ class UnknownStatusError(SubscriberError):
 class StatusReader:
     """Reads what a row says, and counts.
 
-    ``ignored`` columns count only where a cell mentions leaving. ``watched`` are the places of all other
-    columns, each with its separator if it has several values: where one of them says in so many words
-    that a person left, that counts too.
+    ``ignored`` columns count only where a cell mentions leaving. Where one of the others at the places
+    ``watched`` says in so many words that a person left, that counts too; some have several values, by a
+    separator.
     """
 
     def __init__(
@@ -280,10 +280,8 @@ def guess_statuses(
     has_titles: bool = True,
 ) -> tuple[tuple[StatusColumn, ...], tuple[int, ...]]:
     """Find the columns that tell who left, except for those that are ``taken``, and the places of columns
-    that may, but do not say how.
-
-    ``sample`` are the cells of the first rows, one sequence for each column. What ``known`` says counts
-    first.
+    that may, but do not say how. ``sample`` are the cells of the first rows, one sequence for each column.
+    What ``known`` says counts first.
     """
     columns: list[StatusColumn] = []
     doubtful: list[int] = []

@@ -95,9 +95,8 @@ _MAX_SHARED_BYTES, _MAX_SHARED_TEXTS = 160 << 20, 8_000_000
 
 
 class SharedTexts:
-    """The texts that cells refer to by number: one piece of UTF-8, and where each text ends.
-
-    As Python's strings they would take four times as much.
+    """The texts that cells refer to by number: one piece of UTF-8, and where each text ends. As Python's
+    strings they would take four times as much.
     """
 
     def __init__(self, file: str) -> None:

@@ -34,9 +34,8 @@ _MAX_NAMED = 20
 
 
 class XmlHandler(Protocol):
-    """Receives the events of a document. Names are the namespace, a space and the local name.
-
-    ``depth`` counts the open elements, and ``text`` collects characters until the handler clears it.
+    """Receives the events of a document; ``depth`` counts the open elements, and ``text`` collects characters
+    until the handler clears it. Names are the namespace, a space and the local name.
     """
 
     depth: int
