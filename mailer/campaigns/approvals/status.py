@@ -1,6 +1,7 @@
 """How far the approval of a campaign is, and what has changed since it was asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection
 from sqlmodel import Session
@@ -24,10 +25,12 @@ from mailer.campaigns.approvals.rounds import (
     read_variant_content,
 )
 from mailer.campaigns.content_versions import GONE
+from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.plan import digest_plan
 from mailer.campaigns.preparation.checklist import ApprovalStatus
 from mailer.campaigns.preparation.preparation import Preparation
+from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.database.approval_models import RoundState
 from mailer.database.models import Campaign, CampaignState
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
@@ -85,6 +88,27 @@ def find_current_options(
     except SubscriberError:
         return None
     return SendingOptions(segment=segment, again=decided.again, counts_clicks=bool(decided.count_clicks))
+
+
+def list_changes_since(
+    session: Session,
+    workspace: Workspace,
+    asked: Round,
+    compile_edition: Callable[[str], Sequence[CompiledEdition]],
+) -> tuple[str, ...]:
+    """Return what has changed since ``asked``. ``compile_edition`` returns the mails of an edition as it is
+    now, none if it has errors or is not there."""
+    connection, campaign = session.connection(), session.get_one(Campaign, asked.campaign_id)
+    prepared = read_preparation(session, asked.campaign_id)
+    options = find_current_options(session, workspace.settings, campaign, prepared)
+    compiled: Sequence[CompiledEdition] = ()
+    if campaign.state is not CampaignState.scheduled and SEPARATOR not in campaign.edition:
+        compiled = compile_edition(campaign.edition)
+    else:
+        # It sends what is frozen, and a correction is made of a note that the database does not know.
+        with suppress(CompiledVersionError):
+            compiled = read_round_content(connection, asked)
+    return list_round_changes(connection, workspace, asked, compiled=compiled, options=options)
 
 
 def list_round_changes(

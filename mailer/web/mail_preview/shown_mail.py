@@ -186,17 +186,15 @@ def measure_variant(mail: CompiledEdition, variant: Variant, reader: Reader) -> 
     return len(shown.html.encode()) if shown is not None else 0
 
 
-def describe_main(translator: Translator) -> tuple[str, ...]:
-    """Return what is said of the version that most readers get."""
-    return (translator.translate(_MAIN),)
-
-
 def describe_difference(
-    translator: Translator, own: Sequence[str], others: Sequence[str], titles: Mapping[str, str]
+    translator: Translator, versions: Sequence[Sequence[str]], number: int, titles: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """In what a version with the stories ``own`` differs from the main one, which has ``others``: a line for
-    each kind of difference. Stories are given by slug in their order, and named by their ``titles``."""
-    translate = translator.translate
+    """In what the version with this ``number``, from 1, differs from the first one, which most readers get: a
+    line for each kind of difference. ``versions`` are the slugs of the stories of each, in their order, which
+    are named by their ``titles``."""
+    translate, own, others = translator.translate, versions[number - 1], versions[0]
+    if number == 1:
+        return (translate(_MAIN),)
     missing = [slug for slug in others if slug not in own]
     more = [slug for slug in own if slug not in others]
     lines = []

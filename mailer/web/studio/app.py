@@ -49,7 +49,7 @@ from mailer.web.studio import (
     sign_ups,
     team,
 )
-from mailer.web.studio.approvals import approval_page, asked, review_pages, steps_page
+from mailer.web.studio.approvals import approval_page, asked, steps_page
 from mailer.web.studio.campaign_place import PreparationClosedError, show_closed
 from mailer.web.studio.campaigns import (
     campaign_list,
@@ -92,7 +92,6 @@ ROUTES: tuple[StudioRoute, ...] = (
     *approval_page.ROUTES,
     *steps_page.ROUTES,
     *asked.ROUTES,
-    *review_pages.ROUTES,
     *home.ROUTES,
     *new_edition.ROUTES,
     *edition_page.ROUTES,

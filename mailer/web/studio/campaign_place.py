@@ -14,6 +14,7 @@ from mailer.campaigns.lifecycle import UnknownCampaignError, find_campaign
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.database.models import Campaign
+from mailer.web.mail_preview.prepared_mail import PreparedMail, look_at_mail
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, open_visit
 
@@ -85,6 +86,11 @@ class PreparedPage(CampaignPage):
     """A request about a campaign of which something can still be decided."""
 
     preparation: Preparation
+
+    def look_at_mail(self, *, compiles: bool = True) -> PreparedMail:
+        """Find out what it would send now, and what of it the member has looked at."""
+        previews, counts, prepared = self.state.previews, self.state.counts, self.preparation
+        return look_at_mail(previews, counts, self.session, prepared, self.member.id, compiles=compiles)
 
 
 def name_campaign(page: StudioPage, campaign: Campaign) -> str:

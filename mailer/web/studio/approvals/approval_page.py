@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -28,7 +29,7 @@ from mailer.campaigns.approvals.rounds import (
     list_returned_rounds,
     list_rounds,
 )
-from mailer.campaigns.approvals.status import list_text_changes
+from mailer.campaigns.approvals.status import list_changes_since, list_text_changes
 from mailer.campaigns.approvals.steps import Person
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.edition_lock import acquire_launch_lock
@@ -43,9 +44,9 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.team.members import ROLE_NAMES, Permission, list_members
 from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.studio.approvals.asked import (
+    compile_edition,
     describe_fault,
     find_round_of,
-    list_changes_since,
     list_variants,
     take_answer,
 )
@@ -90,7 +91,10 @@ def _render(
     rounds = list_rounds(connection, page.number)
     asked = rounds[0] if rounds else None
     approval = None if asked else check_approval(session, page.state.workspace, page.number)
-    since = _list_current_changes(page, asked) if asked is not None else ()
+    since: Sequence[str] = ()
+    if asked is not None and _is_current(page, asked):
+        workspace = page.state.workspace
+        since = list_changes_since(session, workspace, asked, partial(compile_edition, page))
     is_settled = asked is not None and asked.state in {RoundState.open, RoundState.approved}
     if note is None:
         note = page.preparation.decisions.note if page.preparation is not None else ""
@@ -123,10 +127,6 @@ def _render(
 def _is_current(page: CampaignPage, asked: Round) -> bool:
     is_held = page.campaign.state in {CampaignState.approved, CampaignState.scheduled}
     return asked.is_open or (asked.state is RoundState.approved and is_held)
-
-
-def _list_current_changes(page: CampaignPage, asked: Round) -> tuple[str, ...]:
-    return list_changes_since(page, page.session, asked) if _is_current(page, asked) else ()
 
 
 def _describe_round(page: CampaignPage, asked: Round, changes: Sequence[str]) -> dict[str, Any]:

@@ -1,78 +1,57 @@
-"""What was asked to be approved: what has changed since, and each mail exactly as it was then."""
+"""What was asked to be approved: each mail exactly as it was then, for members and for reviewers outside.
 
-from collections.abc import Mapping
+Opening the pages of a reviewer changes nothing, because mail programs and scanners open links too; an answer
+needs a button. Their link shows nothing else of Studio, and ends with the request, and after its time.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from fastapi import Depends
 from sqlalchemy import Connection
-from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
-from mailer.campaigns.approvals.answers import AnswerFault
-from mailer.campaigns.approvals.rounds import (
-    Round,
-    find_last_round,
-    find_round,
-    read_round_content,
-    read_variant_content,
-)
+from mailer.campaigns.approvals.answers import AnswerFault, AnswerRefusedError
+from mailer.campaigns.approvals.people import find_review
+from mailer.campaigns.approvals.rounds import Round, find_last_round, find_round, read_variant_content
 from mailer.campaigns.approvals.settlement import settle_answer
-from mailer.campaigns.approvals.status import find_current_options, list_round_changes, name_asked_stories
+from mailer.campaigns.approvals.status import list_changes_since, list_text_changes, name_asked_stories
 from mailer.campaigns.approvals.steps import Person
-from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.edition_lock import acquire_launch_lock
-from mailer.campaigns.lifecycle import find_campaign
-from mailer.campaigns.preparation.preparation_store import read_preparation
 from mailer.database.approval_models import ApprovalVerdict
-from mailer.database.models import CampaignState
-from mailer.errors import ConfigurationError
+from mailer.errors import ConfigurationError, MailerError
+from mailer.i18n import gettext_noop
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.rendering.mail_merge import anonymous_reader
+from mailer.team.attempt_limits import TooManyAttemptsError
 from mailer.team.members import Permission
-from mailer.web.forms import Form, read_number
+from mailer.web.forms import Form, OwnFormDep, read_number
 from mailer.web.mail_preview.query import ShownWindows, parse_query
-from mailer.web.mail_preview.shown_mail import (
-    describe_difference,
-    describe_main,
-    dress_html,
-    personalise_mail,
-)
+from mailer.web.mail_preview.shown_mail import describe_difference, dress_html, personalise_mail
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.studio.campaign_place import CampaignPageDep
 from mailer.web.studio.mail_frame import show_mail, show_text
-from mailer.web.studio.page import Visit, or_404
+from mailer.web.studio.page import Visit, VisitDep, or_404
 from mailer.web.studio.routing import Routes
+from mailer.web.studio.segment_query import say_segment
+from mailer.web.studio.sign_in.arrival import make_limiter
+from subscribers.errors import SubscriberError
 
 ROUTES = Routes()
 _ON_PAGE = 12
 """Frames on one page: each is a mail of up to 100 kB, loaded as it comes into sight."""
 _ROUND = "/campaigns/{campaign}/approval/{number}"
+_BUSY = gettext_noop("There were too many attempts from your network. Try again in an hour.")
+_FAILED = gettext_noop("Your answer could not be taken at the moment. Try again, or tell whoever asked you.")
 
 
-def list_changes_since(visit: Visit, session: Session, asked: Round) -> tuple[str, ...]:
-    """Return what has changed since an approval was asked for."""
-    connection, workspace = session.connection(), visit.state.workspace
-    campaign = find_campaign(session, asked.campaign_id)
-    prepared = read_preparation(session, asked.campaign_id)
-    options = find_current_options(session, workspace.settings, campaign, prepared)
-    is_frozen = campaign.state is CampaignState.scheduled or SEPARATOR in campaign.edition
-    compiled = _read_frozen(connection, asked) if is_frozen else _compile(visit, campaign.edition)
-    return list_round_changes(connection, workspace, asked, compiled=compiled, options=options)
-
-
-def _read_frozen(connection: Connection, asked: Round) -> tuple[CompiledEdition, ...]:
-    try:
-        return read_round_content(connection, asked)
-    except CompiledVersionError:
-        return ()
-
-
-def _compile(visit: Visit, edition: str) -> tuple[CompiledEdition, ...]:
+def compile_edition(visit: Visit, edition: str) -> tuple[CompiledEdition, ...]:
     """Return the edition as it is now; nothing if it has errors or is not there."""
     try:
         found = visit.state.previews.compiler(edition).compile()
@@ -85,8 +64,10 @@ def take_answer(visit: Visit, asked: Round, person: Person, form: Form) -> Round
     """Settle what ``person`` answers in a form, write it down, and have those told whom it concerns; return
     the round as it is then. The caller reads nothing at that time."""
     state, verdict = visit.state, ApprovalVerdict(form.get("verdict"))
-    with state.read_session() as session:
-        changes = list_changes_since(visit, session, asked) if asked.is_open else ()
+    changes: Sequence[str] = ()
+    if asked.is_open:
+        with state.read_session() as session:
+            changes = list_changes_since(session, state.workspace, asked, partial(compile_edition, visit))
     with state.write_session() as session:
         acquire_launch_lock(session.connection(), asked.edition)
         now = state.clock()
@@ -146,12 +127,7 @@ def list_variants(visit: Visit, connection: Connection, asked: Round) -> Mapping
         titles = name_asked_stories(connection, asked)
         stories = [[facts.slugs[place] for place in variant.stories] for variant in facts.variants]
         for number, _ in shown:
-            own = stories[number - 1]
-            differences[number] = (
-                describe_main(visit.translator)
-                if number == 1
-                else describe_difference(visit.translator, own, stories[0], titles)
-            )
+            differences[number] = describe_difference(visit.translator, stories, number, titles)
     return {"shown": shown, "page": page, "pages": pages, "differences": differences}
 
 
@@ -200,6 +176,7 @@ def show_frozen_image(visit: Visit, name: str) -> Response:
 
 
 def _find_asked(page: CampaignPageDep, number: str) -> Round:
+    # In the thread of the dependencies: a session of its own.
     with page.state.read_session() as session:
         return find_round_of(session.connection(), page.number, number)
 
@@ -222,3 +199,103 @@ def show_frame(page: CampaignPageDep, asked: _AskedDep, variant: str) -> Respons
 def show_image(page: CampaignPageDep, number: str, name: str) -> Response:
     _find_asked(page, number)
     return show_frozen_image(page, name)
+
+
+@ROUTES.get_route("/review/{token}", None)
+def show_review(visit: VisitDep, token: str) -> Response:
+    """Show what a reviewer is asked about, with the form to answer; afterwards, what they answered."""
+    return _render(visit, token)
+
+
+@ROUTES.post_route("/review/{token}", None)
+def post_review(visit: VisitDep, token: str, form: OwnFormDep) -> Response:
+    words, review = form.get("words"), _look_up(visit, token)
+    if review is None or form.get("verdict") not in list(ApprovalVerdict):
+        return _render_over(visit)
+    try:
+        # Nobody guesses a link of 192 random bits, so looking at one that does not exist writes nothing.
+        with visit.state.write_session() as session:
+            try:
+                make_limiter(visit, session).count_network()
+            finally:
+                # An attempt that is refused counts as well.
+                session.commit()
+        take_answer(visit, *review, form)
+    except TooManyAttemptsError:
+        return _render(visit, token, ("", visit.translate(_BUSY)), status=429)
+    except AnswerRefusedError as error:
+        return _render(visit, token, describe_fault(visit, error.fault), changes=error.changes, words=words)
+    except (MailerError, SubscriberError):
+        return _render(visit, token, ("", visit.translate(_FAILED)), words=words)
+    return visit.redirect(f"/review/{token}")
+
+
+@ROUTES.get_route("/review/{token}/variants/{variant}", None)
+def show_review_variant(visit: VisitDep, token: str, variant: str) -> Response:
+    review, base = _look_up(visit, token), visit.make_path(f"/review/{token}")
+    if review is None or not review[0].is_open:
+        return _render_over(visit)
+    return render_variant(visit, review[0], variant, member=None, back=base, base=base)
+
+
+@ROUTES.get_route("/review/{token}/frame/{variant}", None)
+def show_review_frame(visit: VisitDep, token: str, variant: str) -> Response:
+    asked = _require_open(visit, token)
+    return show_frozen_mail(visit, asked, variant, visit.make_path(f"/review/{token}"))
+
+
+@ROUTES.get_route("/review/{token}/media/{name}", None)
+def show_review_image(visit: VisitDep, token: str, name: str) -> Response:
+    _require_open(visit, token)
+    return show_frozen_image(visit, name)
+
+
+def _require_open(visit: Visit, token: str) -> Round:
+    asked, _ = or_404(_look_up(visit, token))
+    or_404(asked.is_open)
+    return asked
+
+
+def _look_up(visit: Visit, token: str) -> tuple[Round, Person] | None:
+    with visit.state.read_session() as session:
+        return find_review(session.connection(), token, now=visit.state.clock())
+
+
+def _render(
+    visit: Visit,
+    token: str,
+    *errors: tuple[str, str],
+    status: int = 422,
+    changes: Sequence[str] = (),
+    words: str = "",
+) -> Response:
+    review = _look_up(visit, token)
+    if review is None:
+        return _render_over(visit)
+    asked, reviewer = review
+    with visit.state.read_session() as session:
+        connection = session.connection()
+        segment_words = say_segment(visit, session, asked.options.segment, asked.facts.in_words)
+        variants = list_variants(visit, connection, asked)
+        texts = list_text_changes(connection, asked) if asked.is_open else ()
+    return visit.render(
+        "review.html",
+        status=status if errors else 200,
+        # A member who opens the link is shown what the reviewer sees.
+        member=None,
+        reviewer=reviewer,
+        answer=asked.find_answer(reviewer),
+        is_waited_for=asked.is_asked(reviewer),
+        asked=asked,
+        segment_words=segment_words,
+        base=visit.make_path(f"/review/{token}"),
+        variants=variants,
+        texts=texts,
+        errors=errors,
+        refused_changes=changes,
+        words=words,
+    )
+
+
+def _render_over(visit: Visit) -> Response:
+    return visit.render("review_over.html", status=410, member=None)

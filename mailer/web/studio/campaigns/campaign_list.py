@@ -1,7 +1,7 @@
 """All campaigns: as a list, as a calendar, those that wait for somebody, and beginning another."""
 
 import calendar
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -231,41 +231,32 @@ def list_campaign_items(page: StudioPage) -> Iterator[WaitingItem]:
     with page.state.read_session() as session:
         since, until = now - _FORGOTTEN, now + _NEAR
         waiting = list_unlaunched_campaigns(session, since=since, until=until, limit=_MAX_SHOWN)
-        asked = [_is_being_launched(session, campaign) for campaign, _ in waiting]
+        clock = read_clock(session.connection())
+        asked = [find_pending_launch(session, campaign.id or 0, now=clock) for campaign, _ in waiting]
         launchers = [one.name for one in list_members(session) if is_allowed(one.role, Permission.launch)]
         session.expunge_all()
-    for (campaign, prepared), is_asked in zip(waiting, asked, strict=True):
-        if not is_asked:
-            yield _describe(page, campaign, prepared, launchers)
-
-
-def _is_being_launched(session: Session, campaign: Campaign) -> bool:
-    """Return whether somebody has asked for its launch, which then waits by itself."""
-    asked = find_pending_launch(session, campaign.id or 0, now=read_clock(session.connection()))
-    return asked is not None and asked.is_active
-
-
-def _describe(
-    page: StudioPage, campaign: Campaign, prepared: CampaignPreparation, launchers: Sequence[str]
-) -> WaitingItem:
-    """A campaign that is approved waits for whoever may launch it, any other for whoever prepares it."""
-    translate, is_approved = page.translate, campaign.state is CampaignState.approved
-    is_for_others = is_approved and not page.may(Permission.launch)
-    act, path = gettext_noop("Prepare its launch"), f"/campaigns/{campaign.id}"
-    if is_for_others:
-        act = gettext_noop("Open the campaign")
-    elif is_approved:
-        act, path = gettext_noop("Go on to the launch"), f"{path}/launch"
-    words, tone = _say_what_waits(page, prepared)
-    return WaitingItem(
-        title=name_campaign(page, campaign),
-        words=words,
-        act=translate(act),
-        path=path,
-        tone=tone,
-        detail=campaign.edition,
-        waits_for=", ".join(launchers) if is_for_others else "",
-    )
+    for (campaign, prepared), pending in zip(waiting, asked, strict=True):
+        if pending is not None and pending.is_active:
+            # Somebody has asked for its launch, which then waits by itself.
+            continue
+        # One that is approved waits for whoever may launch it, any other for whoever prepares it.
+        is_approved = campaign.state is CampaignState.approved
+        is_for_others = is_approved and not page.may(Permission.launch)
+        act, path = gettext_noop("Prepare its launch"), f"/campaigns/{campaign.id}"
+        if is_for_others:
+            act = gettext_noop("Open the campaign")
+        elif is_approved:
+            act, path = gettext_noop("Go on to the launch"), f"{path}/launch"
+        words, tone = _say_what_waits(page, prepared)
+        yield WaitingItem(
+            title=name_campaign(page, campaign),
+            words=words,
+            act=page.translate(act),
+            path=path,
+            tone=tone,
+            detail=campaign.edition,
+            waits_for=", ".join(launchers) if is_for_others else "",
+        )
 
 
 def _say_what_waits(page: StudioPage, prepared: CampaignPreparation) -> tuple[str, str]:

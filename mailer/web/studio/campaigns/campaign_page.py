@@ -28,8 +28,8 @@ from mailer.database.models import CampaignState
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
+from mailer.web.mail_preview.prepared_mail import PreparedMail
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep, PreparedPage
-from mailer.web.studio.campaigns.versions import PreparedMail, look_at_mail
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import StudioPage, or_404
 from mailer.web.studio.routing import Routes
@@ -112,7 +112,7 @@ def _show_checklist(page: PreparedPage) -> Response:
 
 def _look_at_campaign(page: PreparedPage, *, compiles: bool) -> dict[str, Any]:
     """Find out how far a campaign is. With ``compiles``, its edition is compiled where it is not."""
-    mail = look_at_mail(page, compiles=compiles)
+    mail = page.look_at_mail(compiles=compiles)
     decided, settings, session = page.preparation.decisions, page.settings, page.session
     edition, connection = page.campaign.edition, session.connection()
     fault, meaning, last = _find_segment_fault(page, decided.segment), None, None

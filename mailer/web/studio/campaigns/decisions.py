@@ -1,7 +1,7 @@
 """What is decided about a campaign: who gets it, how it is sent and when it starts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,7 +47,7 @@ from mailer.web.studio.campaign_place import (
 )
 from mailer.web.studio.model_form import ModelForm
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import StudioPage
+from mailer.web.studio.page import RefusedFormError, StudioPage
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import (
     QUERY_PARAMETER,
@@ -93,12 +93,8 @@ class DecisionsRefusedError(Exception):
 
 
 def save_decisions(page: PreparedPage, was: Decisions, wanted: Decisions) -> None:
-    """Save what differs between ``was``, which the form began from, and ``wanted``, and write it down.
-
-    Raises:
-        DecisionsRefusedError: somebody else has decided otherwise meanwhile, or it cannot be changed.
-        PreparationClosedError: nothing can be decided any more.
-    """
+    """Save what differs between ``was``, which the form began from, and ``wanted``, and write it down. Raise
+    DecisionsRefusedError if somebody else has decided otherwise meanwhile, or it cannot be changed."""
     before, translate = page.preparation, page.translate
     try:
         with page.writing() as session:
@@ -227,71 +223,37 @@ def _render_segment(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class StartForm:
-    """A form for a day and time, and the name of the zone on whose clocks they are, as typed. ``errors`` say
-    what is wrong by field, and ``theirs`` is the moment that somebody else has chosen meanwhile, if any."""
-
-    start: str
-    zone: str
-    errors: Sequence[tuple[str, str]] = ()
-    status: int = 200
-    theirs: datetime | None = None
-
-    @classmethod
-    def show(cls, at: datetime | None, zone: ZoneInfo) -> "StartForm":
-        return cls(start=f"{at.astimezone(zone):%Y-%m-%dT%H:%M}" if at else "", zone=zone.key)
-
-    @classmethod
-    def read(cls, form: Form) -> "StartForm":
-        return cls(start=form.get("start").strip()[:40], zone=form.get("zone").strip()[:64])
-
-    def refuse(
-        self, field: str, words: str, *, status: int = 422, theirs: datetime | None = None
-    ) -> "StartForm":
-        return replace(self, errors=[(field, words)], status=status, theirs=theirs)
-
-    def find_start(self, page: StudioPage, now: datetime) -> "tuple[datetime, ZoneInfo] | StartForm":
-        """Return the moment (UTC) and its zone; or the form with what is wrong, as it is ``now``."""
-        zone = find_zone(self.zone)
-        if zone is None:
-            return self.refuse("zone", page.translate(_NO_ZONE))
-        try:
-            at = parse_start_time(self.start, zone).astimezone(UTC)
-        except (ScheduleError, OverflowError) as error:
-            fault = error.fault if isinstance(error, ScheduleError) else StartTimeFault.unreadable
-        else:
-            if at > now:
-                return at, zone
-            fault = StartTimeFault.past
-        said = say_moment(now, zone, page.translator)
-        return self.refuse("start", page.translate(fault.words, now=said))
-
-
 @ROUTES.get_route("/campaigns/{campaign}/start", Permission.prepare)
 def show_start(page: PreparedPageDep) -> Response:
     decided = page.preparation.decisions
-    zone = find_team_zone(page.settings, decided.start_zone)
+    typed = _show_time(decided.start_at, find_team_zone(page.settings, decided.start_zone))
     when = "launch" if decided.start_at is None else "time"
-    return _render_start(page, when, StartForm.show(decided.start_at, zone), decided)
+    return _render_time(page, "campaign_start.html", typed, when=when, was=decided)
 
 
 @ROUTES.post_route("/campaigns/{campaign}/start", Permission.prepare)
 def save_start(page: PreparedPageDep, form: OwnFormDep) -> Response:
-    was, typed = _read_was_start(form, page.preparation.decisions), StartForm.read(form)
-    when = "time" if form.get("when") == "time" else "launch"
+    was, typed, when = _read_was_start(form, page.preparation.decisions), _read_typed(form), form.get("when")
     wanted = replace(was, start_at=None, start_zone="")
-    if when == "time":
-        found = typed.find_start(page, page.state.clock())
-        if isinstance(found, StartForm):
-            return _render_start(page, when, found, was)
-        at, zone = found
-        wanted = replace(was, start_at=at, start_zone=zone.key)
     try:
+        if when == "time":
+            at, zone = _read_time(page, typed, page.state.clock())
+            wanted = replace(was, start_at=at, start_zone=zone.key)
         save_decisions(page, was, wanted)
+    except RefusedFormError as error:
+        refused = (error.field, page.translate(error.words, **error.values))
+        return _render_time(page, "campaign_start.html", typed, refused, when=when, was=was)
     except DecisionsRefusedError as error:
-        refused = typed.refuse("when", error.words, status=409, theirs=error.theirs.start_at)
-        return _render_start(page, when, refused, error.theirs, theirs=error.theirs)
+        return _render_time(
+            page,
+            "campaign_start.html",
+            typed,
+            ("when", error.words),
+            status=409,
+            meanwhile=error.theirs.start_at,
+            when=when,
+            was=error.theirs,
+        )
     return page.go_back(Notice.decisions_saved)
 
 
@@ -307,60 +269,39 @@ def _read_was_start(form: Form, now: Decisions) -> Decisions:
     return replace(now, start_at=at, start_zone=names.get("was-zone", "") if at else "")
 
 
-def _render_start(
-    page: PreparedPage, when: str, form: StartForm, was: Decisions, *, theirs: Decisions | None = None
-) -> Response:
-    values = _list_start_values(page, form)
-    return page.render("campaign_start.html", status=form.status, when=when, was=was, theirs=theirs, **values)
-
-
-def _list_start_values(page: CampaignPage, form: StartForm) -> dict[str, Any]:
-    """Return what a template with a form for a day and time needs."""
-    zone = find_team_zone(page.settings, form.zone)
-    now = page.state.clock()
-    return {
-        "typed": form,
-        "zones": [(one.key, name_zone(one, now)) for one in list_zones(page.settings, form.zone)],
-        "hours": describe_hours(page.translator, page.settings),
-        "theirs_words": say_moment(form.theirs, zone, page.translator) if form.theirs is not None else "",
-        "errors": form.errors,
-    }
-
-
 @ROUTES.get_route("/campaigns/{campaign}/reschedule", Permission.launch)
 def show_scheduled_start(page: CampaignPageDep) -> Response:
     at = page.campaign.scheduled_at
     if page.campaign.state is not CampaignState.scheduled or at is None:
         return page.go_back()
     wanted = page.preparation.decisions.start_zone if page.preparation is not None else ""
-    zone = find_team_zone(page.settings, wanted)
-    return _render_reschedule(page, StartForm.show(at, zone), at)
+    typed = _show_time(at, find_team_zone(page.settings, wanted))
+    return _render_time(page, "campaign_reschedule.html", typed, seen=at)
 
 
 @ROUTES.post_route("/campaigns/{campaign}/reschedule", Permission.launch)
 def change_scheduled_start(page: CampaignPageDep, form: OwnFormDep) -> Response:
-    typed, seen = StartForm.read(form), _read_seen(form)
-    settings, translate = page.settings.campaigns, page.translate
+    typed, seen, settings = _read_typed(form), _read_seen(form), page.settings.campaigns
     try:
         with page.writing() as session:
             now = read_clock(session.connection())
-            found = typed.find_start(page, now)
-            if not isinstance(found, StartForm):
-                done = reschedule_campaign(
-                    session, page.number, at=found[0], settings=settings, now=now, seen=seen
-                )
-                if done.is_moved:
-                    page.log(session, Act.rescheduled_campaign, str(done))
+            at, _ = _read_time(page, typed, now)
+            done = reschedule_campaign(session, page.number, at=at, settings=settings, now=now, seen=seen)
+            if done.is_moved:
+                page.log(session, Act.rescheduled_campaign, str(done))
     except CampaignStateError:
         return page.go_back(Notice.campaign_changed)
+    except RefusedFormError as error:
+        refused = (error.field, page.translate(error.words, **error.values))
+        return _render_time(page, "campaign_reschedule.html", typed, refused, seen=seen)
     except EarlierStartError:
-        return _render_reschedule(page, typed.refuse("start", translate(_EARLIER_START)), seen)
+        refused = ("start", page.translate(_EARLIER_START))
+        return _render_time(page, "campaign_reschedule.html", typed, refused, seen=seen)
     except OtherStartError as error:
-        words = translate(_OTHER_START)
-        refused = typed.refuse("start", words, status=409, theirs=error.at)
-        return _render_reschedule(page, refused, error.at)
-    if isinstance(found, StartForm):
-        return _render_reschedule(page, found, seen)
+        refused, at = ("start", page.translate(_OTHER_START)), error.at
+        return _render_time(
+            page, "campaign_reschedule.html", typed, refused, status=409, meanwhile=at, seen=at
+        )
     return page.go_back(Notice.decisions_saved)
 
 
@@ -372,6 +313,51 @@ def _read_seen(form: Form) -> datetime | None:
         return None
 
 
-def _render_reschedule(page: CampaignPage, form: StartForm, seen: datetime | None) -> Response:
-    values = _list_start_values(page, form)
-    return page.render("campaign_reschedule.html", status=form.status, seen=seen, **values)
+def _show_time(at: datetime | None, zone: ZoneInfo) -> Mapping[str, str]:
+    """Return the texts of the form for a day and time on the clocks of a zone."""
+    return {"start": f"{at.astimezone(zone):%Y-%m-%dT%H:%M}" if at else "", "zone": zone.key}
+
+
+def _read_typed(form: Form) -> Mapping[str, str]:
+    return {"start": form.get("start").strip()[:40], "zone": form.get("zone").strip()[:64]}
+
+
+def _read_time(page: StudioPage, typed: Mapping[str, str], now: datetime) -> tuple[datetime, ZoneInfo]:
+    """Return the moment (UTC) that a form says, and its zone. Raise RefusedFormError if it
+    says none that is still to come."""
+    zone = find_zone(typed["zone"])
+    if zone is None:
+        raise RefusedFormError("zone", _NO_ZONE)
+    try:
+        at = parse_start_time(typed["start"], zone).astimezone(UTC)
+    except (ScheduleError, OverflowError) as error:
+        fault = error.fault if isinstance(error, ScheduleError) else StartTimeFault.unreadable
+    else:
+        if at > now:
+            return at, zone
+        fault = StartTimeFault.past
+    raise RefusedFormError("start", fault.words, now=say_moment(now, zone, page.translator))
+
+
+def _render_time(
+    page: CampaignPage,
+    template: str,
+    typed: Mapping[str, str],
+    *errors: tuple[str, str],
+    status: int = 0,
+    meanwhile: datetime | None = None,
+    **values: Any,
+) -> Response:
+    """Render a form for a day and time. With status 409, ``meanwhile`` is what somebody else has chosen."""
+    zone, now = find_team_zone(page.settings, typed["zone"]), page.state.clock()
+    return page.render(
+        template,
+        status=status,
+        typed=typed,
+        zones=[(one.key, name_zone(one, now)) for one in list_zones(page.settings, typed["zone"])],
+        hours=describe_hours(page.translator, page.settings),
+        theirs_words=say_moment(meanwhile, zone, page.translator) if meanwhile is not None else "",
+        is_overtaken=status == 409,
+        errors=errors,
+        **values,
+    )

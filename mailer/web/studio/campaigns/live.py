@@ -8,6 +8,7 @@ proxy that has lost the line are noticed soon. It ends at once when the server s
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from sqlmodel import col, select
@@ -26,7 +27,7 @@ from mailer.campaigns.progress import CampaignProgress, ProgressReader, SumTerm
 from mailer.campaigns.trial import read_trial
 from mailer.campaigns.worker import list_processes
 from mailer.database.models import CampaignState, Delivery
-from mailer.i18n import Translator, gettext_noop
+from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.team.sessions import find_signed_in
 from mailer.web.server import find_stop_event
@@ -36,7 +37,6 @@ from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 from subscribers.errors import SubscriberError
-from subscribers.models import Subscriber
 from subscribers.queries import find_subscriber
 
 ROUTES = Routes()
@@ -46,7 +46,7 @@ _PATIENCE = 0.1
 _EVENTS = "text/event-stream"
 _OVER_STATES = frozenset({CampaignState.finished, CampaignState.cancelled})
 _NEVER_SENT = gettext_noop("do not get it")
-"""What is called the rest of a campaign that was cancelled."""
+"""The words for the rest of a campaign that was cancelled."""
 _LASTS = 60.0
 _HEARTBEAT = 10.0
 _RETRY_MILLISECONDS = 1500
@@ -60,7 +60,12 @@ def show_live(page: CampaignPageDep) -> Response:
         return page.go_back()
     asked = page.request.query_params.get("address", "").strip()[:320]
     looks_for = asked if page.may(Permission.see_partners) else ""
-    reader = _find_reader(page, looks_for) if looks_for else None
+    reader = delivery = None
+    if looks_for:
+        with suppress(SubscriberError):
+            reader = find_subscriber(page.session, looks_for)
+            own = (col(Delivery.campaign_id) == page.number, col(Delivery.subscriber_id) == reader.id)
+            delivery = page.session.exec(select(Delivery).where(*own)).first()
     return page.render(
         "live.html",
         is_trial=read_trial(page.session.connection(), page.settings).is_on,
@@ -68,8 +73,8 @@ def show_live(page: CampaignPageDep) -> Response:
         asked=asked,
         looks_for=looks_for,
         reader=reader,
-        delivery=_find_delivery(page, reader) if reader is not None else None,
-        **_describe_progress(_read_progress(page), page.translator),
+        delivery=delivery,
+        **_describe_progress(page, _read_progress(page)),
     )
 
 
@@ -77,53 +82,33 @@ def _read_progress(page: CampaignPage) -> CampaignProgress | None:
     return page.state.progress.watch(page.number).await_reading(_PATIENCE)
 
 
-def _find_reader(page: CampaignPage, address: str) -> Subscriber | None:
-    try:
-        return find_subscriber(page.session, address)
-    except SubscriberError:
-        return None
-
-
-def _find_delivery(page: CampaignPage, reader: Subscriber) -> Delivery | None:
-    own = (col(Delivery.campaign_id) == page.number, col(Delivery.subscriber_id) == reader.id)
-    return page.session.exec(select(Delivery).where(*own)).first()
-
-
-def _describe_progress(progress: CampaignProgress | None, translator: Translator) -> dict[str, Any]:
+def _describe_progress(page: StudioPage, progress: CampaignProgress | None) -> dict[str, Any]:
     """Return what ``live_progress.html`` shows; ``progress`` is None while it is counted."""
     if progress is None:
         return {"progress": None}
-    words, tone = _describe_state(progress, translator)
+    words, tone = progress.state.words, progress.state.tone
+    if progress.state is CampaignState.paused and progress.canary is not None:
+        words, tone = gettext_noop("Paused after the first %(number)s"), "careful"
+    elif progress.state is CampaignState.sending and not progress.senders:
+        words, tone = gettext_noop("Waits to be sent"), "careful"
     return {
         "progress": progress,
-        "state_words": words,
+        "state_words": page.translate(words, number=str(progress.canary)),
         "state_tone": tone,
-        "terms": list(_list_terms(progress, translator)),
+        "terms": list(_list_terms(progress)),
         "bar_parts": list(_list_bar_parts(progress)),
-        "time_left": _describe_time_left(progress, translator),
+        "time_left": _describe_time_left(page, progress.seconds_left),
     }
 
 
-def _describe_state(progress: CampaignProgress, translator: Translator) -> tuple[str, str]:
-    """Return the words and the tone for a campaign's state."""
-    state, translate = progress.state, translator.translate
-    if state is CampaignState.paused and progress.canary is not None:
-        words = gettext_noop("Paused after the first %(number)s")
-        return translate(words, number=str(progress.canary)), "careful"
-    if state is CampaignState.sending and not progress.senders:
-        return translate(gettext_noop("Waits to be sent")), "careful"
-    return translate(state.words), state.tone
-
-
-def _list_terms(progress: CampaignProgress, translator: Translator) -> Iterator[tuple[SumTerm, str, int]]:
+def _list_terms(progress: CampaignProgress) -> Iterator[tuple[SumTerm, str, int]]:
     """Yield the terms of the sum, what each is called and how many it is, but for those that are nothing and
     seldom are anything."""
     is_cancelled = progress.state is CampaignState.cancelled
     for term, number in progress.list_terms():
         is_rest = term in {SumTerm.queued, SumTerm.deferred}
-        words = _NEVER_SENT if is_cancelled and is_rest else term.words
         if number or term in {SumTerm.sent, SumTerm.rejected, SumTerm.queued}:
-            yield term, translator.translate(words), number
+            yield term, _NEVER_SENT if is_cancelled and is_rest else term.words, number
 
 
 def _list_bar_parts(progress: CampaignProgress) -> Iterator[tuple[str, float, float]]:
@@ -136,18 +121,15 @@ def _list_bar_parts(progress: CampaignProgress) -> Iterator[tuple[str, float, fl
         start += width
 
 
-def _describe_time_left(progress: CampaignProgress, translator: Translator) -> str:
+def _describe_time_left(page: StudioPage, seconds: int | None) -> str:
     """Return how long the rest will take, in words; "" if that is not known."""
-    seconds, ngettext = progress.seconds_left, translator.translations.ngettext
     if seconds is None:
         return ""
     if seconds < 90:
-        return ngettext("About %(num)s second left", "About %(num)s seconds left", seconds) % {"num": seconds}
+        return page.ngettext("About %(num)s second left", "About %(num)s seconds left", seconds)
     if seconds < 90 * 60:
-        minutes = round(seconds / 60)
-        return ngettext("About %(num)s minute left", "About %(num)s minutes left", minutes) % {"num": minutes}
-    hours = round(seconds / 3600)
-    return ngettext("About %(num)s hour left", "About %(num)s hours left", hours) % {"num": hours}
+        return page.ngettext("About %(num)s minute left", "About %(num)s minutes left", round(seconds / 60))
+    return page.ngettext("About %(num)s hour left", "About %(num)s hours left", round(seconds / 3600))
 
 
 @ROUTES.get_route("/campaigns/{campaign}/live/events", Permission.read)
@@ -210,7 +192,7 @@ def _render_progress(page: StudioPage, progress: CampaignProgress) -> str:
     renderer, translator = page.state.renderer, page.translator
 
     def render() -> str:
-        values = _describe_progress(progress, translator)
+        values = _describe_progress(page, progress)
         made = renderer.render("studio/live_progress.html", translator, status=200, **values)
         return bytes(made.body).decode()
 

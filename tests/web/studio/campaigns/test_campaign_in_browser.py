@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mailer.web.studio.campaigns.versions import MAX_VERSIONS
+from mailer.web.mail_preview.prepared_mail import MAX_VERSIONS
 from tests.web.studio.campaigns.conftest import Desk
 
 LONG = 60_000
