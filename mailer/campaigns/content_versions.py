@@ -67,6 +67,19 @@ def compile_content(workspace: Workspace, slug: str) -> tuple[CompiledEdition, .
     )
 
 
+def read_contents(connection: Connection, campaign_id: int) -> dict[str, CompiledEdition]:
+    """Return what was frozen with a campaign, by language, its own first. Raise CompiledVersionError if
+    another version of the program wrote it."""
+    statement = (
+        select(col(CampaignContent.body), col(Campaign.language))
+        .join(Campaign, col(Campaign.id) == col(CampaignContent.campaign_id))
+        .where(col(CampaignContent.campaign_id) == campaign_id)
+    )
+    contents = [(CompiledEdition.from_bytes(body), own) for body, own in connection.execute(statement)]
+    contents.sort(key=lambda found: (found[0].language != found[1], found[0].language))
+    return {mail.language: mail for mail, _ in contents}
+
+
 def list_content_changes(
     before: Sequence[CompiledEdition], after: Sequence[CompiledEdition], *, restyled: bool = False
 ) -> list[Phrase]:

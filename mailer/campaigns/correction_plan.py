@@ -16,6 +16,7 @@ from editions.model import Edition
 from editions.reader import Inspection, inspect_edition
 from editions.source.folder import EDITION_FILE
 from locales.phrase import Phrase, gettext_noop
+from mailer.campaigns.content_versions import read_contents
 from mailer.campaigns.corrections import (
     CorrectedEdition,
     CorrectionRecord,
@@ -38,7 +39,7 @@ from mailer.campaigns.preflight import PreflightReport, check_inspection, find_s
 from mailer.campaigns.recipients import is_in_audience
 from mailer.checks.runner import SourceLines
 from mailer.database.engine import open_session
-from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.errors import ConfigurationError, MailerError
 from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -103,7 +104,8 @@ def plan_correction(
         campaigns = find_story_campaigns(connection, edition, story)
         if not campaigns:
             raise StoryNotSentError(_explain_not_sent(connection, workspace, edition, story))
-        corrected = _read_corrected(connection, workspace, edition, campaigns[-1].campaign_id)
+        contents = read_contents(connection, campaigns[-1].campaign_id)
+        corrected = CorrectedEdition(contents=contents, source=_read_source(workspace, edition))
         found = inspect_note(note_file, language=corrected.language)
         if found.note is None:
             raise NoteError(note_file.name, found.problems)
@@ -154,28 +156,6 @@ def _explain_not_sent(connection: Connection, workspace: Workspace, edition: str
         "No campaign has sent the story %(story)s of %(edition)s, so there is nothing to correct."
     )
     return Phrase(unsent, story=story, edition=edition)
-
-
-def _read_corrected(
-    connection: Connection, workspace: Workspace, edition: str, campaign_id: int
-) -> CorrectedEdition:
-    return CorrectedEdition(
-        contents=read_contents(connection, campaign_id), source=_read_source(workspace, edition)
-    )
-
-
-def read_contents(connection: Connection, campaign_id: int) -> dict[str, CompiledEdition]:
-    """Return what was frozen with a campaign, by language, its own first."""
-    bodies = select(col(CampaignContent.body)).where(col(CampaignContent.campaign_id) == campaign_id)
-    contents = [CompiledEdition.from_bytes(body) for body in connection.scalars(bodies)]
-    own = _find_own_language(connection, campaign_id)
-    contents.sort(key=lambda mail: (mail.language != own, mail.language))
-    return {mail.language: mail for mail in contents}
-
-
-def _find_own_language(connection: Connection, campaign_id: int) -> str:
-    statement = select(col(Campaign.language)).where(col(Campaign.id) == campaign_id)
-    return connection.execute(statement).scalar_one()
 
 
 def _read_source(workspace: Workspace, edition: str) -> Edition | None:

@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 from sqlmodel import col
 
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
@@ -17,7 +17,7 @@ from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState, DeliveryState
 from mailer.database.report_models import CampaignReportPart, forget_figures
 from mailer.dispatch.deliveries import count_deliveries
-from mailer.dispatch.ledger_changes import InDoubtDelivery, list_in_doubt, mark_sent, requeue
+from mailer.dispatch.ledger_changes import list_in_doubt, mark_sent, requeue
 from mailer.dispatch.liveness import Presence
 from mailer.dispatch.postfix_log import LoggedMessage, PostfixLog, RelayStatus, read_postfix_log
 from mailer.errors import MailerError
@@ -44,7 +44,7 @@ RecordResolution = Callable[[Connection, int, int], None]
 
 MAX_LISTED_CHANGES = 1000
 """The maximum number of changes listed in a :class:`Resolution`; the report's CSV has them all."""
-_NamedDoubts = list[tuple[str, InDoubtDelivery]]
+_NamedDoubts = list[tuple[str, Row[Any]]]
 
 
 class NotInDoubtError(MailerError):
@@ -201,7 +201,7 @@ def resolve_chosen(
     return _apply(engine, campaign_id, changes, dead=dead, dry_run=False, now=now, record=record)
 
 
-def _decide(chosen: Iterable[InDoubtDelivery], *, arrived: bool) -> dict[int, DoubtChange]:
+def _decide(chosen: Iterable[Row[Any]], *, arrived: bool) -> dict[int, DoubtChange]:
     state = DeliveryState.sent if arrived else DeliveryState.queued
     reason = DECISIONS[arrived]
     return {doubt.delivery_id: DoubtChange(email=doubt.email, state=state, reason=reason) for doubt in chosen}
@@ -222,15 +222,13 @@ def _find_dead(engine: Engine, workspace: Workspace, campaign_id: int) -> set[st
         return presence.find_dead()
 
 
-def _by_message_id(
-    workspace: Workspace, campaign_id: int, doubts: Sequence[InDoubtDelivery]
-) -> dict[str, InDoubtDelivery]:
+def _by_message_id(workspace: Workspace, campaign_id: int, doubts: Sequence[Row[Any]]) -> dict[str, Row[Any]]:
     domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
     return {message_id(campaign_id, doubt.subscriber_id, domain, signer): doubt for doubt in doubts}
 
 
 def _classify(
-    doubts: Mapping[str, InDoubtDelivery], log: PostfixLog, began: datetime
+    doubts: Mapping[str, Row[Any]], log: PostfixLog, began: datetime
 ) -> tuple[_NamedDoubts, _NamedDoubts, _NamedDoubts, _NamedDoubts]:
     """Sort the deliveries by Message-ID into accepted, cut off, missing, and not covered by the log.
 
@@ -255,12 +253,12 @@ def _classify(
     return accepted, cut_off, missing, uncovered
 
 
-def _mark_sent(doubt: InDoubtDelivery, trace: LoggedMessage) -> DoubtChange:
+def _mark_sent(doubt: Row[Any], trace: LoggedMessage) -> DoubtChange:
     reason = _RELAY_REASONS[trace.status].format(trace.queue_id)
     return DoubtChange(email=doubt.email, state=DeliveryState.sent, reason=reason)
 
 
-def _queue_again(doubt: InDoubtDelivery, trace: LoggedMessage | None) -> DoubtChange:
+def _queue_again(doubt: Row[Any], trace: LoggedMessage | None) -> DoubtChange:
     reason = _NOT_IN_LOG if trace is None else _CUT_OFF.format(trace.queue_id)
     return DoubtChange(email=doubt.email, state=DeliveryState.queued, reason=reason)
 

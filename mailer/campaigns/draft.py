@@ -17,9 +17,9 @@ from sqlmodel import col
 from editions.errors import Problem, ProblemLevel
 from mailer.campaigns.corrections import store_correction
 from mailer.campaigns.plan import CountedLinks, Plan, digest_plan, store_counted_links
-from mailer.campaigns.preparation.preparation_store import reopen_campaign
+from mailer.campaigns.preparation.preparation_store import insert_draft, reopen_campaign
 from mailer.database.launch_models import CampaignPreparation
-from mailer.database.models import Campaign, CampaignContent, CampaignState, InDoubtPolicy
+from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.database.report_models import CampaignReportPart, ReportPart
 from mailer.dispatch.deliveries import change_campaign_state
 
@@ -101,12 +101,6 @@ def write_tested_draft(connection: Connection, plan: Plan, now: datetime) -> int
 def _write(
     connection: Connection, plan: Plan, now: datetime, *, segment: str, counted: CountedLinks | None
 ) -> int:
-    number = _write_content(connection, plan, now, segment=segment)
-    store_counted_links(connection, number, counted)
-    return number
-
-
-def _write_content(connection: Connection, plan: Plan, now: datetime, *, segment: str) -> int:
     values: dict[str, object] = {
         "title": plan.title,
         "subject": plan.subject,
@@ -117,15 +111,18 @@ def _write_content(connection: Connection, plan: Plan, now: datetime, *, segment
     }
     found = _find_draft(connection, plan.edition, segment) or _reopen(connection, plan, segment, now)
     if found is None:
-        return _insert(connection, plan, now, values)
-    number, content_digest = found
-    if content_digest != plan.content_digest:
-        change_campaign_state(connection, number, CampaignState.draft)
-        connection.execute(delete(CampaignContent).where(col(CampaignContent.campaign_id) == number))
+        number = insert_draft(connection, plan.edition, now, **values)
         _freeze(connection, number, plan)
-        values["created_at"] = now
-    connection.execute(update(Campaign).where(col(Campaign.id) == number).values(values))
+    else:
+        number, content_digest = found
+        if content_digest != plan.content_digest:
+            change_campaign_state(connection, number, CampaignState.draft)
+            connection.execute(delete(CampaignContent).where(col(CampaignContent.campaign_id) == number))
+            _freeze(connection, number, plan)
+            values["created_at"] = now
+        connection.execute(update(Campaign).where(col(Campaign.id) == number).values(values))
     store_warnings(connection, number, plan.problems, now)
+    store_counted_links(connection, number, counted)
     return number
 
 
@@ -160,25 +157,6 @@ def _reopen(connection: Connection, plan: Plan, segment: str, now: datetime) -> 
         return None
     reopen_campaign(connection, row[0] or 0, now)
     return row[0] or 0, row[1]
-
-
-def _insert(connection: Connection, plan: Plan, now: datetime, values: dict[str, object]) -> int:
-    fixed = {
-        "edition": plan.edition,
-        "state": CampaignState.draft,
-        "state_reason": "",
-        "in_doubt_policy": InDoubtPolicy.hold,
-        "audience": 0,
-        "approved_by": "",
-        "approved_digest": "",
-        "approved_settings": "",
-        "created_at": now,
-    }
-    inserted = connection.execute(insert(Campaign).values(**fixed, **values))
-    (number,) = inserted.inserted_primary_key or (0,)
-    _freeze(connection, number, plan)
-    store_warnings(connection, number, plan.problems, now)
-    return int(number)
 
 
 def _freeze(connection: Connection, number: int, plan: Plan) -> None:

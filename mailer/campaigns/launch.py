@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, update
+from sqlalchemy import Connection, Engine, Row, exists, func, insert, literal, select, update
 from sqlmodel import SQLModel, col
 
 from locales.phrase import FURTHER, Phrase, gettext_noop, join_sentences
@@ -16,7 +16,7 @@ from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import ALREADY_SENT, is_in_audience
 from mailer.campaigns.trial import find_trial_fault
-from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
+from mailer.campaigns.unfinished_campaign import explain_gone, find_unfinished_campaign
 from mailer.database.backup import is_held
 from mailer.database.models import (
     Campaign,
@@ -100,7 +100,7 @@ def launch_or_continue(
         return LaunchResult(campaign_id=found.id, continued=True)
 
 
-def _continue(connection: Connection, found: UnfinishedCampaign, options: LaunchOptions) -> None:
+def _continue(connection: Connection, found: Row[Any], options: LaunchOptions) -> None:
     if found.state is CampaignState.scheduled:
         raise LaunchRefusedError(
             Phrase(
@@ -124,12 +124,12 @@ def _continue(connection: Connection, found: UnfinishedCampaign, options: Launch
                 "Campaign %(id)s is paused after its canary: %(reason)s To send to the rest, run `mailer "
                 "campaigns resume %(id)s`.",
                 id=found.id,
-                reason=found.reason,
+                reason=found.state_reason,
             )
         )
-    if found.state is CampaignState.paused and is_held(found.reason):
+    if found.state is CampaignState.paused and is_held(found.state_reason):
         raise LaunchRefusedError(
-            Phrase("Campaign %(id)s is paused. %(reason)s", id=found.id, reason=found.reason)
+            Phrase("Campaign %(id)s is paused. %(reason)s", id=found.id, reason=found.state_reason)
         )
     changes: dict[str, Any] = {}
     if options.rate is not None:

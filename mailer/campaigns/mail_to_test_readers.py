@@ -61,15 +61,6 @@ class RefusedTestError(MailerError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShownMail:
-    """Whose mail a test shows: that of the subscriber ``address``, that of the plan's variant ``variant``
-    (counted from 1), or, with neither, that of a reader who is not known."""
-
-    address: str = ""
-    variant: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class ReaderResult:
     """The outcome of a test for one ``address``: the last ``relay`` that was asked, and how that ended."""
 
@@ -153,15 +144,17 @@ def send_test(
     plan: Plan,
     readers: Sequence[Address],
     *,
-    shows: ShownMail,
+    shown_address: str = "",
+    variant: int | None = None,
     by: str,
     now: datetime,
 ) -> SentTests:
-    """Send the mail of ``plan`` to ``readers`` as a test, and record for whom a relay has accepted it.
+    """Send the mail of ``plan`` to ``readers`` as a test, and record for whom a relay has accepted it: the
+    mail of the subscriber with ``shown_address``, that of the ``variant`` of the plan (from 1), or else that
+    of a reader who is not known.
 
     The mail is compiled, built, signed and sent as in a campaign, with "[Test]" before its subject, a new
-    Message-ID and links that change nothing. No campaign starts, nobody on the list is affected, and nothing
-    is added to the archive. Each call sends again.
+    Message-ID and links that change nothing. Each call sends again.
 
     Raises:
         RefusedTestError: the edition has errors, the sender is not the workspace's own, there is no such
@@ -170,7 +163,7 @@ def send_test(
         ConfigurationError: a relay, a key or the sender's address cannot be used.
     """
     _refuse_unfit(workspace, plan)
-    shown = _choose_reader(engine, workspace, plan, shows)
+    shown = _choose_reader(engine, workspace, plan, shown_address, variant)
     _refuse_suppressed(engine, workspace, readers)
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
@@ -226,14 +219,16 @@ def _refuse_suppressed(engine: Engine, workspace: Workspace, readers: Sequence[A
                 )
 
 
-def _choose_reader(engine: Engine, workspace: Workspace, plan: Plan, shows: ShownMail) -> Reader:
-    if shows.address:
+def _choose_reader(
+    engine: Engine, workspace: Workspace, plan: Plan, address: str, number: int | None
+) -> Reader:
+    if address:
         with open_session(engine, read_only=True) as session:
-            return load_reader(session, find_subscriber(session, shows.address), workspace)
+            return load_reader(session, find_subscriber(session, address), workspace)
     nobody = anonymous_reader(workspace.settings)._replace(language=plan.language)
-    if shows.variant is None:
+    if number is None:
         return nobody
-    variant, cohort = _find_variant(plan, shows.variant)
+    variant, cohort = _find_variant(plan, number)
     return nobody._replace(language=variant.language, interests=cohort.interests)
 
 

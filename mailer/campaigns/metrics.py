@@ -6,11 +6,14 @@ whole ledgers, so scrape once a minute at most.
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from mailer.database.engine import read_clock
@@ -21,8 +24,8 @@ from mailer.database.feedback_models import (
     FeedbackMessage,
     FeedbackState,
 )
-from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket
-from mailer.dispatch.liveness import DEAD_AFTER
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, RateBucket
+from mailer.dispatch.liveness import list_alive
 from subscribers.models import Status, Subscriber
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -52,8 +55,12 @@ class _MetricsCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         connection, now = self._connection, read_clock(self._connection)
         editions = _find_campaigns(connection)
-        yield _campaigns(connection)
-        yield _subscribers(connection)
+        campaigns = GaugeMetricFamily("mailer_campaigns", "Campaigns by state.", labels=["state"])
+        yield _count_by(connection, col(Campaign.state), CampaignState, campaigns)
+        people = GaugeMetricFamily("mailer_subscribers", "Subscribers by status.", labels=["status"])
+        yield _count_by(connection, col(Subscriber.status), Status, people)
+        came = GaugeMetricFamily("mailer_feedback", "Messages that came back, by kind.", labels=["kind"])
+        yield _count_by(connection, col(FeedbackMessage.kind), FeedbackKind, came)
         yield from _feedback(connection)
         yield from _deliveries(connection, editions)
         yield _queue_ages(connection, editions, now)
@@ -72,33 +79,20 @@ def _find_campaigns(connection: Connection) -> dict[int, str]:
     return {row[0]: row[1] for row in rows if row[0] is not None}
 
 
-def _campaigns(connection: Connection) -> GaugeMetricFamily:
-    family = GaugeMetricFamily("mailer_campaigns", "Campaigns by state.", labels=["state"])
-    state = col(Campaign.state)
-    found = {row[0]: row[1] for row in connection.execute(select(state, func.count()).group_by(state))}
-    for each in CampaignState:
-        family.add_metric([each.value], found.get(each, 0))
-    return family
-
-
-def _subscribers(connection: Connection) -> GaugeMetricFamily:
-    family = GaugeMetricFamily("mailer_subscribers", "Subscribers by status.", labels=["status"])
-    status = col(Subscriber.status)
-    found = {row[0]: row[1] for row in connection.execute(select(status, func.count()).group_by(status))}
-    for each in Status:
+def _count_by(
+    connection: Connection, column: Mapped[Any], members: type[StrEnum], family: GaugeMetricFamily
+) -> GaugeMetricFamily:
+    """Fill ``family`` with the number of rows of a table for each of ``members``, the values of a column."""
+    found = {row[0]: row[1] for row in connection.execute(select(column, func.count()).group_by(column))}
+    for each in members:
         family.add_metric([each.value], found.get(each, 0))
     return family
 
 
 def _feedback(connection: Connection) -> Iterator[GaugeMetricFamily]:
-    """Yield what came back, by kind; what waits for a person; and what servers said about us."""
-    came = GaugeMetricFamily("mailer_feedback", "Messages that came back, by kind.", labels=["kind"])
-    kind, state = col(FeedbackMessage.kind), col(FeedbackMessage.state)
-    found = {row[0]: row[1] for row in connection.execute(select(kind, func.count()).group_by(kind))}
-    for each in FeedbackKind:
-        came.add_metric([each.value], found.get(each, 0))
-    yield came
-    held = select(func.count()).select_from(FeedbackMessage).where(state == FeedbackState.held)
+    """Yield what waits for a person, and what servers said about us."""
+    held = select(func.count()).select_from(FeedbackMessage)
+    held = held.where(col(FeedbackMessage.state) == FeedbackState.held)
     yield GaugeMetricFamily(
         "mailer_feedback_held",
         "Messages that came back and wait for a person.",
@@ -160,13 +154,10 @@ def _queue_ages(connection: Connection, editions: dict[int, str], now: datetime)
 
 
 def _dispatchers(connection: Connection, now: datetime) -> GaugeMetricFamily:
-    alive = (
-        select(func.count()).select_from(Dispatcher).where(col(Dispatcher.heartbeat_at) > now - DEAD_AFTER)
-    )
     return GaugeMetricFamily(
         "mailer_dispatchers_alive",
         "Dispatchers whose heart has beaten within the last minute.",
-        value=connection.execute(alive).scalar_one(),
+        value=len(list_alive(connection, now)),
     )
 
 

@@ -16,9 +16,9 @@ from locales.phrase import WordedEnum, gettext_noop
 from mailer.campaigns.ledger_counter import LedgerCount, LedgerCounter
 from mailer.campaigns.report.reasons import ReasonGroup
 from mailer.database.engine import read_clock
-from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
+from mailer.database.models import Campaign, CampaignState, Delivery
 from mailer.dispatch.deliveries import Counts
-from mailer.dispatch.liveness import DEAD_AFTER
+from mailer.dispatch.liveness import list_alive
 
 _MEASURED_FOR = 60.0
 _LEAST_SECONDS = 5.0
@@ -147,10 +147,7 @@ def read_progress(connection: Connection, campaign_id: int, count: LedgerCount) 
     if row is None:
         return None
     now = read_clock(connection)
-    alive = col(Dispatcher.heartbeat_at) > now - DEAD_AFTER
-    said = connection.execute(
-        select(col(Dispatcher.host), col(Dispatcher.notice)).where(alive).order_by(col(Dispatcher.started_at))
-    ).all()
+    alive = list_alive(connection, now)
     due = select(func.min(col(Delivery.not_before))).where(
         # As in the partial index: SQLite does not use it for a bound value.
         col(Delivery.campaign_id) == campaign_id,
@@ -175,8 +172,8 @@ def read_progress(connection: Connection, campaign_id: int, count: LedgerCount) 
         scheduled_at=row.scheduled_at,
         launched_at=row.launched_at,
         finished_at=row.finished_at,
-        senders=len(said),
-        notices=tuple(f"{host.partition(' ')[0]}: {notice}" for host, notice in said if notice),
+        senders=len(alive),
+        notices=tuple(f"{host}: {notice}" for host, notice in alive if notice),
         read_at=now,
     )
 

@@ -29,7 +29,7 @@ from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import find_missing_identity
 from mailer.campaigns.trial import find_example_sender, find_trial_fault
-from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
+from mailer.campaigns.unfinished_campaign import explain_gone, find_unfinished_campaign
 from mailer.database.engine import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries import change_campaign_state
@@ -157,7 +157,7 @@ def schedule_plan(
     refuse_one_person(workspace.settings.campaigns, options)
     found = find_unfinished_campaign(connection, plan)
     if found is not None:
-        _reschedule(connection, found, {**values, "again": plan.again})
+        _reschedule(connection, found.id, {**values, "again": plan.again})
         return LaunchResult(campaign_id=found.id, continued=True)
     refuse_in_trial(connection, workspace.settings, plan, now)
     number = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
@@ -166,12 +166,12 @@ def schedule_plan(
     return LaunchResult(campaign_id=number, continued=False)
 
 
-def _reschedule(connection: Connection, found: UnfinishedCampaign, values: dict[str, object]) -> None:
-    waits = (col(Campaign.id) == found.id, col(Campaign.state) == CampaignState.scheduled)
+def _reschedule(connection: Connection, number: int, values: dict[str, object]) -> None:
+    waits = (col(Campaign.id) == number, col(Campaign.state) == CampaignState.scheduled)
     if connection.execute(update(Campaign).where(*waits).values(values)).rowcount != 1:
         raise LaunchRefusedError(
-            f"Campaign {found.id} is already sending this edition to this segment. "
-            f"See `mailer campaigns show {found.id}`."
+            f"Campaign {number} is already sending this edition to this segment. "
+            f"See `mailer campaigns show {number}`."
         )
 
 

@@ -10,13 +10,13 @@ from functools import lru_cache
 from types import FrameType
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, select
 
 from editions.model import Personalisation
+from mailer.campaigns.content_versions import read_contents
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, reopen_for_doubts
 from mailer.campaigns.plan import CountedLinks, index_links, read_counted_links
 from mailer.database.engine import open_session
-from mailer.database.models import CampaignContent, CampaignState
+from mailer.database.models import CampaignState
 from mailer.dispatch.deliveries import Claim, Counts
 from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import EventLog, RunResult
@@ -135,19 +135,12 @@ def _prepare(
         campaign = find_campaign(session, campaign_id)
         if campaign.state not in _SENDABLE_STATES:
             raise CampaignStateError(campaign_id, "sent", campaign.state, "Launch it first.")
-        contents = _read_contents(session, campaign_id, campaign.language)
+        contents = tuple(read_contents(session.connection(), campaign_id).values())
         counted = read_counted_links(session, campaign_id)
         if resend_in_doubt:
             reopen_for_doubts(session, campaign_id)
         session.commit()
     return contents, counted
-
-
-def _read_contents(session: Session, campaign_id: int, own_language: str) -> Sequence[CompiledEdition]:
-    rows = session.exec(select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id)).all()
-    contents = [CompiledEdition.from_bytes(row.body) for row in rows]
-    contents.sort(key=lambda mail: (mail.language != own_language, mail.language))
-    return contents
 
 
 def make_token_finder(campaign_id: int, signer: TokenSigner) -> Callable[[Claim], str]:

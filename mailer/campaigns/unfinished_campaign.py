@@ -1,9 +1,8 @@
 """The campaign of an edition and a segment that is on its way already."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 from sqlmodel import col
 
 from locales.phrase import Phrase, gettext_noop
@@ -12,31 +11,19 @@ from mailer.campaigns.plan import Plan
 from mailer.database.models import Campaign, CampaignState
 
 
-@dataclass(frozen=True, kw_only=True)
-class UnfinishedCampaign:
-    """A campaign of the same edition to the same segment that is not finished or cancelled."""
-
-    id: int
-    state: CampaignState
-    reason: str
-    canary: int | None
-    audience: int
-    again: bool
-    scheduled_at: datetime | None
-
-
-def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCampaign | None:
+def find_unfinished_campaign(connection: Connection, plan: Plan) -> Row[Any] | None:
     """Return the newest campaign with this ``plan`` that is scheduled, sending or paused; None if there is
     none. Raise LaunchRefusedError if the campaign has an earlier version of the edition, or counts clicks
     where the plan does not, or the other way round.
     """
     states = [CampaignState.scheduled, CampaignState.sending, CampaignState.paused]
+    columns: tuple[Any, ...] = (
+        *(col(Campaign.id), col(Campaign.digest), col(Campaign.state), col(Campaign.state_reason)),
+        *(col(Campaign.canary), col(Campaign.audience), col(Campaign.again), col(Campaign.scheduled_at)),
+        col(Campaign.counts_clicks),
+    )
     statement = (
-        select(
-            *(col(Campaign.id), col(Campaign.digest), col(Campaign.state), col(Campaign.state_reason)),
-            *(col(Campaign.canary), col(Campaign.audience), col(Campaign.again), col(Campaign.scheduled_at)),
-            col(Campaign.counts_clicks),
-        )
+        select(*columns)
         .where(
             col(Campaign.edition) == plan.edition,
             col(Campaign.segment) == plan.segment.text,
@@ -51,15 +38,7 @@ def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCa
         raise LaunchRefusedError(_explain_earlier_version(row.id, row.state, plan.edition))
     if row.counts_clicks != plan.counts_clicks:
         raise LaunchRefusedError(_explain_other_links(row.id, row.state, counts_clicks=row.counts_clicks))
-    return UnfinishedCampaign(
-        id=row.id,
-        state=row.state,
-        reason=row.state_reason,
-        canary=row.canary,
-        audience=row.audience,
-        again=row.again,
-        scheduled_at=row.scheduled_at,
-    )
+    return row
 
 
 def _explain_earlier_version(number: int, state: CampaignState, edition: str) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, null, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -37,39 +38,30 @@ MOST_COUNTED = 1000
 _FRONT_BYTES = 16 * 1024
 _PROTECTED_DAYS = 60
 """How long a link to unsubscribe has to work after the mail was sent, in the strictest country (Canada)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignUse:
-    """A campaign for a segment that is saved.
-
-    ``at`` is when it was launched or is going to start, None while it is being prepared.
-    """
-
-    campaign_id: int
-    edition: str
-    state: CampaignState
-    at: datetime | None = None
+_USE_COLUMNS: tuple[Any, ...] = (
+    col(Campaign.id).label("campaign_id"),
+    col(Campaign.edition),
+    col(Campaign.state),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentUses:
-    """The uses of a saved segment.
-
-    ``segments`` are the names of others that use it. ``drafts`` are being prepared, and name it, were given
-    it, or mean the same; ``named_in`` are those of them that name it. ``campaigns`` are scheduled or were
-    launched for exactly what it means now, the newest first: a campaign keeps what a name meant, and not the
-    name.
-    """
+    """The uses of a saved segment, by the names of other segments, and by campaigns: rows with their
+    ``campaign_id``, ``edition`` and ``state``, and ``at``, the time of the launch or of the start that is
+    planned, None while they are being prepared."""
 
     segments: tuple[str, ...] = ()
-    drafts: tuple[CampaignUse, ...] = ()
-    named_in: tuple[CampaignUse, ...] = ()
-    campaigns: tuple[CampaignUse, ...] = ()
+    # Being prepared: they name it, were given it, or mean the same.
+    drafts: tuple[Row[Any], ...] = ()
+    named_in: tuple[Row[Any], ...] = ()
+    # Scheduled or launched for exactly what it means now: a campaign keeps what a name meant, not the name.
+    campaigns: tuple[Row[Any], ...] = ()
 
     @property
     def last_used(self) -> datetime | None:
-        return max((use.at for use in self.campaigns if use.at and _was_launched(use)), default=None)
+        launched = (use.at for use in self.campaigns if use.state is not CampaignState.scheduled)
+        return max(filter(None, launched), default=None)
 
 
 def make_lookups(connection: Connection, settings: Settings) -> SegmentLookups:
@@ -87,18 +79,20 @@ def find_segment_uses(
     lookups = make_lookups(connection, settings)
     parsed = {one.name: _parse(one.text, lookups) for one in among}
     meanings = {one.name: _list_meanings(one, parsed[one.name]) for one in saved}
-    drafts = [(use, name, text, _parse(text, lookups)) for use, name, text in _list_drafts(connection)]
+    drafts = [(use, _parse(use.segment, lookups)) for use in _list_drafts(connection)]
     launched = _list_campaigns(connection, sorted({text for texts in meanings.values() for text in texts}))
     return {
         one.name: SegmentUses(
             segments=tuple(name for name, tree in parsed.items() if tree and one.name in tree.named),
             drafts=tuple(
                 use
-                for use, name, text, tree in drafts
-                if one.name == name or text.strip() in meanings[one.name] or (tree and one.name in tree.named)
+                for use, tree in drafts
+                if one.name == use.segment_name
+                or use.segment.strip() in meanings[one.name]
+                or (tree and one.name in tree.named)
             ),
-            named_in=tuple(use for use, _, _, tree in drafts if tree and one.name in tree.named),
-            campaigns=tuple(use for use, text in launched if text in meanings[one.name]),
+            named_in=tuple(use for use, tree in drafts if tree and one.name in tree.named),
+            campaigns=tuple(use for use in launched if use.segment in meanings[one.name]),
         )
         for one in saved
     }
@@ -168,10 +162,6 @@ def _refuse_if_named_in_drafts(connection: Connection, settings: Settings, saved
         )
 
 
-def _was_launched(use: CampaignUse) -> bool:
-    return use.state is not CampaignState.scheduled
-
-
 def _parse(text: str, lookups: SegmentLookups) -> ParsedExpression | None:
     """``text`` as understood now; None if it no longer is, for example because a sector was renamed."""
     try:
@@ -185,40 +175,31 @@ def _list_meanings(saved: SavedSegment, parsed: ParsedExpression | None) -> froz
     return frozenset([saved.text.strip(), *written_out])
 
 
-def _list_drafts(connection: Connection) -> list[tuple[CampaignUse, str, str]]:
+def _list_drafts(connection: Connection) -> Sequence[Row[Any]]:
     """Return the campaigns that are being prepared for a segment, with the segment's name and text."""
-    wanted = (
-        select_columns(
-            *(col(Campaign.id), col(Campaign.edition), col(Campaign.state)),
-            *(col(CampaignPreparation.segment_name), col(CampaignPreparation.segment)),
-        )
+    named = (col(CampaignPreparation.segment_name), col(CampaignPreparation.segment))
+    wanted: Select[Any] = (
+        select_columns(*_USE_COLUMNS, null().label("at"), *named)
         .join(CampaignPreparation, col(CampaignPreparation.campaign_id) == col(Campaign.id))
         .where(col(Campaign.state).in_(PREPARED_STATES), col(CampaignPreparation.segment).is_not(None))
         .order_by(col(Campaign.id).desc())
     )
-    return [
-        (CampaignUse(campaign_id=number or 0, edition=edition, state=state), name, text or "")
-        for number, edition, state, name, text in connection.execute(wanted)
-    ]
+    return connection.execute(wanted).all()
 
 
-def _list_campaigns(connection: Connection, segments: Sequence[str]) -> list[tuple[CampaignUse, str]]:
-    """Return the campaigns that are scheduled or were launched for one of ``segments``, with its text."""
-    at = (col(Campaign.launched_at), col(Campaign.scheduled_at))
-    wanted = (
-        select_columns(
-            *(col(Campaign.id), col(Campaign.edition), col(Campaign.state), col(Campaign.segment)), *at
-        )
+def _list_campaigns(connection: Connection, segments: Sequence[str]) -> Sequence[Row[Any]]:
+    """Return the campaigns that are scheduled or were launched for one of ``segments``, with its text; the
+    newest first."""
+    at = func.coalesce(col(Campaign.launched_at), col(Campaign.scheduled_at))
+    wanted: Select[Any] = (
+        select_columns(*_USE_COLUMNS, at.label("at"), col(Campaign.segment))
         .where(
             col(Campaign.segment).in_(segments),
             col(Campaign.launched_at).is_not(None) | (col(Campaign.state) == CampaignState.scheduled),
         )
         .order_by(col(Campaign.id).desc())
     )
-    return [
-        (CampaignUse(campaign_id=number or 0, edition=edition, state=state, at=launched or starts), text)
-        for number, edition, state, text, launched, starts in connection.execute(wanted)
-    ]
+    return connection.execute(wanted).all()
 
 
 @dataclass(frozen=True, kw_only=True)

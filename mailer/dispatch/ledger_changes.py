@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 from sqlmodel import col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
@@ -40,27 +40,11 @@ PROVED_BY = "proved by "
 
 _IN_DOUBT = (DeliveryState.in_doubt,)
 _BATCH_SIZE = 500
-_COLUMNS: tuple[Any, ...] = (
-    col(Delivery.id).label("number"),
-    col(Delivery.subscriber_id),
-    col(Subscriber.email),
-    col(Delivery.updated_at),
-)
 _MERGED = "merged"
 """The reason of a delivery that is not sent because its reader has the edition by another address."""
 _WAITING = (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred)
 _RECEIVED = (DeliveryState.sent, DeliveryState.in_doubt)
 _UNDER_WAY = (CampaignState.sending, CampaignState.paused)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InDoubtDelivery:
-    """A delivery in doubt that no live dispatcher holds. ``since`` is when it last changed."""
-
-    delivery_id: int
-    subscriber_id: int
-    email: str
-    since: datetime
 
 
 def name_consent_source(campaign_id: int) -> str:
@@ -81,12 +65,15 @@ def mark_sent_by_evidence(
     return _update_state(connection, DeliveryState.sent, ours, reason=reason, now=now) == 1
 
 
-def list_in_doubt(
-    connection: Connection, campaign_id: int, dead: Collection[str] = ()
-) -> list[InDoubtDelivery]:
-    """List the deliveries in doubt of a campaign that no dispatcher holds, or one in ``dead``."""
+def list_in_doubt(connection: Connection, campaign_id: int, dead: Collection[str] = ()) -> Sequence[Row[Any]]:
+    """List the deliveries in doubt of a campaign that no dispatcher holds, or one in ``dead``, each with its
+    ``delivery_id``, ``subscriber_id``, ``email``, and when it last changed (``since``)."""
+    columns: tuple[Any, ...] = (
+        *(col(Delivery.id).label("delivery_id"), col(Delivery.subscriber_id), col(Subscriber.email)),
+        col(Delivery.updated_at).label("since"),
+    )
     statement = (
-        select(*_COLUMNS)
+        select(*columns)
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(
             col(Delivery.campaign_id) == campaign_id,
@@ -95,12 +82,7 @@ def list_in_doubt(
         )
         .order_by(col(Delivery.id))
     )
-    return [
-        InDoubtDelivery(
-            delivery_id=row.number, subscriber_id=row.subscriber_id, email=row.email, since=row.updated_at
-        )
-        for row in connection.execute(statement)
-    ]
+    return connection.execute(statement).all()
 
 
 def mark_sent(
@@ -180,26 +162,6 @@ def erase_deliveries(connection: Connection, subscriber_id: int, now: datetime) 
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Row:
-    id: int
-    campaign_id: int
-    subscriber_id: int
-    edition: str
-    again: bool
-    is_under_way: bool
-    state: DeliveryState
-    doubted: bool
-
-    @property
-    def waits(self) -> bool:
-        return self.is_under_way and self.state in _WAITING
-
-    @property
-    def may_have_arrived(self) -> bool:
-        return self.state in _RECEIVED or self.doubted
-
-
-@dataclass(frozen=True, kw_only=True)
 class MergedDeliveries:
     """The deliveries that wait, by number: ``moved`` go to the one who is kept, ``dropped`` are not sent,
     because that person has the edition or gets it by the other delivery."""
@@ -214,14 +176,14 @@ def plan_merged_deliveries(connection: Connection, kept_id: int, merged_id: int)
     theirs = [row for row in rows if row.subscriber_id == merged_id]
     own = [row for row in rows if row.subscriber_id == kept_id]
     moved, dropped = [], []
-    for row in (row for row in theirs if row.waits and not row.doubted):
+    for row in (row for row in theirs if _waits(row) and not row.doubted):
         # Whatever became of it there, a campaign has one delivery for each person.
         if _reaches(own, row) or any(one.campaign_id == row.campaign_id for one in own):
             dropped.append(row.id)
         else:
             moved.append(row.id)
-    arrived = [row for row in theirs if row.may_have_arrived]
-    dropped += [row.id for row in own if row.waits and not row.doubted and _reaches(arrived, row)]
+    arrived = [row for row in theirs if _may_have_arrived(row)]
+    dropped += [row.id for row in own if _waits(row) and not row.doubted and _reaches(arrived, row)]
     return MergedDeliveries(moved=tuple(sorted(moved)), dropped=tuple(sorted(dropped)))
 
 
@@ -263,10 +225,11 @@ def _take_back(connection: Connection, numbers: Sequence[int], now: datetime) ->
     connection.execute(make_state_update([deferred], queued, some, not_before=None, updated_at=now))
 
 
-def _read_rows(connection: Connection, subscribers: Sequence[int]) -> list[_Row]:
-    columns = (
+def _read_rows(connection: Connection, subscribers: Sequence[int]) -> Sequence[Row[Any]]:
+    is_under_way = col(Campaign.state).in_(_UNDER_WAY).label("is_under_way")
+    columns: tuple[Any, ...] = (
         *(col(Delivery.id), col(Delivery.campaign_id), col(Delivery.subscriber_id)),
-        *(col(Campaign.edition), col(Campaign.again), col(Campaign.state).in_(_UNDER_WAY)),
+        *(col(Campaign.edition), col(Campaign.again), is_under_way),
         *(col(Delivery.state), col(Delivery.doubted)),
     )
     found = connection.execute(
@@ -274,26 +237,22 @@ def _read_rows(connection: Connection, subscribers: Sequence[int]) -> list[_Row]
         .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
         .where(col(Delivery.subscriber_id).in_(subscribers))
     )
-    return [
-        _Row(
-            id=number or 0,
-            campaign_id=campaign_id,
-            subscriber_id=subscriber_id,
-            edition=edition,
-            again=again,
-            is_under_way=bool(is_under_way),
-            state=DeliveryState(state),
-            doubted=doubted,
-        )
-        for number, campaign_id, subscriber_id, edition, again, is_under_way, state, doubted in found
-    ]
+    return found.all()
 
 
-def _reaches(rows: Iterable[_Row], waiting: _Row) -> bool:
+def _waits(row: Row[Any]) -> bool:
+    return row.is_under_way and row.state in _WAITING
+
+
+def _may_have_arrived(row: Row[Any]) -> bool:
+    return row.doubted or row.state in _RECEIVED
+
+
+def _reaches(rows: Iterable[Row[Any]], waiting: Row[Any]) -> bool:
     """Return whether one of ``rows`` has brought the edition that is ``waiting``, or may yet bring it. A
     campaign that goes to those who have it already asks about itself alone."""
     return any(
-        (row.may_have_arrived or row.waits)
+        (_may_have_arrived(row) or _waits(row))
         and (row.campaign_id == waiting.campaign_id or (row.edition == waiting.edition and not waiting.again))
         for row in rows
     )

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import ColumnElement, Engine, Select, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, delete, exists, func, insert, select, update
 from sqlmodel import col
 
 from mailer.database.engine import Clock, read_clock
@@ -198,6 +198,16 @@ def _opened(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def list_alive(connection: Connection, now: datetime) -> list[tuple[str, str]]:
+    """Return the host name and the notice, "" for none, of each dispatcher with a recent heartbeat, whatever
+    it works on, those that started first."""
+    alive = col(Dispatcher.heartbeat_at) > now - DEAD_AFTER
+    rows = select(col(Dispatcher.host), col(Dispatcher.notice)).where(alive)
+    # The first word is the host name; the rest distinguishes folders and boots.
+    found = connection.execute(rows.order_by(col(Dispatcher.started_at)))
+    return [(host.partition(" ")[0], notice) for host, notice in found]
 
 
 def identify_host(folder: Path) -> str:

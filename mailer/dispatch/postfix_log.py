@@ -20,11 +20,12 @@ order. Lines are read one at a time, so memory grows with the number of messages
 import gzip
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -139,8 +140,8 @@ def read_postfix_log(
                 for path in paths
             ]
             # A shell names rotated logs newest first, and a message may begin in one and end in the next.
-            for part in sorted(parts, key=lambda part: part.start):
-                reader.read(part.lines())
+            for _, lines in sorted(parts, key=lambda part: part[0]):
+                reader.read(lines)
         except (OSError, EOFError) as error:
             raise PostfixLogError(Phrase("The log cannot be read: %(error)s.", error=error)) from error
     if not reader.has_seen_postfix:
@@ -161,25 +162,13 @@ def _open(path: Path, standard_input: BinaryIO) -> BinaryIO:
     return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _LogFile:
-    """One file of a log: what was read of it to find ``start``, and the rest."""
-
-    start: datetime
-    head: list[bytes]
-    rest: BinaryIO
-
-    def lines(self) -> Iterator[bytes]:
-        yield from self.head
-        yield from self.rest
-
-
-def _read_head(path: Path, file: BinaryIO, calendar: "_TimestampParser") -> _LogFile:
+def _read_head(path: Path, file: BinaryIO, calendar: "_TimestampParser") -> tuple[datetime, Iterable[bytes]]:
+    """Return the first time in one file of a log, and all its lines."""
     head: list[bytes] = []
     for line in file:
         head.append(line)
         if (found := _LINE.match(line)) is not None and (start := calendar.parse(found["time"])) is not None:
-            return _LogFile(start=start, head=head, rest=file)
+            return start, chain(head, file)
         if len(head) >= _MAX_HEAD_LINES:
             raise PostfixLogError(
                 Phrase(
@@ -188,7 +177,7 @@ def _read_head(path: Path, file: BinaryIO, calendar: "_TimestampParser") -> _Log
                     number=_MAX_HEAD_LINES,
                 )
             )
-    return _LogFile(start=datetime.max.replace(tzinfo=UTC), head=head, rest=file)
+    return datetime.max.replace(tzinfo=UTC), head
 
 
 class _TimestampParser:

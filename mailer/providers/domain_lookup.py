@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, delete, exists, func, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
@@ -180,17 +180,19 @@ def forget_domain(connection: Connection, domain: str) -> None:
 
 def _select_counts(connection: Connection) -> Select[str, int]:
     """Build the query for each mail ``domain`` with the number of its active ``people``."""
-    domain = _domain_column(connection).label("domain")
+    domain = read_domain(connection).label("domain")
     active = col(Subscriber.status) == Status.active
     return select(domain, func.count().label("people")).where(active).group_by(domain)
 
 
-def _domain_column(connection: Connection) -> ColumnElement[str]:
-    """Return the part of an address after the @. Callers skip addresses with two of them."""
+def read_domain(connection: Connection) -> ColumnElement[str]:
+    """Return the part of a subscriber's address after the @. Callers skip addresses with two of them."""
     envelope = col(Subscriber.envelope)
+    # Literals, because PostgreSQL compares GROUP BY with SELECT including the parameters.
     if connection.dialect.name == "sqlite":
-        return func.lower(func.substr(envelope, func.instr(envelope, "@") + 1))
-    return func.lower(func.split_part(envelope, "@", 2))
+        after = func.instr(envelope, literal_column("'@'")) + literal_column("1")
+        return func.lower(func.substr(envelope, after))
+    return func.lower(func.split_part(envelope, literal_column("'@'"), literal_column("2")))
 
 
 class BackgroundLookup:

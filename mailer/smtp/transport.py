@@ -5,7 +5,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from locales.phrase import Phrase, gettext_noop
@@ -43,18 +43,6 @@ class CertificateError(ConnectionFailedError):
         super().__init__(outcome)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Session:
-    """The agreement with the server: its capabilities, and the mechanism we authenticated with, if any.
-
-    ``token`` is the one that the server has taken, "" if there was none.
-    """
-
-    capabilities: Capabilities
-    mechanism: AuthMechanism | None = None
-    token: str = field(default="", repr=False)
-
-
 class SmtpTransport:
     """Connects to the server that ``options`` name.
 
@@ -71,12 +59,13 @@ class SmtpTransport:
 
     async def connect(self, source: MessageSource) -> SmtpConnection:
         stream = SmtpStream()
-        session = await self.open(stream)
-        return SmtpConnection(source, self._options, stream, session.capabilities, token=session.token)
+        capabilities, _, token = await self.open(stream)
+        return SmtpConnection(source, self._options, stream, capabilities, token=token)
 
-    async def open(self, stream: SmtpStream) -> Session:
-        """Open ``stream`` until the server waits for MAIL. Raise ConnectionFailedError if it could not be
-        opened, and is closed.
+    async def open(self, stream: SmtpStream) -> tuple[Capabilities, AuthMechanism | None, str]:
+        """Open ``stream`` until the server waits for MAIL; return its capabilities, the mechanism we logged
+        in with, if any, and the token that it took, "" if there was none. Raise ConnectionFailedError if it
+        could not be opened, and is closed.
         """
         try:
             await self._open(stream)
@@ -86,7 +75,7 @@ class SmtpTransport:
         except BaseException:
             stream.transport.abort()
             raise
-        return Session(capabilities=capabilities, mechanism=mechanism, token=token)
+        return capabilities, mechanism, token
 
     async def _open(self, stream: SmtpStream) -> None:
         context = self._tls_context() if self._options.implicit_tls else None
@@ -331,16 +320,16 @@ def probe_server(options: SmtpOptions) -> ProbeResult:
 
 async def _probe(transport: SmtpTransport, options: SmtpOptions) -> ProbeResult:
     stream = SmtpStream()
-    session = await transport.open(stream)
+    capabilities, mechanism, _ = await transport.open(stream)
     encryption: ssl.SSLObject | None = stream.transport.get_extra_info("ssl_object")
     stream.quit()
     # Until it is closed, so that QUIT leaves first.
     await stream.send_command(None)
     result = ProbeResult(
         address=options.address,
-        capabilities=session.capabilities,
+        capabilities=capabilities,
         is_loopback=options.is_loopback,
-        mechanism=session.mechanism,
+        mechanism=mechanism,
     )
     if encryption is None:
         return result

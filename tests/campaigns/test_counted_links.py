@@ -14,7 +14,7 @@ from mailer.campaigns.approvals.approval import find_approval
 from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.launch import launch, launch_or_continue
 from mailer.campaigns.launch_lock import LaunchRefusedError
-from mailer.campaigns.mail_to_test_readers import ShownMail, send_test
+from mailer.campaigns.mail_to_test_readers import send_test
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import (
     CountedLinks,
@@ -286,7 +286,7 @@ def test_a_test_and_a_preview_lead_straight_to_the_place(
             with_smtp(workspace, server.url),
             plan,
             [normalise_address("me@example.org")],
-            shows=ShownMail(address="bat@example.org"),
+            shown_address="bat@example.org",
             by="Mei",
             now=now,
         )

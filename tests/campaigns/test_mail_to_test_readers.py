@@ -20,7 +20,6 @@ from mailer.campaigns.mail_to_test_readers import (
     MAX_TEST_READERS,
     RefusedTestError,
     SentTests,
-    ShownMail,
     read_test_readers,
     send_test,
 )
@@ -37,7 +36,6 @@ from tests.factories.campaigns import count_campaigns, make_plan, with_sender, w
 from tests.factories.small_edition import SLUG, write_edition, write_second_story
 from tests.servers.scripted_smtp import Act, ScriptedServer, answering
 
-NOBODY = ShownMail()
 LINK = re.compile(r"https?://[^\s<>\"]+/[up]/[^\s<>\"]+")
 
 
@@ -57,13 +55,23 @@ def send_it(
     engine: Engine,
     now: datetime,
     *addresses: str,
-    shows: ShownMail = NOBODY,
+    shown_address: str = "",
+    variant: int | None = None,
     query: str = "all",
 ) -> SentTests:
     """Send a test to ``addresses``."""
     plan = make_plan(workspace, engine, now, query)
     readers = read_test_readers(workspace.settings, addresses or ("Me@office.example",))
-    return send_test(engine, workspace, plan, readers, shows=shows, by="Mei Lin", now=now)
+    return send_test(
+        engine,
+        workspace,
+        plan,
+        readers,
+        shown_address=shown_address,
+        variant=variant,
+        by="Mei Lin",
+        now=now,
+    )
 
 
 def parse(data: bytes) -> EmailMessage:
@@ -110,7 +118,7 @@ def test_links_carry_the_token_of_tests_and_the_language_of_the_mail(
 ) -> None:
     feedback = FeedbackSettings(bounce_address="bounce@x.example", leave_address="leave@x.example")
     named = with_settings(workspace, feedback=feedback)
-    send_it(named, campaign_engine, now, shows=ShownMail(address="li@example.org"))
+    send_it(named, campaign_engine, now, shown_address="li@example.org")
     message = parse(server.kept[0].content)
     # No mail about a test, and none to an address in it, does anything to the reader whom it shows.
     assert server.kept[0].sender == "news@example.org"
@@ -128,7 +136,7 @@ def test_the_mail_of_a_subscriber_goes_to_a_colleague_without_the_name_beside_th
     workspace: Workspace, campaign_engine: Engine, server: ScriptedServer, now: datetime
 ) -> None:
     labelled = with_settings(workspace, subject_labels={"CN": "AD"})
-    sent = send_it(labelled, campaign_engine, now, shows=ShownMail(address="li@example.org"))
+    sent = send_it(labelled, campaign_engine, now, shown_address="li@example.org")
     message = parse(server.kept[0].content)
     assert sent.language == "zh"
     assert message["Subject"] == "[Test] AD 来自现场的消息"
@@ -136,7 +144,7 @@ def test_the_mail_of_a_subscriber_goes_to_a_colleague_without_the_name_beside_th
     assert "Li" in read_text(message)
     assert "教师在乌兰巴托会面" in read_text(message)
     with pytest.raises(UnknownSubscriberError):
-        send_it(labelled, campaign_engine, now, shows=ShownMail(address="nobody@example.org"))
+        send_it(labelled, campaign_engine, now, shown_address="nobody@example.org")
 
 
 def test_a_variant_is_chosen_by_the_number_that_the_plan_gives_it(
@@ -145,15 +153,15 @@ def test_a_variant_is_chosen_by_the_number_that_the_plan_gives_it(
     write_second_story(workspace.editions / SLUG, personalise="filter")
     listed = make_plan(workspace, campaign_engine, now).as_dict()["variants"]
     for variant in listed:
-        chosen = ShownMail(variant=variant["number"])
-        sent = send_it(workspace, campaign_engine, now, shows=chosen)
+        number = variant["number"]
+        sent = send_it(workspace, campaign_engine, now, variant=number)
         assert (sent.language, sent.stories) == (variant["language"], variant["stories"])
     museum = ["museum" in read_text(parse(mail.content)) for mail in server.kept]
     assert len(listed) == len(museum) > 1
     with pytest.raises(RefusedTestError, match=rf"a number from 1 to {len(listed)}"):
-        send_it(workspace, campaign_engine, now, shows=ShownMail(variant=len(listed) + 1))
+        send_it(workspace, campaign_engine, now, variant=len(listed) + 1)
     with pytest.raises(RefusedTestError, match="Nobody in the segment 'country:FR' would get"):
-        send_it(workspace, campaign_engine, now, shows=ShownMail(variant=1), query="country:FR")
+        send_it(workspace, campaign_engine, now, variant=1, query="country:FR")
 
 
 def test_a_test_works_before_there_is_any_subscriber_and_starts_nothing(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlmodel import col
 
 from locales.phrase import Phrase, gettext_noop
@@ -33,7 +33,7 @@ from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.draft import write_draft
 from mailer.campaigns.plan import Plan, number_links, store_counted_links
 from mailer.campaigns.preparation.preparation_store import reopen_campaign
-from mailer.campaigns.unfinished_campaign import UnfinishedCampaign, explain_gone, find_unfinished_campaign
+from mailer.campaigns.unfinished_campaign import explain_gone, find_unfinished_campaign
 from mailer.database.approval_models import (
     ApprovalContent,
     ApprovalRound,
@@ -101,19 +101,19 @@ def ask_for_approval(
 
 
 def find_or_write_campaign(
-    connection: Connection, plan: Plan, unfinished: UnfinishedCampaign | None, now: datetime
+    connection: Connection, plan: Plan, unfinished: Row[Any] | None, now: datetime
 ) -> int:
     """Return the campaign that an approval of ``plan`` is for: the one that is scheduled or was approved with
     this content, even if settings have changed since, or else the edition's draft; its number."""
     if unfinished is not None:
-        return unfinished.id
+        return int(unfinished.id)
     same = select(func.max(col(Campaign.id))).where(
         col(Campaign.state) == CampaignState.approved, col(Campaign.digest) == plan.digest
     )
     return connection.scalar(same) or write_draft(connection, plan, now)
 
 
-def refuse_unscheduled(found: UnfinishedCampaign, plan: Plan) -> None:
+def refuse_unscheduled(found: Row[Any], plan: Plan) -> None:
     """Refuse to approve a campaign that is being sent, or was scheduled with a different --again. Raise
     ApprovalRefusedError if it is, or it was.
     """
@@ -252,7 +252,7 @@ def join_names(names: Sequence[str]) -> str:
 def _write_campaign(
     connection: Connection,
     plan: Plan,
-    unfinished: UnfinishedCampaign | None,
+    unfinished: Row[Any] | None,
     values: dict[str, Any],
     now: datetime,
 ) -> int:

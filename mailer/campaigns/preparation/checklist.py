@@ -88,28 +88,6 @@ class ApprovalStatus(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChecklistFacts:
-    """What is known of a prepared campaign. What is None is not known yet.
-
-    ``errors`` are the problems with which no campaign is launched, those of the sender included. ``segment``
-    is "" while none is chosen, and ``segment_fault`` says why it is not valid. ``versions`` are the different
-    mails that the ``audience`` gets, ``seen`` how many of them the member has looked at. ``start_at`` is None
-    for a start at the launch.
-    """
-
-    errors: int | None
-    segment: str
-    audience: int | None
-    versions: int | None
-    seen: int
-    test: LastTest | None
-    start_at: datetime | None
-    approval: ApprovalStatus | None
-    segment_fault: str = ""
-    requires_test: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Checklist:
     """The status of each item, in order. ``next_item`` is what comes next, None if it can be launched."""
 
@@ -125,22 +103,41 @@ class Checklist:
         return self.statuses[item] is ItemStatus.done
 
 
-def make_checklist(facts: ChecklistFacts, now: datetime) -> Checklist:
-    """Say how far each item is ``now``. What a launch demands is decided by the launch itself, which looks at
-    everything again; this is what leads people there."""
+def make_checklist(
+    now: datetime,
+    *,
+    errors: int | None,
+    segment: str,
+    audience: int | None,
+    versions: int | None,
+    seen: int,
+    test: LastTest | None,
+    start_at: datetime | None,
+    approval: ApprovalStatus | None,
+    segment_fault: str = "",
+    requires_test: bool = False,
+) -> Checklist:
+    """Say how far each item is ``now``; what is None is not known yet. What a launch demands is decided by
+    the launch itself, which looks at everything again; this is what leads people there.
+
+    ``errors`` are the problems with which no campaign is launched, those of the sender included. ``segment``
+    is "" while none is chosen. ``versions`` are the different mails that the ``audience`` gets, ``seen`` how
+    many of them the member has looked at. ``start_at`` is None for a start at the launch.
+    """
+    is_past = start_at is not None and start_at <= now
     statuses = MappingProxyType(
         {
-            ChecklistItem.edition: _judge_edition(facts),
-            ChecklistItem.segment: _judge_segment(facts),
-            ChecklistItem.audience: _judge_audience(facts),
-            ChecklistItem.versions: _judge_versions(facts),
-            ChecklistItem.tests: _judge_test(facts),
-            ChecklistItem.start: _judge_start(facts, now),
+            ChecklistItem.edition: _judge_edition(errors),
+            ChecklistItem.segment: _judge_segment(segment, segment_fault),
+            ChecklistItem.audience: _judge_audience(segment, segment_fault, audience),
+            ChecklistItem.versions: _judge_versions(errors, audience, versions, seen),
+            ChecklistItem.tests: _judge_test(errors, test),
+            ChecklistItem.start: ItemStatus.blocked if is_past else ItemStatus.done,
             ChecklistItem.options: ItemStatus.done,
-            ChecklistItem.approval: _judge_approval(facts),
+            ChecklistItem.approval: _judge_approval(approval),
         }
     )
-    must = [item for item in _MUST if item is not ChecklistItem.tests or facts.requires_test]
+    must = [item for item in _MUST if item is not ChecklistItem.tests or requires_test]
     may_ask = all(statuses[item] is ItemStatus.done for item in must)
     return Checklist(
         statuses=statuses,
@@ -167,44 +164,39 @@ def _find_next(statuses: Mapping[ChecklistItem, ItemStatus]) -> ChecklistItem | 
     return None
 
 
-def _judge_edition(facts: ChecklistFacts) -> ItemStatus:
-    if facts.errors is None:
+def _judge_edition(errors: int | None) -> ItemStatus:
+    if errors is None:
         return ItemStatus.waiting
-    return ItemStatus.blocked if facts.errors else ItemStatus.done
+    return ItemStatus.blocked if errors else ItemStatus.done
 
 
-def _judge_segment(facts: ChecklistFacts) -> ItemStatus:
-    if facts.segment_fault:
+def _judge_segment(segment: str, fault: str) -> ItemStatus:
+    if fault:
         return ItemStatus.blocked
-    return ItemStatus.done if facts.segment else ItemStatus.to_do
+    return ItemStatus.done if segment else ItemStatus.to_do
 
 
-def _judge_audience(facts: ChecklistFacts) -> ItemStatus:
-    if not facts.segment or facts.segment_fault or facts.audience is None:
+def _judge_audience(segment: str, fault: str, audience: int | None) -> ItemStatus:
+    if not segment or fault or audience is None:
         return ItemStatus.waiting
-    return ItemStatus.done if facts.audience else ItemStatus.blocked
+    return ItemStatus.done if audience else ItemStatus.blocked
 
 
-def _judge_versions(facts: ChecklistFacts) -> ItemStatus:
-    if facts.errors or facts.versions is None or not facts.audience:
+def _judge_versions(errors: int | None, audience: int | None, versions: int | None, seen: int) -> ItemStatus:
+    if errors or versions is None or not audience:
         return ItemStatus.waiting
-    return ItemStatus.done if facts.seen >= facts.versions else ItemStatus.to_do
+    return ItemStatus.done if seen >= versions else ItemStatus.to_do
 
 
-def _judge_test(facts: ChecklistFacts) -> ItemStatus:
-    if facts.test is LastTest.current:
+def _judge_test(errors: int | None, test: LastTest | None) -> ItemStatus:
+    if test is LastTest.current:
         return ItemStatus.done
-    return ItemStatus.waiting if facts.errors or facts.test is None else ItemStatus.to_do
+    return ItemStatus.waiting if errors or test is None else ItemStatus.to_do
 
 
-def _judge_start(facts: ChecklistFacts, now: datetime) -> ItemStatus:
-    is_past = facts.start_at is not None and facts.start_at <= now
-    return ItemStatus.blocked if is_past else ItemStatus.done
-
-
-def _judge_approval(facts: ChecklistFacts) -> ItemStatus:
-    if facts.approval is None:
+def _judge_approval(approval: ApprovalStatus | None) -> ItemStatus:
+    if approval is None:
         return ItemStatus.waiting
-    if facts.approval in {ApprovalStatus.unneeded, ApprovalStatus.given}:
+    if approval in {ApprovalStatus.unneeded, ApprovalStatus.given}:
         return ItemStatus.done
     return ItemStatus.to_do

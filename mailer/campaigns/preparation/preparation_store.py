@@ -114,7 +114,7 @@ def begin_preparation(
     found = find_preparation(session, edition)
     if found is not None:
         raise AlreadyPreparedError(edition, found.campaign_id)
-    number = _find_draft(connection, edition) or _insert_draft(connection, edition, title, now)
+    number = _find_draft(connection, edition) or insert_draft(connection, edition, now, title=title[:300])
     people = {"prepared_by": member_id, "changed_by": member_id}
     times = {"prepared_at": now, "changed_at": now}
     connection.execute(
@@ -256,25 +256,15 @@ def _find_draft(connection: Connection, edition: str) -> int | None:
     return connection.scalar(drafts.order_by(col(Campaign.id).desc()))
 
 
-def _insert_draft(connection: Connection, edition: str, title: str, now: datetime) -> int:
-    inserted = connection.execute(
-        insert(Campaign).values(
-            edition=edition,
-            title=title[:300],
-            subject="",
-            segment="",
-            language="",
-            state=CampaignState.draft,
-            state_reason="",
-            in_doubt_policy=InDoubtPolicy.hold,
-            digest="",
-            content_digest="",
-            audience=0,
-            approved_by="",
-            approved_digest="",
-            approved_settings="",
-            created_at=now,
-        )
-    )
+def insert_draft(connection: Connection, edition: str, now: datetime, **values: Any) -> int:
+    """Insert a campaign of ``edition`` as a draft, with what is already known of it; return its id."""
+    unknown = ("subject", "segment", "language", "digest", "content_digest", "state_reason")
+    unapproved = ("approved_by", "approved_digest", "approved_settings")
+    fixed = {
+        **dict.fromkeys((*unknown, *unapproved), ""),
+        **{"edition": edition, "state": CampaignState.draft, "created_at": now},
+        **{"in_doubt_policy": InDoubtPolicy.hold, "audience": 0},
+    }
+    inserted = connection.execute(insert(Campaign).values({**fixed, **values}))
     (number,) = inserted.inserted_primary_key or (0,)
     return int(number)

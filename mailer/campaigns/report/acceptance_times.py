@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from mailer.campaigns.report.disclosure import SMALLEST_SHOWN, is_small
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.providers.domain_lookup import read_known_providers
+from mailer.providers.domain_lookup import read_domain, read_known_providers
 from mailer.providers.provider_table import load_providers
 from subscribers.models import Subscriber
 
@@ -189,7 +189,7 @@ def _measure_place(name: str, seconds: "_Seconds") -> PlaceHandOver:
 
 
 def _count_domains(connection: Connection, campaign_id: int) -> dict[str, int]:
-    domain = _read_domain(connection)
+    domain = read_domain(connection)
     statement = (
         select(domain, func.count())
         .select_from(Delivery)
@@ -202,7 +202,7 @@ def _count_domains(connection: Connection, campaign_id: int) -> dict[str, int]:
 
 
 def _stream_seconds(connection: Connection, campaign_id: int) -> Iterator[Row[str, str, int]]:
-    domain, second = _read_domain(connection), _truncate(connection)
+    domain, second = read_domain(connection), _truncate(connection)
     statement = (
         select(domain, second, func.count())
         .select_from(Delivery)
@@ -212,11 +212,3 @@ def _stream_seconds(connection: Connection, campaign_id: int) -> Iterator[Row[st
         .execution_options(yield_per=_BATCH_ROWS)
     )
     yield from connection.execute(statement)
-
-
-def _read_domain(connection: Connection) -> ColumnElement[str]:
-    envelope = col(Subscriber.envelope)
-    if connection.dialect.name == "sqlite":
-        after = func.instr(envelope, literal_column("'@'")) + literal_column("1")
-        return func.lower(func.substr(envelope, after))
-    return func.lower(func.split_part(envelope, literal_column("'@'"), literal_column("2")))

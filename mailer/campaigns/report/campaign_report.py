@@ -21,7 +21,6 @@ from mailer.campaigns.report.parts import (
     DepartureFigures,
     PartReader,
     StoredPart,
-    choose_source,
     is_cheap,
     read_cheap_part,
     read_parts,
@@ -274,12 +273,7 @@ def report_campaign(
     """
     campaign = find_campaign(session, campaign_id)
     connection = session.connection()
-    reader = PartReader(
-        connection=connection,
-        campaign_id=campaign_id,
-        sectors=tuple(workspace.settings.sectors),
-        source=choose_source(connection, campaign, fresh=fresh),
-    )
+    reader = PartReader(connection, campaign, tuple(workspace.settings.sectors), fresh=fresh)
     counts = reader.read(ReportPart.ledger, Counts(audience=campaign.audience))
     nobody = DepartureFigures(left=Departures(), bounced=0, choices=None)
     departures: DepartureFigures = reader.read(ReportPart.departures, nobody)

@@ -9,9 +9,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -178,55 +177,32 @@ def read_cheap_part(connection: Connection, campaign_id: int, part: ReportPart, 
     return CAMPAIGN_PARTS[part](connection, campaign_id, ()) if is_cheap(connection, audience) else None
 
 
-class FigureSource(StrEnum):
-    """Sources of a campaign's figures."""
-
-    rows = "rows"
-    """They are counted at this moment."""
-
-    store = "store"
-    """They are as they were counted last."""
-
-    nowhere = "nowhere"
-    """There are none: nobody belongs to a campaign before its launch."""
-
-
-def choose_source(connection: Connection, campaign: Campaign, *, fresh: bool) -> FigureSource:
-    """Return the source of a campaign's figures. ``fresh`` are those of this moment, whatever that costs."""
-    if fresh or is_cheap(connection, campaign.audience):
-        return FigureSource.rows
-    return FigureSource.nowhere if campaign.launched_at is None else FigureSource.store
-
-
-@dataclass
 class PartReader:
-    """Reads the parts of one campaign from ``source``.
+    """Reads the parts of one campaign: counted at this moment if that is cheap, or ``fresh`` asks for it, and
+    otherwise as they were counted last.
 
     Afterwards ``counted_at`` has the moments of those that were read, ``uncounted`` those that nobody has
     counted yet.
     """
 
-    connection: Connection
-    campaign_id: int
-    sectors: Sequence[str]
-    source: FigureSource
-    counted_at: dict[ReportPart, datetime] = field(default_factory=dict)
-    uncounted: set[ReportPart] = field(default_factory=set)
-    _stored: Mapping[ReportPart, StoredPart] | None = None
+    def __init__(
+        self, connection: Connection, campaign: Campaign, sectors: Sequence[str], *, fresh: bool
+    ) -> None:
+        self._connection, self._campaign, self._sectors = connection, campaign, sectors
+        self._counts_now = fresh or is_cheap(connection, campaign.audience)
+        self._stored: Mapping[ReportPart, StoredPart] | None = None
+        self.counted_at: dict[ReportPart, datetime] = {}
+        self.uncounted: set[ReportPart] = set()
 
     def read(self, part: ReportPart, missing: Any) -> Any:
-        match self.source:
-            case FigureSource.rows:
-                return CAMPAIGN_PARTS[part](self.connection, self.campaign_id, self.sectors)
-            case FigureSource.nowhere:
-                return missing
-            case FigureSource.store:
-                return self._read_stored(part, missing)
-
-    def _read_stored(self, part: ReportPart, missing: Any) -> Any:
+        number = self._campaign.id or 0
+        if self._counts_now:
+            return CAMPAIGN_PARTS[part](self._connection, number, self._sectors)
+        if self._campaign.launched_at is None:
+            # Nobody belongs to a campaign before its launch.
+            return missing
         if self._stored is None:
-            found = read_parts(self.connection, [self.campaign_id], CAMPAIGN_PARTS)
-            self._stored = found.get(self.campaign_id, {})
+            self._stored = read_parts(self._connection, [number], CAMPAIGN_PARTS).get(number, {})
         stored = self._stored.get(part)
         if stored is None:
             self.uncounted.add(part)
@@ -236,28 +212,20 @@ class PartReader:
 
 
 def _count_departures(connection: Connection, campaign_id: int) -> DepartureFigures:
+    refused = select(col(Delivery.subscriber_id)).where(
+        col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.rejected
+    )
+    bounced = select(func.count(col(ConsentRecord.subscriber_id).distinct())).where(
+        col(ConsentRecord.subscriber_id).in_(refused),
+        col(ConsentRecord.event) == ConsentEvent.bounced,
+        col(ConsentRecord.method) == DEAD_ADDRESS_METHOD,
+        col(ConsentRecord.source) == name_consent_source(campaign_id),
+    )
     return DepartureFigures(
         left=count_departures(connection, campaign_id),
-        bounced=_count_bounced(connection, campaign_id),
+        bounced=connection.execute(bounced).scalar_one(),
         choices=read_choices(connection, campaign_id),
     )
-
-
-def _count_bounced(connection: Connection, campaign_id: int) -> int:
-    """Return how many readers were given the status bounced because of their refusal in this campaign."""
-    ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.rejected)
-    marked = (
-        col(ConsentRecord.event) == ConsentEvent.bounced,
-        *(
-            col(ConsentRecord.method) == DEAD_ADDRESS_METHOD,
-            col(ConsentRecord.source) == name_consent_source(campaign_id),
-        ),
-    )
-    refused = select(col(Delivery.subscriber_id)).where(*ours)
-    counted = select(func.count(col(ConsentRecord.subscriber_id).distinct()))
-    return connection.execute(
-        counted.where(col(ConsentRecord.subscriber_id).in_(refused), *marked)
-    ).scalar_one()
 
 
 def count_outdated_parts(

@@ -1,7 +1,7 @@
 """One campaign and its numbers: its state, its timing, how far it has come, and doubts nobody has settled."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -18,10 +18,10 @@ from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation, read_preparations
 from mailer.campaigns.report.parts import read_cheap_part, read_parts
 from mailer.database.engine import read_clock
-from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.report_models import ReportPart
 from mailer.dispatch.deliveries import Counts, count_deliveries
-from mailer.dispatch.liveness import DEAD_AFTER
+from mailer.dispatch.liveness import list_alive
 
 OUTCOME_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -48,34 +48,15 @@ class DispatcherNotice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
-    """The timing of a campaign: when it continues, and how fast. Times are aware; a value that does not apply
-    is None.
-
-    ``rate`` is in messages per second over all machines; ``next_try`` is when the first deferred message is
-    due. ``canary`` is the number of readers who go first, and ``canary_until`` the time until which the rest
-    wait.
-    """
-
-    rate: float | None = None
-    scheduled_at: datetime | None = None
-    canary: int | None = None
-    canary_until: datetime | None = None
-    next_try: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class CampaignSummary:
-    """One campaign and its numbers.
+    """One campaign and its numbers. Times are aware; what does not apply is None or "".
 
-    ``reason`` says why the campaign is not running, if it is not. ``notices`` come from the dispatchers
-    running while it is sending. ``approval`` is the one it was given, if any;
-    :func:`mailer.campaigns.approvals.approval.check_approval` says whether it still holds. ``test`` and
-    ``test_ahead`` are what :func:`mailer.campaigns.content_versions.check_test` says. ``created_at`` is when
-    its content was frozen, ``launched_at`` when its readers were chosen, None if they are not yet.
-    ``counts_clicks`` says whether clicks on its links are counted. ``correction_of`` is the story it corrects
-    (``2026-1/teachers``), "" if it sends an edition. ``preparation`` is what the team has decided about it in
-    Studio, None if it was launched without.
+    ``created_at`` is when its content was frozen, ``launched_at`` when its readers were chosen, ``next_try``
+    when the first deferred message is due. ``rate`` is in messages per second over all machines. ``reason``
+    says why it is not running. ``correction_of`` is the story it corrects (``2026-1/teachers``). Whether
+    ``approval`` still holds, and what ``test`` and ``test_ahead`` are, is found by
+    :func:`mailer.campaigns.approvals.approval.check_approval` and
+    :func:`mailer.campaigns.content_versions.check_test`.
     """
 
     id: int
@@ -88,7 +69,11 @@ class CampaignSummary:
     state: CampaignState
     reason: str
     counts: Counts
-    timing: Timing = field(default_factory=Timing)
+    rate: float | None = None
+    scheduled_at: datetime | None = None
+    canary: int | None = None
+    canary_until: datetime | None = None
+    next_try: datetime | None = None
     notices: tuple[DispatcherNotice, ...] = ()
     approval: Approval | None = None
     test: ContentTest | None = None
@@ -114,11 +99,12 @@ class CampaignSummary:
 
     def as_dict(self) -> dict[str, Any]:
         names = ("edition", "title", "subject", "segment", "reason", "created_at")
+        times = ("launched_at", "rate", "scheduled_at", "canary", "canary_until", "next_try")
         return {
             **{"id": self.id, "state": self.state, **vars(self.counts)},
             **{name: getattr(self, name) for name in names},
             **{"correction_of": self.correction_of or None, "counts_clicks": self.counts_clicks},
-            **{"launched_at": self.launched_at, **vars(self.timing)},
+            **{name: getattr(self, name) for name in times},
             **{"notices": self.notices, "approval": self.approval, "test": self.test},
             "prepared": self.preparation,
         }
@@ -171,7 +157,12 @@ def _build_summary(
     assert campaign.id is not None  # noqa: S101 - it came from the database
     correction = corrections.get(campaign.edition)
     connection = session.connection()
-    sends = campaign.state is CampaignState.sending
+    is_sending = campaign.state is CampaignState.sending
+    # Whichever campaign they work on.
+    alive = list_alive(connection, read_clock(connection)) if is_sending else []
+    next_try = select_columns(func.min(col(Delivery.not_before))).where(
+        col(Delivery.campaign_id) == campaign.id, col(Delivery.state) == DeliveryState.deferred
+    )
     return CampaignSummary(
         id=campaign.id,
         edition=campaign.edition,
@@ -183,40 +174,16 @@ def _build_summary(
         state=campaign.state,
         reason=campaign.state_reason,
         counts=count_deliveries(connection, campaign.id) if counts is None else counts,
-        timing=_read_timing(connection, campaign),
-        notices=_read_notices(connection) if sends else (),
-        approval=read_approval(campaign),
-        correction_of=correction.subject_name if correction else "",
-        counts_clicks=campaign.counts_clicks,
-        preparation=preparation,
-    )
-
-
-def _read_timing(connection: Connection, campaign: Campaign) -> Timing:
-    next_try = select_columns(func.min(col(Delivery.not_before))).where(
-        col(Delivery.campaign_id) == campaign.id, col(Delivery.state) == DeliveryState.deferred
-    )
-    return Timing(
         rate=campaign.rate,
         scheduled_at=campaign.scheduled_at,
         canary=campaign.canary,
         canary_until=campaign.canary_until,
         next_try=connection.execute(next_try).scalar(),
-    )
-
-
-def _read_notices(connection: Connection) -> tuple[DispatcherNotice, ...]:
-    """Return the notices of dispatchers with a recent heartbeat, whichever campaign they are working on."""
-    alive = col(Dispatcher.heartbeat_at) > read_clock(connection) - DEAD_AFTER
-    statement = (
-        select_columns(col(Dispatcher.host), col(Dispatcher.notice))
-        .where(alive, col(Dispatcher.notice) != "")
-        .order_by(col(Dispatcher.started_at))
-    )
-    # The first word is the host name; the rest distinguishes folders and boots.
-    return tuple(
-        DispatcherNotice(host=host.partition(" ")[0], text=text)
-        for host, text in connection.execute(statement)
+        notices=tuple(DispatcherNotice(host=host, text=text) for host, text in alive if text),
+        approval=read_approval(campaign),
+        correction_of=correction.subject_name if correction else "",
+        counts_clicks=campaign.counts_clicks,
+        preparation=preparation,
     )
 
 

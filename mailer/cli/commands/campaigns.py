@@ -20,7 +20,7 @@ from mailer.utc import format_utc
 if TYPE_CHECKING:
     from mailer.campaigns.doubt_resolution import Resolution
     from mailer.campaigns.preparation.preparation import Preparation
-    from mailer.campaigns.report.summary import CampaignSummary, Timing
+    from mailer.campaigns.report.summary import CampaignSummary
 
 
 _MAX_SUBJECT = 40
@@ -80,7 +80,7 @@ def list_(context: CliContext, as_json: bool) -> None:
 
 def _describe_date(summary: CampaignSummary) -> str:
     """Return when a campaign was launched, or else when it will be; if neither is known, when it was made."""
-    moment = summary.launched_at or summary.timing.scheduled_at or summary.created_at
+    moment = summary.launched_at or summary.scheduled_at or summary.created_at
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
@@ -156,7 +156,7 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     if not summary.segment and summary.state in _DRAFT_STATES:
         say(f"To choose who gets it: {context.command_line('send', summary.edition, '--segment', 'QUERY')}")
         return
-    for words in _describe_timing(summary.timing, summary.state):
+    for words in _describe_timing(summary):
         emit(words)
     for notice in summary.notices:
         emit(f"notice   {notice.text} ({notice.host})")
@@ -178,16 +178,17 @@ def _print_preparation(context: CliContext, prepared: Preparation) -> None:
         say(f"To see who would get it: {context.command_line('send', prepared.edition)}")
 
 
-def _describe_timing(timing: Timing, state: str) -> Iterator[str]:
-    if timing.rate is not None:
-        yield f"rate     at most {timing.rate:g} messages per second"
-    if timing.scheduled_at is not None and state in {"approved", "scheduled"}:
-        yield f"starts   {format_utc(timing.scheduled_at)}"
-    if timing.canary is not None:
-        until = "you resume the campaign" if timing.canary_until is None else format_utc(timing.canary_until)
-        yield f"canary   {timing.canary:,} readers first; the rest wait until {until}"
-    if timing.next_try is not None:
-        yield f"next try {format_utc(timing.next_try)}"
+def _describe_timing(summary: CampaignSummary) -> Iterator[str]:
+    if summary.rate is not None:
+        yield f"rate     at most {summary.rate:g} messages per second"
+    if summary.scheduled_at is not None and summary.state in {"approved", "scheduled"}:
+        yield f"starts   {format_utc(summary.scheduled_at)}"
+    if summary.canary is not None:
+        resumed = summary.canary_until
+        until = "you resume the campaign" if resumed is None else format_utc(resumed)
+        yield f"canary   {summary.canary:,} readers first; the rest wait until {until}"
+    if summary.next_try is not None:
+        yield f"next try {format_utc(summary.next_try)}"
 
 
 @campaigns.command()

@@ -15,10 +15,10 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, shorte
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sqlalchemy import Row
     from sqlmodel import Session
 
     from mailer.campaigns.audience_comparison import AudienceChange, Difference
-    from mailer.campaigns.uses import CampaignUse
     from mailer.workspace import Workspace
     from subscribers.segments.segment import Segment
 
@@ -274,7 +274,7 @@ def _describe_saved(workspace: Workspace, session: Session, text: str) -> dict[s
         return nothing | {"fault": str(error)}
 
 
-def _name_campaigns(uses: Sequence[CampaignUse]) -> str:
+def _name_campaigns(uses: Sequence[Row[Any]]) -> str:
     return ", ".join(f"{use.edition} (campaign {use.campaign_id}, {use.state.value})" for use in uses)
 
 

@@ -77,7 +77,7 @@ def check_test_options(given: SendArguments) -> None:
 
 def send_test(context: CliContext, given: SendArguments) -> None:
     """Send a test, print what became of it, and exit with 1 if a relay did not accept it for everybody."""
-    from mailer.campaigns.mail_to_test_readers import ShownMail, read_test_readers
+    from mailer.campaigns.mail_to_test_readers import read_test_readers
     from mailer.campaigns.mail_to_test_readers import send_test as send
     from mailer.campaigns.plan import plan_campaign
     from mailer.campaigns.preparation.preparation_store import find_preparation
@@ -92,8 +92,8 @@ def send_test(context: CliContext, given: SendArguments) -> None:
             decided = prepared.decisions.segment if prepared is not None else given.query
             segment = read_segment(workspace.settings, decided or "", session)
         plan = plan_campaign(workspace, engine, given.edition, segment, again=given.again, now=now)
-        shows = ShownMail(address=given.shown_address, variant=given.variant)
-        tests = send(engine, workspace, plan, readers, shows=shows, by=given.by, now=now)
+        shows: Any = {"shown_address": given.shown_address, "variant": given.variant}
+        tests = send(engine, workspace, plan, readers, **shows, by=given.by, now=now)
     log_act(context, Act.sent_test, edition=given.edition, detail=f"to {len(tests.results)}")
     if given.as_json:
         told = {"edition": given.edition, "as": given.shown_address or None, "variant": given.variant}

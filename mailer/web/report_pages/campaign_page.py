@@ -102,8 +102,8 @@ def _describe_state(summary: CampaignSummary, viewer: Viewer) -> str:
             return say(gettext_noop("Cancelled. %(readers)s never got it."), readers=rest) + reason
         case CampaignState.cancelled:
             return say(gettext_noop("Cancelled.")) + reason
-        case CampaignState.scheduled if summary.timing.scheduled_at:
-            when = viewer.format_moment(summary.timing.scheduled_at)
+        case CampaignState.scheduled if summary.scheduled_at:
+            when = viewer.format_moment(summary.scheduled_at)
             return say(gettext_noop("Nothing has been sent yet. It starts at %(time)s."), time=when)
         case _:
             return say(gettext_noop("Nothing has been sent yet, so there is nothing to report."))

@@ -20,7 +20,7 @@ from mailer.campaigns.lifecycle import (
     list_correcting_campaigns,
     set_archived,
 )
-from mailer.campaigns.preparation.checklist import ChecklistFacts, LastTest, make_checklist
+from mailer.campaigns.preparation.checklist import LastTest, make_checklist
 from mailer.campaigns.team_clock import describe_hours, find_team_zone, say_moment
 from mailer.campaigns.uses import compare_saved_segment
 from mailer.counts.counters import request_audience, request_deliveries, request_difference
@@ -136,7 +136,8 @@ def _look_at_campaign(page: PreparedPage, *, compiles: bool) -> dict[str, Any]:
         mail.mails if is_known else None,
         has_errors=mail.compiled is not None and bool(mail.compiled.errors),
     )
-    facts = ChecklistFacts(
+    checklist = make_checklist(
+        page.state.clock(),
         errors=mail.errors,
         segment=decided.segment or "",
         segment_fault=fault,
@@ -150,7 +151,7 @@ def _look_at_campaign(page: PreparedPage, *, compiles: bool) -> dict[str, Any]:
     )
     return {
         "mail": mail,
-        "checklist": make_checklist(facts, page.state.clock()),
+        "checklist": checklist,
         "test": test,
         "older_test": older,
         "segment_fault": fault,

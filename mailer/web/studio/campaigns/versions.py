@@ -14,7 +14,6 @@ from mailer.campaigns.mail_to_test_readers import (
     MAX_TEST_READERS,
     RefusedTestError,
     SentTests,
-    ShownMail,
     read_test_readers,
     send_test,
 )
@@ -173,7 +172,7 @@ def _send(page: PreparedPage, addresses: str, tag: str) -> SentTests:
         state.workspace,
         plan_test(page.campaign.edition, mail, version),
         readers,
-        shows=ShownMail(variant=None if version is None else 1),
+        variant=None if version is None else 1,
         by=page.member.name,
         now=state.clock(),
     )
