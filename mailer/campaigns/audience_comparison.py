@@ -65,12 +65,8 @@ class ComparisonError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedAudience:
-    """An audience. ``condition`` is the condition on ``Subscriber`` for being in it.
-
-    ``campaigns`` are the ids of the campaigns that were sent, none for a current segment. ``segment`` is what
-    they were sent to; None if several campaigns had different segments. ``since`` is when the first of them
-    started. ``mailable_only`` says that it is limited to subscribers who would get mail today.
-    """
+    """An audience: ``condition`` is the condition on ``Subscriber`` for being in it. ``segment`` is None if
+    several campaigns were sent to different ones; ``since`` is when the first of them started."""
 
     text: str
     in_words: str
@@ -87,12 +83,8 @@ class ComparedAudience:
 
 
 def read_audience(query: str, settings: Settings, connection: Connection, today: date) -> ComparedAudience:
-    """Return the audience that ``query`` describes: a segment, ``campaign:7`` or ``edition:2021-1``.
-
-    Raises:
-        SegmentError: the segment is invalid.
-        ComparisonError: there is no such campaign, or no campaign of this edition.
-    """
+    """Return the audience that ``query`` describes: a segment, ``campaign:7`` or ``edition:2021-1``. Raise
+    SegmentError or ComparisonError if there is none."""
     match = _SENT_QUERY.fullmatch(query.strip())
     if match is None:
         return _read_current_segment(query, settings, connection, today)
@@ -155,7 +147,6 @@ def _read_sent_campaigns(
 
 
 def _parse_stored_segment(text: str, settings: Settings, connection: Connection) -> Segment | None:
-    """Return the segment a campaign was sent to; None if it is no longer valid."""
     try:
         return read_segment(text, settings, connection)
     except SegmentError:
@@ -294,8 +285,7 @@ def compare_audiences(
 
 
 class _AbsenceReasons:
-    """The reasons why a member of ``other`` is not in ``audience``: the reasons in ``reasons``, and in SQL
-    the ``index`` of each."""
+    """The reasons why a member of ``other`` is not in ``audience``, and in SQL the ``index`` of each."""
 
     def __init__(
         self, audience: ComparedAudience, other: ComparedAudience, vocabulary: Vocabulary, today: date

@@ -52,13 +52,8 @@ def digest_content(edition: str, compiled: Iterable[CompiledEdition]) -> str:
 
 
 def compile_content(workspace: Workspace, slug: str) -> tuple[CompiledEdition, ...]:
-    """Compile an edition in each of its languages, its own first, without checking it.
-
-    Raises:
-        ConfigurationError: there is no such edition.
-        EditionError: its files have errors.
-        TemplateError: a template is wrong.
-    """
+    """Compile an edition in each of its languages, its own first, without checking it. Raise
+    ConfigurationError, EditionError or TemplateError if that cannot be done."""
     edition = read_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
     settings, overrides = workspace.settings, workspace.template_overrides
     return tuple(
@@ -83,10 +78,10 @@ def read_contents(connection: Connection, campaign_id: int) -> dict[str, Compile
 def list_content_changes(
     before: Sequence[CompiledEdition], after: Sequence[CompiledEdition], *, restyled: bool = False
 ) -> list[Phrase]:
-    """List the differences, such as "the text of the story teachers (zh)"; empty if there are none.
+    """List the differences, such as "the text of the story teachers (zh)".
 
-    ``restyled`` says that the theme or a setting changed too. That alone changes the HTML of everything and
-    the text around the stories, so those are not listed then.
+    With ``restyled`` the theme or a setting changed too. That alone changes the HTML of everything and the
+    text around the stories, so those are not listed then.
     """
     old, new = {mail.language: mail for mail in before}, {mail.language: mail for mail in after}
     removed = gettext_noop("the %(language)s version was removed")
@@ -178,8 +173,6 @@ def _find_story(mail: CompiledEdition, slug: str) -> tuple[str, str]:
 
 
 def _find_frame(mail: CompiledEdition, slugs: Sequence[str]) -> tuple[str, str]:
-    """Return the HTML and the plain text without the stories and without what is compared separately."""
-
     def find(marked: str, *, markup: bool) -> str:
         for slug in slugs:
             if place := find_fragment(marked, FragmentKind.story, slug, markup=markup):
@@ -194,11 +187,8 @@ def _find_frame(mail: CompiledEdition, slugs: Sequence[str]) -> tuple[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ContentTest:
-    """The last test of a content: sent ``by`` whom, ``at`` what time (aware), to which ``addresses``.
-
-    ``addresses`` are empty once the retention period is over. ``changes`` lists what has changed in the
-    edition since; if anything has, the test says nothing about it any more.
-    """
+    """The last test of a content. Its ``addresses`` are empty once the retention period is over. If anything
+    has changed in the edition since, the test says nothing about it any more."""
 
     by: str
     at: datetime
@@ -220,8 +210,8 @@ class ContentTest:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignTest:
-    """The tests of a campaign: its ``state`` in their light, the last ``test`` if there is one, and whether
-    there is still a ``test_ahead``: it is not launched, and what it has was not tested."""
+    """The state of a campaign in the light of its last test, and whether one is still to come: it is not
+    launched, and what it has was not tested."""
 
     state: CampaignState
     test: ContentTest | None
@@ -237,11 +227,8 @@ def begin_tests(
     by: str,
     now: datetime,
 ) -> Mapping[str, int]:
-    """Record that the content is about to be sent to ``addresses`` as a test; return the number of each.
-
-    The caller commits before it sends, as with the deliveries of a campaign, so that a test whose sender dies
-    is in doubt and not forgotten.
-    """
+    """Record that the content is about to be sent to ``addresses`` as a test; return the number of each. The
+    caller commits before it sends, so that a test whose sender dies is in doubt and not forgotten."""
     rows = [
         {
             "edition": edition,
@@ -258,8 +245,7 @@ def begin_tests(
 
 
 def end_tests(connection: Connection, *, sent: Collection[int], not_sent: Collection[int]) -> None:
-    """Record which tests a relay has accepted, and forget those that nobody got; the others stay in doubt.
-    The caller commits."""
+    """Record which tests a relay has accepted, and forget those that nobody got. The caller commits."""
     number = col(SentTest.id)
     connection.execute(update(SentTest).where(number.in_(sent)).values(is_in_doubt=False))
     connection.execute(delete(SentTest).where(number.in_(not_sent)))

@@ -31,9 +31,8 @@ class NoteMissingError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class NoteDraft:
-    """A note in one language as somebody writes it: what ``was`` said, what is ``right``, an explanation in
-    Markdown, the email's ``subject``, and the story's ``title`` where it was not sent in this language. Only
-    the first two are needed."""
+    """A note in one language as somebody writes it: ``title`` is the story's where it was not sent in this
+    language. Only ``was`` and ``right`` are needed."""
 
     was: str = ""
     right: str = ""
@@ -64,8 +63,6 @@ class NotePlace:
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenNote:
-    """A note as it is in the files: in its own language, and in the others, by BCP 47 tag."""
-
     own: NoteDraft
     translations: Mapping[str, NoteDraft] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -77,9 +74,8 @@ class WrittenNote:
 
 
 def find_folder(workspace: Workspace, edition: str, story: str) -> Path:
-    """Return the folder of the notes on a story, whether it exists or not. Raise NoteMissingError if one of
-    the names is none that a file can have.
-    """
+    """Return the folder of the notes on a story, which need not exist. Raise NoteMissingError if a name is
+    none that a file can have."""
     if not all(_PLAIN_NAME.fullmatch(name) for name in (edition, story)):
         raise NoteMissingError("There is no such story.")
     return workspace.corrections / edition / story
@@ -96,8 +92,7 @@ def list_notes(workspace: Workspace, edition: str, story: str) -> list[NotePlace
 
 def create_note(workspace: Workspace, edition: str, story: str, note: WrittenNote) -> NotePlace:
     """Write a new note on a story, as the next after those there are. If one says exactly the same, as after
-    a second click, that one is returned. Raise OSError if the files cannot be written; there is no new note.
-    """
+    a second click, that one is returned."""
     folder = find_folder(workspace, edition, story)
     folder.mkdir(parents=True, exist_ok=True)
     # Of two who write at once, the second gets the next number.
@@ -111,17 +106,14 @@ def create_note(workspace: Workspace, edition: str, story: str, note: WrittenNot
 
 
 def find_next_place(workspace: Workspace, edition: str, story: str) -> NotePlace:
-    """Return where the next note on a story will be, if nobody else writes one meanwhile. Raise
-    NoteMissingError if one of the names is none that a file can have.
-    """
+    """Return where the next note on a story will be, if nobody else writes one meanwhile."""
     number = max((place.number for place in list_notes(workspace, edition, story)), default=0) + 1
     return NotePlace(edition=edition, story=story, number=number)
 
 
 def write_note(workspace: Workspace, place: NotePlace, note: WrittenNote) -> None:
-    """Write a note in place of what its files say: translations first, so that a full disk leaves what was.
-    Raise OSError if the files cannot be written.
-    """
+    """Write a note in place of what its files say: translations first, so that a full disk leaves what
+    was."""
     file = place.find_file(workspace)
     kept = {tag: draft for tag, draft in note.translations.items() if not draft.is_empty}
     for tag, draft in kept.items():
@@ -133,9 +125,8 @@ def write_note(workspace: Workspace, place: NotePlace, note: WrittenNote) -> Non
 
 
 def read_note(workspace: Workspace, place: NotePlace) -> WrittenNote:
-    """Read a note for somebody who wants to change it. What its files have wrong reads as empty. Raise
-    NoteMissingError if there is no such note.
-    """
+    """Read a note for somebody who wants to change it; what its files have wrong reads as empty. Raise
+    NoteMissingError if there is none."""
     file = place.find_file(workspace)
     if not file.is_file():
         raise NoteMissingError("There is no such correction.")
@@ -144,7 +135,6 @@ def read_note(workspace: Workspace, place: NotePlace) -> WrittenNote:
 
 
 def delete_note(workspace: Workspace, place: NotePlace) -> None:
-    """Delete a note with its translations, if there is one. Raise OSError if a file cannot be deleted."""
     file = place.find_file(workspace)
     file.unlink(missing_ok=True)
     for path, _ in _list_translations(file):

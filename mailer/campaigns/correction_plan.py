@@ -68,10 +68,9 @@ class NoteError(MailerError):
 class CorrectionPlan:
     """A correction, worked out in advance.
 
-    ``by_campaign`` counts the audience by the campaign that sent them the story; who got it twice is counted
-    twice. ``in_doubt`` are those of the audience whose message with the story may not have arrived.
-    ``computed`` are the campaigns for which the ledger has not recorded the stories of each message, and
-    ``unfinished`` those that may still send the story.
+    ``by_campaign`` counts the audience by the campaign that sent them the story, some of them twice.
+    ``in_doubt`` are those whose message with the story may not have arrived. Of the campaigns ``computed``,
+    the ledger has not recorded the stories of each message; those ``unfinished`` may still send it.
     """
 
     plan: Plan
@@ -93,12 +92,8 @@ class CorrectionPlan:
 def plan_correction(
     workspace: Workspace, engine: Engine, edition: str, story: str, note_file: Path, *, now: datetime
 ) -> CorrectionPlan:
-    """Plan sending the note in ``note_file`` to those who were sent ``story`` of ``edition``.
-
-    Raises:
-        StoryNotSentError: no campaign has sent it.
-        NoteError: the note has errors; each has its file and line.
-    """
+    """Plan sending the note in ``note_file`` to those who were sent ``story`` of ``edition``. Raise
+    StoryNotSentError if no campaign has sent it, and NoteError if the note has errors."""
     with open_session(engine, read_only=True) as session:
         connection = session.connection()
         campaigns = find_story_campaigns(connection, edition, story)
@@ -236,8 +231,6 @@ def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class SentText:
-    """A story in one language: its heading and its text, as the text part of the mail has it."""
-
     title: str
     text: str
 
@@ -245,7 +238,7 @@ class SentText:
 @dataclass(frozen=True, kw_only=True)
 class SentStory:
     """A story as the newest campaign that had it was sent: ``texts`` by language, the edition's own first.
-    ``campaigns`` are the numbers of all that had it, oldest first."""
+    ``campaigns`` are all that had it, oldest first."""
 
     slug: str
     campaigns: tuple[int, ...]

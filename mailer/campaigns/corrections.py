@@ -59,8 +59,7 @@ class CorrectionConflictError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class CorrectionText:
-    """A correction in one language: the ``title`` of the story, what it said, what is ``right``, and the
-    explanation as sanitised XHTML and as plain text, which may be empty."""
+    """A correction in one language; the explanation is sanitised XHTML and plain text, and may be empty."""
 
     title: str
     was: str
@@ -135,9 +134,8 @@ def find_next_number(connection: Connection, edition: str) -> int:
 
 
 def store_correction(connection: Connection, record: CorrectionRecord, now: datetime) -> None:
-    """Store ``record``, or its translations if it is stored already. The caller holds the lock of its launch.
-    Raise CorrectionConflictError if another correction has its name.
-    """
+    """Store ``record``, or its translations if it is stored already. Raise CorrectionConflictError if another
+    correction has its name. The caller holds the lock of its launch."""
     statement = select(col(Correction.id), *_COLUMNS).where(col(Correction.name) == record.name)
     row = connection.execute(statement).first()
     texts = json.dumps({tag: asdict(text) for tag, text in record.texts.items()}, ensure_ascii=False)
@@ -154,7 +152,6 @@ def store_correction(connection: Connection, record: CorrectionRecord, now: date
 
 
 def find_corrections(connection: Connection, names: Sequence[str]) -> dict[str, CorrectionRecord]:
-    """Return those of ``names``, which are editions' or corrections', that are corrections, by name."""
     wanted = [name for name in names if SEPARATOR in name]
     if not wanted:
         return {}
@@ -200,11 +197,8 @@ def _read_record(row: Any) -> CorrectionRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class CorrectedEdition:
-    """The edition whose story is corrected.
-
-    ``contents`` is the newest frozen content with the story, by language, the edition's own first; ``source``
-    is its folder's content, None if that no longer exists or cannot be read.
-    """
+    """The edition whose story is corrected: ``contents`` is the newest frozen content with the story, by
+    language, the edition's own first; ``source`` is None if its folder no longer exists or cannot be read."""
 
     contents: dict[str, CompiledEdition]
     source: Edition | None

@@ -37,9 +37,9 @@ RECEIVED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 class StoryCampaign:
     """A campaign that sent a story.
 
-    ``to_all`` if every message had it. Otherwise ``words`` are those in :attr:`Delivery.stories` that stand
-    for messages with it, and ``facts`` are the stories of the edition, to compute it where there is no word
-    (``has_unrecorded``) for readers who have not changed since it was ``launched_at``.
+    Unless every message had it (``to_all``), ``words`` are those in :attr:`Delivery.stories` that stand for
+    messages with it, and ``facts`` the stories of the edition, to compute it where there is no word for
+    readers who have not changed since it was launched.
     """
 
     campaign_id: int
@@ -52,8 +52,8 @@ class StoryCampaign:
 
     @property
     def delivered(self) -> ColumnElement[bool]:
-        """The condition on ``Delivery`` and its ``Subscriber`` that the message had the story, and arrived or
-        may have arrived."""
+        """The condition on ``Delivery`` and its ``Subscriber`` that the message had the story and has,
+        or may have, arrived."""
         taken = and_(col(Delivery.campaign_id) == self.campaign_id, col(Delivery.state).in_(RECEIVED_STATES))
         if self.to_all:
             return taken
@@ -201,8 +201,6 @@ def _follows_country_elsewhere(*which: ColumnElement[bool]) -> ColumnElement[boo
 
 
 class DeliveryHistory:
-    """The history of what was sent to whom, according to the database."""
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._sent_stories: dict[str, Mapping[str, tuple[StoryCampaign, ...]]] = {}
@@ -242,8 +240,8 @@ def has_got(editions: Sequence[str]) -> ColumnElement[bool]:
 
 
 def has_delivery(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the condition on ``Subscriber`` that they, or somebody who was merged into them, have a delivery
-    for which ``conditions`` hold."""
+    """Return the condition on ``Subscriber`` that they, or somebody merged into them, have such a
+    delivery."""
     mine = col(Delivery.subscriber_id) == col(Subscriber.id)
     # Apart from each other: joined inside, they would be looked up for each subscriber without an index.
     through_another = (
@@ -258,8 +256,7 @@ def has_delivery(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def read_segment(query: str, settings: Settings, database: Session | Connection) -> Segment:
     """Parse a segment, with the workspace's sectors and the deliveries and saved segments in the database.
-    Raise SegmentError if the segment is invalid; the message shows where.
-    """
+    Raise SegmentError if it is invalid; the message shows where."""
     connection = database.connection() if isinstance(database, Session) else database
     return parse_segment(
         query,
@@ -270,7 +267,6 @@ def read_segment(query: str, settings: Settings, database: Session | Connection)
 
 
 def vocabulary_of(settings: Settings) -> Vocabulary:
-    """Return the workspace's own names for sectors and countries, used to describe segments in words, in
-    English where it has English names."""
+    """Return the workspace's own names for sectors and countries, in English where it has English names."""
     sectors = {slug: settings.find_sector_name(slug, "en") or name for slug, name in settings.sectors.items()}
     return Vocabulary(sectors=sectors, countries=settings.countries | settings.country_names.get("en", {}))

@@ -70,12 +70,10 @@ class DoubtChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolution:
-    """The outcome of settling doubts: how many are now sent or queued, how many are still in doubt, and the
-    first changes.
+    """The outcome of settling doubts, with the first changes.
 
-    ``missing`` counts deliveries that are not in a log that covers the whole time. ``not_covered`` counts
-    those that are not in the log but may have been missed, because the log does not cover the time from the
-    campaign's start until after the message was handed over.
+    ``missing`` counts deliveries that are not in a log that covers the whole time, ``not_covered`` those that
+    the log may have missed: it does not reach from the campaign's start to after the hand-over.
     """
 
     campaign_id: int
@@ -113,12 +111,8 @@ def resolve_by_log(
 
     With ``resend_missing``, messages that the relay did not get are queued again: those whose connection
     broke, and those that do not appear in a log that starts before the campaign and continues after the
-    hand-over.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
-        CampaignStateError: it is cancelled, and messages would be queued again.
-        PostfixLogError: the log cannot be read.
+    hand-over. Raise CampaignStateError if they would be and the campaign is cancelled, and PostfixLogError if
+    the log cannot be read.
     """
     campaign = _load_campaign(engine, campaign_id, sends_again=resend_missing)
     dead = _find_dead(engine, workspace, campaign_id)
@@ -155,14 +149,8 @@ def resolve_by_hand(
     now: datetime,
 ) -> Resolution:
     """Settle what a person knows about ``address``, or about all in doubt if None: it ``arrived``, or send it
-    again.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
-        CampaignStateError: it is cancelled, and messages would be queued again.
-        NotInDoubtError: ``address`` is not in doubt.
-        AddressError: ``address`` is not a valid address.
-    """
+    again. Raise NotInDoubtError if it is not in doubt, and CampaignStateError if the campaign is cancelled
+    and would send again."""
     _load_campaign(engine, campaign_id, sends_again=not arrived)
     wanted = None if address is None else normalise_address(address).email
     dead = _find_dead(engine, workspace, campaign_id)
@@ -185,14 +173,9 @@ def resolve_chosen(
     now: datetime,
     record: RecordResolution,
 ) -> Resolution:
-    """Settle what a person knows about some deliveries, by number: they ``arrived``, or are sent again.
-
-    Those that are not in doubt any more stay as they are. ``record`` is called in the same transaction.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
-        CampaignStateError: it is cancelled, and messages would be queued again.
-    """
+    """Settle what a person knows about some deliveries, by number; those that are not in doubt any more stay
+    as they are. ``record`` is called in the same transaction. Raise CampaignStateError if the campaign is
+    cancelled and would send again."""
     _load_campaign(engine, campaign_id, sends_again=not arrived)
     dead = _find_dead(engine, workspace, campaign_id)
     with engine.connect().execution_options(read_only=True) as connection:
@@ -232,9 +215,8 @@ def _classify(
 ) -> tuple[_NamedDoubts, _NamedDoubts, _NamedDoubts, _NamedDoubts]:
     """Sort the deliveries by Message-ID into accepted, cut off, missing, and not covered by the log.
 
-    The time of a delivery is that of its last state change. After a crash that can be the time it was found,
-    and after a timeout the time the waiting ended; the hand-over was earlier. So the log must start before
-    the campaign did.
+    A delivery's time is that of its last change, which after a crash or a timeout is later than the
+    hand-over. So the log must start before the campaign did.
     """
     accepted: _NamedDoubts = []
     cut_off: _NamedDoubts = []

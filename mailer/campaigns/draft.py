@@ -29,8 +29,7 @@ DRAFT_STATES = (CampaignState.draft, CampaignState.tested)
 
 @dataclass(frozen=True, kw_only=True)
 class CheckWarning:
-    """A warning with which an edition was sent: its ``code``, and the ``path`` and ``line`` of the edition's
-    file that it is about."""
+    """A warning with which an edition was sent, and where in the edition's files it is."""
 
     code: str
     path: str
@@ -79,11 +78,11 @@ def _is_part(campaign_id: int) -> tuple[Any, ...]:
 
 
 def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
-    """Make the edition's draft one of exactly this ``plan``, with its frozen content; return its id.
+    """Make the edition's draft one of exactly this ``plan``; return its id. One that was tested stays tested
+    if it has the same content.
 
-    A draft that was tested stays tested if it has the same content. The caller holds the edition's launch
-    lock, and commits. Raise CorrectionConflictError if it sends a correction, and another one has taken its
-    name.
+    The caller holds the edition's launch lock, and commits. Raise CorrectionConflictError if it sends a
+    correction, and another one has taken its name.
     """
     if plan.correction is not None:
         store_correction(connection, plan.correction, now)

@@ -48,7 +48,7 @@ _PREPARED_OTHERWISE = gettext_noop(
 
 @dataclass(frozen=True, kw_only=True)
 class StartedLaunch:
-    """The outcome of a launch: the campaign that it started or scheduled, or why it did not."""
+    """The campaign that a launch started or scheduled, or why it did not."""
 
     number: int
     campaign_id: int
@@ -91,10 +91,8 @@ def has_due_launches(engine: Engine, *, clock: Clock = read_clock) -> bool:
 def start_due_launches(
     engine: Engine, workspace: Workspace, *, clock: Clock = read_clock
 ) -> list[StartedLaunch]:
-    """Start the launches whose time has come, the oldest first, and give up those that are past it.
-
-    A campaign is planned and checked for each, which takes seconds for a large list.
-    """
+    """Start the launches whose time has come, the oldest first, and give up those that are past it. Each is
+    planned and checked, which takes seconds for a large list."""
     with engine.begin() as connection:
         now = clock(connection)
         expire_launches(connection, now)
@@ -133,9 +131,8 @@ def _start_launch(engine: Engine, workspace: Workspace, number: int, clock: Cloc
 def plan_pending_launch(
     workspace: Workspace, engine: Engine, pending: PendingLaunch, *, now: datetime
 ) -> Plan:
-    """Plan what a pending launch would send as things are now. Raise ConfigurationError if there is no such
-    edition, and SubscriberError if its segment is not valid any more.
-    """
+    """Plan what a pending launch would send as things are now. Raises as :func:`plan_named_campaign` does,
+    and SubscriberError if its segment is not valid any more."""
     request = pending.request
     with open_session(engine, read_only=True) as session:
         segment = read_segment(request.segment, workspace.settings, session.connection())
@@ -186,7 +183,6 @@ def _take(connection: Connection, number: int, now: datetime) -> bool:
 
 
 def _is_prepared_otherwise(connection: Connection, pending: PendingLaunch) -> bool:
-    """Return whether the team has decided otherwise since the launch was asked for."""
     wanted = pending.request.preparation_version
     own = col(CampaignPreparation.campaign_id) == pending.request.campaign_id
     version = connection.scalar(select(col(CampaignPreparation.version)).where(own))

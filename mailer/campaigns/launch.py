@@ -63,14 +63,8 @@ def launch(
     now: datetime,
     options: LaunchOptions = DEFAULT_OPTIONS,
 ) -> int:
-    """Launch a new campaign and return its id. Nothing is sent yet.
-
-    Freezes the content, stores the pictures in the media folder, and inserts one delivery for each reader in
-    the audience at this moment. The commit wakes the workers. Raise LaunchRefusedError if the edition has
-    errors or texts of the example, the sender is not the workspace's own, no reader would get it, the web
-    pages are not reachable by https, a required approval is missing, or it is for others than test readers in
-    trial mode.
-    """
+    """Launch a new campaign and return its id. Nothing is sent yet; the commit wakes the workers. Raise
+    LaunchRefusedError if it may not be sent as it is, or nobody would get it."""
     with launch_lock(engine, workspace, plan) as connection:
         return launch_plan(connection, workspace, plan, now=now, options=options)
 
@@ -83,14 +77,9 @@ def launch_or_continue(
     now: datetime,
     options: LaunchOptions = DEFAULT_OPTIONS,
 ) -> LaunchResult:
-    """Continue the unfinished campaign of this edition to this segment; if there is none, launch one.
-
-    However many processes call it at the same time, there is only one campaign.
-
-    Raises:
-        LaunchRefusedError: as for :func:`launch`; or the unfinished campaign has an earlier version of the
-            edition, is scheduled, is paused after its canary, or since the database was restored.
-    """
+    """Continue the unfinished campaign of this edition to this segment; if there is none, launch one. However
+    many processes call it at the same time, there is only one campaign. Raise LaunchRefusedError as
+    :func:`launch`, or if that campaign cannot be continued."""
     with launch_lock(engine, workspace, plan) as connection:
         found = find_unfinished_campaign(connection, plan)
         if found is None:
@@ -145,11 +134,7 @@ def _continue(connection: Connection, found: Row[Any], options: LaunchOptions) -
 def launch_plan(
     connection: Connection, workspace: Workspace, plan: Plan, *, now: datetime, options: LaunchOptions
 ) -> int:
-    """Launch a new campaign within a transaction of :func:`launch_lock`; return its id.
-
-    Raises:
-        LaunchRefusedError: as for :func:`launch`.
-    """
+    """Launch a new campaign within a transaction of :func:`launch_lock`; return its id."""
     settings = workspace.settings
     refuse_one_person(settings.campaigns, options)
     refuse_in_trial(connection, settings, plan, now)
@@ -173,9 +158,7 @@ def launch_plan(
 
 
 def refuse_one_person(settings: CampaignSettings, options: LaunchOptions) -> None:
-    """Refuse what one person launches alone where two have to. Raise LaunchRefusedError if there is no second
-    person.
-    """
+    """Raise LaunchRefusedError if one person launches alone where two have to."""
     if settings.launch_by == "two" and not options.confirmed_by:
         raise LaunchRefusedError(
             gettext_noop(
@@ -186,9 +169,8 @@ def refuse_one_person(settings: CampaignSettings, options: LaunchOptions) -> Non
 
 
 def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now: datetime) -> None:
-    """Refuse to send ``plan`` to anybody but test readers while the workspace is in trial mode. Raise
-    LaunchRefusedError if it is, and the plan is for others too.
-    """
+    """Raise LaunchRefusedError if the workspace is in trial mode, and ``plan`` is for others than test
+    readers."""
     if fault := find_trial_fault(
         connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again
     ):
@@ -199,10 +181,9 @@ def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now:
 def find_or_create_campaign(
     connection: Connection, workspace: Workspace, plan: Plan, now: datetime, *, by: str
 ) -> int:
-    """Return the number of the campaign that was approved with exactly this plan, or of a new draft of it.
-    Raise LaunchRefusedError if an approval is required and missing, or it is that of ``by``, who launches, or
-    of an author, where another person has to approve; or a test is required and missing.
-    """
+    """Return the campaign that was approved with exactly this plan, or a new draft of it. Raise
+    LaunchRefusedError if an approval or a test is required and missing, or the approval is of ``by``, who
+    launches, or of an author, where another person has to approve."""
     approval = find_approval(connection, workspace, plan, states=[CampaignState.approved])
     if fault := find_approval_fault(connection, workspace.settings, plan, approval, launched_by=by):
         raise LaunchRefusedError(fault)
@@ -235,11 +216,8 @@ def insert_deliveries(
     now: datetime,
     law: LawSettings,
 ) -> int:
-    """Insert one delivery for each reader in the audience ``now``, in one statement; return their number.
-    With ``again``, those who have the edition already get it once more.
-
-    The law of each reader's country is applied again here, whatever an earlier plan said.
-    """
+    """Insert one delivery for each reader in the audience ``now``, in one statement; return their number. The
+    law of each reader's country is applied again here, whatever an earlier plan said."""
     row = {
         "campaign_id": literal(campaign_id),
         "subscriber_id": col(Subscriber.id),

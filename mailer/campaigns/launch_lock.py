@@ -20,9 +20,8 @@ class LaunchRefusedError(MailerError):
 
 
 def check_launchable(settings: Settings, plan: Plan) -> None:
-    """Check that a plan could be launched at all. Raise LaunchRefusedError if the edition has errors, the
-    sender is not the workspace's own, or the web pages are not reachable by https.
-    """
+    """Raise LaunchRefusedError if a plan could not be launched at all: the edition has errors, the sender is
+    not the workspace's own, or the web pages are not reachable by https."""
     if not settings.web.supports_one_click:
         raise LaunchRefusedError(
             Phrase(
@@ -56,12 +55,8 @@ def check_launchable(settings: Settings, plan: Plan) -> None:
 
 @contextlib.contextmanager
 def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Connection]:
-    """Open a transaction that only one launch of an edition can hold at a time.
-
-    First checks whether the edition may be launched, and stores the pictures before anything is written to
-    the database. Raise LaunchRefusedError if the edition has errors, or the web pages are not reachable by
-    https.
-    """
+    """Open a transaction that only one launch of an edition can hold at a time, once :func:`check_launchable`
+    has passed. Pictures are stored before anything is written to the database."""
     check_launchable(workspace.settings, plan)
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)

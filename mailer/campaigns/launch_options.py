@@ -13,10 +13,9 @@ from mailer.settings.campaigns import CampaignSettings
 class LaunchOptions:
     """How a campaign is sent. For an option that is None, the settings apply.
 
-    ``canary`` is the number of readers to send to first (0 for no canary, whatever the settings say), and
-    ``canary_minutes`` how long the rest then wait. ``archived`` says whether the edition is shown in the
-    public archive. ``rate`` is in messages per second. ``by`` is the name of the person who launches it,
-    ``confirmed_by`` that of the second one, where ``[campaigns] launch_by`` asks for two.
+    ``canary`` 0 is for no canary, whatever the settings say. ``rate`` is in messages per second. ``by`` is
+    the name of the person who launches it, ``confirmed_by`` that of the second one, where ``[campaigns]
+    launch_by`` asks for two.
     """
 
     canary: int | None = ask(

@@ -60,8 +60,7 @@ class _IdBlock:
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerCount:
-    """The deliveries of a campaign by state. ``on_way`` of those in doubt are being sent at this moment;
-    ``groups`` are the servers' words and our own reasons, the most frequent first."""
+    """The deliveries of a campaign by state. ``on_way`` of those in doubt are being sent at this moment."""
 
     counts: Counts
     on_way: int
@@ -69,8 +68,6 @@ class LedgerCount:
 
 
 class LedgerCounter:
-    """Counts the deliveries of one campaign. For one thread."""
-
     def __init__(self, campaign_id: int) -> None:
         self._campaign_id = campaign_id
         self._blocks: list[_IdBlock] | None = None

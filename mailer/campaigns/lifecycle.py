@@ -57,11 +57,8 @@ class CampaignStateError(MailerError):
 
 
 def pause_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:
-    """Pause a campaign: messages being sent are finished, no others are started.
-
-    A campaign that would resume by itself after its canary no longer does. Raise UnknownCampaignError if
-    there is no such campaign, and CampaignStateError if it is not sending.
-    """
+    """Pause a campaign: messages being sent are finished, no others are started. One that would resume by
+    itself after its canary no longer does. Raise CampaignStateError if it is not sending."""
     campaign = find_campaign(session, campaign_id)
     words = Phrase("Paused by hand, %(time)s.", time=format_utc(now))
     if campaign.state is not CampaignState.paused:
@@ -79,11 +76,8 @@ def resume_campaign(
     """Resume a campaign and send to all remaining readers; a canary is over. The commit wakes the workers.
 
     A finished campaign resumes if deliveries in doubt were put back in the queue. If some are still in doubt
-    and none is queued, nothing changes, so that they can be resent.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
-        CampaignStateError: it was never launched, is cancelled, or has nothing left to do.
+    and none is queued, nothing changes, so that they can be resent. Raise CampaignStateError if it was never
+    launched, is cancelled, or has nothing left to do.
     """
     campaign = find_campaign(session, campaign_id)
     match campaign.state:
@@ -120,9 +114,8 @@ def reopen_for_doubts(session: Session, campaign_id: int) -> bool:
 
 
 def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:
-    """Cancel a campaign for good. Messages not yet sent are never sent. Raise UnknownCampaignError if there
-    is no such campaign, and CampaignStateError if it is finished.
-    """
+    """Cancel a campaign for good. Messages not yet sent are never sent. Raise CampaignStateError if it is
+    finished."""
     campaign = find_campaign(session, campaign_id)
     if campaign.state is not CampaignState.cancelled:
         words = Phrase("Cancelled by hand, %(time)s.", time=format_utc(now))
@@ -131,8 +124,7 @@ def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> Non
 
 def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
     """Add the edition of a campaign to the public archive, or remove it. The caller commits. Raise
-    UnknownCampaignError if there is no such campaign, and CorrectionInArchiveError if it sends a correction.
-    """
+    CorrectionInArchiveError if it sends a correction."""
     campaign = find_campaign(session, campaign_id)
     if archived and SEPARATOR in campaign.edition:
         raise CorrectionInArchiveError(campaign_id)
@@ -141,9 +133,7 @@ def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
 
 
 def find_campaign(session: Session, campaign_id: int) -> Campaign:
-    """Return the campaign with this id, read from the database again. Raise UnknownCampaignError if there is
-    no such campaign.
-    """
+    """Return the campaign with this id, read from the database again, or raise UnknownCampaignError."""
     campaign = session.get(Campaign, campaign_id, populate_existing=True)
     if campaign is None:
         raise UnknownCampaignError(campaign_id)
@@ -269,7 +259,6 @@ def reschedule_campaign(
     the time from which a person has changed it. The caller commits.
 
     Raises:
-        UnknownCampaignError: there is no such campaign.
         CampaignStateError: it is not scheduled, or not any more.
         ScheduleError: ``at`` has passed.
         OtherStartError: it does not start at the time that was ``seen``.

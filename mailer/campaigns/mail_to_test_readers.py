@@ -84,8 +84,7 @@ class ReaderResult:
 
 @dataclass(frozen=True, kw_only=True)
 class SentTests:
-    """A test as it was sent: its ``subject`` and ``language``, how many of the edition's stories are in it,
-    and a result for each address."""
+    """A test as it was sent, with how many of the edition's stories are in it."""
 
     subject: str
     language: str
@@ -110,8 +109,7 @@ class SentTests:
 
 def read_test_readers(settings: Settings, texts: Sequence[str]) -> tuple[Address, ...]:
     """Read the addresses a test goes to, each once: ``texts``, or else those of the settings. Raise
-    RefusedTestError if there is none, one of them is not an address, or there are too many.
-    """
+    RefusedTestError if there is none, too many, or one that is no address."""
     place = "" if texts else "[campaigns] test_readers: "
     chosen = texts or settings.campaigns.test_readers
     if not chosen:
@@ -302,7 +300,6 @@ def _label_subject(settings: Settings, shown: Reader, subject: str = "") -> str:
 
 
 def _sign_token(workspace: Workspace, language: str) -> str:
-    """Return the token of the links, which say in which language their page is to answer."""
     token = workspace.keys.tokens.sign_test()
     spoken = match_language([language])
     return f"{token}?lang={spoken}" if spoken else token

@@ -44,13 +44,8 @@ def plan_named_campaign(
     now: datetime,
 ) -> Plan:
     """Plan sending the edition called ``name`` to ``segment``, or the correction of that name to those who
-    were sent its story. Nothing is stored.
-
-    Raises:
-        ConfigurationError: there is no such edition.
-        NoteMissingError: the note of the correction is not in the workspace.
-        MailerError: the correction cannot be sent as it is.
-    """
+    were sent its story. Nothing is stored. Raise ConfigurationError if there is no such edition, and another
+    MailerError if the correction cannot be sent as it is."""
     if SEPARATOR in name:
         return plan_written_correction(workspace, engine, name, now=now).plan
     return plan_campaign(workspace, engine, name, segment, again=again, count_clicks=count_clicks, now=now)
@@ -59,13 +54,8 @@ def plan_named_campaign(
 def plan_written_correction(
     workspace: Workspace, engine: Engine, name: str, *, now: datetime
 ) -> CorrectionPlan:
-    """Plan sending the correction called ``name`` from its note in the workspace.
-
-    Raises:
-        NoteMissingError: there is no such correction, or its note is not there or says something else now.
-        StoryNotSentError: no campaign has sent its story any more.
-        NoteError: the note has errors.
-    """
+    """Plan sending the correction called ``name`` from its note in the workspace. Raise NoteMissingError if
+    that is not there or says something else now, and as :func:`plan_correction`."""
     with open_session(engine, read_only=True) as session:
         record = find_corrections(session.connection(), [name]).get(name)
     place = None if record is None else find_note_of(workspace, record)
@@ -125,14 +115,9 @@ class NoSegmentError(MailerError):
 def plan_prepared_campaign(
     workspace: Workspace, engine: Engine, preparation: Preparation, *, now: datetime
 ) -> Plan:
-    """Plan sending what was prepared, as it would be launched ``now``. Nothing is stored.
-
-    Raises:
-        NoSegmentError: its segment is not chosen yet.
-        SegmentError: its segment is not valid any more, for example because a sector was renamed.
-        ConfigurationError: its edition is not there any more.
-        NoteMissingError: it sends a correction, and the note of that is not there any more.
-    """
+    """Plan sending what was prepared, as it would be launched ``now``. Nothing is stored. Raise
+    NoSegmentError if its segment is not chosen yet, SegmentError if it is not valid any more, and as
+    :func:`plan_named_campaign`."""
     decided = preparation.decisions
     if decided.segment is None:
         raise NoSegmentError(preparation.campaign_id)
@@ -155,8 +140,7 @@ def prepare_correction(
     """Store a planned correction, and begin to prepare its campaign; if somebody has, that is returned. The
     caller commits.
 
-    Whoever was sent the story gets it; it is in no list of editions in the archive, and has no canary. Raise
-    CorrectionConflictError if another correction has taken its name meanwhile.
+    Whoever was sent the story gets it; it is in no list of editions in the archive, and has no canary.
     """
     record = planned.record
     acquire_launch_lock(session.connection(), record.name)

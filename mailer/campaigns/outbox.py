@@ -54,12 +54,8 @@ def render_sample(
     reader.
 
     Its pictures are stored in the workspace's media folder. With ``local_media`` the page refers to them as
-    ``../media/``, so that a file in the outbox shows them from disk.
-
-    Raises:
-        EditionError: the edition has errors.
-        SubscriberError: there is no subscriber with ``address``.
-        TemplateError: a template is wrong, or the edition does not exist in ``language``.
+    ``../media/``, so that a file in the outbox shows them from disk. Raise EditionError, SubscriberError or
+    TemplateError if it cannot be rendered.
     """
     edition = read_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
     reader = _load_reader_by_address(workspace, address) if address else anonymous_reader(workspace.settings)
@@ -107,10 +103,8 @@ class NotInAudienceError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class Outbox:
-    """The files written: ``files`` are complete messages (.eml), ``pages`` the same for the browser (.html).
-
-    ``samples`` are the first of the ``files``, one for each variant; the others were requested by address.
-    """
+    """The files written: complete messages (.eml), and ``pages`` with the same for the browser. ``samples``
+    are the first ``files``, one for each variant; the others were requested by address."""
 
     files: tuple[Path, ...]
     samples: tuple[Path, ...]
@@ -120,11 +114,11 @@ class Outbox:
 def write_outbox(
     workspace: Workspace, engine: Engine, plan: Plan, *, addresses: Sequence[str], now: datetime
 ) -> Outbox:
-    """Write each variant as one of its readers would get it, and the messages for ``addresses``.
+    """Write each variant as one of its readers would get it, and the messages for ``addresses``, in place of
+    files of the same name.
 
-    They are built exactly as for a real campaign, except that their links belong to no campaign. Files of the
-    same name from an earlier preview are replaced. Raise NotInAudienceError if one of ``addresses`` would not
-    get the edition, and SubscriberError if one of them is not a valid address or not on the list.
+    They are built exactly as for a real campaign, except that their links belong to no campaign. Raise
+    NotInAudienceError or SubscriberError for one of ``addresses`` who would not get the edition.
     """
     workspace.outbox.mkdir(mode=0o700, exist_ok=True)
     for compiled in plan.compiled:
@@ -204,8 +198,7 @@ class OutboxEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class OutboxPage:
-    """Some messages in the order of their names. ``following`` is the name after which the next page begins,
-    None if there is none."""
+    """Some messages in the order of their names; after the name ``following``, the next page begins."""
 
     entries: Sequence[OutboxEntry]
     total: int
@@ -214,8 +207,6 @@ class OutboxPage:
 
 @dataclass(frozen=True, kw_only=True)
 class OutboxMessage:
-    """A message in its parts. ``headers`` are those that a person looks for."""
-
     name: str
     headers: Sequence[tuple[str, str]]
     subject: str
@@ -246,7 +237,7 @@ class OutboxReader:
         return OutboxPage(entries=found, total=total, following=None)
 
     def read_message(self, name: str) -> OutboxMessage:
-        """One message in its parts. Raise NoMessageError if there is none with this name."""
+        """Return a message in its parts. Raise NoMessageError if there is none."""
         content = self.read_source(name)
         message = BytesParser(policy=modern_policy).parsebytes(content)
         assert isinstance(message, EmailMessage)  # noqa: S101 - what this policy makes
@@ -260,7 +251,7 @@ class OutboxReader:
         )
 
     def read_source(self, name: str) -> bytes:
-        """Return the bytes of one message. Raise NoMessageError if there is none with this name."""
+        """Return the bytes of a message. Raise NoMessageError if there is none."""
         names = self._list_names()
         place = bisect.bisect_left(names, name)
         if place == len(names) or names[place] != name:

@@ -67,12 +67,8 @@ class OtherCountError(PendingLaunchError):
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchRequest:
-    """A launch that a person asks for: the draft ``campaign_id``, as it was shown.
-
-    ``segment`` is the text of its query, ``digest`` that of the plan, ``count`` the number of readers that
-    they typed. ``scheduled_at`` (aware) is when it is to start; None is now. ``preparation_version`` is that
-    of the preparation it was taken from, if it was.
-    """
+    """A launch that a person asks for: the draft ``campaign_id``, as it was shown. ``count`` is the number of
+    readers that they typed, ``digest`` that of the plan; ``scheduled_at`` is aware, None for now."""
 
     campaign_id: int
     edition: str
@@ -129,10 +125,8 @@ def ask_launch(
     person has confirmed it. The same request again, by a second click, is the same launch. The caller
     commits.
 
-    Raises:
-        UnknownCampaignError: there is no such campaign.
-        CampaignStateError: it was launched, scheduled or cancelled meanwhile.
-        OtherLaunchError: another launch of this edition to this segment waits.
+    Raise CampaignStateError if the campaign was launched, scheduled or cancelled meanwhile, and
+    OtherLaunchError if another launch of this edition to this segment waits.
     """
     # A preparation has options too, and more that is no part of a launch.
     options = _write_options(request.options)
@@ -221,10 +215,8 @@ def expire_launches(connection: Connection, now: datetime) -> None:
 
 
 def find_pending_launch(session: Session, campaign_id: int, *, now: datetime) -> PendingLaunch | None:
-    """Return the last launch that was asked for on a campaign, or that launched it; None if there was none.
-
-    One that is past its time is given as expired, though its row may not say so yet.
-    """
+    """Return the last launch that was asked for on a campaign, or that launched it. One that is past its time
+    is given as expired, though its row may not say so yet."""
     own = or_(
         col(PendingLaunchRecord.campaign_id) == campaign_id,
         col(PendingLaunchRecord.launched_id) == campaign_id,
@@ -265,7 +257,6 @@ def list_not_started(session: Session, *, since: datetime, now: datetime) -> lis
 
 
 def read_pending_launch(session: Session, number: int) -> PendingLaunch | None:
-    """Return a launch by its number, read from the database again; None if there is no such launch."""
     row = session.get(PendingLaunchRecord, number, populate_existing=True)
     return None if row is None else _read(row)
 

@@ -48,8 +48,7 @@ from subscribers.segments.segment import EVERYONE, Segment
 
 @dataclass(frozen=True, kw_only=True)
 class NumberedLink:
-    """A link of a campaign: its number (from 1), where it leads, the slug of its story or "", and what it
-    says."""
+    """A link of a campaign, numbered from 1, with the slug of its story or "", and what it says."""
 
     number: int
     url: str
@@ -59,18 +58,16 @@ class NumberedLink:
 
 @dataclass(frozen=True, kw_only=True)
 class CountedLinks:
-    """What a campaign that counts clicks has frozen: its links, and the slugs of the sectors that its tokens
-    have bits for, in the order of the bits."""
+    """What a campaign that counts clicks has frozen. Its tokens have a bit for each of ``sectors``, in
+    order."""
 
     links: tuple[NumberedLink, ...]
     sectors: tuple[str, ...]
 
 
 def number_links(contents: Sequence[CompiledEdition], base_url: str, sectors: Iterable[str]) -> CountedLinks:
-    """Number the links of an edition in all its languages, its own first.
-
-    A place that a story links to several times, by its picture and by its button, is one link.
-    """
+    """Number the links of an edition in all its languages, its own first. A place that a story links to
+    several times, by its picture and by its button, is one link."""
     found: dict[_Target, str] = {}
     for target, _, label in _walk_links(contents, base_url):
         found[target] = found.get(target) or label
@@ -84,7 +81,6 @@ def number_links(contents: Sequence[CompiledEdition], base_url: str, sectors: It
 def index_links(
     counted: CountedLinks, contents: Sequence[CompiledEdition], base_url: str
 ) -> Mapping[LinkKey, int]:
-    """Return the numbers of a campaign's links, by how its ``contents`` write them."""
     numbers = {_Target(link.url, link.story): link.number for link in counted.links}
     return {key: numbers[target] for target, key, _ in _walk_links(contents, base_url) if target in numbers}
 
@@ -146,16 +142,12 @@ def _walk_links(contents: Sequence[CompiledEdition], base_url: str) -> Iterator[
 class Plan:
     """The result of sending an edition to a segment, worked out in advance.
 
-    ``in_words`` describes the segment. ``compiled`` is the edition in each of its languages, its own
-    first; it is empty if there are errors, which are in ``problems``. ``switched_off`` are the checks the
-    edition has switched off. The three ``by_…`` count the audience by ISO country ("" for unknown), by sector
-    followed (a reader may follow several) and by the language of their mail. ``left_out`` counts the members
-    of the segment who get nothing, by reason, and ``held_back`` has the details of those excluded by the law
-    of their country. ``variants`` are the different newsletters, starting with the one with the most readers,
-    each with the cohort of readers who get it. ``authors`` are the names the
-    edition gives. ``counted`` are the links whose clicks are counted, None if none are.
-    ``launch_problems`` prevent a launch, but not a preview. ``correction`` is what it
-    corrects, if it is not an edition; ``edition`` is then the name of that correction.
+    ``compiled`` is the edition in each of its languages, its own first; it is empty if there are errors. The
+    three ``by_…`` count the audience by ISO country ("" for unknown), by sector followed (a reader may follow
+    several) and by the language of their mail. ``left_out`` counts the members of the segment who get
+    nothing, by reason; ``held_back`` are those excluded by the law of their country. ``variants`` start with
+    the one with the most readers. ``launch_problems`` prevent a launch, but not a preview. With a
+    ``correction``, ``edition`` is its name.
     """
 
     edition: str
@@ -257,12 +249,9 @@ def plan_campaign(
     count_clicks: bool | None = None,
     now: datetime,
 ) -> Plan:
-    """Plan sending ``edition`` to ``segment``. Nothing is stored.
-
-    With ``again``, readers who already have the edition are included. ``count_clicks`` says whether clicks on
-    its links are counted; None is what the settings say. Raise ConfigurationError if there is no such
-    edition. Problems with its content are in ``problems``.
-    """
+    """Plan sending ``edition`` to ``segment``; ``again`` includes readers who already have it. Nothing is
+    stored. ``count_clicks`` None is what the settings say. Problems with the content are in ``problems``;
+    raise ConfigurationError if there is no such edition."""
     counts = workspace.settings.campaigns.count_clicks if count_clicks is None else count_clicks
     check = partial(run_preflight, workspace, edition, count_clicks=counts)
     return make_plan(
@@ -282,11 +271,7 @@ def make_plan(
     correction: CorrectionRecord | None = None,
     now: datetime,
 ) -> Plan:
-    """Plan sending what ``check`` makes and checks for the variants of the audience; ``edition`` names it.
-
-    Clicks on a correction are never counted: it is sent because something has to be known, not to find out
-    what interests whom.
-    """
+    """Plan sending what ``check`` makes and checks for the variants of the audience; ``edition`` names it."""
     settings = workspace.settings
     law = settings.law
     audience = is_in_audience(segment, edition, now.date(), again=again, law=law)
@@ -326,7 +311,6 @@ def make_plan(
 
 
 def _own_language_first(report: PreflightReport) -> tuple[CompiledEdition, ...]:
-    """Return the compiled edition, its own language first; empty if the edition could not be read."""
     if report.edition is None:
         return ()
     own = report.edition.language

@@ -54,11 +54,9 @@ _STORY_FILE = re.compile(r"\bstories/[a-z0-9-]+\.md\b")
 class PreflightReport:
     """An edition with all its problems, sorted by place, and the compiled mail in each of its languages.
 
-    ``edition`` is None and ``compiled`` is empty if its files contain errors. ``source`` are the files.
-    ``mails`` are the mails that were checked: each variant in each language, or with errors what can be made
-    of the rest, which is never sent. ``switched_off`` are the checks the edition has switched off, with the
-    reason and the problems they would have reported. ``launch_problems`` are not in ``problems``: they do not
-    matter while an edition is written or previewed, but with any of them no campaign is launched.
+    ``edition`` is None and ``compiled`` is empty if its files contain errors. ``mails`` were checked: each
+    variant in each language, or with errors what can be made of the rest, which is never sent.
+    ``launch_problems`` are not in ``problems``: they matter for a launch alone.
     """
 
     slug: str
@@ -83,12 +81,8 @@ def run_preflight(
     count_clicks: bool | None = None,
 ) -> PreflightReport:
     """Read, compile and check an edition: the whole edition in each language, and the variants chosen.
-
-    ``choose_variants`` is called with the edition in all its languages. ``count_clicks`` says whether its
-    links are counted, which makes it larger or smaller; None is what the settings say. Raise
-    ConfigurationError if there is no such edition. Faulty content does not raise: it is reported in
-    ``problems``.
-    """
+    ``count_clicks`` makes it larger; None is what the settings say. Raise ConfigurationError if there is no
+    such edition."""
     folder = workspace.edition_folder(slug)
     source = SourceLines(folder)
     inspection = inspect_edition(folder, sectors=workspace.settings.sectors)
@@ -115,8 +109,7 @@ def check_inspection(
     choose_variants: Callable[[Sequence[CompiledEdition]], Iterable[Variant]] = lambda _: (),
     count_clicks: bool | None = None,
 ) -> PreflightReport:
-    """Compile and check an edition that was read from ``source``: the whole edition in each language, and the
-    variants chosen. ``found`` are problems already known."""
+    """Compile and check an edition that was read from ``source``; ``found`` are problems already known."""
     # With errors in its files, what can be compiled is checked all the same, so that one run tells all.
     edition = inspection.edition or inspection.partial
     if edition is None:
@@ -142,16 +135,13 @@ def check_inspection(
 
 
 def find_launch_problems(workspace: Workspace, slug: str) -> tuple[Problem, ...]:
-    """Return what must change before ``slug`` can be sent to anybody, though its mail is in order: a sender
-    who is not the workspace's own or has no postal address, and texts of the example edition. Raise
-    ConfigurationError if there is no such edition.
-    """
+    """Return what must change before ``slug`` can be sent to anybody, though its mail is in order: its
+    sender, and texts of the example edition."""
     return (*find_sender_problems(workspace), *find_example_remains(workspace.edition_folder(slug)))
 
 
 def find_sender_problems(workspace: Workspace) -> tuple[Problem, ...]:
-    """Return why nothing can be sent in the name of this sender: it is not the workspace's own, or has no
-    postal address."""
+    """Return why nothing can be sent in the name of this sender."""
     senders = {
         "no-postal-address": find_missing_identity(workspace.settings),
         "example-sender": find_example_sender(workspace.settings),
@@ -160,11 +150,8 @@ def find_sender_problems(workspace: Workspace) -> tuple[Problem, ...]:
 
 
 def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> PreflightReport:
-    """Like :func:`run_preflight`, with every variant that a subscriber would get ``today``.
-
-    Without a database of subscribers, only the whole edition is checked. Raise ConfigurationError if there is
-    no such edition.
-    """
+    """Like :func:`run_preflight`, with every variant that a subscriber would get ``today``; without a
+    database of subscribers, only the whole edition."""
     with workspace.use_database() as engine:
         if find_database_problem(engine):
             return run_preflight(workspace, slug)
@@ -207,8 +194,8 @@ def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterat
 
 
 def _find_old_theme(workspace: Workspace, edition: Edition) -> Iterator[Problem]:
-    """Yield a warning if the edition's theme is of an older version of the templates. It works for this form
-    of the edition, or it would not have been compiled."""
+    """Yield a warning if the theme is of an older version of the templates: it works for this form of the
+    edition, or that would not have been compiled."""
     version = read_version(edition.template, workspace.template_overrides)
     if message := explain_old_version(edition.template, version):
         yield Problem(
@@ -276,11 +263,8 @@ def _build_report(
 
 
 def make_mail(compiled: CompiledEdition, variant: Variant, settings: Settings, theme: Theme) -> Mail:
-    """Build the mail that readers of ``variant`` get, for the checks.
-
-    The variant with all stories includes its complete message. Raise BuildError if no message can be made of
-    this edition.
-    """
+    """Build the mail that readers of ``variant`` get, for the checks. The variant with all stories includes
+    its complete message. Raise BuildError if none can be made."""
     assembled, full = compiled.assemble(variant), variant == compiled.full_variant
     html_stories, text_stories = compiled.locate_stories(variant)
     message = (
@@ -337,10 +321,8 @@ def add_link_problems(report: PreflightReport) -> PreflightReport:
 
 
 def locate_links(report: PreflightReport) -> dict[str, tuple[str, int]]:
-    """Return every web address in the mails, with the file and line that contain it.
-
-    For an address that comes from a template, that is the first line of edition.md.
-    """
+    """Return every web address in the mails, with the file and line that contain it: the first line of
+    edition.md for an address that comes from a template."""
     links = dict.fromkeys(link for mail in report.mails for link in list_links(ParsedMail(mail)))
     return {link: report.source.locate_link(link) for link in links}
 

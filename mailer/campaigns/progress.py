@@ -52,13 +52,12 @@ class SumTerm(WordedEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignProgress:
-    """The progress of a campaign.
+    """The progress of a campaign, ``read_at`` by the database's clock.
 
-    ``counts`` are those of the ledger; of those in doubt, ``on_way`` are being sent at this moment.
-    ``groups`` are why others did not get it. ``rate`` is how many messages a second were settled during the
-    last minute, None while that is not known, and ``rate_limit`` the most it may be. ``next_try`` is when the
-    first message that was put off is due. ``senders`` counts the processes with a recent sign of life, and
-    ``notices`` are what they have to say. All times are aware, and ``read_at`` is the database's.
+    Of those in doubt, ``on_way`` are being sent at this moment. ``rate`` is how many messages a second were
+    settled during the last minute, None while that is not known, and ``rate_limit`` the most it may be.
+    ``next_try`` is when the first message that was put off is due. ``senders`` counts the processes with a
+    recent sign of life, and ``notices`` are what they say.
     """
 
     campaign_id: int
@@ -141,8 +140,8 @@ class SettledRate:
 
 
 def read_progress(connection: Connection, campaign_id: int, count: LedgerCount) -> CampaignProgress | None:
-    """Return how far a campaign is, whose deliveries were just counted; None if there is no such campaign.
-    The rate is not known yet."""
+    """Return how far a campaign is, whose deliveries were just counted; None if there is none. The rate is
+    not known yet."""
     row = connection.execute(select(*_COLUMNS).where(col(Campaign.id) == campaign_id)).first()
     if row is None:
         return None
@@ -208,8 +207,7 @@ class ProgressReader:
             return not self._is_stopped
 
     def await_reading(self, seconds: float) -> CampaignProgress | None:
-        """Return the last reading; the first is waited for, for so long. None if there is none yet, or there
-        is no such campaign."""
+        """Return the last reading, None if there is none; the first is waited for, for so long."""
         with self._changed:
             self._changed.wait_for(lambda: self._readings or self._is_stopped, seconds)
             return self._latest

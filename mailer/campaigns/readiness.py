@@ -72,12 +72,8 @@ class LaunchFault:
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchReadiness:
-    """What a launch would send at ``checked_at`` (aware), and what stands in its way.
-
-    ``audience`` is how many would get it by the ledger's own counting, ``in_words`` describes them, and
-    ``digest`` is that of the plan. ``versions`` counts the different mails. Without a plan, all of that is
-    empty.
-    """
+    """What a launch would send at ``checked_at`` (aware), and what stands in its way. ``audience`` is how
+    many would get it by the ledger's own counting. Without a plan, what would be sent is empty."""
 
     preparation: Preparation
     checked_at: datetime
@@ -117,10 +113,8 @@ class LaunchReadiness:
 def check_readiness(
     workspace: Workspace, engine: Engine, preparation: Preparation, *, launched_by: str, now: datetime
 ) -> LaunchReadiness:
-    """Plan a prepared campaign and find all that stands in its way. Nothing is stored.
-
-    It takes seconds for a large list. ``launched_by`` is the name of the person who wants to launch it.
-    """
+    """Plan a prepared campaign and find all that stands in its way. Nothing is stored. It takes seconds for a
+    large list. ``launched_by`` is the name of the person who wants to launch it."""
     try:
         plan = plan_prepared_campaign(workspace, engine, preparation, now=now)
     except (NoSegmentError, SubscriberError) as error:

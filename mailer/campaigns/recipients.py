@@ -199,11 +199,8 @@ def find_rule(requirement: LegalRequirement, country: str) -> LegalRule | None:
 
 
 def find_missing_identity(settings: Settings) -> str:
-    """Return why this sender must not send mail and what to do about it; empty if it may.
-
-    Whether every part of the mail contains name and address is checked in the finished mail
-    (`no-postal-address`); that check cannot be switched off.
-    """
+    """Return why this sender must not send mail and what to do about it; empty if it may. Whether every mail
+    contains name and address is checked in the mail itself (`no-postal-address`)."""
     empty = [
         name for name in ("organisation", "postal_address") if not _has_text(getattr(settings.sender, name))
     ]
@@ -233,11 +230,9 @@ def list_countries(requirement: LegalRequirement, enforcements: Collection[Enfor
 def is_in_audience(
     segment: Segment, edition: str, today: date, *, again: bool, law: LawSettings | None = None
 ) -> ColumnElement[bool]:
-    """Return the condition on ``Subscriber`` that they get ``edition``.
-
-    They must be in the segment, accept mail ``today``, be allowed mail by the ``law`` of their country (None
-    skips this), and, unless ``again``, not have the edition already.
-    """
+    """Return the condition on ``Subscriber`` that they get ``edition``: they are in the segment, accept mail
+    ``today``, the ``law`` of their country allows it (None skips this), and, unless ``again``, they do not
+    have it."""
     conditions = [segment.where(), eligible(today)]
     if law is not None:
         conditions.append(may_be_mailed(law))
@@ -262,10 +257,8 @@ def already_has(edition: str) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
-    """Readers who get the same mail: they share a language and interests.
-
-    ``size`` is the number of readers, ``first_id`` the lowest subscriber id among them.
-    """
+    """Readers who get the same mail, since they share a language and interests. ``first_id`` is the lowest
+    subscriber id among them."""
 
     language: str
     interests: Interests
@@ -363,11 +356,8 @@ def load_reader(
 def find_left_out(
     session: Session, segment: Segment, edition: str, today: date, *, already: str
 ) -> Iterator[tuple[str, int]]:
-    """Count those left out, by reason; ``already`` is the reason for those who have it, "" to send again.
-
-    Whom the law of their country excludes is not among them:
-    :func:`~mailer.campaigns.recipients.find_held_back`.
-    """
+    """Count those left out, by reason, apart from those whom the law of their country excludes; ``already``
+    is the reason for those who have it, "" to send again."""
     status = col(Subscriber.status)
     # "IS NOT TRUE", because the condition is NULL for a pause without an end.
     gets_no_mail = eligible(today).is_not(True)

@@ -66,10 +66,7 @@ class ReconfirmationError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class ReconfirmationPlan:
-    """A re-confirmation, worked out in advance: its ``plan`` as a campaign, and until when people may answer.
-
-    ``is_known`` says that it was begun before, and goes on.
-    """
+    """A re-confirmation, worked out in advance; ``is_known`` if it was begun before, and goes on."""
 
     plan: Plan
     answer_by: datetime
@@ -78,12 +75,8 @@ class ReconfirmationPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class ReconfirmationStanding:
-    """The standing of a re-confirmation, in numbers of readers.
-
-    ``asked`` are those whose letter was handed over. ``stay`` have said yes or changed their choices,
-    ``left`` have unsubscribed or get no more mail, ``replied`` have written back and wait for a person,
-    ``paused`` were paused when the time was over, and ``waiting`` have not answered.
-    """
+    """The standing of a re-confirmation, in numbers of readers. Those who ``stay`` have said yes or changed
+    their choices, those who ``replied`` have written back and wait for a person."""
 
     record: Reconfirmation
     asked: int
@@ -106,10 +99,9 @@ class ReconfirmationStanding:
 def plan_reconfirmation(
     workspace: Workspace, engine: Engine, segment: Segment, *, until: datetime | None, now: datetime
 ) -> ReconfirmationPlan:
-    """Plan asking the readers of ``segment``; ``until`` is when the time for an answer ends, 30 days from
-    ``now`` by default. One of the same segment that is not closed goes on, with its own time. Raise
-    ReconfirmationError if there is too little or too much time, or another time than that it has.
-    """
+    """Plan asking the readers of ``segment`` until a time, 30 days from ``now`` by default. One of the same
+    segment that is not closed goes on, with its own time. Raise ReconfirmationError if there is too little or
+    too much time, or another time than that it has."""
     with open_session(engine, read_only=True) as session:
         known = _find_open(session, segment.text)
         name = known.name if known else _name_next(session)
@@ -130,9 +122,8 @@ def plan_reconfirmation(
 
 
 def store_reconfirmation(engine: Engine, planned: ReconfirmationPlan, *, by: str, now: datetime) -> None:
-    """Store what was planned, before its campaign is launched; nothing if it is stored already. Raise
-    ReconfirmationError if another one was stored at the same moment.
-    """
+    """Store what was planned, before its campaign is launched. Raise ReconfirmationError if another one was
+    stored at the same moment."""
     plan = planned.plan
     if planned.is_known:
         return
@@ -158,8 +149,8 @@ def close_due_reconfirmations(engine: Engine, *, clock: Clock = read_clock) -> d
     """Close every re-confirmation whose time is over; return how many readers each paused, by its name.
 
     Paused are active readers whose letter was handed over at least seven days before, and who have neither
-    done anything on their page nor written back since. A few hundred at a time are one transaction, so a
-    process that is killed leaves nothing half done, and the next one goes on.
+    done anything on their page nor written back since. A few hundred at a time are one transaction, so that a
+    process that is killed leaves nothing half done.
     """
     with engine.connect().execution_options(read_only=True) as connection:
         now = clock(connection)
@@ -193,8 +184,7 @@ def _close(engine: Engine, name: str, now: datetime) -> int:
 def _find_silent(
     session: Session, name: str, now: datetime, *further: ColumnElement[bool]
 ) -> list[tuple[int, datetime]]:
-    """Return the next readers who were asked in time and have not answered, with when their letter was
-    sent."""
+    """Return the next readers who were asked in time and have not answered, each with when they were."""
     launched = col(Campaign.launched_at)
     statement = (
         select(col(Subscriber.id), col(Delivery.updated_at))
@@ -321,8 +311,8 @@ def _make_check(
 
 
 def _make_letter(settings: Settings, *, name: str, today: date, last_day: date, folder: Path) -> Edition:
-    """Return the letter as the edition ``name``, for answers until ``last_day``; its own language is the
-    sender's, if we know it, or else English. ``folder`` is only a name for what has no files."""
+    """Return the letter as an edition; its own language is the sender's, if we know it, or else English.
+    ``folder`` is only a name for what has no files."""
     own = match_language([settings.sender.language]) or SOURCE_LANGUAGE
     languages = (own, *(tag for tag in LANGUAGES if tag != own))
     translators = {tag: load_translator(tag) for tag in languages}

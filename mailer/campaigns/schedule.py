@@ -75,11 +75,9 @@ class ScheduleError(MailerError):
 
 
 def parse_start_time(text: str, zone: tzinfo | None = None) -> datetime:
-    """Parse a start time (ISO 8601, to the minute or finer) to an aware time.
-
-    A time without an offset is in ``zone``; None is this machine's time zone. Raise ScheduleError if it is
-    not a valid time, or it does not exist or occurs twice because the clocks change.
-    """
+    """Parse a start time (ISO 8601, to the minute or finer); without an offset it is in ``zone``, None for
+    this machine's. Raise ScheduleError if it is not valid, or does not exist or occurs twice because the
+    clocks change."""
     example = "Write it as 2026-12-01T09:00 or, with its offset, 2026-12-01T09:00+08:00."
     try:
         moment = datetime.fromisoformat(text.strip())
@@ -121,13 +119,8 @@ def schedule_campaign(
     clock: Clock = read_clock,
 ) -> LaunchResult:
     """Freeze the plan's content now and start it ``at`` an aware time. Its readers are selected at the start.
-
-    If the same content is already scheduled for the same segment, that campaign is moved to ``at``.
-
-    Raises:
-        LaunchRefusedError: as when launching; or the edition is already being sent to this segment.
-        ScheduleError: ``at`` is in the past.
-    """
+    If the same content is already scheduled for the same segment, that campaign is moved to ``at``. Raise
+    LaunchRefusedError as when launching, and ScheduleError if ``at`` is in the past."""
     with launch_lock(engine, workspace, plan) as connection:
         now = clock(connection)
         return schedule_plan(connection, workspace, plan, at=at, options=options, now=now)
@@ -142,12 +135,8 @@ def schedule_plan(
     options: LaunchOptions,
     now: datetime,
 ) -> LaunchResult:
-    """Schedule a campaign within a transaction of :func:`mailer.campaigns.launch_lock.launch_lock`.
-
-    Raises:
-        LaunchRefusedError: as for :func:`schedule_campaign`.
-        ScheduleError: ``at`` is in the past.
-    """
+    """Schedule a campaign as :func:`schedule_campaign` does, within a transaction of
+    :func:`mailer.campaigns.launch_lock.launch_lock`."""
     if at <= now:
         raise ScheduleError(
             f"{format_utc(at, seconds=True)} is in the past: by the database's clock it is "
@@ -177,8 +166,6 @@ def _reschedule(connection: Connection, number: int, values: dict[str, object]) 
 
 @dataclass(frozen=True, kw_only=True)
 class StartResult:
-    """The result of a scheduled start: ``sending``, or ``paused`` or ``cancelled`` with a reason."""
-
     campaign_id: int
     state: CampaignState
     reason: str = ""
@@ -188,10 +175,11 @@ class StartResult:
 def start_due_campaigns(
     engine: Engine, workspace: Workspace, *, clock: Clock = read_clock
 ) -> list[StartResult]:
-    """Start the scheduled campaigns that are due, and wake workers for them.
+    """Start the scheduled campaigns that are due, and wake workers for them. One that can no longer be sent
+    is paused or cancelled with the reason.
 
     Starting a campaign and inserting its deliveries is one transaction, so that only one of many workers
-    starts it. A campaign that can no longer be sent is paused or cancelled with the reason.
+    starts it.
     """
     due = _find_due(engine, clock, CampaignState.scheduled, col(Campaign.scheduled_at))
     started = (_start_campaign(engine, workspace, number, clock) for number in due)

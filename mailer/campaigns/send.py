@@ -41,10 +41,8 @@ _SENDABLE_STATES = {
 
 @contextlib.contextmanager
 def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
-    """Yield an event that is set on SIGTERM and SIGINT. A second signal ends the process as usual.
-
-    If ``stop`` is given, or outside the main thread, signal handlers are not changed.
-    """
+    """Yield an event that is set on SIGTERM and SIGINT; a second signal ends the process as usual. If
+    ``stop`` is given, or outside the main thread, signal handlers are not changed."""
     if stop is not None or threading.current_thread() is not threading.main_thread():
         yield stop or threading.Event()
         return
@@ -80,12 +78,10 @@ def send_campaign(
 
     ``resend_in_doubt`` sends once more to readers in doubt. With ``wait`` it continues until deferred
     messages have been tried again. Called from the main thread without ``stop``, it finishes the messages
-    being sent and returns on SIGTERM or Ctrl-C. If the campaign is paused, finished or cancelled it returns
-    immediately. Meanwhile the providers of domains that are not known are looked up, unless the caller does
-    that.
+    being sent and returns on SIGTERM or Ctrl-C. Meanwhile the providers of domains that are not known are
+    looked up, unless the caller does that.
 
     Raises:
-        UnknownCampaignError: there is no such campaign.
         CampaignStateError: it was never launched.
         ConfigurationError: the relay's settings are wrong.
         LedgerUnreachableError: the database failed.
@@ -129,8 +125,7 @@ def look_up_providers(workspace: Workspace) -> BackgroundLookup:
 def _prepare(
     engine: Engine, campaign_id: int, *, resend_in_doubt: bool
 ) -> tuple[Sequence[CompiledEdition], CountedLinks | None]:
-    """Check the campaign, reopen it if deliveries in doubt are to be resent, and read its frozen content and
-    the links that are counted."""
+    """Check the campaign, reopen it if deliveries in doubt are to be resent, and read what it has frozen."""
     with open_session(engine) as session:
         campaign = find_campaign(session, campaign_id)
         if campaign.state not in _SENDABLE_STATES:
@@ -186,10 +181,8 @@ def make_message_builder(
 def _make_click_token_finder(
     campaign_id: int, counted: CountedLinks, signer: TokenSigner
 ) -> Callable[[Claim], str]:
-    """Return a function that signs the token in the counted links of a claim's message.
-
-    It says where the reader is and what they follow. Only those who have agreed to it are named.
-    """
+    """Return a function that signs the token in the counted links of a claim's message. It says where the
+    reader is and what they follow; only those who have agreed to it are named."""
 
     # As many as there are different countries and sets of sectors.
     @lru_cache(maxsize=4096)
@@ -213,10 +206,7 @@ def _make_click_token_finder(
 
 def make_story_finder(content: CompiledEdition) -> Callable[[Claim], str] | None:
     """Return a function that encodes the stories in the message for a claim, which are the same in each
-    language.
-
-    None if all readers get all stories.
-    """
+    language; None if all readers get all stories."""
     if content.personalise is not Personalisation.filter:
         return None
 

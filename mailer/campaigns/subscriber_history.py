@@ -23,11 +23,8 @@ from subscribers.models import Subscriber
 
 def list_sent_campaigns(session: Session, numbers: Sequence[int], *, limit: int) -> Sequence[Row[Any]]:
     """List the latest campaigns that went to subscribers with these ``numbers``, who are one person.
-
-    Each has ``campaign_id``, ``edition``, ``title``, ``state`` and ``at``. ``code`` and ``words`` are the
-    server's reply, or our own reason; ``subscriber_id`` is whom it was for: perhaps somebody who was merged
-    since.
-    """
+    ``words`` are the server's reply or our own reason; ``subscriber_id`` is perhaps somebody who was merged
+    since."""
     columns: tuple[Any, ...] = (
         *(col(Delivery.campaign_id), col(Campaign.edition), col(Campaign.title)),
         *(col(Delivery.subscriber_id), col(Delivery.state), col(Delivery.code)),
@@ -45,11 +42,8 @@ def list_sent_campaigns(session: Session, numbers: Sequence[int], *, limit: int)
 
 
 def list_returned_messages(session: Session, numbers: Sequence[int], *, limit: int) -> Sequence[Row[Any]]:
-    """List what last came back by or about subscribers with these ``numbers``.
-
-    Each has its ``kind``, ``subject`` and ``at``, the ``reason`` (None if unknown), the server's or the
-    program's ``words``, and the ``consequence``: what was done because of it.
-    """
+    """List what last came back by or about subscribers with these ``numbers``. ``words`` are the server's or
+    the program's, and ``consequence`` is what was done because of it."""
     event = FeedbackEvent
     columns: tuple[Any, ...] = (
         *(col(FeedbackMessage.kind), col(FeedbackMessage.subject), col(event.reason), col(event.words)),
@@ -67,8 +61,7 @@ def list_returned_messages(session: Session, numbers: Sequence[int], *, limit: i
 
 
 def list_sent_tests(session: Session, addresses: Sequence[str], *, limit: int) -> Sequence[Row[Any]]:
-    """List the last tests that went to one of these ``addresses``, however they were written: of each, the
-    ``edition``, by whom it was ``sent_by``, and ``at``."""
+    """List the last tests that went to one of these ``addresses``, however they were written."""
     lower = func.lower(col(SentTest.address))
     columns: tuple[Any, ...] = (
         *(col(SentTest.edition), col(SentTest.sent_by)),
@@ -121,16 +114,9 @@ def apply_merge(
     digest: str = "",
     **context: Unpack[ConsentContext],
 ) -> SubscriberMerge:
-    """Merge the subscriber with address ``other`` into that with address ``keep``. The caller commits.
-
-    ``take`` and ``digest`` are as for :func:`subscribers.consent.merge.merge_subscribers`. Nobody gets an
-    edition twice because of it, even while a campaign is being sent.
-
-    Raises:
-        AddressError: an address is not valid.
-        UnknownSubscriberError: no subscriber has one of the addresses.
-        MergeError: they cannot be merged, or have changed since the plan with ``digest`` was made.
-    """
+    """Merge the subscriber with address ``other`` into that with address ``keep``. The caller commits. Nobody
+    gets an edition twice because of it, even while a campaign is being sent. ``take`` and ``digest``, and
+    what is raised, are as for :func:`subscribers.consent.merge.merge_subscribers`."""
     people = merge_subscribers(session, keep, other, key=key, take=take, digest=digest, **context)
     now, merged_id = context["now"], people.other.id
     waiting = merge_deliveries(session.connection(), people.kept.id, merged_id, now)
@@ -142,11 +128,7 @@ def apply_merge(
 
 
 def plan_import_rollback(session: Session, import_id: int) -> RollbackReport:
-    """Return what :func:`roll_back_import` would do. Writes nothing.
-
-    Raises:
-        RollbackError: as there.
-    """
+    """Return what :func:`roll_back_import` would do. Writes nothing. Raises as it does."""
     report = plan_rollback(session, import_id)
     if mailed := _count_mailed(session, import_id):
         raise _make_refusal(import_id, mailed)
@@ -164,8 +146,7 @@ def roll_back_import(
     """Roll the import back in one transaction; with ``dry_run`` only report what would change. ``record``
     writes down who did it, in the same transaction. Raise RollbackError if there is no such import, it was
     rolled back before, or people it added are in the audience of a campaign, whose deliveries must stay
-    accounted for.
-    """
+    accounted for."""
     with open_session(engine) as session:
         if mailed := _count_mailed(session, import_id):
             raise _make_refusal(import_id, mailed)

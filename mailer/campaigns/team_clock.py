@@ -19,8 +19,7 @@ _BOTH = gettext_noop(
 
 def find_team_zone(settings: Settings, wanted: str = "") -> ZoneInfo:
     """Return the zone called ``wanted``, if there is one; or else that in ``[studio] time_zone``, that of
-    readers without a country, or UTC. Raise ConfigurationError if a zone in ``[time_zones]`` is invalid.
-    """
+    readers without a country, or UTC."""
     if (zone := find_zone(wanted)) is not None:
         return zone
     if settings.studio.time_zone:
@@ -30,8 +29,7 @@ def find_team_zone(settings: Settings, wanted: str = "") -> ZoneInfo:
 
 def list_zones(settings: Settings, *others: str) -> list[ZoneInfo]:
     """Return the zones to choose from: the team's own first, those of the countries that the newsletter is
-    for, UTC, and ``others``, each once. Raise ConfigurationError if a zone in ``[time_zones]`` is invalid.
-    """
+    for, UTC, and ``others``, each once."""
     windows = SendingWindows(settings)
     own = find_team_zone(settings)
     countries = [windows.zone_of(code) for code in settings.countries]
@@ -41,7 +39,6 @@ def list_zones(settings: Settings, *others: str) -> list[ZoneInfo]:
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """Return the zone of this name; None if there is none."""
     try:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):

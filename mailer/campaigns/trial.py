@@ -84,10 +84,7 @@ class TrialError(MailerError):
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """The trial mode of a workspace: whether it is on, and who decided that and when; "" and None if nobody
-    has.
-
-    ``is_rehearsal`` says that the set-up is only for trying things out, and needs no trial mode.
-    """
+    has. A rehearsal is only for trying things out, and needs no trial mode."""
 
     is_on: bool
     is_rehearsal: bool = False
@@ -143,9 +140,8 @@ def is_rehearsal(settings: Settings) -> bool:
 def end_trial(
     connection: Connection, settings: Settings, *, by: str, now: datetime, faults: Sequence[str]
 ) -> Trial:
-    """Record that ``by`` ends trial mode. ``faults`` are what `mailer doctor` finds bad. Raise TrialError if
-    it found something bad, or ``by`` is not a valid name.
-    """
+    """Record that ``by`` ends trial mode. Raise TrialError if `mailer doctor` found ``faults``, or ``by`` is
+    not a valid name."""
     name = _read_name(by)
     if faults:
         lines = "\n".join(f"  {fault}" for fault in faults)
@@ -159,8 +155,7 @@ def end_trial(
 
 def begin_trial(connection: Connection, settings: Settings, *, by: str, now: datetime) -> Trial:
     """Record that ``by`` begins trial mode again. Campaigns that were launched go on. Raise TrialError if
-    ``by`` is not a valid name.
-    """
+    ``by`` is not a valid name."""
     name = _read_name(by)
     before = read_trial(connection, settings)
     return before if before.is_on else _record(connection, settings, ends=False, by=name, now=now)

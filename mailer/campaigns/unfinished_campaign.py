@@ -12,10 +12,9 @@ from mailer.database.models import Campaign, CampaignState
 
 
 def find_unfinished_campaign(connection: Connection, plan: Plan) -> Row[Any] | None:
-    """Return the newest campaign with this ``plan`` that is scheduled, sending or paused; None if there is
-    none. Raise LaunchRefusedError if the campaign has an earlier version of the edition, or counts clicks
-    where the plan does not, or the other way round.
-    """
+    """Return the newest campaign with this ``plan`` that is scheduled, sending or paused. Raise
+    LaunchRefusedError if it has an earlier version of the edition, or counts clicks where the plan does not,
+    or the other way round."""
     states = [CampaignState.scheduled, CampaignState.sending, CampaignState.paused]
     columns: tuple[Any, ...] = (
         *(col(Campaign.id), col(Campaign.digest), col(Campaign.state), col(Campaign.state_reason)),

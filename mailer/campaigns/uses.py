@@ -132,8 +132,7 @@ def rename_saved_segment(
 ) -> SavedSegment:
     """Give a saved segment another name, also in other segments and in campaigns that were prepared for it.
     The caller commits. Raise SavedSegmentError if campaigns that are being prepared name the segment in their
-    query, or as :func:`subscribers.segments.saved_segments.rename_segment` says.
-    """
+    query, or as :func:`subscribers.segments.saved_segments.rename_segment` says."""
     _refuse_if_named_in_drafts(connection, settings, saved)
     renamed = rename_segment(connection, saved.name, new_name, make_lookups(connection, settings), now=now)
     named = update(CampaignPreparation).where(col(CampaignPreparation.segment_name) == saved.name)
@@ -204,9 +203,8 @@ def _list_campaigns(connection: Connection, segments: Sequence[str]) -> Sequence
 
 @dataclass(frozen=True, kw_only=True)
 class SectorUse:
-    """The use of a sector: how many stories are about it, in how many editions, and how many subscribers
-    follow it: at most one more than :data:`MOST_COUNTED`. ``segments`` are the names of saved segments that
-    ask for it."""
+    """The use of a sector. ``subscribers`` who follow it are at most one more than :data:`MOST_COUNTED`;
+    ``segments`` are the names of saved segments that ask for it."""
 
     stories: int = 0
     editions: int = 0
@@ -243,8 +241,8 @@ def _list_stories(editions: Path) -> list[Path]:
 
 
 def _is_about(path: Path, sector: str) -> bool:
-    """Return whether a story is about ``sector``. One that cannot be read counts if it mentions the word, so
-    that nothing is lost that somebody is in the middle of writing."""
+    """Return whether a story is about ``sector``. One that cannot be read counts if it mentions the word:
+    somebody may be in the middle of writing it."""
     try:
         with path.open("rb") as file:
             text = file.read(_FRONT_BYTES).decode("utf-8", "replace")
@@ -281,8 +279,7 @@ def _list_terms(words: str) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyUse:
-    """The campaigns whose links a key may have signed: how many, their readers, and the day (UTC) on which
-    the last was launched, None without any."""
+    """The campaigns whose links a key may have signed, and the day (UTC) on which the last was launched."""
 
     campaigns: int
     readers: int
@@ -294,10 +291,8 @@ class KeyUse:
 
 
 def find_key_use(session: Session, key: TokenKey) -> KeyUse:
-    """Find the campaigns launched while ``key`` signed.
-
-    A campaign that was being sent when the key was replaced may have links of the next key too.
-    """
+    """Find the campaigns launched while ``key`` signed. One that was being sent when the key was replaced may
+    have links of the next key too."""
     conditions: list[ColumnElement[bool]] = [col(Campaign.launched_at).is_not(None)]
     if key.made:
         conditions.append(col(Campaign.launched_at) >= _start_of(date.fromisoformat(key.made)))

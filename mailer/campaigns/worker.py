@@ -52,12 +52,9 @@ _log = logging.getLogger(__name__)
 
 
 def list_processes(workspace: Workspace, engine: Engine) -> Sequence[Any]:
-    """Return the processes that are registered, workers first, as rows that say which is a worker and which
-    is alive. Nothing is written.
-
-    A worker takes up every campaign; the others send a single one. A worker that sends a campaign is there
-    twice, as a worker and as the campaign's dispatcher.
-    """
+    """Return the processes that are registered, workers first, with ``is_worker`` and ``is_alive``. Nothing
+    is written. A worker that sends a campaign is there twice, as a worker and as the campaign's
+    dispatcher."""
     dead = Presence(engine, workspace.root, _NO_CAMPAIGN).find_dead()
     is_worker = col(Dispatcher.id).startswith(WORKER_ID_PREFIX)
     columns = (
@@ -88,9 +85,9 @@ def run_worker(
     """Start and send campaigns that are due until ``stop`` is set, then finish the messages being sent.
 
     Messages for the operator go to ``say``, from several threads. With ``use_jobs``, PostgreSQL jobs wake the
-    worker, with ``listen`` immediately (see :func:`mailer.dispatch.job_queue.process_jobs`). If the database
-    is unreachable, it waits. With ``live``, each campaign is taken up with the settings as they are on disk
-    then; when they change, it is put down and taken up again.
+    worker, with ``listen`` immediately. If the database is unreachable, it waits. With ``live``, each
+    campaign is taken up with the settings as they are on disk then; when they change, it is put down and
+    taken up again.
     """
     with (
         workspace.use_database() as engine,
@@ -217,10 +214,8 @@ class Worker:
             _log.exception("Starting a launch failed.")
 
     def work_on_campaign(self, campaign_id: int) -> None:
-        """Send the campaign until there is nothing left to do now.
-
-        Returns immediately if this process is already sending it, has reached its limit, or is stopping.
-        """
+        """Send the campaign until there is nothing left to do now; return at once if this process is already
+        sending it, has reached its limit, or is stopping."""
         with self._lock:
             if self.stop.is_set() or campaign_id in self._threads or len(self._threads) >= self.max_campaigns:
                 return
@@ -322,11 +317,9 @@ def _describe_result(campaign_id: int, result: RunResult) -> str:
 def find_workable(
     connection: Connection, dead_ids: Collection[str], *, clock: Clock = read_clock
 ) -> list[int]:
-    """Return the campaigns with work for a worker, oldest first.
-
-    They are in the state sending, and have a delivery that is queued, due again, or held by a dispatcher that
-    is dead or not in the table; or everything is settled and they only have to be marked as finished.
-    """
+    """Return the campaigns with work for a worker, oldest first: in the state sending, with a delivery that
+    is queued, due again, or held by a dispatcher that is dead or not in the table; or with everything
+    settled, so that they only have to be marked as finished."""
     ours = col(Delivery.campaign_id) == col(Campaign.id)
     owner = col(Delivery.owner)
     # Literals as in the partial indexes: SQLite does not use these indexes for a bound value.
@@ -345,10 +338,8 @@ def find_workable(
 
 
 def requeue_in_doubt(engine: Engine, campaign_id: int) -> int:
-    """Queue the deliveries in doubt again for workers to send, and return their number.
-
-    A finished campaign is reopened. ``engine`` must be durable.
-    """
+    """Queue the deliveries in doubt again for workers to send, and return their number. A finished campaign
+    is reopened. ``engine`` must be durable."""
     with Session(engine) as session:
         reopen_for_doubts(session, campaign_id)
         session.commit()

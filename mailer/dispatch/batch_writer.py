@@ -90,11 +90,8 @@ class LateReply(NamedTuple):
 def record_late_reply(
     execute: Callable[..., Any], reply: LateReply, now: Any, *, mark: str, lock: str = ""
 ) -> bool:
-    """Record ``reply`` if it settles its delivery; return whether it did.
-
-    ``mark`` is how the driver writes a parameter. The caller has a transaction open. ``lock`` keeps the
-    reader from being erased before its end.
-    """
+    """Record ``reply`` if it settles its delivery; return whether it did. ``mark`` is how the driver writes a
+    parameter, and ``lock`` keeps the reader from being erased before the end of the caller's transaction."""
     if reply.state is DeliveryState.sent:
         sources, numbers = _MAY_BE_SENT, []
     elif reply.attempt is not None and reply.state in DELIVERY_TRANSITIONS[_IN_DOUBT]:
@@ -124,11 +121,9 @@ def _is_erased(execute: Callable[..., Any], delivery_id: int, mark: str, lock: s
 
 
 class Transition(NamedTuple):
-    """The end of one delivery, or its way back: the state it moves to and the columns to set.
-
-    ``is_attempt`` says whether that counts as an attempt if none was counted when it started. ``attempt`` is
-    the number of the attempt if its body was begun, else None: the transition is about no other.
-    """
+    """The end of one delivery, or its way back. ``is_attempt`` says whether that counts as an attempt if none
+    was counted when it started. ``attempt`` is the number of the attempt if its body was begun, else None:
+    the transition is about no other."""
 
     delivery_id: int
     state: DeliveryState
@@ -139,12 +134,9 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """The changes that one transaction records: deliveries that were sent, how others ended, and those about
-    to start.
-
-    Each of ``sent``, which are nearly all, has the delivery, the server's code and its text. ``stories`` has
-    the encoded stories of the messages that start, where they differ from reader to reader.
-    """
+    """The changes that one transaction records. Each of ``sent``, which are nearly all, has the delivery, the
+    server's code and its text; ``stories`` has the encoded stories of the messages that start, where they
+    differ from reader to reader."""
 
     sent: Sequence[tuple[int, int | None, str]] = ()
     transitions: Sequence[Transition] = ()
@@ -154,10 +146,8 @@ class Batch:
 
 @dataclass(kw_only=True)
 class BatchResult:
-    """The outcome of a batch: the deliveries that may start, and those that are no longer ours.
-
-    ``late`` are those that were no longer ours either, but nobody else's, so that the reply settled them.
-    """
+    """The outcome of a batch: the deliveries that may start, and those that are no longer ours. ``late`` are
+    nobody else's either, so that the reply settled them."""
 
     started: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
@@ -171,11 +161,11 @@ class BatchWriter(Protocol):
     """Writes batches for one dispatcher of one campaign, each in one durable transaction."""
 
     def write(self, batch: Batch, now: datetime, *, again: bool = False) -> BatchResult:
-        """Write ``batch``; it is on the disk when this returns.
+        """Write ``batch``; it is on the disk when this returns. Raises sqlite3.Error or psycopg.Error if it
+        is not known whether it was written.
 
         ``again`` says that the same batch may have been written already, when the database failed: what it
-        began then, and was not sent, may still begin. Raise sqlite3.Error, psycopg.Error if it is not known
-        whether it was written.
+        began then, and was not sent, may still begin.
         """
 
     def close(self) -> None:
@@ -190,9 +180,8 @@ def open_batch_writer(engine: Engine, campaign_id: int, owner: str) -> BatchWrit
 
 @lru_cache(maxsize=64)
 def _transition_sql(state: DeliveryState, names: tuple[str, ...], mark: str, *, is_reply: bool) -> str:
-    """Return the UPDATE that moves a delivery in hand to ``state`` and sets ``names``; ``mark`` is how the
-    driver writes a parameter. With ``is_reply`` only if the attempt is still the one that the reply
-    answers."""
+    """Return the UPDATE that moves a delivery in hand to ``state`` and sets ``names``. With ``is_reply`` only
+    if the attempt is still the one that the reply answers."""
     # What never began cannot have arrived: claimed becomes in doubt only by beginning.
     held = _HELD_STATES[1:] if state is DeliveryState.in_doubt else _HELD_STATES
     sources = ", ".join(f"'{source}'" for source in held if state in DELIVERY_TRANSITIONS[source])
@@ -207,11 +196,8 @@ def _transition_sql(state: DeliveryState, names: tuple[str, ...], mark: str, *, 
 
 
 class SqliteBatchWriter:
-    """On SQLite: the usual group in two statements, each run for all its rows by one call.
-
-    Where one of them finds a row that is not as expected, all is taken back and written row by row, which
-    tells the row.
-    """
+    """On SQLite: the usual group in two statements, each run for all its rows by one call. Where one of them
+    finds a row that is not as expected, all is taken back and written row by row, which tells the row."""
 
     def __init__(self, engine: Engine, campaign_id: int, owner: str) -> None:
         self._pooled = engine.raw_connection()
@@ -355,7 +341,7 @@ class PostgresBatchWriter:
 
     @contextlib.contextmanager
     def _driver_connection(self) -> Iterator[Any]:
-        """Return the driver's connection; a new one where the last one failed, for the server may be back."""
+        """Open the driver's connection; a new one where the last one failed, for the server may be back."""
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:

@@ -62,12 +62,9 @@ class BucketState:
     used: int = 0
 
     def first_slot(self, now: datetime, furthest: timedelta) -> datetime:
-        """Return the next free slot.
-
-        A bucket that is taken further ahead than ``furthest`` was written by a clock that has been set back
-        since. Waiting for that time could take a day, so it is forgotten. The cost is that the slots already
-        taken come on top, once.
-        """
+        """Return the next free slot. A bucket that is taken further ahead than ``furthest`` was written by a
+        clock that has been set back since, and waiting for it could take a day: so it is forgotten, at the
+        cost that the slots already taken come on top, once."""
         if self.next_at is None or self.next_at - now > furthest:
             return now
         return max(now, self.next_at)
@@ -113,9 +110,7 @@ def _create(engine: Engine, names: Iterable[str]) -> None:
 class Slot(NamedTuple):
     """The time at which a delivery may be sent: ``seconds`` from now; or, if ``not_before`` is set, it is
     postponed until then (UTC) and asks again, because ``held_by``, a domain or a provider, accepts no more.
-
-    What may go now has :data:`NO_DELAY` itself.
-    """
+    What may go now has :data:`NO_DELAY` itself."""
 
     seconds: float = 0.0
     not_before: datetime | None = None
@@ -128,11 +123,8 @@ NO_DELAY = Slot()
 # Compared by identity: domains of one provider share one, and it is looked up for every message.
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BucketLimit:
-    """The limits of one bucket: ``interval`` between two messages, ``daily`` messages per day; None for no
-    limit. ``name`` is for people.
-
-    With ``day_of``, the limit of the bucket, only the messages of its day count.
-    """
+    """The limits of one bucket: ``interval`` between two messages, ``daily`` messages per day. ``name`` is
+    for people. With ``day_of``, the limit of the bucket, only the messages of its day count."""
 
     bucket: str
     name: str
@@ -173,11 +165,8 @@ class BucketCursor:
         self._used += count
 
     def take_block(self, batch: int) -> int:
-        """Take slots that begin at once for more batches of so many messages; return how many, or 0.
-
-        None where messages are counted by the day: slots that are not used are lost, and the day would have
-        fewer.
-        """
+        """Take slots that begin at once for more batches of so many messages; return how many. It is 0 where
+        messages are counted by the day: slots that are not used are lost, and the day would have fewer."""
         if not self._interval or self._daily != _NO_LIMIT or self._first > _BLOCK:
             return 0
         slots = min(_BATCHES_AHEAD * batch, (_BLOCK - self._first) // self._interval + 1)

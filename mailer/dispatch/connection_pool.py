@@ -35,12 +35,9 @@ class ReturnPath(NamedTuple):
 def make_return_path_finder(
     settings: Settings, find_token: Callable[[Claim], str] | None
 ) -> Callable[[Claim], ReturnPath]:
-    """Return a function that finds the return path for a claim.
-
-    With ``find_token`` and ``[feedback] bounce_address`` each message has an address of its own (VERP), so
-    that a bounce tells whose it is, whatever else it says. Without the address, only the envelope id does.
-    Raise ConfigurationError if the sender's address cannot be used.
-    """
+    """Return a function that finds the return path for a claim. With ``find_token`` and ``[feedback]
+    bounce_address`` each message has an address of its own (VERP), so that a bounce tells whose it is,
+    whatever else it says. Without the address, only the envelope id does."""
     plain = ReturnPath(envelope_sender(settings.sender))
     if find_token is None:
         return lambda _: plain
@@ -56,11 +53,8 @@ def make_return_path_finder(
 
 
 class ConnectionPool:
-    """The connections of one run. Made, used and closed inside one event loop.
-
-    ``find_return_path`` says where the bounces of a message go. At most ``max_connections`` are open at a
-    time. Once ``stop`` is set no more messages are taken.
-    """
+    """The connections of one run, at most ``max_connections`` at a time. Made, used and closed inside one
+    event loop. Once ``stop`` is set no more messages are taken."""
 
     def __init__(
         self,

@@ -121,11 +121,8 @@ class Claim(NamedTuple):
 
 
 def is_in_state(state: DeliveryState) -> ColumnElement[bool]:
-    """Return the condition that a delivery is in ``state``, in the form that partial indexes serve.
-
-    The state is written into the statement itself: SQLite cannot tell whether an index covers a parameter,
-    and would read the whole ledger.
-    """
+    """Return the condition that a delivery is in ``state``, written into the statement itself: SQLite cannot
+    tell whether a partial index covers a parameter, and would read the whole ledger."""
     here: ColumnElement[bool] = col(Delivery.state) == bindparam(
         None, state, _STATE_TYPE, literal_execute=True
     )
@@ -137,11 +134,9 @@ def is_sending(campaign_id: int) -> ColumnElement[bool]:
 
 
 def select_due(campaign_id: int) -> Select[Any]:
-    """Build the query for the next queued deliveries with their subscribers, the fewest attempts first.
-
-    Build it once, then run it with ``today`` and ``most`` (how many). ``may_get_mail`` says whether the
-    subscriber still wants mail. On PostgreSQL, rows that another dispatcher is claiming are skipped.
-    """
+    """Build the query for the next queued deliveries with their subscribers, the fewest attempts first. Build
+    it once, then run it with ``today`` and ``most`` (how many). On PostgreSQL, rows that another dispatcher
+    is claiming are skipped."""
     return (
         select(
             col(Delivery.id).label("delivery_id"),
@@ -200,10 +195,8 @@ def change_campaign_state(
     reason: str = "",
     **values: Any,
 ) -> bool:
-    """Change the campaign's state to ``to`` if the table allows it; return whether it changed.
-
-    ``conditions`` must hold too; ``values`` are other columns to set. The caller commits.
-    """
+    """Change the campaign's state to ``to`` if the table allows it and ``conditions`` hold, and set
+    ``values``; return whether it changed. The caller commits."""
     sources = [source for source, targets in CAMPAIGN_TRANSITIONS.items() if to in targets]
     statement = (
         update(Campaign)
@@ -217,8 +210,7 @@ def make_state_update(
     sources: Sequence[DeliveryState], to: DeliveryState, *conditions: ColumnElement[bool], **values: Any
 ) -> Update:
     """Build the UPDATE that moves deliveries in ``sources`` that meet ``conditions`` to ``to`` and sets
-    ``values``. Raise AssertionError if no delivery may move so.
-    """
+    ``values``."""
     for source in sources:
         if to not in DELIVERY_TRANSITIONS[source]:
             raise AssertionError(f"a delivery cannot move from {source} to {to}")
@@ -279,10 +271,8 @@ def count_deliveries(connection: Connection, campaign_id: int) -> Counts:
 
 
 class RunningCounts:
-    """The counts of a campaign, kept up to date as a run records deliveries.
-
-    Counting a million rows again takes half a second.
-    """
+    """The counts of a campaign, kept up to date as a run records deliveries: to count a million rows again
+    takes half a second."""
 
     def __init__(self, counts: Counts) -> None:
         self._before = counts

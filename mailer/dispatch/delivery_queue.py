@@ -37,12 +37,9 @@ def _utc_now() -> datetime:
 
 
 class MessagePrefetcher:
-    """Builds the messages of claims: ``build``, then ``signer`` if there is one.
-
-    With a slow signer, ``build`` is called in two threads of the prefetcher's own as well as in the caller's.
-    Otherwise there are no threads and :meth:`prefetch` does nothing: a message is built when it is requested.
-    A message that fails does not affect the others. All methods are for one thread.
-    """
+    """Builds the messages of claims, and signs them if there is a ``signer``; with a slow one in two threads
+    of its own as well as in the caller's. A message that fails does not affect the others. All methods are
+    for one thread."""
 
     def __init__(
         self,
@@ -83,9 +80,7 @@ class MessagePrefetcher:
 
     def get(self, claim: Claim) -> bytes:
         """Return the message of ``claim``; wait while it is being built, or build it if that has not started.
-
-        Raises what ``build`` raised.
-        """
+        Raises what ``build`` raised."""
         started, message = self._pending.pop(claim.delivery_id, (None, None))
         if message is None or message.cancel() or started is not claim:
             return self._make(claim)
@@ -97,10 +92,8 @@ class MessagePrefetcher:
             message.cancel()
 
     def close(self) -> None:
-        """Cancel what has not started and wait for the rest.
-
-        Messages requested later are built immediately.
-        """
+        """Cancel what has not started and wait for the rest. Messages requested later are built
+        immediately."""
         for _, message in self._pending.values():
             message.cancel()
         self._pending.clear()
@@ -124,9 +117,7 @@ class MessagePrefetcher:
 
 class DeliveryQueue:
     """The deliveries that one run has claimed ahead, given out as messages. For the thread of its event loop.
-
-    ``on_ready`` is called when a delivery that had to wait can be sent.
-    """
+    ``on_ready`` is called when a delivery that had to wait can be sent."""
 
     def __init__(
         self, ledger: Ledger, scheduler: SendScheduler, prefetcher: MessagePrefetcher, write_ahead: WriteAhead

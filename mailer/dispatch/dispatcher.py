@@ -48,9 +48,8 @@ _OUTCOMES = {
 
 
 def check_usable(settings: Settings) -> None:
-    """Check what the loader of settings does not look at. Nothing is connected to, and no secret is read.
-    Raise ConfigurationError if two relays have the same name, a time zone does not exist, and the like.
-    """
+    """Raise ConfigurationError if something cannot be used that the loader of settings does not look at.
+    Nothing is connected to, and no secret is read."""
     sender_address(settings.sender.address)
     envelope_sender(settings.sender)
     list_relays(settings.smtp)
@@ -80,19 +79,18 @@ def dispatch(
 ) -> RunResult:
     """Send what is due of a campaign that is sending, until nothing is, or something ends it.
 
-    ``engine`` must be durable. ``build_message`` builds one message, ready to send, outside every
-    transaction; what it raises is recorded as the failure of that delivery. ``find_stories`` encodes the
-    stories of that message for the ledger; None if all readers get the same. ``find_token`` returns the token
-    by which its bounce is recognised; None for a plain return path. ``on_progress`` is called from this
-    thread, at most ten times a second and once at the end. With ``wait`` the run continues until
-    deferred deliveries have been tried again. With ``resend_in_doubt`` it first requeues deliveries in doubt,
-    whatever the campaign's policy. Once ``stop`` is set, each connection finishes its message and the rest
-    goes back in the queue. Other dispatchers may work on the same campaign; what dead ones left is taken
-    over. With ``suppression``, subscribers whose address turned out to be dead get the status bounced.
+    ``engine`` must be durable. ``build_message`` is called outside every transaction; what it raises is
+    recorded as the failure of that delivery. ``find_stories`` encodes the stories of that message for the
+    ledger; None if all readers get the same. ``find_token`` returns the token by which its bounce is
+    recognised. ``on_progress`` is called from this thread, at most ten times a second and once at the end.
+    With ``wait`` the run continues until deferred deliveries have been tried again. With ``resend_in_doubt``
+    it first requeues deliveries in doubt, whatever the campaign's policy. Once ``stop`` is set, each
+    connection finishes its message and the rest goes back in the queue. Other dispatchers may work on the
+    same campaign; what dead ones left is taken over. With ``suppression``, subscribers whose address turned
+    out to be dead get the status bounced.
 
-    Raises:
-        LedgerUnreachableError: the database failed.
-        ConfigurationError: the sender's address, a key to sign with, a rate or a time zone cannot be used.
+    Raise LedgerUnreachableError if the database failed, and ConfigurationError for settings that cannot be
+    used.
     """
     signer = load_signer(settings, root)
     with (
@@ -146,11 +144,8 @@ def _event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 @contextlib.contextmanager
 def _frozen_heap() -> Iterator[None]:
-    """Keep the garbage collector from examining the objects that exist already.
-
-    A program with its libraries loaded has half a million objects; examining all of them takes as long as a
-    thousand messages.
-    """
+    """Keep the garbage collector from examining the half a million objects of a program with its libraries,
+    which takes as long as a thousand messages."""
     gc.freeze()
     try:
         yield
@@ -302,10 +297,7 @@ class _Run:
 
     def has_work(self, pool: ConnectionPool, *, later: bool) -> bool:
         """Return whether the campaign is sending and some dispatcher, here or elsewhere, has something to do
-        for it now.
-
-        With ``later``, a deferred delivery that is not yet due counts too.
-        """
+        for it now. With ``later``, a deferred delivery that is not yet due counts too."""
         if not pool.is_idle:
             with self._reading() as connection:
                 return bool(connection.scalar(select(is_sending(self.campaign_id))))

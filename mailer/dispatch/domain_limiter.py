@@ -79,13 +79,9 @@ class DomainRateLimiter:
     """Spreads deliveries over the time that their recipients' domains and providers need.
 
     ``rates`` are messages per second over all machines by domain; ``"*"`` applies to each other domain
-    separately. ``provider_limits`` are those of the providers that ``directory`` finds. A domain with a rate
-    of its own is not held to a number that the program only has from a table. ``monotonic`` is this process's
-    own clock, in seconds. Slots are shared by all machines; what is postponed is planned by each on its own,
-    and asks again when its time has come.
-
-    Raises:
-        ConfigurationError: a rate is not above 0.
+    separately. A domain with a rate of its own is not held to a number that the program only has from a
+    table. ``monotonic`` is this process's own clock, in seconds. Slots are shared by all machines; what is
+    postponed is planned by each on its own, and asks again when its time has come.
     """
 
     def __init__(
@@ -270,7 +266,6 @@ def _choose_cursor(limit: BucketLimit, cursors: Mapping[str, BucketCursor]) -> B
 
 
 def check_domain_rates(rates: Mapping[str, float]) -> None:
-    """Check rates in messages per second by domain. Raise ConfigurationError if a rate is not above 0."""
     for domain, rate in rates.items():
         if not rate > 0:
             raise ConfigurationError(

@@ -53,8 +53,8 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """The end of a run: the outcome, the campaign's state and why, when a deferred delivery is due, and the
-    counts."""
+    """The end of a run: ``reason`` is why the campaign is in its state, ``next_try`` when a deferred delivery
+    is due."""
 
     outcome: RunOutcome
     state: CampaignState
@@ -69,17 +69,13 @@ class RunResult:
 
 
 class EventLog:
-    """Writes the lines, to the file ``settings`` names (relative to ``root``) or to stderr.
+    """Writes the lines, to the file ``settings`` names (relative to ``root``) or to stderr. Use it in a
+    ``with``, or close it.
 
-    Use it in a ``with``, or close it. Every line is written immediately and whole, so that several processes
-    can share a file; ``clock`` tells the time on each. If ``sys.stderr`` is redirected, as by a progress bar,
-    the lines go there.
-
-    A line that cannot be written, because the disk is full, is counted in ``lost_lines``. That must not end a
-    campaign, so it is said on stderr: once when it begins, and once more with the number at the end.
-
-    Raises:
-        OSError: the file cannot be opened.
+    Every line is written immediately and whole, so that several processes can share a file. If ``sys.stderr``
+    is redirected, as by a progress bar, the lines go there. A line that cannot be written, because the disk
+    is full, is counted in ``lost_lines``. That must not end a campaign, so it is said on stderr: once when it
+    begins, and once more with the number at the end.
     """
 
     def __init__(
@@ -216,7 +212,6 @@ class NullEventLog(EventLog):
 
 
 def mask_addresses(text: str) -> str:
-    """Return ``text`` with ``<…>`` in place of every address."""
     return _ADDRESS.sub(_MASK, text)
 
 

@@ -46,11 +46,9 @@ _FIND = text(
 
 
 def enqueue_jobs(connection: Connection, campaign_id: int, audience: int) -> int:
-    """Wake workers for a campaign once the caller's transaction is committed; return how many jobs that took.
-
-    One for each 500 subscribers, up to 32. None without a job queue; workers then find the campaign when they
-    check the database.
-    """
+    """Wake workers for a campaign once the caller's transaction is committed; return how many jobs that took:
+    one for each 500 subscribers, up to 32. None without a job queue; workers then find the campaign when they
+    check the database."""
     number = min(-(-audience // _SUBSCRIBERS_PER_JOB), _MAX_JOBS)
     if number < 1 or not has_job_tables(connection):
         return 0
@@ -65,8 +63,8 @@ def has_unfinished_job(connection: Connection, campaign_id: int) -> bool:
 
 
 def prepare_job_queue(engine: Engine) -> bool:
-    """Create the job queue's tables if they are missing; False if there can be none (SQLite, or the package
-    is not installed)."""
+    """Create the job queue's tables if they are missing; False if there can be none (SQLite, or no
+    package)."""
     with engine.begin() as connection:
         return create_job_tables(connection)
 
@@ -84,14 +82,9 @@ def process_jobs(
 
     Both functions are called from threads of the job queue. ``run_campaign`` sends a campaign until nothing
     is left to do now, or returns immediately if this process is not to. ``run_tick`` looks after what has no
-    job, once a minute on one of all machines.
-
-    ``max_campaigns`` limits how many campaigns are worked on at the same time. With ``listen`` a launch is
-    noticed immediately (LISTEN); without, as PgBouncer in transaction mode requires, within five seconds.
-
-    Raises:
-        ConfigurationError: the package is not installed.
-        Exception: the database failed; the caller may try again.
+    job, once a minute on one of all machines. With ``listen`` a launch is noticed immediately (LISTEN);
+    without, as PgBouncer in transaction mode requires, within five seconds. Raises what the database raises;
+    the caller may try again.
     """
     app = _make_app(engine, run_campaign, run_tick)
     asyncio.run(_run(app, stop, threads=max_campaigns + _SPARE_THREADS, listen=listen))

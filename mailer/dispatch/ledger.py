@@ -78,11 +78,11 @@ class LedgerUnreachableError(MailerError):
 
 
 class Ledger:
-    """The deliveries of one campaign, as changed by one dispatcher (``owner``), from one thread.
+    """The deliveries of one campaign, as changed by one dispatcher (``owner``), from one thread. Each method
+    is one transaction. Close it after use.
 
     ``retry_for`` is how long a deferred delivery is tried again, ``halt_at_rejected`` the share of rejections
-    in a canary after which only a person can let the rest go. Each method is one transaction. Close it after
-    use.
+    in a canary after which only a person can let the rest go.
     """
 
     def __init__(
@@ -114,15 +114,9 @@ class Ledger:
         self._writer.close()
 
     def claim(self, limit: int) -> list[Claim]:
-        """Claim up to ``limit`` deliveries that are due, the fewest attempts first.
-
-        Deliveries to subscribers who have left since the launch become suppressed. The list is empty if
-        nothing is due or the campaign is not sending.
-
-        Raises:
-            LostClaimError: another dispatcher has the same name, and took one of them; none is claimed.
-            SQLAlchemyError: the database failed.
-        """
+        """Claim up to ``limit`` deliveries that are due, the fewest attempts first. Those to subscribers who
+        have left since the launch become suppressed. Raise LostClaimError if another dispatcher has the same
+        name, and took one of them; none is claimed."""
         with self._transaction() as (connection, now):
             self._requeue_due(connection, now)
             limit = self._limit_to_canary(connection, limit, now)
@@ -137,14 +131,14 @@ class Ledger:
         return claims
 
     def record(self, batch: Batch) -> BatchResult:
-        """Record, in one durable transaction, how deliveries ended and which are about to be sent.
+        """Record, in one durable transaction, how deliveries ended and which are about to be sent. One that
+        is not in ``started`` of the result must not be sent: the campaign is no longer sending, the
+        subscriber has left, or the delivery is no longer ours.
 
-        A delivery that is not in ``started`` of the result must not be sent: the campaign is no longer
-        sending, the subscriber has left, or the delivery is no longer ours. A database that is busy or
-        restarting is waited for, because an outcome that is known but not recorded would leave the delivery
-        in doubt. That takes up to 3.6 seconds, in which the event loop stands still: what its connections
-        hear meanwhile could not be recorded either. Raise LedgerUnreachableError if the database failed; how
-        much of the batch was recorded is not known.
+        A database that is busy or restarting is waited for, because an outcome that is known but not recorded
+        would leave the delivery in doubt. That takes up to 3.6 seconds, in which the event loop stands still:
+        what its connections hear meanwhile could not be recorded either. Raise LedgerUnreachableError if the
+        database failed; how much of the batch was recorded is not known.
         """
         failures = 0
         while True:
@@ -167,10 +161,7 @@ class Ledger:
         stories: Mapping[int, str] | None = None,
         returned: Sequence[Transition] = (),
     ) -> Batch:
-        """Build the batch of deliveries that ended, are about to be sent, or go back in the queue.
-
-        ``stories`` has the encoded stories of those about to be sent, where they differ between readers.
-        """
+        """Build the batch of deliveries that ended, are about to be sent, or go back in the queue."""
         sent, others = [], list(returned)
         for claim, outcome in ended:
             if outcome.verdict is Verdict.sent:
@@ -212,9 +203,7 @@ class Ledger:
 
     def pause_and_requeue(self, delivery_ids: Collection[int], reason: str) -> int:
         """Pause the campaign and requeue deliveries that failed for reasons of ours; return how many.
-
-        Subscribers who have bounced by now keep their refusal: they would get no mail.
-        """
+        Subscribers who have bounced by now keep their refusal: they would get no mail."""
         final = [DeliveryState.rejected, DeliveryState.failed]
         reader = col(Subscriber.id) == col(Delivery.subscriber_id)
         is_bounced = exists().where(reader, col(Subscriber.status) == Status.bounced)
@@ -229,8 +218,8 @@ class Ledger:
         """Take over what dead dispatchers held, of this campaign and of others; return how many deliveries
         are queued again and how many are in doubt.
 
-        What was only claimed was never sent and goes back in the queue. What was being sent may have arrived:
-        it is in doubt, and is queued again only if its campaign says ``resend``.
+        What was only claimed was never sent. What was being sent may have arrived: it is in doubt, and is
+        queued again only if its campaign says ``resend``.
         """
         with self._transaction() as (connection, now):
             values: dict[str, Any] = {"owner": None, "updated_at": now}
@@ -280,10 +269,8 @@ class Ledger:
             return change_campaign_state(connection, self.campaign_id, CampaignState.paused, reason=reason)
 
     def finish(self) -> bool:
-        """Mark the campaign as finished if nothing is left to do; return whether it was.
-
-        A delivery that is being sent counts as left to do: the server may still defer it.
-        """
+        """Mark the campaign as finished if nothing is left to do; return whether it was. A delivery that is
+        being sent counts as left to do: the server may still defer it."""
         ours = col(Delivery.campaign_id) == self.campaign_id
         left = (
             is_in_state(DeliveryState.queued),
@@ -356,10 +343,8 @@ class Ledger:
 
 
 def compute_backoff(deferrals: int, random_: random.Random) -> timedelta:
-    """Return how long to wait after deferral n (from 0): up to 5 minutes × 2ⁿ, at most four hours.
-
-    Full jitter keeps recipients that were deferred together from being retried together.
-    """
+    """Return how long to wait after deferral n (from 0): up to 5 minutes × 2ⁿ, at most four hours. Full
+    jitter keeps recipients that were deferred together from being retried together."""
     doublings: int = 2 ** min(deferrals, 10)
     ceiling = min(_INITIAL_DELAY * doublings, _MAX_DELAY)
     return max(_MIN_DELAY, ceiling * random_.random())

@@ -55,11 +55,9 @@ def name_consent_source(campaign_id: int) -> str:
 def mark_sent_by_evidence(
     connection: Connection, campaign_id: int, subscriber_id: int, evidence: str, now: datetime
 ) -> bool:
-    """Mark the delivery as sent if it is in doubt; return whether it was. The caller commits.
-
-    ``evidence`` is something that only a recipient of the mail, or a server that accepted it, can have
-    caused, in words for the ledger: "a bounce that quotes its Message-ID".
-    """
+    """Mark the delivery as sent if it is in doubt; return whether it was. The caller commits. ``evidence`` is
+    something that only a recipient of the mail, or a server that accepted it, can have caused, in words for
+    the ledger: "a bounce that quotes its Message-ID"."""
     reason = f"{PROVED_BY}{evidence}, {format_utc(now)}"
     ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.subscriber_id) == subscriber_id)
     return _update_state(connection, DeliveryState.sent, ours, reason=reason, now=now) == 1

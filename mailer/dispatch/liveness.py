@@ -32,11 +32,9 @@ _COLUMNS = (col(Dispatcher.id), col(Dispatcher.host), col(Dispatcher.heartbeat_a
 
 
 class Presence:
-    """This process as a dispatcher of one campaign; use it in a ``with``.
-
-    ``id`` is the owner it writes into the ledger; it begins with ``kind``. Lock files are in ``root/run``.
-    ``monotonic`` is this machine's own time in seconds, which no setting of a clock changes.
-    """
+    """This process as a dispatcher of one campaign; use it in a ``with``. ``id`` is the owner it writes into
+    the ledger; it begins with ``kind``. ``monotonic`` is this machine's own time in seconds, which no setting
+    of a clock changes."""
 
     def __init__(
         self,

@@ -95,11 +95,9 @@ class LoggedMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class PostfixLog:
-    """The findings in a log: messages by Message-ID, and the times of its first and last line.
-
-    ``open_since`` is the start of the oldest session that has not ended by the end of the log. Times are
-    aware, and None if there are none.
-    """
+    """The findings in a log: messages by Message-ID, and the aware times of its first and last line, None if
+    there are none. ``open_since`` is the start of the oldest session that has not ended by the end of the
+    log."""
 
     messages: dict[str, LoggedMessage]
     first: datetime | None
@@ -122,12 +120,10 @@ def read_postfix_log(
     zone: tzinfo | None = None,
     standard_input: BinaryIO | None = None,
 ) -> PostfixLog:
-    """Read what the log in ``paths`` says about the messages whose Message-ID is ``wanted``.
-
-    The files may come in any order, compressed by gzip or not; ``-`` is the standard input. ``zone`` is the
-    time zone of times written without one; None means this machine's. Raise PostfixLogError if a file cannot
-    be read, or none of them has a line written by Postfix.
-    """
+    """Read what the log in ``paths`` says about the messages whose Message-ID is ``wanted``. The files may
+    come in any order, compressed by gzip or not; ``-`` is the standard input. ``zone`` is that of times
+    written without one, None for this machine's. Raise PostfixLogError if a file cannot be read, or none has
+    a line written by Postfix."""
     reader = _LogParser(wanted, _TimestampParser(now, zone))
     with ExitStack() as stack:
         try:

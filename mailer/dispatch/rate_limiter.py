@@ -64,7 +64,7 @@ def relay_bucket(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class DailyLimitReached:
-    """The reason for having no slot: ``limit`` messages were allowed today (UTC); the next come ``until``
+    """The reason for having no slot: so many messages were allowed today (UTC); the next come ``until``
     (UTC)."""
 
     limit: int
@@ -78,10 +78,8 @@ class DailyLimitReached:
 
 
 def warm_up_limit(settings: WarmUpSettings) -> Callable[[date], int]:
-    """Return the function that says how many messages a day (UTC) of the warm-up allows.
-
-    Days before the first are like the first: in Asia a sender's day begins hours before that of UTC.
-    """
+    """Return the function that says how many messages a day (UTC) of the warm-up allows. Days before the
+    first are like the first: in Asia a sender's day begins hours before that of UTC."""
 
     def limit(day: date) -> int:
         days = max(0, (day - settings.since).days)
@@ -94,11 +92,9 @@ def warm_up_limit(settings: WarmUpSettings) -> Callable[[date], int]:
 
 
 class RateLimiter:
-    """Decides when the next message of a bucket may be sent.
-
-    ``rate`` is in messages per second over all machines, None for no limit; ``day_limit`` returns how many
-    messages are allowed on a day (UTC), None for no limit. ``monotonic`` is this process's clock, in seconds.
-    """
+    """Decides when the next message of a bucket may be sent: ``rate`` is in messages per second over all
+    machines, ``day_limit`` returns how many messages are allowed on a day (UTC), None for no limit.
+    ``monotonic`` is this process's clock, in seconds."""
 
     def __init__(
         self,
@@ -128,11 +124,8 @@ class RateLimiter:
         return self._rate is None and self._day_limit is None
 
     def acquire(self) -> float | None:
-        """Take the next slot; return how many seconds from now it is.
-
-        None if the messages of this day are used up (``limit_reached`` says more). Asking again is cheap: the
-        database is asked once a minute.
-        """
+        """Take the next slot; return how many seconds from now it is, None if the messages of this day are
+        used up. Asking again is cheap: the database is asked once a minute."""
         if self._rate is None and self._day_limit is None:
             return 0.0
         if not self._slots:
@@ -250,12 +243,11 @@ class AdaptiveThrottle:
 
 
 class CongestionMonitor:
-    """Slows down when a relay defers more and more messages.
+    """Slows down when a relay defers more and more messages: more than a fifth of the last 50. Then counting
+    starts again, so that only later replies can double the interval further.
 
-    When it has deferred more than a fifth of the last 50, the interval doubles and counting starts again, so
-    only later replies can double it further. The interval shrinks by a tenth a minute. A relay that has
-    recovered is back at full rate within minutes, and one at its limit is tested once in several minutes, so
-    the rate does not oscillate.
+    It shrinks by a tenth a minute. A relay that has recovered is back at full rate within minutes, and one at
+    its limit is tested once in several minutes, so the rate does not oscillate.
     """
 
     def __init__(self, throttle: AdaptiveThrottle) -> None:

@@ -36,11 +36,8 @@ TransportFactory = Callable[[SmtpSettings, Path], Transport]
 
 @dataclass(frozen=True, kw_only=True)
 class BackoffPolicy:
-    """The policy of connecting again after failures. Times are in seconds.
-
-    The delay after the first failure is ``initial_delay``; it doubles up to ``max_delay``. After
-    ``max_failures`` in a row, with no message accepted in between, the relay is quarantined.
-    """
+    """The policy of connecting again after failures, in seconds. The delay doubles up to ``max_delay``. After
+    ``max_failures`` in a row, with no message accepted in between, the relay is quarantined."""
 
     max_failures: int = 5
     initial_delay: float = 1.0
@@ -66,13 +63,10 @@ class ConnectionBackoff:
     def report_failure(
         self, epoch: int, *, retry_after: timedelta | None = None, is_ours: bool = False
     ) -> bool:
-        """Count the failure of a connection of ``epoch``; return whether it is one too many.
-
-        One that ``is_ours`` says nothing about the server: it makes us wait, and is never one too many.
-
-        Connections that were open at the same time and fail together count as one failure. If the server
-        asked for a longer delay in ``retry_after``, that is kept.
-        """
+        """Count the failure of a connection of ``epoch``; return whether it is one too many. Connections that
+        were open at the same time and fail together count as one. One that ``is_ours`` says nothing about the
+        server: it makes us wait, and is never one too many. A longer delay that the server asked for is
+        kept."""
         if epoch != self.epoch:
             return False
         self.epoch += 1
@@ -92,10 +86,7 @@ class ConnectionBackoff:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Relay:
-    """A relay to connect to. ``settings`` are those of ``[smtp]`` merged with its own.
-
-    ``throttle`` is the rate it asked for; ``backoff`` counts the connections that failed.
-    """
+    """A relay to connect to. ``settings`` are those of ``[smtp]`` merged with its own."""
 
     name: str
     transport: Transport
@@ -126,7 +117,7 @@ class Relay:
 
 @dataclass(frozen=True, kw_only=True)
 class _Quarantine:
-    """The reason why a relay is not used, and until when. ``next_try`` is by the monotonic clock."""
+    """The reason why a relay is not used. ``next_try`` is by the monotonic clock."""
 
     reason: str
     summary: str
@@ -146,11 +137,8 @@ class _RelayState:
 
 
 class Relays:
-    """The relays of one dispatcher.
-
-    ``monotonic`` is this process's own clock in seconds, ``now`` the time to show to people. A relay that is
-    quarantined is tried again after ``quarantine_seconds``.
-    """
+    """The relays of one dispatcher. ``monotonic`` is this process's own clock in seconds, ``now`` the time to
+    show to people. A relay that is quarantined is tried again after ``quarantine_seconds``."""
 
     def __init__(
         self,
@@ -204,11 +192,8 @@ class Relays:
         return max(0.0, min(self._seconds_until_usable(relay) for relay in self._relays))
 
     def report_failure(self, relay: Relay, epoch: int, outcome: Outcome) -> None:
-        """Record that a connection could not be opened, or was lost before it was of use.
-
-        ``epoch`` is what ``relay.epoch`` was before it was opened: connections that were open together and
-        fail together count as one failure. An outcome with the verdict stop is a refusal.
-        """
+        """Record that a connection could not be opened, or was lost before it was of use. ``epoch`` is what
+        ``relay.epoch`` was before it was opened. An outcome with the verdict stop is a refusal."""
         if outcome.verdict is Verdict.stop:
             self.report_refusal(relay, outcome)
             return
@@ -235,10 +220,8 @@ class Relays:
         self._start_quarantine(self._states[relay.name], outcome.reason, outcome.summary)
 
     def report_success(self, relay: Relay) -> None:
-        """Record that the relay works: it accepted a message, or refused one recipient.
-
-        From a connection that was open before the quarantine this says nothing new.
-        """
+        """Record that the relay works: it accepted a message, or refused one recipient. From a connection
+        that was open before the quarantine this says nothing new."""
         state = self._states[relay.name]
         if state.quarantine is not None and not state.is_probed:
             return
@@ -253,9 +236,7 @@ class Relays:
 
     def explain_exhaustion(self) -> str | None:
         """Return why the campaign must pause: every relay is quarantined and none is due to be tried again.
-
-        None while there is one that works, waits, is paused, is due, or is being tried.
-        """
+        None while there is one that works, waits, is paused, is due, or is being tried."""
         now = self._monotonic()
         quarantined = []
         for relay in self._relays:
@@ -281,10 +262,8 @@ class Relays:
         return wait if state.quarantine is None else max(wait, state.quarantine.next_try - now)
 
     def _start_probe(self, state: _RelayState, quarantine: _Quarantine) -> None:
-        """Let one connection try a quarantined relay; the others go elsewhere until it is known to work.
-
-        If that connection reports nothing, another one tries after the same time again.
-        """
+        """Let one connection try a quarantined relay; the others go elsewhere until it is known to work. If
+        that connection reports nothing, another one tries after the same time again."""
         state.is_probed = True
         state.quarantine = replace(quarantine, next_try=self._monotonic() + self._quarantine_seconds)
 
@@ -323,8 +302,7 @@ def open_relays(
     factory: TransportFactory | None = None,
 ) -> Relays:
     """Return the relays of ``[smtp]``, each with its transport. Nothing is connected yet. Raise
-    ConfigurationError if two have the same name, a URL is not a relay address, or a password cannot be read.
-    """
+    ConfigurationError if the settings of one cannot be used."""
     relays = []
     for relay in list_relays(settings.smtp):
         values = merge_relay_settings(settings.smtp, relay)

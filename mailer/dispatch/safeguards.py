@@ -82,11 +82,8 @@ class CanaryProgress:
 @dataclass(frozen=True, kw_only=True)
 class Canary:
     """The canary of one campaign: send to ``size`` subscribers, then wait ``minutes``, or without them for a
-    person.
-
-    ``until`` is when the wait ends, once that is decided: a resume ends it immediately. If the share of
-    rejections exceeds ``halt_at_rejected``, only a person can end it.
-    """
+    person. ``until`` is when the wait ends, once that is decided: a resume ends it immediately. If the share
+    of rejections exceeds ``halt_at_rejected``, only a person can end it."""
 
     campaign_id: int
     size: int
@@ -172,18 +169,15 @@ def _describe_counts(counts: Counts) -> str:
 class CircuitBreaker:
     """Stops a campaign that fails for every recipient before it has used up its audience.
 
-    It trips for three reasons, each of which suggests that the addresses are not at fault:
+    It trips for three reasons, each of which suggests that the addresses are not at fault: 20 of the last 25
+    messages could not be built, or were refused for other reasons than their address; of the ``first``
+    messages, a share above ``halt_at_rejected`` went to dead addresses, so that the list is old, or the relay
+    refuses valid addresses; or after those, 20 of the last 25 addresses are dead in the very same words,
+    which no list has in a row.
 
-    - 20 of the last 25 messages could not be built, or were refused for other reasons than their address;
-    - of the ``first`` messages, a share above ``halt_at_rejected`` went to dead addresses: the list is old,
-      or the relay refuses valid addresses;
-    - after those, 20 of the last 25 addresses are dead in the very same words, which no list has in a row.
-
-    A dead address counts at its first attempt only. So a delivery that was requeued does not count when it is
-    refused again, and a person who has checked the refusals and resumes is not stopped by them twice.
-
-    ``handed_over`` and ``dead`` say what earlier runs did: how many messages were sent, rejected or left in
-    doubt, and which deliveries were rejected as dead.
+    A dead address counts at its first attempt only. So a person who has checked the refusals and resumes is
+    not stopped by them twice. ``handed_over`` and ``dead`` say what earlier runs did: how many messages were
+    sent, rejected or left in doubt, and which deliveries were rejected as dead.
     """
 
     def __init__(
@@ -205,10 +199,7 @@ class CircuitBreaker:
 
     def record(self, delivery_id: int, outcome: Outcome, *, attempts: int = 0) -> list[int]:
         """Count an outcome that is on record; return the deliveries to requeue if it was one too many, else
-        none.
-
-        ``attempts`` are the delivery's before this one.
-        """
+        none. ``attempts`` are the delivery's before this one."""
         if outcome.verdict in _HANDED_OVER:
             self._handed_over += 1
         key = "" if outcome.verdict is Verdict.sent else _classify_failure(outcome, attempts)
@@ -296,11 +287,9 @@ def mark_dead_addresses(
     halt_at_rejected: float,
     clock: Clock = read_clock,
 ) -> int:
-    """Mark the readers of a campaign whose address is dead as bounced; return how many were marked.
-
-    Does nothing while deliveries are still to be tried, and skips refusals that are not plausible: see
-    :func:`_find_plausible`. ``engine`` must be durable.
-    """
+    """Mark the readers of a campaign whose address is dead as bounced; return how many were marked. Does
+    nothing while deliveries are still to be tried, and skips refusals that are not plausible. ``engine`` must
+    be durable."""
     with engine.connect().execution_options(read_only=True) as connection:
         if not _has_ended(connection, campaign_id):
             return 0
@@ -359,11 +348,9 @@ def _find_dead(connection: Connection, campaign_id: int) -> Sequence[_DeadRefusa
 
 
 def is_dead_refusal(code: int | None, words: str) -> bool:
-    """Return whether a refusal at RCPT says for certain that nobody has the address.
-
-    Both must say so: the codes, and what the words of this server mean. Some write 5.1.1 and "no such user"
-    about accounts that are disabled or senders that they block.
-    """
+    """Return whether a refusal at RCPT says for certain that nobody has the address. Both its codes and what
+    the words of this server mean must say so: some write 5.1.1 and "no such user" about accounts that are
+    disabled or senders that they block."""
     if not is_certainly_dead(code, words):
         return False
     return classify_reason(words, code=str(code or ""), command="RCPT").is_dead

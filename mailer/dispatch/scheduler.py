@@ -79,19 +79,14 @@ _WINDOW_CLOSED_REASON = gettext_noop("It is outside the sending hours where the 
 
 
 class _Interval(NamedTuple):
-    """A period (UTC, without its end) in which the window is open, or in which it is closed."""
-
     start: datetime
     end: datetime
     is_open: bool
 
 
 class SendingWindows:
-    """Says when the sending window of a country opens.
-
-    Raises:
-        ConfigurationError: the window, its days or a zone in the settings is invalid.
-    """
+    """Says when the sending window of a country opens. Raise ConfigurationError if the settings are
+    invalid."""
 
     def __init__(self, settings: Settings) -> None:
         self._start, self._end = _parse_window(settings.campaigns.window)
@@ -164,8 +159,7 @@ class SendingWindows:
             since = until
 
     def _window_edges(self, zone: ZoneInfo, day: date) -> Iterator[datetime]:
-        """Yield when the clocks of ``zone`` show midnight and the window's times on ``day``, each time they
-        do."""
+        """Yield each time the clocks of ``zone`` show midnight or the window's times on ``day``."""
         for minute in {0, self._start % _WHOLE_DAY, self._end % _WHOLE_DAY}:
             for fold in (0, 1):
                 shown = time_of_day(minute // 60, minute % 60, fold=fold)
@@ -225,10 +219,8 @@ def _load_zone(country: str, name: str) -> ZoneInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Claimed deliveries by when they may be sent: ``now``, in so many seconds, or not before a time.
-
-    ``later`` groups deliveries by the reason why they are postponed.
-    """
+    """Claimed deliveries by when they may be sent: ``now``, in so many seconds, or not before a time, by the
+    reason why they are postponed."""
 
     now: Sequence[Claim] = ()
     soon: Sequence[tuple[Claim, float]] = ()
@@ -262,10 +254,8 @@ class SendScheduler:
         return self._is_unlimited
 
     def seconds_until_slot(self, relay: Relay) -> float | None:
-        """Return the seconds until a message may go over ``relay``; None if it takes no more today.
-
-        A slot is kept for the first caller after it has begun; :meth:`use_slot` says that it was used.
-        """
+        """Return the seconds until a message may go over ``relay``; None if it takes no more today. A slot is
+        kept for the first caller after it has begun; :meth:`use_slot` says that it was used."""
         if self._is_unlimited and relay.throttle.interval == 0:
             return 0.0
         limiter = self._relays[relay.name]

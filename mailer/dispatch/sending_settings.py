@@ -31,11 +31,8 @@ _SELECTOR = re.compile(
 
 
 class RelayTokens:
-    """The tokens of one relay, as :class:`mailer.smtp.auth.TokenSource`. For one event loop at a time.
-
-    Whatever asks the provider runs in a thread. A token that is near its end is renewed in the background,
-    while the connections go on with it.
-    """
+    """The tokens of one relay, as :class:`mailer.smtp.auth.TokenSource`. For one event loop at a time;
+    whatever asks the provider runs in a thread. A token that is near its end is renewed in the background."""
 
     def __init__(self, tokens: AccessTokens) -> None:
         self._tokens = tokens
@@ -119,10 +116,8 @@ def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
 
 
 def merge_relay_settings(smtp: SmtpSettings, relay: RelaySettings) -> SmtpSettings:
-    """Return ``smtp`` with the settings of ``relay`` in place of its own; what the relay omits stays.
-
-    A relay with its own secret inherits none: the token of one relay is not for another.
-    """
+    """Return ``smtp`` with the settings of ``relay`` in place of its own. A relay with its own secret
+    inherits none: the token of one relay is not for another."""
     own: dict[str, object] = {
         name: value for name in _OVERRIDABLE if (value := getattr(relay, name)) is not None
     }
@@ -134,10 +129,8 @@ def merge_relay_settings(smtp: SmtpSettings, relay: RelaySettings) -> SmtpSettin
 
 def make_transport(settings: SmtpSettings, root: Path, *, name: str = MAIN_RELAY) -> Transport:
     """Return the transport for ``settings.url``; relative paths are under ``root``. Nothing is connected yet.
-
     ``name`` is the relay's, whose sign-in is used if it has one. Raise ConfigurationError if the URL is not a
-    relay address, or the password cannot be read.
-    """
+    relay address, or the password cannot be read."""
     url = urlsplit(settings.url)
     if url.scheme in {"smtp", "smtps"} and url.hostname and _has_valid_port(url):
         return SmtpTransport(make_smtp_options(settings, root, name=name))
@@ -155,12 +148,8 @@ def make_transport(settings: SmtpSettings, root: Path, *, name: str = MAIN_RELAY
 
 
 def make_smtp_options(settings: SmtpSettings, root: Path, *, name: str = MAIN_RELAY) -> SmtpOptions:
-    """Return the options for ``settings``; relative paths are under ``root``. ``name`` is the relay's.
-
-    Raises:
-        ConfigurationError: the user has neither password nor token, or a file cannot be read.
-        ValueError: the URL is not that of an SMTP server.
-    """
+    """Return the options for ``settings``, as :func:`make_transport`. Raise ValueError if the URL is not that
+    of an SMTP server."""
     return SmtpOptions.from_url(
         settings.url,
         credentials=read_credentials(
@@ -196,10 +185,8 @@ def read_credentials(
     tokens: TokenSource | None = None,
 ) -> Credentials | None:
     """Return the credentials for ``url``; None if it names no user. Relative paths are under ``root``.
-
-    ``tokens`` take precedence over a token in a file. Raise ConfigurationError if the user has neither
-    password nor token, or a file cannot be read.
-    """
+    ``tokens`` take precedence over a token in a file. Raise ConfigurationError if there is neither password
+    nor token, or a file cannot be read."""
     parts = urlsplit(url)
     user = unquote(parts.username or "")
     if not user:
@@ -247,8 +234,7 @@ def _has_valid_port(url: SplitResult) -> bool:
 
 def load_signer(settings: Settings, root: Path) -> DkimSigner | None:
     """Return the signer for ``[dkim]``, or None if no key is set. Key files are under ``root``. Raise
-    ConfigurationError if a key cannot be read or is of the wrong kind, or its selector is missing.
-    """
+    ConfigurationError if a key cannot be used, or its selector is missing."""
     dkim = settings.dkim
     selectors = {}
     if dkim.key_file is not None:

@@ -46,10 +46,8 @@ def send_mails(
     smtp: SmtpSettings, root: Path, mails: Sequence[OutgoingMessage]
 ) -> dict[Hashable, RelayOutcome]:
     """Send each of ``mails`` to the first relay that accepts it, by priority; return how that ended, by key.
-
     Each relay gets all mails that are left over one connection, and over another if it takes only some of
-    them at a time. Raise ConfigurationError if a relay's address or password cannot be used.
-    """
+    them at a time."""
     results: dict[Hashable, RelayOutcome] = {}
     waiting = list(mails)
     for relay in sorted(list_relays(smtp), key=lambda relay: relay.priority):
@@ -65,11 +63,9 @@ def send_mails(
 
 
 def send_mail(settings: Settings, root: Path, *, recipient: str, message: bytes) -> Outcome:
-    """Send ``message`` to the first relay that accepts it, by priority, and return how that ended.
-
-    The caller has recorded, durably, that it is being sent. Raise ConfigurationError if a relay's address or
-    password cannot be used, and MessageFormatError if a line of the message does not end in CRLF.
-    """
+    """Send ``message`` to the first relay that accepts it, by priority, and return how that ended. The caller
+    has recorded, durably, that it is being sent. Raise ConfigurationError if a relay's settings cannot be
+    used, and MessageFormatError if a line of the message does not end in CRLF."""
     mail = OutgoingMessage(
         key=recipient,
         sender=envelope_sender(settings.sender),
@@ -82,12 +78,8 @@ def send_mail(settings: Settings, root: Path, *, recipient: str, message: bytes)
 def sign_and_send_mail(
     settings: Settings, root: Path, *, recipient: str, message: bytes, now: datetime
 ) -> Outcome:
-    """Sign ``message`` with the keys of ``[dkim]``, if there are any, and send it as :func:`send_mail` does.
-
-    Raises:
-        ConfigurationError: a relay's address or password, or a key, cannot be used.
-        MessageFormatError: a line of the message does not end in CRLF.
-    """
+    """Sign ``message`` with the keys of ``[dkim]``, if there are any, and send it as :func:`send_mail`
+    does."""
     signer = load_signer(settings, root)
     signed = message if signer is None else signer.sign(message, now=now)
     return send_mail(settings, root, recipient=recipient, message=signed)
@@ -177,8 +169,7 @@ class MailKind(Generic[_RowT, _MailT]):
 
     ``describe`` says to whom a row's mail goes and what it says, in the transaction that claims the row; None
     if nobody needs it any more, a time if it must wait until then. ``take_back`` undoes what it has written
-    for an attempt that failed. ``find_problem`` is asked for the problem if a mail must not be sent; None
-    leaves it as it was.
+    for an attempt that failed. ``find_problem`` is asked for the problem if a mail must not be sent.
     """
 
     table: type[_RowT]
@@ -190,9 +181,8 @@ class MailKind(Generic[_RowT, _MailT]):
     find_problem: Callable[[QueueRun], str | None] = lambda _: None
 
     def send_due(self, run: QueueRun) -> QueueRunResult:
-        """Send every mail that is due. Raise ConfigurationError if a sender address, a relay or a key cannot
-        be used. The mails wait.
-        """
+        """Send every mail that is due. If a sender address, a relay or a key cannot be used,
+        ConfigurationError is raised and the mails wait."""
         sent, problem, former = 0, None, 0
         # One that is found twice is being claimed by another process.
         while not run.is_stopped() and (number := self.find_due(run)) not in {None, former}:

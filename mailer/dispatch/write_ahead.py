@@ -43,10 +43,10 @@ class WriteAhead:
     """The log of what begins and ends in one run, on disk before anything is sent. For the thread of its
     event loop.
 
-    ``find_stories`` says which stories the message of a claim contains, encoded for the ledger; None if they
-    are the same for all readers. ``on_stop`` is called when this run paused the campaign or the ledger cannot
-    be written (``failure``), ``on_refused`` when the ledger did not take something as ours, which may mean
-    that we were taken for dead.
+    ``find_stories`` encodes the stories of a claim's message for the ledger; None if they are the same for
+    all. ``on_stop`` is called when this run paused the campaign or the ledger cannot be written
+    (``failure``), ``on_refused`` when the ledger did not take something as ours, which may mean that we were
+    taken for dead.
     """
 
     def __init__(

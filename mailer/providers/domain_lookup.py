@@ -54,10 +54,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class MxAnswer:
-    """Who receives the mail of ``domain``: the key of a provider, or "" for a server of its own or none.
-
-    It holds for ``lasts``. ``is_answered`` is false if the DNS did not answer, which says nothing.
-    """
+    """Who receives the mail of ``domain``: the key of a provider, or "" for a server of its own or none. If
+    the DNS did not answer, that says nothing."""
 
     domain: str
     provider: str
@@ -66,11 +64,9 @@ class MxAnswer:
 
 
 def look_up_provider(domain: str, resolver: Resolver, table: ProviderTable) -> MxAnswer:
-    """Ask ``resolver`` for the MX of ``domain``. Never raises; takes as long as the resolver's ``lifetime``.
-
-    ``domain`` is in A-labels. The hosts of the lowest preference decide (RFC 5321, section 5.1): a backup
-    elsewhere receives next to nothing.
-    """
+    """Ask ``resolver`` for the MX of ``domain``, in A-labels. Never raises; takes as long as the resolver's
+    ``lifetime``. The hosts of the lowest preference decide (RFC 5321, section 5.1): a backup elsewhere
+    receives next to nothing."""
     from dns.exception import DNSException
     from dns.resolver import NXDOMAIN, YXDOMAIN
 
@@ -110,10 +106,7 @@ def read_known_providers(
     connection: Connection, *, since: datetime | None = None, of: Collection[str] | None = None
 ) -> dict[str, str]:
     """Return the keys of the providers by domain, "" where there is none; with ``since``, what was added
-    since.
-
-    With ``of``, only the domains of these providers.
-    """
+    since, and with ``of``, only the domains of these providers."""
     # One text for each provider: Python takes longer to fetch a row than the database to add a domain to it.
     domains = func.aggregate_strings(col(MailDomain.domain), _SEPARATOR)
     statement = select(col(MailDomain.provider), domains).group_by(col(MailDomain.provider))
@@ -200,7 +193,7 @@ class BackgroundLookup:
 
     It asks for the domains of most people first, takes two hundredths of this process's time, and looks for
     new domains every ten minutes. A context manager: leaving it ends it at once, even if the DNS is silent.
-    With ``[dns] look_up_providers = false`` it does nothing. ``make_engine`` opens a database of its own.
+    ``make_engine`` opens a database of its own.
     """
 
     def __init__(
@@ -285,10 +278,8 @@ class BackgroundLookup:
 
 
 class _Questions:
-    """Questions that several threads ask at the same time; the answers come in any order.
-
-    The threads are left to themselves when it ends: one may wait for a silent server for seconds.
-    """
+    """Questions that several threads ask at the same time; the answers come in any order. The threads are
+    left to themselves when it ends: one may wait for a silent server for seconds."""
 
     def __init__(
         self,

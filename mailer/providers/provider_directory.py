@@ -36,11 +36,8 @@ class ProviderAudience:
 
 @dataclass(frozen=True, kw_only=True)
 class Audience:
-    """The active subscribers by provider, the largest first.
-
-    ``elsewhere`` have a server that belongs to no provider we know; ``unknown`` are those whose domain was
-    not looked up yet.
-    """
+    """The active subscribers by provider, the largest first; ``elsewhere`` have a server that belongs to no
+    provider we know, and the domains of ``unknown`` were not looked up yet."""
 
     providers: tuple[ProviderAudience, ...]
     elsewhere: int
@@ -76,11 +73,8 @@ def read_audience(
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderLimit:
-    """What is sent to one provider at most, over all machines.
-
-    ``rate`` is in messages per second and ``daily`` in messages per day (UTC), None for no limit. ``is_set``
-    says that the rate stands in the settings, and not only in the table.
-    """
+    """What is sent to one provider at most, over all machines, in messages per second and per day (UTC).
+    ``is_set`` says that the rate stands in the settings, and not only in the table."""
 
     key: str
     name: str
@@ -93,8 +87,7 @@ def make_provider_limits(
     settings: Settings, table: ProviderTable | None = None
 ) -> Mapping[str, ProviderLimit]:
     """Return the limits by key of the provider; one without any limit is not in it. Raise ConfigurationError
-    if the settings name an unknown provider, or a number that is none.
-    """
+    if the settings name an unknown provider, or a number that is none."""
     table = table or load_providers()
     rates = {key: _read_rate(key, value) for key, value in settings.provider_rates.items()}
     daily = {key: _read_daily(key, value) for key, value in settings.provider_daily_limits.items()}
@@ -142,12 +135,9 @@ def _explain_unknown(section: str, key: str, table: ProviderTable) -> str:
 
 
 class ProviderDirectory:
-    """The providers by domain: the providers' own domains, and what the DNS said of others.
-
-    A domain that was not looked up yet has no provider. With ``uses_cache`` false, only the providers' own
-    domains have one; with ``only``, domains of providers with other keys need not have one. For one
-    thread; it asks the database every ten seconds, and never the DNS.
-    """
+    """The providers by domain: the providers' own domains, and what the DNS said of others, unless
+    ``uses_cache`` is false; with ``only``, domains of other providers need not have one. For one thread; it
+    asks the database every ten seconds, and never the DNS."""
 
     def __init__(
         self,
@@ -178,10 +168,8 @@ class ProviderDirectory:
         return self._table.by_key.get(self._keys.get(domain, ""))
 
     def refresh(self) -> bool:
-        """Read what was found since the last time, if that is a while ago; return whether anything is new.
-
-        If the database does not answer, what is known stays in use.
-        """
+        """Read what was found since the last time, if that is a while ago; return whether anything is new. If
+        the database does not answer, what is known stays in use."""
         if not self._uses_cache or self._monotonic() < self._refresh_at:
             return False
         self._refresh_at = self._monotonic() + _REFRESH_SECONDS

@@ -193,11 +193,8 @@ class Connections(_Row):
 
 
 class KnownRefusal(_Row):
-    """A refusal by which a provider is known.
-
-    ``codes`` are marks of which its words contain one ("5.7.26", "HL:IFC"), ``means`` says in a sentence what
-    happened, ``advice`` what to do.
-    """
+    """A refusal by which a provider is known. ``codes`` are marks of which its words contain one ("5.7.26",
+    "HL:IFC")."""
 
     codes: Annotated[tuple[str, ...], Field(min_length=1)]
     means: _Text
@@ -217,11 +214,8 @@ def _split_asks(rows: Any) -> Any:
 
 
 class Provider(_Row):
-    """A provider, or a maker of gateways that stand before other servers.
-
-    ``mx`` are ends of the names of its MX hosts, ``domains`` its own mail domains, which need no look-up;
-    ``found_by`` is the source of both. ``postmaster`` is its page for senders, or "".
-    """
+    """A provider, or a maker of gateways that stand before other servers. ``mx`` are ends of the names of its
+    MX hosts, ``domains`` its own mail domains, which need no look-up; ``found_by`` is the source of both."""
 
     key: str
     name: _Text
@@ -272,10 +266,8 @@ class ProviderTable:
         }
 
     def find_provider_of_mx(self, hosts: Iterable[str]) -> Provider | None:
-        """Return the provider that one of ``hosts`` belongs to, or None.
-
-        ``hosts`` are the most preferred MX hosts of a domain, in any case, with a final dot or without.
-        """
+        """Return the provider that one of ``hosts`` belongs to, the most preferred MX hosts of a domain, in
+        any case, with a final dot or without."""
         for host in hosts:
             labels = host.rstrip(".").lower().split(".")
             for first in range(len(labels)):
@@ -295,12 +287,8 @@ def load_providers() -> ProviderTable:
 
 
 def read_table(text: str) -> ProviderTable:
-    """Read a table.
-
-    Raises:
-        ProviderTableError: it has mistakes; all of them are named.
-        tomllib.TOMLDecodeError: it is no TOML.
-    """
+    """Read a table. Raise ProviderTableError if it has mistakes, which names all, and TOMLDecodeError if it
+    is no TOML."""
     rows = tomllib.loads(text)
     problems: list[str] = []
     providers: list[Provider] = []

@@ -48,15 +48,11 @@ class TokenSource(Protocol):
 
     async def read(self) -> str:
         """Return a token that should work now. Raise ConnectionFailedError if there is none; the outcome says
-        whether to wait or to stop.
-        """
+        whether to wait or to stop."""
 
     async def replace(self, refused: str) -> str:
         """Return another token than ``refused``, which the server does not take; "" if there is no other.
-
-        Raises:
-            ConnectionFailedError: as for :meth:`read`.
-        """
+        Raises as :meth:`read` does."""
 
     def refuse(self, token: str) -> None:
         """Learn that the server has ended a session because of ``token``, so that it is not used again."""
@@ -117,12 +113,8 @@ def read_user(url: str) -> Credentials | None:
 
 
 def read_first_line(path: Path) -> str:
-    """Return the first line of the file, which holds a secret.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is not text, or its first line is empty.
-    """
+    """Return the first line of the file, which holds a secret. Raise OSError if the file cannot be read, and
+    ValueError if it is not text, or its first line is empty."""
     first, *_ = [*path.read_text(encoding="utf-8").splitlines(), ""]
     if not first.strip():
         raise ValueError("the first line is empty")
@@ -132,11 +124,8 @@ def read_first_line(path: Path) -> str:
 def choose_mechanism(
     offered: Collection[str], setting: AuthSetting, *, has_token: bool, has_password: bool = True
 ) -> AuthMechanism:
-    """Choose a mechanism from those ``offered`` (in upper or lower case).
-
-    "auto" prefers XOAUTH2 if there is a token, then OAUTHBEARER, PLAIN and LOGIN. Raise ConnectionFailedError
-    if none can be used; the outcome stops the campaign and says what to set.
-    """
+    """Choose a mechanism from those ``offered`` (in upper or lower case). Raise ConnectionFailedError if none
+    can be used; the outcome stops the campaign and says what to set."""
     names = {name.upper() for name in offered}
     there = ", ".join(sorted(names)) or "none"
     if setting != "auto":
@@ -193,8 +182,7 @@ class AuthExchange:
     """One authentication exchange. Use a new one for every connection.
 
     The connection writes ``AUTH <mechanism>``, followed by a space and :meth:`initial_response` if that is
-    not empty; then, for each 334, a line with what :meth:`respond` returns. Any other reply ends the
-    exchange.
+    not empty; then, for each 334, what :meth:`respond` returns. Any other reply ends the exchange.
     """
 
     def __init__(self, mechanism: AuthMechanism, responses: list[str], secret: str) -> None:

@@ -47,10 +47,9 @@ _SMTP_PORT, _SUBMISSION_PORT, _SUBMISSIONS_PORT = 25, 587, 465
 class SmtpOptions:
     """The options of one server. Times are in seconds.
 
-    ``implicit_tls`` speaks TLS from the first byte; ``starttls`` says whether a connection without it must,
-    may or must not be upgraded. ``timeout`` is for ordinary replies, ``final_timeout`` for the reply to the
-    final dot (RFC 5321 §4.5.3.2). A connection is renewed after ``messages_per_connection`` messages or
-    ``connection_seconds``.
+    ``starttls`` says whether a connection without ``implicit_tls`` must, may or must not be upgraded.
+    ``timeout`` is for ordinary replies, ``final_timeout`` for the reply to the final dot (RFC 5321 §4.5.3.2).
+    A connection is renewed after ``messages_per_connection`` messages or ``connection_seconds``.
     """
 
     host: str
@@ -67,12 +66,10 @@ class SmtpOptions:
 
     @classmethod
     def from_url(cls, url: str, *, credentials: Credentials | None = None, **options: Any) -> Self:
-        """Return the options for ``smtp://host:587`` or ``smtps://host:465``, with ``options`` as above.
-
-        Without a port it is 465 for ``smtps``, 587 for ``smtp`` with a user, else 25. The user and password
-        in the URL are used unless ``credentials`` are given. Raise ValueError if the URL names neither
-        scheme, no host, or an invalid port.
-        """
+        """Return the options for ``smtp://host:587`` or ``smtps://host:465``; without a port it is 465 for
+        ``smtps``, 587 for ``smtp`` with a user, else 25. The user and password in the URL are used unless
+        ``credentials`` are given. Raise ValueError if the URL names neither scheme, no host, or an invalid
+        port."""
         parts = urlsplit(url)
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
             raise ValueError(f"{parts.scheme}://{parts.hostname or ''} is not the URL of an SMTP server")
@@ -98,20 +95,16 @@ class SmtpOptions:
 
     @property
     def needs_trusted_certificate(self) -> bool:
-        """Whether the server's certificate must be valid.
-
-        It must be for implicit TLS, for ``starttls = "require"`` and whenever a password is sent. Otherwise
-        an unverified certificate is still better than clear text (RFC 7435).
-        """
+        """Whether the server's certificate must be valid: for implicit TLS, for ``starttls =
+        "require"`` and whenever a password is sent. Otherwise an unverified one is still better than clear
+        text (RFC 7435)."""
         return self.implicit_tls or self.starttls == "require" or self.credentials is not None
 
 
 class SmtpConnection:
-    """One connection and its dialogue, once :mod:`mailer.smtp.transport` has opened its stream.
-
-    At any moment at most one message is unanswered (its final dot has no reply yet) and at most one more is
-    offered (its envelope is sent, its body is not).
-    """
+    """One connection and its dialogue, once :mod:`mailer.smtp.transport` has opened its stream. At most one
+    message is unanswered (its final dot has no reply yet) and at most one more is offered (its envelope is
+    sent, its body is not)."""
 
     def __init__(
         self,
@@ -197,10 +190,8 @@ class SmtpConnection:
             self._write_tail()
 
     def connection_failed(self, words: str) -> None:
-        """Handle a connection that broke or is aborted.
-
-        Before the final dot nothing can have arrived; after it, it is not known.
-        """
+        """Handle a connection that broke or is aborted. Before the final dot nothing can have arrived; after
+        it, it is not known."""
         if self._is_closed:
             return
         if self._pending_stages:
@@ -329,10 +320,8 @@ class SmtpConnection:
             self._write_long(message.payload, _FINAL_DOT, envelope)
 
     def _write_long(self, payload: bytes, *tail: bytes) -> None:
-        """Write a message that may stay in our buffer, and its final dot only once it has left.
-
-        If the connection fails before that, it failed before the dot, and the message cannot have arrived.
-        """
+        """Write a message that may stay in our buffer, and its final dot only once it has left. If the
+        connection fails before that, it failed before the dot, and the message cannot have arrived."""
         self._unsent_tail = tail
         self._transport.write(payload)
         if not self._is_write_paused:
@@ -438,10 +427,8 @@ class SmtpConnection:
             self._stream.quit()
 
     def _abandon(self) -> None:
-        """Close while the server waits for a message that must not be sent.
-
-        A lone dot would deliver an empty message; without one the server discards the envelope.
-        """
+        """Close while the server waits for a message that must not be sent: a lone dot would deliver an empty
+        message; without one the server discards the envelope."""
         self._terminate(None)
 
     def _terminate(self, outcome: Outcome | None) -> None:

@@ -101,11 +101,8 @@ def make_dkim_record(
 
 @dataclass(frozen=True, kw_only=True)
 class SigningKey:
-    """A private key ready to sign.
-
-    ``sign`` signs bytes, ``header_start`` is its header up to the time, and ``is_slow`` says that signing is
-    worth a thread.
-    """
+    """A private key ready to sign. ``header_start`` is its header up to the time, and ``is_slow`` says that
+    signing is worth a thread."""
 
     record: DkimRecord
     header_start: bytes
@@ -126,20 +123,15 @@ class DkimSigner:
 
     @property
     def is_slow(self) -> bool:
-        """Whether a signature is worth making in another thread.
-
-        RSA's is: it takes a quarter of a millisecond, in which the interpreter's lock is free. Ed25519's
-        takes less time than handing it over.
-        """
+        """Whether a signature is worth making in another thread. RSA's is: it takes a quarter of a
+        millisecond, in which the interpreter's lock is free. Ed25519's takes less time than handing it
+        over."""
         return any(key.is_slow for key in self._keys)
 
     def sign(self, message: bytes, *, now: datetime) -> bytes:
-        """Return ``message`` with a DKIM-Signature in front for each key, signed at ``now``.
-
-        ``message`` is ready to send: lines end in CRLF, and a dot that begins a line is doubled. What is
-        signed is what arrives, with single dots. Raise MessageFormatError if the message has no From header,
-        which a signature must cover.
-        """
+        """Return ``message`` with a DKIM-Signature in front for each key, signed at ``now``. It is ready to
+        send, with doubled dots; what is signed is what arrives, with single dots. Raise MessageFormatError if
+        it has no From header, which a signature must cover."""
         plain = _undo_dot_stuffing(message)
         end = plain.find(b"\r\n\r\n")
         head = plain[:end] if end >= 0 else plain.removesuffix(b"\r\n")

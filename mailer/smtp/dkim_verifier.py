@@ -58,9 +58,7 @@ class DkimVerdict(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class DkimResult:
     """One signature: who signed, what came of it, and which headers it covers (``h=``, in small letters).
-
-    ``limits_body`` says that text may be added below what was signed (``l=``).
-    """
+    ``limits_body`` says that text may be added below what was signed (``l=``)."""
 
     domain: str
     selector: str
@@ -80,10 +78,8 @@ def verify_dkim(
     accepts_domain: Callable[[str], bool] = lambda _: True,
 ) -> tuple[DkimResult, ...]:
     """Verify each signature on ``message`` whose domain ``accepts_domain``, first to last, eight at most.
-
     Without ``now``, a signature counts for ever: an old message is no less genuine. Lines of the message may
-    end in any way; they are signed with CRLF.
-    """
+    end in any way."""
     head, body = _split_message(message)
     fields = _split_fields(head)
     signatures = [field for name, field in fields if name == b"dkim-signature"][:_MAX_SIGNATURES]

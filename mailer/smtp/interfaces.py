@@ -33,11 +33,9 @@ class DkimKeyError(SmtpError):
 
 
 class OutgoingMessage(NamedTuple):
-    """One message to send: its envelope, and its bytes as :func:`apply_dot_stuffing` returns them.
-
-    ``key`` is the source's own, to tell messages apart; nothing here looks at it. ``envelope_id`` is the name
-    of this message that a server repeats when it reports about it (ENVID), "" to ask for nothing special.
-    """
+    """One message to send: its envelope, and its bytes as :func:`apply_dot_stuffing` returns them. ``key`` is
+    the source's own, to tell messages apart. ``envelope_id`` is the name of this message that a server
+    repeats when it reports about it (ENVID), "" to ask for nothing special."""
 
     key: Hashable
     sender: str
@@ -61,10 +59,8 @@ class MessageSource(Protocol):
         """Return the next message; None if there is none now. The connection then waits for ``wake``."""
 
     def write_ahead(self, message: OutgoingMessage, send_message: Callable[[bool], None]) -> None:
-        """Record durably that ``message`` may arrive, then call ``send_message`` with True.
-
-        Until then nothing of the message is sent. After False, or without a call, it never is.
-        """
+        """Record durably that ``message`` may arrive, then call ``send_message`` with True. Until then
+        nothing of the message is sent. After False, or without a call, it never is."""
 
     def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
         """Learn how a message ended: called once for each, except where ``send_message`` got False."""
@@ -100,9 +96,8 @@ class Transport(Protocol):
 
 def apply_dot_stuffing(message: bytes) -> bytes:
     """Return ``message`` as it may follow DATA: dots that begin a line are doubled (RFC 5321 §4.5.2). Raise
-    MessageFormatError if a line does not end in CRLF (§2.3.8). A server may take a lone CR or LF for the end
-    of the message.
-    """
+    MessageFormatError if a line does not end in CRLF (§2.3.8): a server may take a lone CR or LF for the end
+    of the message."""
     lines = message.count(b"\r\n")
     if not message.endswith(b"\r\n") or not message.count(b"\n") == lines == message.count(b"\r"):
         raise MessageFormatError("a line of the message does not end in CRLF (RFC 5321 §2.3.8)")

@@ -42,10 +42,8 @@ def move_to_new(temporary: Path) -> Path:
 
 
 def unique_name() -> str:
-    """Return a name that no other delivery has, on any host that shares the folder.
-
-    Names from one process are in the order of their deliveries.
-    """
+    """Return a name that no other delivery has, on any host that shares the folder. Names from one process
+    are in the order of their deliveries."""
     host = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
     seconds, rest = divmod(time.time_ns(), 10**9)
     return f"{seconds}.M{rest // 1000:06d}P{os.getpid()}Q{next(_serial):07d}R{os.urandom(4).hex()}.{host}"
@@ -83,10 +81,8 @@ class MaildirTransport:
 
 
 class MaildirConnection:
-    """Writes messages one at a time.
-
-    Moving a complete, synced file from ``tmp`` to ``new`` corresponds to the final dot.
-    """
+    """Writes messages one at a time. Moving a complete, synced file from ``tmp`` to ``new`` corresponds to
+    the final dot."""
 
     def __init__(self, folder: Path, source: MessageSource) -> None:
         self._folder = folder

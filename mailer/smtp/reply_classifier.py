@@ -106,11 +106,9 @@ class Verdict(StrEnum):
 
 # A tuple, because every message creates one: a frozen dataclass takes three times as long.
 class Outcome(NamedTuple):
-    """The outcome of the delivery of one message.
-
-    ``words`` is the server's own text if ``code`` is set. ``retry_after`` is the wait the server asked for.
-    ``slow_down`` asks for a lower rate; ``reconnect`` says that the connection cannot be used any more.
-    """
+    """The outcome of the delivery of one message. ``text`` is the server's own if ``code`` is set.
+    ``retry_after`` is the wait the server asked for; ``slow_down`` asks for a lower rate; ``reconnect`` says
+    that the connection cannot be used any more."""
 
     verdict: Verdict
     stage: Stage
@@ -155,11 +153,8 @@ _STAGE_SUMMARIES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Rule:
-    """One row of the table; the first rule that matches decides.
-
-    ``code`` and ``enhanced`` must match completely, ``words`` anywhere in the text. A missing enhanced status
-    code (RFC 3463) is the empty string.
-    """
+    """One row of the table; the first rule that matches decides. ``code`` and ``enhanced`` must match
+    completely, ``text`` anywhere. A missing enhanced status code (RFC 3463) is the empty string."""
 
     stages: frozenset[Stage]
     code: str
@@ -260,9 +255,7 @@ def find_enhanced_code(code: int, text: str) -> str:
 
 def is_dead_address(code: int | None, text: str) -> bool:
     """Return whether a refusal at RCPT means that the address is dead, and not that the sender is unwelcome.
-
-    Without an enhanced status code the text decides: "550 Relaying denied" is about us.
-    """
+    Without an enhanced status code the text decides: "550 Relaying denied" is about us."""
     if code not in {550, 551, 553}:
         return False
     enhanced = find_enhanced_code(code, text)
@@ -272,22 +265,18 @@ def is_dead_address(code: int | None, text: str) -> bool:
 
 
 def is_certainly_dead(code: int | None, words: str) -> bool:
-    """Return whether a refusal says clearly that the mailbox or the domain does not exist.
-
-    Stricter than :func:`is_dead_address`, because the reader then gets no more mail: without an enhanced code
-    the text must say that the address is dead, which "550 Rejected" does not. Gmail also uses 5.2.1 for a
-    mailbox that receives mail too fast.
-    """
+    """Return whether a refusal says clearly that the mailbox or the domain does not exist. Stricter than
+    :func:`is_dead_address`, because the reader then gets no more mail: without an enhanced code the text must
+    say that the address is dead, which "550 Rejected" does not. Gmail also uses 5.2.1 for a mailbox that
+    receives mail too fast."""
     if not is_dead_address(code, words) or _SAYS_SOMETHING_ELSE.search(words):
         return False
     return bool(find_enhanced_code(code or 0, words)) or _SAYS_DEAD.search(words) is not None
 
 
 def find_retry_delay(text: str) -> timedelta | None:
-    """Return how long the server asks to wait, at most four hours, or None.
-
-    It may say "Greylisted, try again in 300 seconds" or "come back in 00:05:00".
-    """
+    """Return how long the server asks to wait, at most four hours: "Greylisted, try again in 300 seconds" or
+    "come back in 00:05:00"."""
     found = _DELAY.search(text) if _ASKS_TO_WAIT.search(text) else None
     if found is None:
         return None

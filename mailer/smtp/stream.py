@@ -99,10 +99,7 @@ def encode_xtext(text: str) -> bytes:
 
 
 def find_obstacle(message: OutgoingMessage, offers: Capabilities) -> str:
-    """Return why a message cannot be sent at all to a server that ``offers`` these, "" if it can.
-
-    The server is not asked.
-    """
+    """Return why a message cannot be sent at all to a server that ``offers`` these, "" if it can."""
     if _UNSAFE_IN_COMMAND.search(message.sender + message.recipient + message.envelope_id):
         return gettext_noop("the address contains characters that an SMTP command cannot carry")
     if "SMTPUTF8" not in offers.keywords and _needs_smtputf8(message):

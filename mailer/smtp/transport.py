@@ -44,11 +44,8 @@ class CertificateError(ConnectionFailedError):
 
 
 class SmtpTransport:
-    """Connects to the server that ``options`` name.
-
-    Its certificate is verified where the options need it to be trusted; ``verify_certificate`` says
-    otherwise.
-    """
+    """Connects to the server that ``options`` name. Its certificate is verified where the options need it to
+    be trusted, unless ``verify_certificate`` says otherwise."""
 
     def __init__(self, options: SmtpOptions, *, verify_certificate: bool | None = None) -> None:
         self._options = options
@@ -282,11 +279,8 @@ class ProbeError(SmtpError):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeResult:
-    """The findings of a probe.
-
-    ``tls`` is the version in use, "" for clear text. ``certificate_expires_at`` is in UTC;
-    ``certificate_error`` says why the certificate is not trusted, "" if it is.
-    """
+    """The findings of a probe. ``tls`` is the version in use, "" for clear text. ``certificate_expires_at``
+    is in UTC; ``certificate_error`` says why the certificate is not trusted, "" if it is."""
 
     address: str
     capabilities: Capabilities
@@ -298,11 +292,9 @@ class ProbeResult:
 
 
 def probe_server(options: SmtpOptions) -> ProbeResult:
-    """Connect as for sending, authenticate, and quit. No mail is sent.
-
-    The certificate is always checked. One that is not trusted is an error only where sending needs it to be.
-    Raise ProbeError if the server does not answer, cannot be trusted, or refuses us.
-    """
+    """Connect as for sending, authenticate, and quit. No mail is sent. The certificate is always checked; one
+    that is not trusted is an error only where sending needs it to be. Raise ProbeError if the server does not
+    answer, cannot be trusted, or refuses us."""
     options = replace(options, timeout=min(_TIMEOUT_SECONDS, options.timeout))
     try:
         try:
@@ -352,11 +344,8 @@ def _describe(outcome: Outcome, options: SmtpOptions) -> str:
 
 
 def send_messages(transport: Transport, messages: Iterable[OutgoingMessage]) -> dict[Hashable, Outcome]:
-    """Send ``messages`` over one connection; return how each ended, by its key, which must be unique.
-
-    A message that was not sent because the connection failed or was used up has the outcome of the
-    connection.
-    """
+    """Send ``messages`` over one connection; return how each ended, by its key. One that was not sent because
+    the connection failed or was used up has the outcome of the connection."""
     return asyncio.run(_send(transport, list(messages)))
 
 
@@ -381,10 +370,8 @@ async def _send(transport: Transport, messages: list[OutgoingMessage]) -> dict[H
 
 
 class ListSource:
-    """Feeds a connection from a list.
-
-    ``finished`` is set when every message has an outcome or none can follow.
-    """
+    """Feeds a connection from a list. ``finished`` is set when every message has an outcome or none can
+    follow."""
 
     def __init__(self, messages: Iterable[OutgoingMessage]) -> None:
         self._waiting = deque(messages)

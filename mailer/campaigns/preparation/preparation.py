@@ -51,8 +51,8 @@ class Decisions(LaunchOptions):
     """All decisions about a campaign: how it is sent, and also who gets it and when it starts.
 
     ``segment`` is the text of a query, None while nobody has chosen one; it is what counts. ``segment_name``
-    is the name of the saved segment that meant this when it was chosen, "" if it was none. ``start_at`` is an
-    aware time, None for as soon as it is launched; ``start_zone`` names the time zone in which it was said.
+    is that of the saved segment that meant this then, "" for none. ``start_at`` is aware, None for as soon as
+    it is launched; ``start_zone`` is the time zone in which it was said.
     """
 
     segment: str | None = None
@@ -78,8 +78,8 @@ class Decisions(LaunchOptions):
         )
 
     def is_other_audience(self, other: "Decisions") -> bool:
-        """Return whether an approval of these is none of ``other``, because another mail or other readers are
-        meant. By which name a segment was chosen is no part of that."""
+        """Return whether an approval of these is none of ``other``: another mail or other readers are meant.
+        By which name a segment was chosen is no part of that."""
         binding = self.list_changes(other) & BINDING_DECISIONS
         same = {Decision.segment} if self.segment == other.segment else set()
         return bool(binding - same)
@@ -121,11 +121,8 @@ class Decisions(LaunchOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """A campaign of ``edition`` as the team has prepared it.
-
-    ``state`` is the campaign's. ``prepared_by`` and ``changed_by`` are the names of the members who began it
-    and who changed it last, "" where they are not known. ``version`` counts the changes, from 1.
-    """
+    """A campaign of ``edition`` as the team has prepared it, by members' names, "" where they are not known.
+    ``version`` counts the changes, from 1."""
 
     campaign_id: int
     edition: str

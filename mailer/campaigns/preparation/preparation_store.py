@@ -106,9 +106,8 @@ def begin_preparation(
     session: Session, edition: str, *, title: str, member_id: int | None, now: datetime
 ) -> Preparation:
     """Begin to prepare a campaign of ``edition``: with the edition's draft, or with a new one that has no
-    content yet. ``title`` is what the new one is called until it has. The caller commits. Raise
-    AlreadyPreparedError if the edition's draft is being prepared already.
-    """
+    content yet and is called ``title``. The caller commits. Raise AlreadyPreparedError if the draft is being
+    prepared."""
     connection = session.connection()
     acquire_launch_lock(connection, edition)
     found = find_preparation(session, edition)
@@ -140,7 +139,6 @@ def read_preparations(session: Session, campaigns: Collection[int]) -> Mapping[i
 
 
 def find_preparation(session: Session, edition: str) -> Preparation | None:
-    """Return how the draft of ``edition`` is prepared; None if it is not, or there is none."""
     drafts = _select().where(col(Campaign.edition) == edition, col(Campaign.state).in_(_DRAFTS))
     row = session.execute(drafts.order_by(col(Campaign.id).desc())).first()
     return None if row is None else _as_preparation(row)
@@ -154,13 +152,12 @@ def save_preparation(
     member_id: int | None,
     now: datetime,
 ) -> Preparation:
-    """Save what somebody has changed who had ``before`` on their screen and wants ``after``.
+    """Save what somebody has changed who had ``before`` on their screen and wants ``after``; return the
+    preparation as it is now. The caller commits.
 
     Only decisions that differ between the two are written, so that two people may decide different things at
-    once. If an approved campaign gets another segment, or something else that an approval is about, it is a
-    draft again. Returns the preparation as it is now. The caller commits. Raise PreparationOverError if the
-    campaign is not being prepared any more, and PreparationConflictError if somebody else has decided
-    otherwise meanwhile.
+    once. If an approved campaign gets something else that an approval is about, it is a draft again. Raise
+    PreparationOverError or PreparationConflictError if it cannot be saved.
     """
     wanted = before.decisions.list_changes(after)
     connection = session.connection()
@@ -188,10 +185,9 @@ def save_preparation(
 
 
 def reopen_campaign(connection: Connection, campaign_id: int, now: datetime) -> bool:
-    """Make an approved campaign the draft of its edition again, because what was approved is not wanted any
-    more; return whether it was one. The caller holds the edition's launch lock, and commits. Raise
-    AlreadyPreparedError if another campaign of the edition is being prepared.
-    """
+    """Make an approved campaign the draft of its edition again; return whether it was approved. The caller
+    holds the edition's launch lock, and commits. Raise AlreadyPreparedError if another campaign of the
+    edition is being prepared."""
     edition = connection.scalar(select(col(Campaign.edition)).where(col(Campaign.id) == campaign_id)) or ""
     other = _find_draft(connection, edition)
     if other is not None:

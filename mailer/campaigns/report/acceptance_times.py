@@ -40,9 +40,8 @@ def format_duration(seconds: float) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceHandOver:
-    """The time to hand over the messages to one ``place``: a provider, by the domains of its own and those it
-    receives for (MX), or another domain. Places of fewer than five readers are left out. Times are in seconds
-    since the launch."""
+    """The time to hand over the messages to one ``place``, a provider or another domain, in seconds since the
+    launch. Places of fewer than five readers are left out."""
 
     place: str
     sent: int
@@ -58,8 +57,7 @@ class HandOver:
 
     It covers the ``sent`` messages whose acceptance was recorded when it happened: one that was in doubt and
     was proved later is left out. ``most`` is when 95 % of them were accepted. ``curve`` has, for up to 60
-    moments between the launch and ``last``, the number accepted until then; it ends with all. ``places`` are
-    the largest, largest first.
+    moments until ``last``, the number accepted until then. ``places`` are the largest, largest first.
     """
 
     sent: int
@@ -148,8 +146,8 @@ class _Seconds:
 def _measure_places(
     connection: Connection, campaign_id: int, launched_at: datetime, sent: int
 ) -> tuple[PlaceHandOver, ...]:
-    """Measure the places with the most messages. What the others had together is shown by subtraction, so
-    it is not of a few people either."""
+    """Measure the places with the most messages. What the others had together is shown by subtraction, so it
+    is not of a few people either."""
     domains = _count_domains(connection, campaign_id)
     names = _name_places(connection, domains)
     numbers: Counter[str] = Counter()

@@ -18,13 +18,12 @@ Country = str | None
 
 @dataclass(frozen=True, kw_only=True)
 class BreakdownRow:
-    """The readers of one country, or of several with too few readers to be shown apart.
+    """The readers of one country (None for unknown), or of several with too few readers to be shown apart.
 
-    ``countries`` are alpha-2 codes; None stands for unknown. ``sent`` got the mail. ``not_sent`` did not, or
-    not yet: refused, failed, in doubt, suppressed or still to do. ``left`` have left since
-    (:class:`mailer.campaigns.report.departures.Departures`). ``by_sector`` are those of ``sent`` who follow a
-    sector, in the order of the breakdown's sectors; somebody who follows two is counted in both.
-    ``no_sector`` follow none. A figure is None if it is hidden.
+    ``not_sent`` did not get the mail, or not yet. ``left`` have left since
+    (:class:`mailer.campaigns.report.departures.Departures`). ``by_sector`` are those of ``sent`` who follow
+    each of the breakdown's sectors; somebody who follows two is counted in both. A figure is None if it is
+    hidden.
     """
 
     countries: tuple[str | None, ...]
@@ -37,12 +36,9 @@ class BreakdownRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Breakdown:
-    """A campaign by country × sector: ``rows`` by readers, largest first, with what was put together and the
-    unknown last.
-
-    ``sectors`` are slugs. ``total`` is of all countries. ``rows`` is empty if everybody is in one row, which
-    would only repeat the total, or if there are too few readers to tell them apart.
-    """
+    """A campaign by country × sector (slugs): ``rows`` by readers, largest first, with what was put together
+    and the unknown last. They are empty if everybody is in one row, or there are too few readers to tell them
+    apart."""
 
     sectors: tuple[str, ...]
     rows: tuple[BreakdownRow, ...]

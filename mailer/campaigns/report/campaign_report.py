@@ -40,13 +40,13 @@ _EARLIER: Final = 3
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignFigures:
-    """The figures of one campaign that can be compared with another's.
+    """The figures of one campaign that can be compared with another's; None where a large campaign was not
+    counted yet.
 
-    ``left`` have left since its launch, ``left_through_mail`` of them through this very mail, and
-    ``complained`` of them by reporting spam. ``bounces`` are the readers a bounce came back from, or whose
-    server refused it. ``median_seconds`` is the median time to hand over. ``clicks`` are people who followed
-    a link; None if they were not counted, or are too few to be shown. None of the other figures is that of a
-    large campaign that was not counted yet.
+    ``left_through_mail`` of those who ``left`` did so through this very mail, and ``complained`` of them by
+    reporting spam. ``bounces`` are the readers a bounce came back from, or whose server refused it.
+    ``median_seconds`` is the median time to hand over. ``clicks`` are people; None also if they were not
+    counted, or are too few to be shown.
     """
 
     id: int
@@ -142,11 +142,9 @@ def _count_bounces(connection: Connection, campaigns: Sequence[int]) -> dict[int
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignComparison:
-    """A campaign and up to three before it, newest first, that went to the same ``segment``.
-
-    Corrections are left out: their readers are chosen by a story. If ``is_chosen``, a person has chosen the
-    one it is beside, whenever and to whomever that was sent.
-    """
+    """A campaign and up to three before it, newest first, that went to the same ``segment``; corrections are
+    left out, since their readers are chosen by a story. If ``is_chosen``, a person has chosen the one it is
+    beside, whenever and to whomever that was sent."""
 
     segment: str
     this: CampaignFigures
@@ -186,11 +184,8 @@ def compare_campaign(
 
 @dataclass(frozen=True, kw_only=True)
 class TimeLine:
-    """The campaigns that were launched, newest first, and the months of the list, oldest first.
-
-    ``months`` were counted at ``counted_at`` (aware); None if they are of this moment. They are None if
-    nobody has counted them yet.
-    """
+    """The campaigns that were launched, newest first, and the months of the list, oldest first, None if
+    nobody has counted them yet. ``counted_at`` is None if they are of this moment."""
 
     campaigns: tuple[CampaignFigures, ...]
     months: tuple[ListMonth, ...] | None
@@ -201,11 +196,8 @@ class TimeLine:
 
 
 def read_time_line(session: Session, *, last: int | None = None, fresh: bool = False) -> TimeLine:
-    """Read the time line, with the ``last`` campaigns or with all.
-
-    With ``fresh``, the months are counted now, whatever it costs; otherwise as they were counted last, if
-    the list is large. The figures of campaigns are those that were counted last.
-    """
+    """Read the time line, with the ``last`` campaigns or with all. With ``fresh``, the months are counted
+    now, whatever it costs; otherwise as they were counted last, if the list is large."""
     launched = select(Campaign).where(col(Campaign.launched_at).is_not(None))
     newest = launched.order_by(col(Campaign.launched_at).desc(), col(Campaign.id).desc()).limit(last)
     campaigns = read_figures(session, session.exec(newest).all())
@@ -222,16 +214,12 @@ def read_time_line(session: Session, *, last: int | None = None, fresh: bool = F
 class CampaignReport:
     """A campaign with its problems, largest group first, and the first 1,000 readers in doubt.
 
-    ``switched_off`` are the checks that were switched off when it was sent, by code, with the editors'
-    reason. ``bounced`` is the number of readers whose address turned out to be dead while it was sent,
-    ``left`` are those who have left since. ``returned`` is what came back, and ``lost_organisations`` have no
-    reader left. ``clicks`` are None if they were not counted. ``warnings`` are what the checks had warned of;
-    None if that was not yet recorded when it was sent.
+    ``bounced`` is the number of readers whose address turned out to be dead while it was sent. ``clicks`` are
+    None if they were not counted, ``warnings`` if they were not yet recorded when it was sent.
 
     Of a large campaign, some parts cost too much to count for every look. ``counted_at`` says when those were
     counted (aware); a part that is not in it is of this moment. ``uncounted`` are the parts that nobody has
-    counted yet: their values are empty or None and mean nothing. None of the other values is also that of a
-    campaign that was not launched.
+    counted yet: their values are empty or None and mean nothing.
     """
 
     summary: CampaignSummary
@@ -265,12 +253,9 @@ def report_campaign(
     fresh: bool = True,
     compare_with: int | None = None,
 ) -> CampaignReport:
-    """Build the report of a campaign: all of this moment, whatever it costs.
-
-    Without ``fresh``, the costly parts of a large campaign are as they were counted last
-    (:mod:`mailer.campaigns.report.parts`). It is compared with the campaigns before it, or with the one that
-    is numbered ``compare_with``. Raise UnknownCampaignError if there is no such campaign.
-    """
+    """Build the report of a campaign, beside those before it or the one numbered ``compare_with``. Without
+    ``fresh``, the costly parts of a large campaign are as they were counted last
+    (:mod:`mailer.campaigns.report.parts`)."""
     campaign = find_campaign(session, campaign_id)
     connection = session.connection()
     reader = PartReader(connection, campaign, tuple(workspace.settings.sectors), fresh=fresh)

@@ -32,10 +32,9 @@ _STATUS_CHOICES: Final = {
 class ClickCell:
     """The number who followed a link, of the readers of a country who follow a sector.
 
-    ``country`` is alpha-2, or "" for readers without one; ``sector`` a slug, or "" for readers who follow
-    none. None stands for all countries or all sectors. A reader of several sectors is in the cell of each.
-    ``people`` is None where the figure is left out, because it is of fewer than five people or would give
-    such a figure away. ``scanners`` are programs.
+    ``country`` is "" for readers without one, ``sector`` for readers who follow none; None stands for all. A
+    reader of several sectors is in the cell of each. ``people`` is None where the figure is hidden.
+    ``scanners`` are programs.
     """
 
     country: str | None
@@ -46,12 +45,8 @@ class ClickCell:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkClicks:
-    """A link of a campaign and its figures.
-
-    ``story`` is the slug of its story, or "", and ``label`` what the link says. ``people`` and ``scanners``
-    are those of all readers; ``cells`` has the countries, the sectors and both, without the figure of all.
-    A figure of nobody is not in it.
-    """
+    """A link of a campaign, of a story or "", with the figures of all readers; ``cells`` has the countries,
+    the sectors and both. A figure of nobody is not in it."""
 
     number: int
     url: str
@@ -64,11 +59,8 @@ class LinkClicks:
 
 @dataclass(frozen=True, kw_only=True)
 class ClickReport:
-    """The links of a campaign in the order of its content.
-
-    ``people`` and ``scanners`` followed at least one of them, each counted once a day; ``cells`` says from
-    where. ``waiting`` requests have come and are not judged yet.
-    """
+    """The links of a campaign in the order of its content. ``people`` and ``scanners`` followed at least one
+    of them, each counted once a day; ``waiting`` requests are not judged yet."""
 
     campaign_id: int
     people: Figure
@@ -173,10 +165,9 @@ def _sort_key(cell: Cell) -> tuple[bool, str, bool, str]:
 class ChangedChoices:
     """Readers who changed what they get through this very mail since its launch, as the consent records tell.
 
-    ``people`` is the number of all. ``by_choice`` counts them by what they changed (``sectors``, ``country``,
-    ``countries`` they follow, ``language``, ``name``, ``paused``, ``resumed``, ``returned`` after they had
-    left); somebody who changed two is counted in both. ``leaving_reasons`` are the answers of those who left,
-    by :class:`mailer.selfservice.unsubscribe.UnsubscribeReason`. Small figures are hidden.
+    ``by_choice`` counts them by what they changed; somebody who changed two is counted in both.
+    ``leaving_reasons`` are the answers of those who left, by
+    :class:`mailer.selfservice.unsubscribe.UnsubscribeReason`. Small figures are hidden.
     """
 
     people: int

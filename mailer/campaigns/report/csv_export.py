@@ -69,10 +69,7 @@ def write_deliveries(
     states: Collection[DeliveryState] = (),
 ) -> int:
     """Write the deliveries of a campaign, or those in ``states``, as CSV with a header; return their number.
-
-    They are in the order of the ledger, are written row by row, and are all from the same moment. Raise
-    UnknownCampaignError if there is no such campaign.
-    """
+    They are in the order of the ledger, are written row by row, and are all from the same moment."""
     number = -1
     for line in generate_deliveries(session, campaign_id, workspace, states=states):
         stream.write(line)
@@ -83,7 +80,8 @@ def write_deliveries(
 def generate_deliveries(
     session: Session, campaign_id: int, workspace: Workspace, *, states: Collection[DeliveryState] = ()
 ) -> Iterator[str]:
-    """Yield the lines of that CSV, the header first. Raise UnknownCampaignError if there is none."""
+    """Yield the lines of that CSV, the header first. Raise UnknownCampaignError if there is no such
+    campaign."""
     find_campaign(session, campaign_id)
     yield _write_line(CSV_COLUMNS)
     for row in _stream_deliveries(session, campaign_id, states):

@@ -34,9 +34,8 @@ class Departures:
     """Readers who got the mail or may have got it, have a record of unsubscribing or of reporting spam since
     its launch, and have not come back.
 
-    ``complained`` are those who reported spam, ``unsubscribed`` all others. ``through_mail`` counts those of
-    both who used the link or the button of this very mail; the rest left through another mail, a page, a
-    command or a list that was imported. What an erased person did is counted, but no longer through what.
+    ``through_mail`` counts those of both who used the link or the button of this very mail. What an erased
+    person did is counted, but no longer through what.
     """
 
     unsubscribed: int = 0
@@ -63,7 +62,7 @@ def count_departures(connection: Connection, campaign_id: int) -> Departures:
 
 def select_departed(campaign_id: int) -> Select[int, int, int]:
     """Return the statement that selects who has left since the campaign was launched: the ``subscriber_id``
-    of each, and 1 or 0 for whether they ``complained`` and whether they left through this mail (``here``)."""
+    of each, and 1 or 0 for whether they ``complained`` and left through this mail (``here``)."""
     here = col(ConsentRecord.source) == name_consent_source(campaign_id)
     spam = col(ConsentRecord.event) == ConsentEvent.complained
     return (
@@ -89,8 +88,7 @@ def select_departed(campaign_id: int) -> Select[int, int, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class LostOrganisation:
-    """An organisation whose last readers have left since the campaign, or whose addresses turned out to be
-    dead; ``readers`` of them got it or would have."""
+    """An organisation whose last readers are gone; ``readers`` of them got the campaign or would have."""
 
     name: str
     readers: int
@@ -98,10 +96,7 @@ class LostOrganisation:
 
 def list_lost_organisations(connection: Connection, campaign_id: int) -> tuple[LostOrganisation, ...]:
     """Return the first 100 organisations, by name, whose readers of a campaign have all gone since, and that
-    have no other on the list.
-
-    Names are compared without regard to capitals and to spaces around them.
-    """
+    have no other on the list. Names are compared without regard to capitals and to spaces around them."""
     name = func.lower(func.trim(col(Subscriber.organisation)))
     spelling = func.min(func.trim(col(Subscriber.organisation)))
     here = (
@@ -129,12 +124,8 @@ def list_lost_organisations(connection: Connection, campaign_id: int) -> tuple[L
 
 @dataclass(frozen=True, kw_only=True)
 class ListMonth:
-    """The list in one month (``2026-11``, UTC), from the consent records.
-
-    ``joined`` came on to the list, by an import or by themselves; ``left`` went off it for whatever reason.
-    Both are hidden if either is small. ``people`` are on the list at the end of the month, those who paused
-    included.
-    """
+    """The list in one month (``2026-11``, UTC), from the consent records: ``people`` are on it at the end,
+    those who paused included. ``joined`` and ``left`` are both hidden if either is small."""
 
     month: str
     joined: Figure
@@ -143,11 +134,8 @@ class ListMonth:
 
 
 def count_months(connection: Connection) -> tuple[ListMonth, ...]:
-    """Count who joined and left in each month, from the first with a record to the last.
-
-    A record counts only if it changes whether somebody is on the list: an import of people who are on it
-    already is no growth.
-    """
+    """Count who joined and left in each month, from the first with a record to the last. A record counts only
+    if it changes whether somebody is on the list: an import of people who are on it already is no growth."""
     counted: dict[str, tuple[int, int]] = {}
     for month, joins, number in connection.execute(_select_changes(connection)):
         joined, left = counted.get(month, (0, 0))

@@ -102,10 +102,7 @@ def choose_hidden_cells(figures: Mapping[Cell, int]) -> frozenset[Cell]:
 
 
 class _Table:
-    """The figures above zero, and how they hang together.
-
-    ``lines`` are its rows and columns: the total of each, and its parts.
-    """
+    """The figures above zero, and its ``lines``, the rows and columns: the total of each, and its parts."""
 
     def __init__(self, figures: Mapping[Cell, int]) -> None:
         self.figures = figures

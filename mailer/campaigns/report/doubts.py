@@ -220,8 +220,8 @@ def _tell(code: int | None, reason: str) -> str:
 
 
 def _list_conditions(campaign_id: int, dead: Collection[str]) -> Sequence[tuple[ColumnElement[bool], ...]]:
-    """Return the conditions of those that nobody holds and, each by its own index, of those that somebody
-    dead holds."""
+    """Return the conditions of those that nobody holds and of those that somebody dead holds, each by its own
+    index."""
     ours = col(Delivery.campaign_id) == campaign_id
     in_doubt = col(Delivery.state) == DeliveryState.in_doubt
     owner = col(Delivery.owner)

@@ -60,9 +60,6 @@ _KEPT_CURRENT: Final = timedelta(days=90)
 
 @dataclass(frozen=True, kw_only=True)
 class DepartureFigures:
-    """The readers who have left since a campaign, whose address turned out to be dead while it was sent, and
-    what was changed through it."""
-
     left: Departures
     bounced: int
     choices: ChangedChoices | None
@@ -100,10 +97,8 @@ def _adapter(part: ReportPart) -> TypeAdapter[Any]:
 def read_parts(
     connection: Connection, campaigns: Iterable[int | None], parts: Iterable[ReportPart]
 ) -> dict[int | None, dict[ReportPart, StoredPart]]:
-    """Read the stored ``parts`` of ``campaigns`` (None for the whole list), those there are.
-
-    A part in the form of another version of this program counts as missing.
-    """
+    """Read the stored ``parts`` of ``campaigns`` (None for the whole list). A part in the form of another
+    version of this program counts as missing."""
     table = CampaignReportPart
     numbers = set(campaigns)
     is_theirs = or_(
@@ -165,7 +160,6 @@ CAMPAIGN_PARTS: Final[Mapping[ReportPart, Count]] = MappingProxyType(
 
 
 def is_cheap(connection: Connection, audience: int) -> bool:
-    """Return whether a campaign with this ``audience`` is counted for every look."""
     if audience > MAX_CHEAP_AUDIENCE:
         return False
     # The highest number is read from the index; counting would read the list.
@@ -238,9 +232,7 @@ def count_outdated_parts(
     monotonic: Callable[[], float] = time.monotonic,
 ) -> int:
     """Count every part that is out of date, or of the campaign ``only``; return how many were counted.
-
-    ``monotonic`` is this process's own clock in seconds, which tells what counting costs.
-    """
+    ``monotonic`` is this process's own clock in seconds, which tells what counting costs."""
     with engine.connect().execution_options(read_only=True) as connection:
         outdated = list_outdated_parts(connection, clock(connection), only=only)
     counted = 0

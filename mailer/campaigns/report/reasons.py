@@ -49,12 +49,9 @@ _MAX_LEFT = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class ReasonGroup:
-    """Deliveries with the same outcome.
-
-    ``reason`` is the server's reply or our own text, without addresses and message ids. Among those sent,
-    only deliveries that had been in doubt have a reason. ``dead_address`` marks refusals because the address
-    does not work, as opposed to refusals of the sender.
-    """
+    """Deliveries with the same outcome. ``reason`` is the server's reply or our own text, without addresses
+    and message ids; of those sent, only deliveries that had been in doubt have one. ``dead_address`` marks
+    refusals because the address does not work, as opposed to refusals of the sender."""
 
     state: DeliveryState
     number: int
@@ -69,7 +66,6 @@ class ReasonGroup:
 
     @property
     def fault(self) -> Fault | None:
-        """Whose fault a server's refusal is; None if it was no server that said it."""
         told = self.explain()
         return told.fault if told else None
 
@@ -149,8 +145,8 @@ def _regexp_replace(text: str, pattern: str, mask: str, _: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ReturnedGroup:
-    """The number of ``readers`` from whom something of one ``kind`` came back for one ``reason``; None if it
-    has none, as a reply."""
+    """The number of ``readers`` from whom something of one ``kind`` came back for one ``reason``, None for a
+    reply."""
 
     kind: FeedbackKind
     reason: Reason | None
@@ -166,8 +162,8 @@ class ReturnedGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
-    """What servers said about the sender in the same ``words``, without what differs from reader to reader:
-    of how many ``readers``, and when last (aware)."""
+    """What servers said about the sender in the same ``words``, without what differs from reader to
+    reader."""
 
     reason: Reason
     words: str
@@ -185,8 +181,7 @@ class Alarm:
 
 @dataclass(frozen=True, kw_only=True)
 class Returned:
-    """Everything that came back. ``left_by_mail`` are the addresses of the first 1,000 who left by mail, and
-    ``left_by_mail_count`` is the number of all."""
+    """Everything that came back. ``left_by_mail`` are the addresses of the first 1,000 who left by mail."""
 
     groups: tuple[ReturnedGroup, ...] = ()
     alarms: tuple[Alarm, ...] = ()
@@ -206,8 +201,8 @@ def read_returned(connection: Connection, campaign_id: int) -> Returned:
 
 
 def is_final() -> ColumnElement[bool]:
-    """Return the condition that an event, joined with its message, is no news of a message that is late or
-    has arrived."""
+    """Return the condition that an event, joined with its message, is no news of one that is late or has
+    arrived."""
     return or_(
         col(FeedbackMessage.kind) != FeedbackKind.bounce, col(FeedbackEvent.action).in_(FAILED_ACTIONS)
     )

@@ -67,12 +67,9 @@ def build_report_mail(
     queued_at: datetime,
     now: datetime,
 ) -> bytes:
-    """Build the mail of a report to ``envelope``: text and HTML, with CRLF line ends, not signed.
-
-    The Message-ID follows from the campaign, the address and the time at which the mail was asked for, so
-    that one that is sent again after a crash can be recognised. Raise ConfigurationError if the sender's
-    address cannot be used.
-    """
+    """Build the mail of a report to ``envelope``: text and HTML, with CRLF line ends, not signed. The
+    Message-ID follows from the campaign, the address and when the mail was asked for, so that one that is
+    sent again after a crash can be recognised."""
     summary, sender = report.summary, settings.sender
     title = tidy_words(summary.title) or tidy_words(summary.edition_label)
     own = sender_address(sender.address)
@@ -283,14 +280,8 @@ def mail_report(
     clock: Clock = read_clock,
 ) -> Iterator[str]:
     """Mail a report of this moment to each of ``addresses`` now, and yield a sentence for each that the relay
-    accepted.
-
-    Raises:
-        UnknownCampaignError: there is no such campaign.
-        AddressError: an address is not valid; nothing was sent.
-        ReportMailError: a relay did not accept a mail; the rest was not sent.
-        ConfigurationError: a sender address, a relay or a key cannot be used.
-    """
+    accepted. Raise AddressError if an address is not valid, before anything is sent, and ReportMailError if a
+    relay did not accept a mail; the rest is then not sent."""
     valid = [normalise_address(address).email for address in dict.fromkeys(addresses)]
     with open_session(engine, read_only=True) as session:
         find_campaign(session, campaign_id)

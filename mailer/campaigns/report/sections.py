@@ -41,9 +41,9 @@ _LEAVING_REASONS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class ReportTable:
-    """A table of a report; ``name`` chooses it on the command line. ``note`` belongs below it. Cells in the
-    columns ``right`` are numbers. One that ``is_wide`` does not fit a phone: there, each row is a paragraph
-    that begins with its first cell. Cells in the columns ``titled`` say nothing without their title."""
+    """A table of a report; ``name`` chooses it on the command line, and ``note`` belongs below it. Cells in
+    the columns ``right`` are numbers, those in ``titled`` say nothing without their title. One that
+    ``is_wide`` does not fit a phone: there, each row is a paragraph that begins with its first cell."""
 
     name: str
     head: tuple[str, ...]
@@ -61,8 +61,7 @@ class ReportTable:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSection:
-    """A section of a report: its ``title``, sentences and tables. ``counted_at`` is the moment of its figures
-    if they are not of this one."""
+    """A section of a report. ``counted_at`` is the moment of its figures if they are not of this one."""
 
     title: str
     sentences: tuple[str, ...] = ()

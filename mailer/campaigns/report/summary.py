@@ -41,7 +41,7 @@ _OVER = (CampaignState.paused, CampaignState.finished, CampaignState.cancelled)
 
 @dataclass(frozen=True, kw_only=True)
 class DispatcherNotice:
-    """A notice from a dispatcher running on ``host``, for example that a relay is quarantined."""
+    """What a dispatcher running on ``host`` has to say, for example that a relay is quarantined."""
 
     host: str
     text: str
@@ -125,9 +125,8 @@ def describe_counts(counts: Counts) -> str:
 
 
 def summarise_campaign(session: Session, campaign_id: int, counts: Counts | None = None) -> CampaignSummary:
-    """Summarise a campaign: its state, numbers and timing. ``counts`` are the numbers if they are known.
-    Raise UnknownCampaignError if there is no such campaign.
-    """
+    """Summarise a campaign; ``counts`` are its numbers if they are known. Raise UnknownCampaignError if there
+    is none."""
     campaign = find_campaign(session, campaign_id)
     corrections = find_corrections(session.connection(), [campaign.edition])
     return _build_summary(
