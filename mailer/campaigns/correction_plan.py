@@ -127,7 +127,9 @@ def plan_correction(
         return CorrectionPlan(
             plan=plan,
             record=record,
-            by_campaign=_count_by_campaign(session, campaigns, audience),
+            by_campaign={
+                one.campaign_id: _count(session, audience, has_delivery(one.delivered)) for one in campaigns
+            },
             in_doubt=_count_in_doubt(session, campaigns, audience),
             computed=tuple(one.campaign_id for one in campaigns if one.has_unrecorded),
             unfinished=_find_unfinished(session, campaigns),
@@ -207,12 +209,6 @@ def _find_unfinished(session: Session, campaigns: tuple[StoryCampaign, ...]) -> 
     statement = select(col(Campaign.id)).where(col(Campaign.id).in_(numbers), col(Campaign.state).in_(going))
     found = session.connection().scalars(statement.order_by(col(Campaign.id)))
     return tuple(number for number in found if number is not None)
-
-
-def _count_by_campaign(
-    session: Session, campaigns: tuple[StoryCampaign, ...], audience: ColumnElement[bool]
-) -> dict[int, int]:
-    return {one.campaign_id: _count(session, audience, has_delivery(one.delivered)) for one in campaigns}
 
 
 def _count_in_doubt(

@@ -116,8 +116,12 @@ def resolve_by_log(
     """
     campaign = _load_campaign(engine, campaign_id, sends_again=resend_missing)
     dead = _find_dead(engine, workspace, campaign_id)
+    domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
     with engine.connect().execution_options(read_only=True) as connection:
-        doubts = _by_message_id(workspace, campaign_id, list_in_doubt(connection, campaign_id, dead))
+        doubts = {
+            message_id(campaign_id, doubt.subscriber_id, domain, signer): doubt
+            for doubt in list_in_doubt(connection, campaign_id, dead)
+        }
     # Read the log outside a transaction: it may be long, and a campaign must not wait for it.
     log = read_postfix_log(paths, doubts.__contains__, now=now, zone=zone, standard_input=standard_input)
     began = campaign.launched_at or campaign.created_at
@@ -203,11 +207,6 @@ def _load_campaign(engine: Engine, campaign_id: int, *, sends_again: bool) -> Ca
 def _find_dead(engine: Engine, workspace: Workspace, campaign_id: int) -> set[str]:
     with Presence(engine, workspace.root, campaign_id) as presence:
         return presence.find_dead()
-
-
-def _by_message_id(workspace: Workspace, campaign_id: int, doubts: Sequence[Row[Any]]) -> dict[str, Row[Any]]:
-    domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
-    return {message_id(campaign_id, doubt.subscriber_id, domain, signer): doubt for doubt in doubts}
 
 
 def _classify(

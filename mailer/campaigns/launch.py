@@ -187,15 +187,8 @@ def find_or_create_campaign(
     approval = find_approval(connection, workspace, plan, states=[CampaignState.approved])
     if fault := find_approval_fault(connection, workspace.settings, plan, approval, launched_by=by):
         raise LaunchRefusedError(fault)
-    if workspace.settings.campaigns.require_test and plan.correction is None:
-        _require_test(connection, plan)
-    if approval is not None and approval.holds:
-        return approval.campaign_id
-    return write_draft(connection, plan, now)
-
-
-def _require_test(connection: Connection, plan: Plan) -> None:
-    if find_test(connection, plan.edition, plan.content_digest) is None:
+    needs_test = workspace.settings.campaigns.require_test and plan.correction is None
+    if needs_test and find_test(connection, plan.edition, plan.content_digest) is None:
         raise LaunchRefusedError(
             gettext_noop(
                 "%(edition)s as it is now was not tested, and must be before it is sent "
@@ -204,6 +197,9 @@ def _require_test(connection: Connection, plan: Plan) -> None:
             ),
             edition=plan.edition,
         )
+    if approval is not None and approval.holds:
+        return approval.campaign_id
+    return write_draft(connection, plan, now)
 
 
 def insert_deliveries(

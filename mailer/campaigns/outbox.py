@@ -129,13 +129,14 @@ def write_outbox(
             *_find_requested(session, plan, workspace, addresses, now),
         ]
     builder = MessageBuilder(plan.compiled, workspace.settings) if plan.compiled else None
-    files, pages = [], []
+    files, pages, media = [], [], f"{workspace.settings.web.base_url}/media/"
     for name, compiled, reader in wanted:
         assert builder is not None  # noqa: S101 - nothing is wanted of an edition that has no mail
         files.append(workspace.outbox / f"{name}.eml")
         write_atomically(files[-1], builder.build(reader, now=now), durable=False)
         pages.append(workspace.outbox / f"{name}.html")
-        write_atomically(pages[-1], _as_page(personalise(compiled, reader).html, workspace), durable=False)
+        page = personalise(compiled, reader).html.replace(media, "../media/")
+        write_atomically(pages[-1], page.encode(), durable=False)
     samples = files[: len(plan.variants)]
     return Outbox(files=tuple(files), samples=tuple(samples), pages=tuple(pages))
 
@@ -175,10 +176,6 @@ def _find_requested(
 
 def _file_name(address: str) -> str:
     return re.sub(r"[^\w.@+-]", "_", address)
-
-
-def _as_page(html: str, workspace: Workspace) -> bytes:
-    return html.replace(f"{workspace.settings.web.base_url}/media/", "../media/").encode()
 
 
 class NoMessageError(MailerError):

@@ -87,6 +87,10 @@ class LaunchRequest:
         return f"{self.count:,} partners, {self.segment}{at}"
 
 
+_ASKED = tuple(one.name for one in fields(LaunchRequest) if one.name != "options")
+"""What a row has as it was asked for; the options are JSON in it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PendingLaunch:
     """A launch that was asked for, and what has become of it; members by their numbers."""
@@ -129,7 +133,7 @@ def ask_launch(
     OtherLaunchError if another launch of this edition to this segment waits.
     """
     # A preparation has options too, and more that is no part of a launch.
-    options = _write_options(request.options)
+    options = json.dumps({name: getattr(request.options, name) for name in _OPTIONS})
     request = replace(request, options=_read_options(options))
     connection = session.connection()
     acquire_launch_lock(connection, request.edition)
@@ -144,17 +148,9 @@ def ask_launch(
         raise OtherLaunchError(waiting)
     due = None if needs_second else now + UNDO_FOR
     row = PendingLaunchRecord(
-        campaign_id=request.campaign_id,
-        state=PendingLaunchState.unconfirmed if needs_second else PendingLaunchState.waiting,
-        edition=request.edition,
-        segment=request.segment,
-        again=request.again,
-        counts_clicks=request.counts_clicks,
-        preparation_version=request.preparation_version,
+        **{name: getattr(request, name) for name in _ASKED},
         options=options,
-        digest=request.digest,
-        count=request.count,
-        scheduled_at=request.scheduled_at,
+        state=PendingLaunchState.unconfirmed if needs_second else PendingLaunchState.waiting,
         asked_by=member_id,
         asked_at=now,
         due_at=due,
@@ -284,10 +280,6 @@ def _change(connection: Connection, number: int, condition: ColumnElement[bool],
     return connection.execute(changed.values(values)).rowcount == 1
 
 
-def _write_options(options: LaunchOptions) -> str:
-    return json.dumps({name: getattr(options, name) for name in _OPTIONS})
-
-
 def _read_options(text: str) -> LaunchOptions:
     values = json.loads(text)
     policy = values["in_doubt"]
@@ -303,16 +295,7 @@ def _read(row: PendingLaunchRecord, now: datetime | None = None) -> PendingLaunc
         number=row.id or 0,
         state=state,
         request=LaunchRequest(
-            campaign_id=row.campaign_id,
-            edition=row.edition,
-            segment=row.segment,
-            again=row.again,
-            counts_clicks=row.counts_clicks,
-            options=_read_options(row.options),
-            digest=row.digest,
-            count=row.count,
-            scheduled_at=row.scheduled_at,
-            preparation_version=row.preparation_version,
+            **{name: getattr(row, name) for name in _ASKED}, options=_read_options(row.options)
         ),
         asked_by=row.asked_by,
         asked_at=row.asked_at,

@@ -86,7 +86,8 @@ def run_preflight(
     folder = workspace.edition_folder(slug)
     source = SourceLines(folder)
     inspection = inspect_edition(folder, sectors=workspace.settings.sectors)
-    launch_problems = find_launch_problems(workspace, slug)
+    # A sender who is not the workspace's own or has no postal address, and texts of the example edition.
+    launch_problems = (*find_sender_problems(workspace), *find_example_remains(folder))
     report = check_inspection(
         workspace,
         slug,
@@ -132,12 +133,6 @@ def check_inspection(
     problems += [*check_mails(mails, source), *found]
     sendable = compiled if inspection.edition else ()
     return _build_report(slug, inspection, source, sendable, mails, problems)
-
-
-def find_launch_problems(workspace: Workspace, slug: str) -> tuple[Problem, ...]:
-    """Return what must change before ``slug`` can be sent to anybody, though its mail is in order: its
-    sender, and texts of the example edition."""
-    return (*find_sender_problems(workspace), *find_example_remains(workspace.edition_folder(slug)))
 
 
 def find_sender_problems(workspace: Workspace) -> tuple[Problem, ...]:

@@ -77,7 +77,10 @@ def lock_buckets(
     """Open a transaction that locks the buckets ``names``; missing ones are created."""
     while True:
         with engine.begin() as connection:
-            buckets = _select_for_update(connection, names)
+            buckets = {
+                name: BucketState(name=name, next_at=next_at and next_at.astimezone(UTC), day=day, used=used)
+                for name, next_at, day, used in connection.execute(_LOCK, {"names": list(names)})
+            }
             missing = set(names) - buckets.keys()
             if not missing:
                 yield connection, buckets
@@ -93,18 +96,15 @@ def save_buckets(connection: Connection, buckets: Iterable[BucketState]) -> None
         connection.execute(_SAVE, rows)
 
 
-def _select_for_update(connection: Connection, names: Collection[str]) -> dict[str, BucketState]:
-    return {
-        name: BucketState(name=name, next_at=next_at and next_at.astimezone(UTC), day=day, used=used)
-        for name, next_at, day, used in connection.execute(_LOCK, {"names": list(names)})
-    }
-
-
 def _create(engine: Engine, names: Iterable[str]) -> None:
     insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
     rows = [{"name": name, "used": 0} for name in sorted(names)]
     with engine.begin() as connection:
         connection.execute(insert(RateBucket).on_conflict_do_nothing(), rows)
+
+
+def midnight_after(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time_of_day(), UTC)
 
 
 class Slot(NamedTuple):
@@ -190,8 +190,7 @@ class BucketCursor:
 
     @property
     def midnight(self) -> int:
-        moment = datetime.combine(self._day + timedelta(days=1), time_of_day(), UTC)
-        return (moment - self._now) // _MICROSECOND
+        return (midnight_after(self._day) - self._now) // _MICROSECOND
 
     def count(self, messages: int) -> None:
         """Count messages of the day that need no slot."""

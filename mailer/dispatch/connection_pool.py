@@ -82,7 +82,8 @@ class ConnectionPool:
         write_ahead.on_stop = self._on_stop
         self._connections: set[_PooledConnection] = set()
         self._congestion = {relay.name: CongestionMonitor(relay.throttle) for relay in relays}
-        self._is_stopped = False
+        self.is_stopped = False
+        """Whether it takes no more work: it was asked not to, or the campaign is paused."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._all_closed = asyncio.Event()
@@ -91,13 +92,8 @@ class ConnectionPool:
         """What ended the run early, if anything did."""
 
     @property
-    def is_stopped(self) -> bool:
-        """Whether it takes no more work: it was asked not to, or the campaign is paused."""
-        return self._is_stopped
-
-    @property
     def is_taking(self) -> bool:
-        return not (self._is_stopped or self._stop_requested.is_set())
+        return not (self.is_stopped or self._stop_requested.is_set())
 
     @property
     def is_idle(self) -> bool:
@@ -110,7 +106,7 @@ class ConnectionPool:
 
     def tick(self) -> None:
         """Look after everything that has no event of its own: new work, silent servers, idle connections."""
-        if self._is_stopped:
+        if self.is_stopped:
             return
         now = self._loop.time()
         for connection in tuple(self._connections):
@@ -142,14 +138,14 @@ class ConnectionPool:
 
     def stop(self) -> None:
         """Take nothing more; connections close once their message has ended."""
-        if not self._is_stopped:
-            self._is_stopped = True
+        if not self.is_stopped:
+            self.is_stopped = True
             for connection in tuple(self._connections):
                 connection.hang_up()
 
     def abort(self) -> None:
         """Close every connection immediately."""
-        self._is_stopped = True
+        self.is_stopped = True
         for connection in tuple(self._connections):
             connection.abort()
 
@@ -175,7 +171,7 @@ class ConnectionPool:
     def connection_closed(self, connection: "_PooledConnection", outcome: Outcome | None) -> None:
         self._connections.discard(connection)
         # "421 enough for one session", after some were served, is not a failure.
-        if outcome is not None and connection.served_count == 0 and not self._is_stopped:
+        if outcome is not None and connection.served_count == 0 and not self.is_stopped:
             self._event_log.connection_failed(connection.relay.name, outcome)
             self._relays.report_failure(connection.relay, connection.epoch, outcome)
         self._pause_if_no_relay()
@@ -209,7 +205,7 @@ class ConnectionPool:
 
     def _open_connections(self) -> None:
         while (
-            not self._is_stopped
+            not self.is_stopped
             and len(self._connections) < self._max_connections
             and sum(1 for connection in self._connections if connection.is_idle) < len(self.queue)
         ):
@@ -250,7 +246,7 @@ class ConnectionPool:
     def _pause_if_no_relay(self) -> bool:
         """Pause the campaign if no relay is left that could work; return whether that is so."""
         reason = self._relays.explain_exhaustion()
-        if reason is not None and not self._is_stopped:
+        if reason is not None and not self.is_stopped:
             self.write_ahead.pause_campaign(reason)
         return reason is not None
 
@@ -273,7 +269,7 @@ class _PooledConnection:
 
     def __init__(self, pool: ConnectionPool, relay: Relay) -> None:
         self.relay = relay
-        self.epoch = relay.epoch
+        self.epoch = relay.backoff.epoch
         self.served_count = 0
         self._pool = pool
         self._queue = pool.queue

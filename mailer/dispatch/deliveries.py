@@ -13,7 +13,6 @@ from sqlalchemy import (
     Connection,
     Date,
     Integer,
-    Row,
     Select,
     Update,
     bindparam,
@@ -30,8 +29,6 @@ from mailer.errors import MailerError
 from subscribers.models import Subscriber, SubscriberCountry, SubscriberSector
 from subscribers.segments.segment import eligible
 
-_DELIVERY_COLUMN_COUNT = 7
-"""How many columns of a row come before the subscriber's."""
 _STATE_TYPE = SQLModel.metadata.tables["delivery"].columns.state.type
 _C = CampaignState
 _D = DeliveryState
@@ -160,7 +157,7 @@ def select_due(campaign_id: int) -> Select[Any]:
     )
 
 
-def read_claims(campaign_id: int, rows: Iterable[Row[Any]]) -> list[Claim]:
+def read_claims(campaign_id: int, rows: Iterable[Sequence[Any]]) -> list[Claim]:
     """Turn rows of :func:`select_due` into claims, in their order."""
     return [
         Claim(
@@ -173,12 +170,8 @@ def read_claims(campaign_id: int, rows: Iterable[Row[Any]]) -> list[Claim]:
             since,
             _parse_names(countries),
         )
-        for number, attempts, deferrals, since, _, sectors, countries, reader in map(_split_row, rows)
+        for number, attempts, deferrals, since, _, sectors, countries, *reader in rows
     ]
-
-
-def _split_row(row: Row[Any]) -> tuple[Any, ...]:
-    return *row[:_DELIVERY_COLUMN_COUNT], row[_DELIVERY_COLUMN_COUNT:]
 
 
 # Few sets, many subscribers: a set seen before is the same object, so comparing it is fast.

@@ -32,10 +32,6 @@ _PREFETCH_COUNT = 64
 """Messages built ahead where signing takes long: 4 MB of the largest."""
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class MessagePrefetcher:
     """Builds the messages of claims, and signs them if there is a ``signer``; with a slow one in two threads
     of its own as well as in the caller's. A message that fails does not affect the others. All methods are
@@ -46,7 +42,7 @@ class MessagePrefetcher:
         build: Callable[[Claim], bytes],
         signer: DkimSigner | None,
         *,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._build = build
         self._signer = signer

@@ -263,12 +263,16 @@ class _Run:
         provider_limits = make_provider_limits(self.settings)
 
         def make_limiter(name: str, rate: float | None, relay: Relay | None = None) -> RateLimiter:
-            limit = warm_up_limit(relay.warm_up) if relay is not None and relay.warm_up else None
+            warm_up = relay.settings.warm_up if relay is not None else None
+            limit = warm_up_limit(warm_up) if warm_up else None
             return RateLimiter(self.engine, name, rate, clock=self.clock, day_limit=limit)
 
         return SendScheduler(
-            make_limiter(campaign_bucket(self.campaign_id), self.read_rate(self.settings)),
-            {relay.name: make_limiter(relay_bucket(relay.name), relay.rate, relay) for relay in self.relays},
+            make_limiter(campaign_bucket(self.campaign_id), self.read_rate()),
+            {
+                relay.name: make_limiter(relay_bucket(relay.name), relay.settings.rate, relay)
+                for relay in self.relays
+            },
             DomainRateLimiter(
                 self.engine,
                 self.settings.domain_rates,
@@ -320,11 +324,11 @@ class _Run:
         with self._reading() as connection:
             return count_deliveries(connection, self.campaign_id)
 
-    def read_rate(self, settings: Settings) -> float | None:
+    def read_rate(self) -> float | None:
         """Return the campaign's own rate, else that of the settings."""
         with self._reading() as connection:
             statement = select(col(Campaign.rate)).where(col(Campaign.id) == self.campaign_id)
-            return connection.scalar(statement) or settings.campaigns.rate
+            return connection.scalar(statement) or self.settings.campaigns.rate
 
     def finish(self) -> RunResult:
         """Finish the campaign if it is done, and return how the run ended."""
@@ -343,13 +347,9 @@ class _Run:
             state, reason = connection.execute(campaign.where(col(Campaign.id) == self.campaign_id)).one()
             counts = count_deliveries(connection, self.campaign_id)
             due = connection.execute(next_try).scalar()
-        outcome = _OUTCOMES.get(state) or _unfinished_outcome(counts)
+        waits = counts.deferred and not counts.queued
+        outcome = _OUTCOMES.get(state) or (RunOutcome.waiting if waits else RunOutcome.stopped)
         return RunResult(outcome=outcome, state=state, counts=counts, reason=reason, next_try=due)
 
     def _reading(self) -> Connection:
         return self.engine.connect().execution_options(read_only=True)
-
-
-def _unfinished_outcome(counts: Counts) -> RunOutcome:
-    """Return how a run ended whose campaign is still sending."""
-    return RunOutcome.waiting if counts.deferred and not counts.queued else RunOutcome.stopped

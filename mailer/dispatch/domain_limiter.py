@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Engine, delete, select
 from sqlmodel import col
@@ -23,7 +23,6 @@ from mailer.dispatch.buckets import (
     NO_DELAY,
     BucketCursor,
     BucketLimit,
-    BucketState,
     DayCursor,
     Slot,
     SlotBlocks,
@@ -54,14 +53,6 @@ class _LimitsByDomain(dict[str, _Limits]):
     def __missing__(self, spelling: str) -> _Limits:
         found = self[spelling] = self._find(spelling)
         return found
-
-
-def domain_bucket(domain: str) -> str:
-    return f"{_PREFIX}{domain}"
-
-
-def provider_bucket(key: str) -> str:
-    return f"provider:{key}"
 
 
 def domain_of(address: str) -> str:
@@ -145,7 +136,11 @@ class DomainRateLimiter:
         with lock_buckets(self._engine, limits) as (connection, buckets):
             now = self._clock(connection)
             ours = self._monotonic()
-            cursors = self._make_cursors(limits, buckets, now, ours)
+            # By our own clock: for how long each is busy with what was postponed before.
+            planned = {name: max(0.0, self._busy_until.get(name, ours) - ours) for name in limits}
+            cursors = {
+                name: BucketCursor(limit, buckets[name], now, planned[name]) for name, limit in limits.items()
+            }
             if held := _take_at_once(groups, wanted, cursors):
                 for place, group in enumerate(found):
                     if (of_group := held.get(group)) is not None:
@@ -157,19 +152,6 @@ class DomainRateLimiter:
                 self._blocks.add(name, blocks[name])
             if cursor.planned > 0:
                 self._busy_until[name] = ours + cursor.planned
-
-    def _make_cursors(
-        self,
-        limits: Mapping[str, BucketLimit],
-        buckets: Mapping[str, BucketState],
-        now: datetime,
-        ours: float,
-    ) -> dict[str, BucketCursor]:
-        """Return a cursor for each bucket; ``ours`` is what this process's clock says at ``now``."""
-        return {
-            name: BucketCursor(limit, buckets[name], now, self._busy_for(name, ours))
-            for name, limit in limits.items()
-        }
 
     def _find_all_limits(self, addresses: Sequence[str]) -> list[_Limits]:
         if self._directory is not None and self._directory.refresh():
@@ -197,16 +179,12 @@ class DomainRateLimiter:
         if rate is None:
             return self._alone.get(key, ())
         limit = self._of_provider.get(key)
-        own = BucketLimit(bucket=domain_bucket(domain), name=domain, interval=_find_interval(rate))
+        own = BucketLimit(bucket=f"{_PREFIX}{domain}", name=domain, interval=_find_interval(rate))
         if limit is None:
             return (own,)
         if own_rate is None or limit.interval is None or self._provider_limits[key].is_set:
             return own, limit
         return (own,) if limit.daily is None else (own, replace(limit, day_of=limit))
-
-    def _busy_for(self, bucket: str, ours: float) -> float:
-        """For how many seconds the bucket is busy with what was postponed before."""
-        return max(0.0, self._busy_until.get(bucket, ours) - ours)
 
     def _remove_unused(self) -> None:
         """Once a run, remove the buckets of domains that no message went to for a day."""
@@ -225,9 +203,7 @@ class DomainRateLimiter:
 
 def _make_limit(limit: ProviderLimit) -> BucketLimit:
     interval = None if limit.rate is None else _find_interval(limit.rate)
-    return BucketLimit(
-        bucket=provider_bucket(limit.key), name=limit.name, interval=interval, daily=limit.daily
-    )
+    return BucketLimit(bucket=f"provider:{limit.key}", name=limit.name, interval=interval, daily=limit.daily)
 
 
 def _find_interval(rate: float) -> timedelta:

@@ -118,7 +118,7 @@ class Ledger:
         have left since the launch become suppressed. Raise LostClaimError if another dispatcher has the same
         name, and took one of them; none is claimed."""
         with self._transaction() as (connection, now):
-            self._requeue_due(connection, now)
+            connection.execute(_REQUEUE_DUE, {"ours": self.campaign_id, "now": now})
             limit = self._limit_to_canary(connection, limit, now)
             rows = connection.execute(self._select_due, {"today": now.date(), "most": limit}).all()
             if unwanted := [row.delivery_id for row in rows if not row.may_get_mail]:
@@ -145,7 +145,9 @@ class Ledger:
             try:
                 written = self._writer.write(batch, self._now(), again=failures > 0)
             except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
-                if failures == len(_RECORD_RETRY_DELAYS) or not _is_temporary(error):
+                # Waiting cannot help where a constraint is violated.
+                is_final = isinstance(error, sqlite3.IntegrityError)
+                if is_final or failures == len(_RECORD_RETRY_DELAYS):
                     raise LedgerUnreachableError(error) from error
                 time.sleep(_RECORD_RETRY_DELAYS[failures])
                 failures += 1
@@ -317,9 +319,6 @@ class Ledger:
             in_flight=in_hand.get(DeliveryState.in_doubt, 0),
         )
 
-    def _requeue_due(self, connection: Connection, now: datetime) -> None:
-        connection.execute(_REQUEUE_DUE, {"ours": self.campaign_id, "now": now})
-
     def _suppress(self, connection: Connection, ids: Sequence[int], now: datetime) -> None:
         status = select(col(Subscriber.status)).where(col(Subscriber.id) == col(Delivery.subscriber_id))
         values = {"reason": status.scalar_subquery(), "updated_at": now}
@@ -353,11 +352,6 @@ def compute_backoff(deferrals: int, random_: random.Random) -> timedelta:
 def is_deadlock(error: OperationalError) -> bool:
     """Return whether PostgreSQL ended this transaction because it and another waited for each other."""
     return getattr(error.orig, "sqlstate", None) == "40P01"
-
-
-def _is_temporary(error: Exception) -> bool:
-    """Return whether waiting can help: a constraint that is violated stays so."""
-    return not isinstance(error, sqlite3.IntegrityError)
 
 
 def _may_resend(*, always: bool = False) -> ColumnElement[bool]:

@@ -10,8 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine, update
 from sqlmodel import col
@@ -19,7 +18,7 @@ from sqlmodel import col
 from locales.phrase import gettext_noop
 from mailer.database.engine import Clock, read_clock
 from mailer.database.models import RateBucket
-from mailer.dispatch.buckets import BucketState, lock_buckets, save_buckets
+from mailer.dispatch.buckets import BucketState, lock_buckets, midnight_after, save_buckets
 from mailer.settings import WarmUpSettings
 from mailer.smtp.reply_classifier import Outcome, Verdict, find_enhanced_code
 from mailer.utc import format_utc
@@ -189,7 +188,7 @@ class RateLimiter:
             # one day, not all until then.
             used = bucket.used if bucket.day is not None and bucket.day >= day else 0
             self.limit_reached = (
-                None if used < limit else DailyLimitReached(limit=limit, until=_midnight_after(day))
+                None if used < limit else DailyLimitReached(limit=limit, until=midnight_after(day))
             )
             if self.limit_reached is not None:
                 return 0, replace(bucket, day=day, used=used)
@@ -198,10 +197,6 @@ class RateLimiter:
         if self._rate is not None:
             bucket = replace(bucket, next_at=first + block * timedelta(seconds=self._interval))
         return block, bucket
-
-
-def _midnight_after(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time_of_day(), UTC)
 
 
 class AdaptiveThrottle:

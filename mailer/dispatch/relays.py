@@ -17,7 +17,7 @@ from locales.phrase import gettext_noop
 from mailer.dispatch.rate_limiter import AdaptiveThrottle
 from mailer.dispatch.sending_settings import list_relays, make_transport, merge_relay_settings
 from mailer.errors import ConfigurationError
-from mailer.settings import RelaySettings, Settings, SmtpSettings, WarmUpSettings
+from mailer.settings import RelaySettings, Settings, SmtpSettings
 from mailer.smtp.interfaces import Transport
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
@@ -96,24 +96,6 @@ class Relay:
     throttle: AdaptiveThrottle = field(default_factory=AdaptiveThrottle, repr=False)
     backoff: ConnectionBackoff = field(default_factory=lambda: ConnectionBackoff(BackoffPolicy()), repr=False)
 
-    @property
-    def epoch(self) -> int:
-        """What a connection remembers from before it is opened; see :meth:`Relays.report_failure`."""
-        return self.backoff.epoch
-
-    @property
-    def rate(self) -> float | None:
-        """Messages per second it accepts, from all machines; None for no limit."""
-        return self.settings.rate
-
-    @property
-    def warm_up(self) -> WarmUpSettings | None:
-        return self.settings.warm_up
-
-    @property
-    def messages_per_connection(self) -> int:
-        return self.settings.messages_per_connection
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Quarantine:
@@ -154,9 +136,10 @@ class Relays:
         self._quarantine_seconds = quarantine_seconds
         # A connection that lasts for twice as many messages is opened half as often, so that weights apply to
         # messages. Otherwise the longest connections would end up as the only ones.
-        per_round = math.lcm(*(relay.messages_per_connection for relay in relays))
+        per_connection = {relay.name: relay.settings.messages_per_connection for relay in relays}
+        per_round = math.lcm(*per_connection.values())
         self._states = {
-            relay.name: _RelayState(share=relay.weight * per_round // relay.messages_per_connection)
+            relay.name: _RelayState(share=relay.weight * per_round // per_connection[relay.name])
             for relay in relays
         }
 
@@ -193,7 +176,7 @@ class Relays:
 
     def report_failure(self, relay: Relay, epoch: int, outcome: Outcome) -> None:
         """Record that a connection could not be opened, or was lost before it was of use. ``epoch`` is what
-        ``relay.epoch`` was before it was opened. An outcome with the verdict stop is a refusal."""
+        that of ``relay.backoff`` was before it was opened. An outcome with the verdict stop is a refusal."""
         if outcome.verdict is Verdict.stop:
             self.report_refusal(relay, outcome)
             return
@@ -285,12 +268,9 @@ class Relays:
             words, reason = _FAILED_ONCE if backoff.failures == 1 else _FAILED, state.last_failure
         else:
             return ""
-        until = self._format_time_in(wait)
+        until = _format_time(self._now() + timedelta(seconds=wait))
         values = {"relay": relay.name, "start": since, "times": backoff.failures, "reason": reason}
         return words % {**values, "next": until, "until": until}
-
-    def _format_time_in(self, seconds: float) -> str:
-        return _format_time(self._now() + timedelta(seconds=seconds))
 
 
 def open_relays(

@@ -244,19 +244,12 @@ class SendScheduler:
         self._loop = asyncio.get_running_loop()
         # When the slots begin that were taken and not yet used, by bucket; "" is the campaign's.
         self._slots: dict[str, float] = {}
-        self._is_unlimited = campaign.is_unlimited and all(
-            limiter.is_unlimited for limiter in relays.values()
-        )
-
-    @property
-    def is_unlimited(self) -> bool:
-        """Whether no rate is set."""
-        return self._is_unlimited
+        self.is_unlimited = campaign.is_unlimited and all(limiter.is_unlimited for limiter in relays.values())
 
     def seconds_until_slot(self, relay: Relay) -> float | None:
         """Return the seconds until a message may go over ``relay``; None if it takes no more today. A slot is
         kept for the first caller after it has begun; :meth:`use_slot` says that it was used."""
-        if self._is_unlimited and relay.throttle.interval == 0:
+        if self.is_unlimited and relay.throttle.interval == 0:
             return 0.0
         limiter = self._relays[relay.name]
         if not self._hold_slot("", self._campaign) or not self._hold_slot(relay.name, limiter):

@@ -91,14 +91,6 @@ class Credentials:
     password: str = field(default="", repr=False)
     tokens: TokenSource | None = field(default=None, repr=False)
 
-    @property
-    def has_password(self) -> bool:
-        return self.password != ""
-
-    @property
-    def has_token(self) -> bool:
-        return self.tokens is not None
-
 
 def read_user(url: str) -> Credentials | None:
     """Return the user and password in ``url``; None if it names no user. Raise ValueError if there is a user
@@ -190,12 +182,8 @@ class AuthExchange:
         self._responses = responses
         # A very short one would hide words of the server, and is no secret.
         self._secrets = [text for text in (*responses, secret) if len(text) >= _MIN_SECRET_LENGTH]
-        self._error_detail = ""
-
-    @property
-    def error_detail(self) -> str:
+        self.error_detail = ""
         """What the server said about a rejected token besides its reply; empty if nothing."""
-        return self._error_detail
 
     def initial_response(self) -> str:
         """Return what follows ``AUTH`` and the mechanism on their line, in base64; "" to wait for a 334."""
@@ -213,8 +201,8 @@ class AuthExchange:
         """
         if self._responses:
             return self._responses.pop(0)
-        if self.mechanism.takes_token and not self._error_detail:
-            self._error_detail = _decode_error(challenge)
+        if self.mechanism.takes_token and not self.error_detail:
+            self.error_detail = _decode_error(challenge)
             # The 535 follows this line; without it both sides would wait. RFC 7628 §3.2.3 asks for a byte 1.
             return "" if self.mechanism is AuthMechanism.xoauth2 else _encode("\x01")
         return _CANCEL

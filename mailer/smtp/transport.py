@@ -157,13 +157,13 @@ class SmtpTransport:
                     'send it anyway, set starttls = "never"'
                 ),
             )
+        tokens = credentials.tokens
         mechanism = choose_mechanism(
             capabilities.auth_mechanisms,
             self._options.auth,
-            has_token=credentials.has_token,
-            has_password=credentials.has_password,
+            has_token=tokens is not None,
+            has_password=credentials.password != "",
         )
-        tokens = credentials.tokens
         if tokens is None or not mechanism.takes_token:
             await self._run_exchange(stream, start_exchange(mechanism, credentials))
             return mechanism, ""

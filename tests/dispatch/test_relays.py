@@ -351,7 +351,7 @@ class RelayMachine(RuleBasedStateMachine):
     @rule(number=st.integers(min_value=0, max_value=3), age=st.integers(min_value=0, max_value=2))
     def fails(self, number: int, age: int) -> None:
         relay, model = self.pick(number)
-        self.harness.relays.report_failure(relay, relay.epoch - age, LOST)
+        self.harness.relays.report_failure(relay, relay.backoff.epoch - age, LOST)
         if age:
             return
         model.failures += 1
@@ -364,7 +364,7 @@ class RelayMachine(RuleBasedStateMachine):
     def refuses(self, number: int, by_connecting: bool) -> None:
         relay, model = self.pick(number)
         if by_connecting:
-            self.harness.relays.report_failure(relay, relay.epoch, REFUSED)
+            self.harness.relays.report_failure(relay, relay.backoff.epoch, REFUSED)
         else:
             self.harness.relays.report_refusal(relay, REFUSED)
         model.quarantine(self.now)
@@ -428,7 +428,7 @@ def make_settings(smtp: dict[str, Any]) -> Settings:
 def test_a_single_url_is_one_relay_called_main(tmp_path: Path) -> None:
     relays = open_relays(make_settings({"url": "smtp://mx.example.org", "rate": 14}), tmp_path)
     (relay,) = relays
-    assert (len(relays), relay.name, relay.rate, relays.choose()) == (1, "main", 14, relay)
+    assert (len(relays), relay.name, relay.settings.rate, relays.choose()) == (1, "main", 14, relay)
 
 
 def test_a_folder_works_as_the_only_relay(tmp_path: Path) -> None:

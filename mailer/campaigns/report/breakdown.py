@@ -172,7 +172,8 @@ def _tells(shown: Sequence[BreakdownRow], place: int, numbers: Sequence[int]) ->
     """
     hidden = [index for index, row in enumerate(shown) if _list_groups(row)[place] is None]
     total = sum(numbers[index] for index in hidden)
-    fewest = {index: max(1, (shown[index].sent or 0) - _add_shown(shown[index])) for index in hidden}
+    in_groups = {index: sum(figure or 0 for figure in _list_groups(shown[index])) for index in hidden}
+    fewest = {index: max(1, (shown[index].sent or 0) - in_groups[index]) for index in hidden}
     most = {index: (shown[index].sent or 0) - _find_outside(shown[index], place) for index in hidden}
     for index in hidden:
         people = shown[index].sent or 0
@@ -182,10 +183,6 @@ def _tells(shown: Sequence[BreakdownRow], place: int, numbers: Sequence[int]) ->
         if largest <= smallest or largest < protected or people - smallest < protected:
             return True
     return False
-
-
-def _add_shown(row: BreakdownRow) -> int:
-    return sum(figure or 0 for figure in _list_groups(row))
 
 
 def _find_outside(row: BreakdownRow, place: int) -> int:
@@ -203,60 +200,38 @@ def _count_countries(connection: Connection, campaign_id: int) -> Mapping[Countr
     def of(country: Country) -> CountryCounts:
         return found.setdefault(country, CountryCounts(countries=(country,)))
 
-    for country, state, number in connection.execute(_select_states(campaign_id)):
-        if state is DeliveryState.sent:
+    state, sector = col(Delivery.state), col(SubscriberSector.sector)
+    is_sent = state == DeliveryState.sent
+    their_sector = col(SubscriberSector.subscriber_id) == col(Delivery.subscriber_id)
+    for country, outcome, number in connection.execute(_count_readers(campaign_id, state)):
+        if outcome is DeliveryState.sent:
             of(country).sent += number
         else:
             of(country).not_sent += number
-    for country, sector, number in connection.execute(_select_sectors(campaign_id)):
-        of(country).by_sector[sector] += number
-    for country, number in connection.execute(_select_without_sector(campaign_id)):
+    by_sector = _count_readers(campaign_id, sector).join(SubscriberSector, their_sector).where(is_sent)
+    for country, name, number in connection.execute(by_sector):
+        of(country).by_sector[name] += number
+    without = _count_readers(campaign_id).where(is_sent, ~exists().where(their_sector))
+    for country, number in connection.execute(without):
         of(country).no_sector += number
-    for country, number in connection.execute(_select_left(campaign_id)):
+    gone = select_departed(campaign_id).subquery()
+    left = (
+        select(col(Subscriber.country), func.count())
+        .select_from(gone)
+        .join(Subscriber, col(Subscriber.id) == gone.c.subscriber_id)
+        .group_by(col(Subscriber.country))
+    )
+    for country, number in connection.execute(left):
         of(country).left += number
     return found
 
 
-def _select_states(campaign_id: int) -> Select[Country, DeliveryState, int]:
-    country = col(Subscriber.country)
+def _count_readers(campaign_id: int, *kinds: Any) -> Select[Any]:
+    """Build the query that counts the readers of a campaign by country and ``kinds``."""
+    columns = (col(Subscriber.country), *kinds)
+    counted: Select[Any] = select(*columns, func.count()).select_from(Delivery)
     return (
-        select(country, col(Delivery.state), func.count())
-        .join(Delivery, col(Delivery.subscriber_id) == col(Subscriber.id))
+        counted.join(Subscriber, col(Delivery.subscriber_id) == col(Subscriber.id))
         .where(col(Delivery.campaign_id) == campaign_id)
-        .group_by(country, col(Delivery.state))
-    )
-
-
-def _select_sectors(campaign_id: int) -> Select[Country, str, int]:
-    country, sector = col(Subscriber.country), col(SubscriberSector.sector)
-    return (
-        select(country, sector, func.count())
-        .select_from(Delivery)
-        .join(Subscriber, col(Delivery.subscriber_id) == col(Subscriber.id))
-        .join(SubscriberSector, col(SubscriberSector.subscriber_id) == col(Delivery.subscriber_id))
-        .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.sent)
-        .group_by(country, sector)
-    )
-
-
-def _select_without_sector(campaign_id: int) -> Select[Country, int]:
-    country = col(Subscriber.country)
-    follows = exists().where(col(SubscriberSector.subscriber_id) == col(Delivery.subscriber_id))
-    return (
-        select(country, func.count())
-        .select_from(Delivery)
-        .join(Subscriber, col(Delivery.subscriber_id) == col(Subscriber.id))
-        .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.sent, ~follows)
-        .group_by(country)
-    )
-
-
-def _select_left(campaign_id: int) -> Select[Country, int]:
-    gone = select_departed(campaign_id).subquery()
-    country = col(Subscriber.country)
-    return (
-        select(country, func.count())
-        .select_from(gone)
-        .join(Subscriber, col(Subscriber.id) == gone.c.subscriber_id)
-        .group_by(country)
+        .group_by(*columns)
     )

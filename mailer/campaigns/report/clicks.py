@@ -191,7 +191,7 @@ def read_choices(connection: Connection, campaign_id: int) -> ChangedChoices:
     choices: dict[str, set[int]] = {}
     reasons: dict[int, str] = {}
     for person, event, evidence in connection.execute(statement):
-        if reason := _read_leaving_reason(evidence):
+        if evidence.startswith(_LEAVING) and (reason := evidence.removeprefix(_LEAVING)):
             reasons[person] = reason
         for choice in _list_choices(event, evidence):
             choices.setdefault(choice, set()).add(person)
@@ -209,10 +209,6 @@ def _list_choices(event: ConsentEvent, evidence: str) -> Iterable[str]:
         return (_STATUS_CHOICES[event],)
     line = evidence.rpartition("\n")[2]
     return line.removeprefix(_CHANGED).split(", ") if line.startswith(_CHANGED) else ()
-
-
-def _read_leaving_reason(evidence: str) -> str:
-    return evidence.removeprefix(_LEAVING) if evidence.startswith(_LEAVING) else ""
 
 
 def _hide(people: int, counted: Mapping[str, int]) -> dict[str, Figure]:

@@ -6,7 +6,7 @@ from datetime import UTC
 from io import StringIO
 from typing import Any, TextIO
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect
+from sqlalchemy import Row, ScalarSelect
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col
 
@@ -114,7 +114,9 @@ def _stream_deliveries(
     statement = (
         select_columns(*columns)
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
-        .where(col(Delivery.campaign_id) == campaign_id, *_in_states(states))
+        .where(
+            col(Delivery.campaign_id) == campaign_id, *([col(Delivery.state).in_(states)] if states else [])
+        )
         .order_by(col(Delivery.id))
         .execution_options(yield_per=_BATCH_ROWS)
     )
@@ -137,10 +139,6 @@ def _last_returned(column: Any) -> ScalarSelect[Any]:
         .correlate(Delivery)
         .scalar_subquery()
     )
-
-
-def _in_states(states: Collection[DeliveryState]) -> list[ColumnElement[bool]]:
-    return [col(Delivery.state).in_(states)] if states else []
 
 
 def _csv_cells(row: Row[Any], identity: str) -> list[str]:

@@ -41,6 +41,7 @@ _STATES_WITH_REPLY = (DeliveryState.rejected, DeliveryState.deferred, DeliverySt
 _ADDRESS_PATTERN = r"<?[^\s<>]+@[^\s<>:,;]+>?"
 _TIME_PATTERN = r", \d{4}-\d\d-\d\d \d\d:\d\d UTC$"
 _ID_PATTERN = r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{8,}"
+_MASKS = ((_TIME_PATTERN, ""), (_ADDRESS_PATTERN, "<…>"), (_ID_PATTERN, "…"))
 _MAX_REASONS = 100
 _MAX_ADVICE = 5
 _MAX_ALARMS = 20
@@ -113,8 +114,10 @@ def mask_details(connection: Connection, words: Any) -> Any:
     if connection.dialect.name == "sqlite":
         # The part of PostgreSQL's function that is used here.
         raw = connection.connection.driver_connection
-        raw.create_function("regexp_replace", 4, _regexp_replace, deterministic=True)  # type: ignore[union-attr]
-    for pattern, mask in ((_TIME_PATTERN, ""), (_ADDRESS_PATTERN, "<…>"), (_ID_PATTERN, "…")):
+        raw.create_function(  # type: ignore[union-attr]
+            "regexp_replace", 4, lambda text, wanted, mask, _: re.sub(wanted, mask, text), deterministic=True
+        )
+    for pattern, mask in _MASKS:
         # Literals, because PostgreSQL compares GROUP BY with SELECT including the parameters.
         words = func.regexp_replace(
             words, literal_column(f"'{pattern}'"), literal_column(f"'{mask}'"), literal_column("'g'")
@@ -124,7 +127,7 @@ def mask_details(connection: Connection, words: Any) -> Any:
 
 def mask_words(words: str) -> str:
     """Return a server's ``words`` without what differs between readers, as :func:`mask_details` has them."""
-    for pattern, mask in ((_TIME_PATTERN, ""), (_ADDRESS_PATTERN, "<…>"), (_ID_PATTERN, "…")):
+    for pattern, mask in _MASKS:
         words = re.sub(pattern, mask, words)
     return words
 
@@ -137,10 +140,6 @@ def make_reason_group(state: DeliveryState, code: int | None, words: str, number
         reason=words if code is None else f"{code} {words}",
         dead_address=state is DeliveryState.rejected and is_dead_address(code, words),
     )
-
-
-def _regexp_replace(text: str, pattern: str, mask: str, _: str) -> str:
-    return re.sub(pattern, mask, text)
 
 
 @dataclass(frozen=True, kw_only=True)
