@@ -184,14 +184,8 @@ def _make_check(
     inspection = Inspection(edition=edition, problems=found.problems)
 
     def check(**options: Any) -> PreflightReport:
-        report = check_inspection(
-            workspace,
-            record.name,
-            inspection,
-            source=SourceLines(folder),
-            count_clicks=False,
-            **options,
-        )
+        source = SourceLines(folder)
+        report = check_inspection(workspace, inspection, source=source, count_clicks=False, **options)
         problems = {
             replace(problem, path=file) if problem.path == EDITION_FILE else problem
             for problem in report.problems

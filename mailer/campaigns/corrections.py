@@ -36,10 +36,9 @@ SEPARATOR = "~"
 """Between an edition's name and the rest of a correction's; no edition's name can contain it."""
 
 _SHOWN_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
-_COLUMNS = (
-    *(col(Correction.name), col(Correction.edition), col(Correction.story), col(Correction.number)),
-    *(col(Correction.digest), col(Correction.language), col(Correction.day), col(Correction.texts)),
-)
+_KEPT = ("name", "edition", "story", "number", "digest", "language", "day")
+"""What the row of a correction has as it is; the texts are JSON in it."""
+_COLUMNS: tuple[Any, ...] = tuple(col(getattr(Correction, name)) for name in (*_KEPT, "texts"))
 _SECTION = "correction"
 """The key of its section, whose heading is a phrase."""
 _MAX_PREHEADER = 130
@@ -140,11 +139,8 @@ def store_correction(connection: Connection, record: CorrectionRecord, now: date
     row = connection.execute(statement).first()
     texts = json.dumps({tag: asdict(text) for tag, text in record.texts.items()}, ensure_ascii=False)
     if row is None:
-        values = {
-            **{name: getattr(record, name) for name in ("name", "edition", "story", "number", "digest")},
-            **{"language": record.language, "day": record.day, "texts": texts, "created_at": now},
-        }
-        connection.execute(insert(Correction).values(values))
+        values = {name: getattr(record, name) for name in _KEPT}
+        connection.execute(insert(Correction).values(**values, texts=texts, created_at=now))
     elif (row.story, row.digest) != (record.story, record.digest):
         raise CorrectionConflictError(record.edition)
     else:
@@ -183,16 +179,8 @@ def _read_record(row: Any) -> CorrectionRecord:
     texts = {tag: CorrectionText(**values) for tag, values in json.loads(row.texts).items()}
     own = row.language
     ordered = {own: texts[own], **{tag: text for tag, text in texts.items() if tag != own}}
-    return CorrectionRecord(
-        name=row.name,
-        edition=row.edition,
-        story=row.story,
-        number=row.number,
-        digest=row.digest,
-        language=own,
-        day=row.day,
-        texts=MappingProxyType(ordered),
-    )
+    kept = {name: getattr(row, name) for name in _KEPT}
+    return CorrectionRecord(**kept, texts=MappingProxyType(ordered))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,7 +169,7 @@ def _is_chosen_today(story: str, stories: Sequence[StoryFacts]) -> ColumnElement
     if facts.is_for_all:
         return ~false()
     nothing = and_(
-        col(Subscriber.country).is_(None), not_(_follows_sector()), not_(_follows_country_elsewhere())
+        col(Subscriber.country).is_(None), not_(_follows(SubscriberSector)), not_(_follows(SubscriberCountry))
     )
     chosen = [nothing, _concerns(facts)]
     if not any(found.is_for_all for found in stories):
@@ -181,22 +181,20 @@ def _is_chosen_today(story: str, stories: Sequence[StoryFacts]) -> ColumnElement
 def _concerns(facts: StoryFacts) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [false()]
     if facts.sector:
-        conditions.append(_follows_sector(col(SubscriberSector.sector) == facts.sector))
+        conditions.append(_follows(SubscriberSector, col(SubscriberSector.sector) == facts.sector))
     if facts.countries:
         # Not NULL for a reader without a country: "not" of it has to be true.
         here = and_(col(Subscriber.country).is_not(None), col(Subscriber.country).in_(facts.countries))
         elsewhere = col(SubscriberCountry.country).in_(facts.countries)
-        conditions += [here, _follows_country_elsewhere(elsewhere)]
+        conditions += [here, _follows(SubscriberCountry, elsewhere)]
     return or_(*conditions)
 
 
-def _follows_sector(*which: ColumnElement[bool]) -> ColumnElement[bool]:
-    theirs = col(SubscriberSector.subscriber_id) == col(Subscriber.id)
-    return exists().where(theirs, *which).correlate(Subscriber)
-
-
-def _follows_country_elsewhere(*which: ColumnElement[bool]) -> ColumnElement[bool]:
-    theirs = col(SubscriberCountry.subscriber_id) == col(Subscriber.id)
+def _follows(
+    what: type[SubscriberSector | SubscriberCountry], *which: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """Return the condition on ``Subscriber`` that they follow a sector, or a country besides their own."""
+    theirs = col(what.subscriber_id) == col(Subscriber.id)
     return exists().where(theirs, *which).correlate(Subscriber)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, update
 from sqlalchemy import select as select_columns
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from editions.checks.registry import DisabledCheck
@@ -288,6 +289,7 @@ def make_plan(
         left_out = dict(
             find_left_out(session, segment, edition, now.date(), already="" if again else already)
         )
+        countries = _count_by(col(Subscriber.country), session, audience)
         return Plan(
             edition=edition,
             segment=segment,
@@ -297,7 +299,7 @@ def make_plan(
             problems=report.problems,
             switched_off=report.switched_off,
             audience=session.exec(select(func.count()).select_from(Subscriber).where(audience)).one(),
-            by_country=_count_by_country(session, audience),
+            by_country=sort_by_count({name or "": number for name, number in countries.items()}),
             by_sector=_count_by_sector(session, audience, tuple(settings.sectors)),
             by_language=_count_by_language(session, audience, languages),
             left_out=left_out | {held.reason: held.count for held in held_back},
@@ -317,10 +319,9 @@ def _own_language_first(report: PreflightReport) -> tuple[CompiledEdition, ...]:
     return tuple(sorted(report.compiled, key=lambda mail: mail.language != own))
 
 
-def _count_by_country(session: Session, audience: ColumnElement[bool]) -> dict[str, int]:
-    country = col(Subscriber.country)
-    counted = select(country, func.count()).where(audience).group_by(country)
-    return sort_by_count({name or "": number for name, number in session.exec(counted)})
+def _count_by(column: Mapped[Any], session: Session, audience: ColumnElement[bool]) -> dict[Any, int]:
+    counted = select(column, func.count()).where(audience).group_by(column)
+    return dict(session.exec(counted).all())
 
 
 def _count_by_sector(
@@ -343,10 +344,8 @@ def _count_by_language(
 ) -> dict[str, int]:
     if not languages:
         return {}
-    language = col(Subscriber.language)
-    counted = select(language, func.count()).where(audience).group_by(language)
     total: Counter[str] = Counter()
-    for wanted, number in session.exec(counted):
+    for wanted, number in _count_by(col(Subscriber.language), session, audience).items():
         total[choose_language(wanted, languages)] += number
     return sort_by_count(total)
 

@@ -59,7 +59,6 @@ class PreflightReport:
     ``launch_problems`` are not in ``problems``: they matter for a launch alone.
     """
 
-    slug: str
     edition: Edition | None
     source: SourceLines
     compiled: tuple[CompiledEdition, ...]
@@ -90,7 +89,6 @@ def run_preflight(
     launch_problems = (*find_sender_problems(workspace), *find_example_remains(folder))
     report = check_inspection(
         workspace,
-        slug,
         inspection,
         source=source,
         found=find_repeated_subjects(workspace.editions, slug),
@@ -102,7 +100,6 @@ def run_preflight(
 
 def check_inspection(
     workspace: Workspace,
-    slug: str,
     inspection: Inspection,
     *,
     source: SourceLines,
@@ -114,7 +111,7 @@ def check_inspection(
     # With errors in its files, what can be compiled is checked all the same, so that one run tells all.
     edition = inspection.edition or inspection.partial
     if edition is None:
-        return _build_report(slug, inspection, source, (), (), [*found])
+        return _build_report(inspection, source, (), (), [*found])
     compiled, problems = _compile(workspace, edition)
     variants = () if problems else choose_variants(compiled)
     mails: list[Mail] = []
@@ -132,7 +129,7 @@ def check_inspection(
         problems.append(_problem("message-header", str(error)))
     problems += [*check_mails(mails, source), *found]
     sendable = compiled if inspection.edition else ()
-    return _build_report(slug, inspection, source, sendable, mails, problems)
+    return _build_report(inspection, source, sendable, mails, problems)
 
 
 def find_sender_problems(workspace: Workspace) -> tuple[Problem, ...]:
@@ -230,7 +227,6 @@ def _make_mails(
 
 
 def _build_report(
-    slug: str,
     inspection: Inspection,
     source: SourceLines,
     compiled: Sequence[CompiledEdition],
@@ -247,7 +243,6 @@ def _build_report(
     )
     faults = validate_disabled_checks(inspection.disabled_checks, CHECKS)
     return PreflightReport(
-        slug=slug,
         edition=inspection.edition,
         source=source,
         compiled=tuple(compiled),

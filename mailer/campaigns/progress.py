@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,12 +23,11 @@ from mailer.dispatch.liveness import list_alive
 
 _MEASURED_FOR = 60.0
 _LEAST_SECONDS = 5.0
-_COLUMNS = (
-    *(col(Campaign.edition), col(Campaign.title), col(Campaign.segment), col(Campaign.state)),
-    *(col(Campaign.state_reason), col(Campaign.audience), col(Campaign.rate), col(Campaign.canary)),
-    *(col(Campaign.canary_until), col(Campaign.scheduled_at), col(Campaign.launched_at)),
-    col(Campaign.finished_at),
+_KEPT = (
+    *("edition", "title", "segment", "state", "canary", "canary_until"),
+    *("scheduled_at", "launched_at", "finished_at"),
 )
+"""What a reading has of its campaign as it is."""
 _EVERY = 1.0
 _EVERY_WHEN_OVER = 5.0
 _UNWATCHED_FOR = 30.0
@@ -142,7 +142,9 @@ class SettledRate:
 def read_progress(connection: Connection, campaign_id: int, count: LedgerCount) -> CampaignProgress | None:
     """Return how far a campaign is, whose deliveries were just counted; None if there is none. The rate is
     not known yet."""
-    row = connection.execute(select(*_COLUMNS).where(col(Campaign.id) == campaign_id)).first()
+    names = (*_KEPT, "state_reason", "audience", "rate")
+    columns: list[Any] = [getattr(Campaign, name) for name in names]
+    row = connection.execute(select(*columns).where(col(Campaign.id) == campaign_id)).first()
     if row is None:
         return None
     now = read_clock(connection)
@@ -153,11 +155,8 @@ def read_progress(connection: Connection, campaign_id: int, count: LedgerCount) 
         text("delivery.state = 'deferred'"),
     )
     return CampaignProgress(
+        **{name: getattr(row, name) for name in _KEPT},
         campaign_id=campaign_id,
-        edition=row.edition,
-        title=row.title,
-        segment=row.segment,
-        state=row.state,
         reason=row.state_reason,
         # Before the launch there are no deliveries, and the audience is not chosen yet.
         counts=replace(count.counts, audience=row.audience),
@@ -165,12 +164,7 @@ def read_progress(connection: Connection, campaign_id: int, count: LedgerCount) 
         groups=count.groups,
         rate=None,
         rate_limit=row.rate,
-        canary=row.canary,
-        canary_until=row.canary_until,
         next_try=connection.execute(due).scalar() if count.counts.deferred else None,
-        scheduled_at=row.scheduled_at,
-        launched_at=row.launched_at,
-        finished_at=row.finished_at,
         senders=len(alive),
         notices=tuple(f"{host}: {notice}" for host, notice in alive if notice),
         read_at=now,

@@ -304,7 +304,7 @@ def _make_check(
 
     def check(**options: Any) -> PreflightReport:
         source = SourceLines(letter.folder)
-        report = check_inspection(workspace, name, inspection, source=source, **options)
+        report = check_inspection(workspace, inspection, source=source, **options)
         return replace(report, launch_problems=find_sender_problems(workspace))
 
     return check

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from mailer.database.engine import open_session
 from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage
 from mailer.database.models import Campaign, Delivery, QueuedTransactionalMail, SentTest
-from mailer.dispatch.ledger_changes import MergedDeliveries, merge_deliveries, plan_merged_deliveries
+from mailer.dispatch.ledger_changes import merge_deliveries, plan_merged_deliveries
 from subscribers.consent.merge import MergeDetail, MergePlan, merge_subscribers, plan_merge
 from subscribers.consent.status_changes import ConsentContext
 from subscribers.consent.suppression import SuppressionKey
@@ -78,15 +78,17 @@ def list_sent_tests(session: Session, addresses: Sequence[str], *, limit: int) -
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriberMerge:
-    """A merge that was planned or done: the ``people``, and their ``deliveries`` that wait."""
+    """A merge that was planned or done: the ``people``, and the numbers of the deliveries that wait and are
+    ``moved`` to the one who is kept, or ``dropped``."""
 
     people: MergePlan
-    deliveries: MergedDeliveries
+    moved: Sequence[int]
+    dropped: Sequence[int]
 
     def as_dict(self) -> dict[str, Any]:
         return {
             **self.people.as_dict(),
-            "deliveries": {"moved": len(self.deliveries.moved), "dropped": len(self.deliveries.dropped)},
+            "deliveries": {"moved": len(self.moved), "dropped": len(self.dropped)},
         }
 
 
@@ -100,8 +102,8 @@ def preview_merge(
 ) -> SubscriberMerge:
     """Return what :func:`apply_merge` would do. Writes nothing. Raises as it does."""
     people = plan_merge(session, keep, other, key=key, take=take)
-    waiting = plan_merged_deliveries(session.connection(), people.kept.id, people.other.id)
-    return SubscriberMerge(people=people, deliveries=waiting)
+    moved, dropped = plan_merged_deliveries(session.connection(), people.kept.id, people.other.id)
+    return SubscriberMerge(people=people, moved=moved, dropped=dropped)
 
 
 def apply_merge(
@@ -119,12 +121,12 @@ def apply_merge(
     what is raised, are as for :func:`subscribers.consent.merge.merge_subscribers`."""
     people = merge_subscribers(session, keep, other, key=key, take=take, digest=digest, **context)
     now, merged_id = context["now"], people.other.id
-    waiting = merge_deliveries(session.connection(), people.kept.id, merged_id, now)
+    moved, dropped = merge_deliveries(session.connection(), people.kept.id, merged_id, now)
     # Letters that were asked for by the address that is no longer in use.
     session.connection().execute(
         delete(QueuedTransactionalMail).where(col(QueuedTransactionalMail.subscriber_id) == merged_id)
     )
-    return SubscriberMerge(people=people, deliveries=waiting)
+    return SubscriberMerge(people=people, moved=moved, dropped=dropped)
 
 
 def plan_import_rollback(session: Session, import_id: int) -> RollbackReport:

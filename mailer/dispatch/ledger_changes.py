@@ -18,7 +18,6 @@ nor be lost.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -159,17 +158,11 @@ def erase_deliveries(connection: Connection, subscriber_id: int, now: datetime) 
     connection.execute(update(Delivery).where(theirs).values(reason="", stories=None, updated_at=now))
 
 
-@dataclass(frozen=True, kw_only=True)
-class MergedDeliveries:
-    """The deliveries that wait, by number: ``moved`` go to the one who is kept, ``dropped`` are not sent,
-    because that person has the edition or gets it by the other delivery."""
-
-    moved: tuple[int, ...] = ()
-    dropped: tuple[int, ...] = ()
-
-
-def plan_merged_deliveries(connection: Connection, kept_id: int, merged_id: int) -> MergedDeliveries:
-    """Return what :func:`merge_deliveries` would do. Writes nothing."""
+def plan_merged_deliveries(
+    connection: Connection, kept_id: int, merged_id: int
+) -> tuple[list[int], list[int]]:
+    """Return which deliveries that wait :func:`merge_deliveries` would move to the one who is kept, and which
+    it would drop, because that person has the edition or gets it by the other delivery. Writes nothing."""
     rows = _read_rows(connection, (kept_id, merged_id))
     theirs = [row for row in rows if row.subscriber_id == merged_id]
     own = [row for row in rows if row.subscriber_id == kept_id]
@@ -182,10 +175,12 @@ def plan_merged_deliveries(connection: Connection, kept_id: int, merged_id: int)
             moved.append(row.id)
     arrived = [row for row in theirs if _may_have_arrived(row)]
     dropped += [row.id for row in own if _waits(row) and not row.doubted and _reaches(arrived, row)]
-    return MergedDeliveries(moved=tuple(sorted(moved)), dropped=tuple(sorted(dropped)))
+    return sorted(moved), sorted(dropped)
 
 
-def merge_deliveries(connection: Connection, kept_id: int, merged_id: int, now: datetime) -> MergedDeliveries:
+def merge_deliveries(
+    connection: Connection, kept_id: int, merged_id: int, now: datetime
+) -> tuple[list[int], list[int]]:
     """Settle what waits for one of the two; return what was done. The caller has locked both subscribers, and
     merges them in the same transaction.
 
@@ -195,24 +190,23 @@ def merge_deliveries(connection: Connection, kept_id: int, merged_id: int, now: 
     theirs = col(Delivery.subscriber_id).in_((kept_id, merged_id))
     # Locked in one order before they are read, so that none is claimed or sent in between.
     connection.execute(select(col(Delivery.id)).where(theirs).order_by(col(Delivery.id)).with_for_update())
-    plan = plan_merged_deliveries(connection, kept_id, merged_id)
-    touched = (*plan.moved, *plan.dropped)
-    _take_back(connection, touched, now)
+    moved, dropped = plan_merged_deliveries(connection, kept_id, merged_id)
+    _take_back(connection, (*moved, *dropped), now)
     connection.execute(
         update(Delivery)
-        .where(col(Delivery.id).in_(plan.moved), col(Delivery.state) == DeliveryState.queued)
+        .where(col(Delivery.id).in_(moved), col(Delivery.state) == DeliveryState.queued)
         .values(subscriber_id=kept_id, updated_at=now)
     )
     connection.execute(
         make_state_update(
             [DeliveryState.queued],
             DeliveryState.suppressed,
-            col(Delivery.id).in_(plan.dropped),
+            col(Delivery.id).in_(dropped),
             reason=_MERGED,
             updated_at=now,
         )
     )
-    return plan
+    return moved, dropped
 
 
 def _take_back(connection: Connection, numbers: Sequence[int], now: datetime) -> None:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -278,7 +278,7 @@ def list_outdated_parts(
 
 
 def _is_outdated(
-    last: StoredPart, fingerprint: str, state: CampaignState, finished_at: datetime | None, now: datetime
+    last: Row[Any], fingerprint: str, state: CampaignState, finished_at: datetime | None, now: datetime
 ) -> bool:
     if last.fingerprint.partition(";")[0] != fingerprint.partition(";")[0]:
         return True
@@ -290,7 +290,7 @@ def _is_outdated(
     return _is_due(last, fingerprint, now, _WAIT_AFTERWARDS)
 
 
-def _is_due(last: StoredPart, fingerprint: str, now: datetime, wait: timedelta) -> bool:
+def _is_due(last: Row[Any], fingerprint: str, now: datetime, wait: timedelta) -> bool:
     """Return whether a part of another ``fingerprint`` is old enough to be counted again."""
     age = now - last.counted_at
     waits = max(wait, timedelta(seconds=last.cost) * _SHARE_OF_TIME)
@@ -304,17 +304,14 @@ def _read_mark(connection: Connection) -> str:
     return " ".join(str(connection.scalar(number) or 0) for number in numbers)
 
 
-def _read_stored(connection: Connection) -> dict[tuple[int | None, ReportPart], StoredPart]:
+def _read_stored(connection: Connection) -> dict[tuple[int | None, ReportPart], Row[Any]]:
     """Return what is stored, without the figures."""
     table = CampaignReportPart
-    columns = (
+    columns: tuple[Any, ...] = (
         *(col(table.campaign_id), col(table.part), col(table.counted_at), col(table.fingerprint)),
         col(table.cost),
     )
-    return {
-        (number, part): StoredPart(value=None, counted_at=at, fingerprint=fingerprint, cost=cost)
-        for number, part, at, fingerprint, cost in connection.execute(select(*columns))
-    }
+    return {(row.campaign_id, row.part): row for row in connection.execute(select(*columns))}
 
 
 def _count_part(

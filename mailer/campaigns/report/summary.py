@@ -33,6 +33,11 @@ OUTCOME_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What the numbers of readers are called that need no more work."""
+_KEPT: Final = (
+    *("edition", "title", "subject", "segment", "state", "created_at", "launched_at", "counts_clicks"),
+    *("rate", "scheduled_at", "canary", "canary_until"),
+)
+"""What a summary has of its campaign as it is."""
 _CAMPAIGNS: Final = 10
 """How many campaigns are looked at, the newest: an older doubt is settled by no log any more."""
 _OVER = (CampaignState.paused, CampaignState.finished, CampaignState.cancelled)
@@ -163,25 +168,14 @@ def _build_summary(
         col(Delivery.campaign_id) == campaign.id, col(Delivery.state) == DeliveryState.deferred
     )
     return CampaignSummary(
+        **{name: getattr(campaign, name) for name in _KEPT},
         id=campaign.id,
-        edition=campaign.edition,
-        title=campaign.title,
-        subject=campaign.subject,
-        created_at=campaign.created_at,
-        launched_at=campaign.launched_at,
-        segment=campaign.segment,
-        state=campaign.state,
         reason=campaign.state_reason,
         counts=count_deliveries(connection, campaign.id) if counts is None else counts,
-        rate=campaign.rate,
-        scheduled_at=campaign.scheduled_at,
-        canary=campaign.canary,
-        canary_until=campaign.canary_until,
         next_try=connection.execute(next_try).scalar(),
         notices=tuple(DispatcherNotice(host=host, text=text) for host, text in alive if text),
         approval=read_approval(campaign),
         correction_of=correction.subject_name if correction else "",
-        counts_clicks=campaign.counts_clicks,
         preparation=preparation,
     )
 

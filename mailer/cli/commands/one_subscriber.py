@@ -306,10 +306,9 @@ def _print_merge(merged: SubscriberMerge) -> None:
     names = ("email", "name", "organisation", "country", "language", "sectors", "countries", "tags", "status")
     table = [(name, *row) for name, row in zip(names, rows, strict=True)]
     emit(columns(table, head=("", "keep", "other", "result")))
-    waiting = merged.deliveries
     for numbers, words in (
-        (waiting.moved, "go to the one who is kept"),
-        (waiting.dropped, "are not sent, because the person has the edition or gets it by the other address"),
+        (merged.moved, "go to the one who is kept"),
+        (merged.dropped, "are not sent, because the person has the edition or gets it by the other address"),
     ):
         if numbers:
             say(f"{len(numbers)} of the deliveries that wait {words}.")

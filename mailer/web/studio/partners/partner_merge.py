@@ -115,7 +115,7 @@ def _render(
         details=MergeDetail,
         describe=partial(_describe, page),
         decision=_DECISIONS.get(decision, "") if decision else "",
-        waiting=len(planned.deliveries.moved) + len(planned.deliveries.dropped) if planned else 0,
+        waiting=len(planned.moved) + len(planned.dropped) if planned else 0,
     )
 
 
