@@ -65,7 +65,7 @@ class RelayHarness:
     def fail(self, name: str, times: int = 1, outcome: Outcome = LOST) -> None:
         """Connections fail one after another, each opened after the last had failed."""
         for _ in range(times):
-            self.relays.report_failure(self[name], self[name].epoch, outcome)
+            self.relays.report_failure(self[name], self[name].backoff.epoch, outcome)
 
 
 def make_harness(*relays: dict[str, Any], policy: BackoffPolicy = POLICY) -> RelayHarness:
@@ -143,7 +143,7 @@ def test_waits_double_up_to_the_maximum() -> None:
 
 def test_connections_that_fail_together_count_as_one_failure() -> None:
     harness = main_and_backup()
-    epoch = harness["main"].epoch
+    epoch = harness["main"].backoff.epoch
     for _ in range(20):
         harness.relays.report_failure(harness["main"], epoch, LOST)
     assert (harness["main"].backoff.failures, harness.relays.seconds_to_wait()) == (1, 0)
@@ -453,13 +453,9 @@ def test_every_relay_inherits_the_settings_it_leaves_out(tmp_path: Path) -> None
         return UnusedTransport()
 
     own, inheriting = open_relays(make_settings(smtp), tmp_path, factory=make)
-    assert (own.rate, own.priority, own.weight, own.messages_per_connection) == (2, 0, 3, 20)
-    assert (inheriting.rate, inheriting.priority, inheriting.weight, inheriting.messages_per_connection) == (
-        14,
-        1,
-        1,
-        5,
-    )
+    assert (own.priority, own.weight, inheriting.priority, inheriting.weight) == (0, 3, 1, 1)
+    chosen = [(relay.settings.rate, relay.settings.messages_per_connection) for relay in (own, inheriting)]
+    assert chosen == [(2, 20), (14, 5)]
     assert [(values.url, values.timeout) for values in seen] == [
         ("smtp://a.example.org", 7),
         ("smtp://b.example.org", 7),
