@@ -16,10 +16,10 @@ import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session, select
@@ -39,48 +39,43 @@ _DRAFT_SECONDS = 3600
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _JournalEntry:
-    """What is about to be done. ``files`` are the digests of what it changes, as they are before, by path.
-    Names of people are left out: they are looked up by number."""
+def _write_entry(lines: Sequence[ActivityLine], files: Mapping[str, str]) -> bytes:
+    """Return an entry for what is about to be done. ``files`` are the digests of what it changes, as they are
+    before, by path. Names of people are left out: they are looked up by number."""
+    acts = [
+        {
+            "act": line.act.value,
+            "member": line.actor.member_id,
+            "edition": line.edition,
+            "subject": line.subject,
+            "detail": line.detail,
+            "at": line.at.isoformat(),
+        }
+        for line in lines
+    ]
+    words = json.dumps({"acts": acts, "files": files}, ensure_ascii=False)
+    # A file's name may have bytes that are not UTF-8, which Python keeps as lone surrogates.
+    return words.encode("utf-8", "surrogatepass")
 
-    lines: tuple[ActivityLine, ...]
-    files: Mapping[str, str]
 
-    def write(self) -> bytes:
-        acts = [
-            {
-                "act": line.act.value,
-                "member": line.actor.member_id,
-                "edition": line.edition,
-                "subject": line.subject,
-                "detail": line.detail,
-                "at": line.at.isoformat(),
-            }
-            for line in self.lines
-        ]
-        words = json.dumps({"acts": acts, "files": self.files}, ensure_ascii=False)
-        # A file's name may have bytes that are not UTF-8, which Python keeps as lone surrogates.
-        return words.encode("utf-8", "surrogatepass")
+def _read_entry(data: bytes) -> tuple[list[ActivityLine], dict[str, str]]:
+    values: Any = json.loads(data.decode("utf-8", "surrogatepass"))
+    lines = [
+        ActivityLine(
+            actor=Actor(name="", member_id=act["member"]),
+            act=Act(act["act"]),
+            edition=act["edition"],
+            subject=act["subject"],
+            detail=act["detail"],
+            at=datetime.fromisoformat(act["at"]),
+        )
+        for act in values["acts"]
+    ]
+    return lines, dict(values["files"])
 
-    @classmethod
-    def read(cls, data: bytes) -> Self:
-        values: Any = json.loads(data.decode("utf-8", "surrogatepass"))
-        lines = [
-            ActivityLine(
-                actor=Actor(name="", member_id=act["member"]),
-                act=Act(act["act"]),
-                edition=act["edition"],
-                subject=act["subject"],
-                detail=act["detail"],
-                at=datetime.fromisoformat(act["at"]),
-            )
-            for act in values["acts"]
-        ]
-        return cls(lines=tuple(lines), files=dict(values["files"]))
 
-    def has_changed_files(self, root: Path) -> bool:
-        return any(_digest(root / path) != digest for path, digest in self.files.items())
+def _have_changed(root: Path, files: Mapping[str, str]) -> bool:
+    return any(_digest(root / path) != digest for path, digest in files.items())
 
 
 @contextmanager
@@ -100,14 +95,12 @@ def announce_acts(
     paths = [
         path.relative_to(workspace.root) if path.is_relative_to(workspace.root) else path for path in files
     ]
-    entry = _JournalEntry(
-        lines=tuple(lines), files={str(path): _digest(workspace.root / path) for path in paths}
-    )
-    with _kept(workspace.acts, entry) as path:
+    before = {str(path): _digest(workspace.root / path) for path in paths}
+    with _kept(workspace.acts, _write_entry(lines, before)) as path:
         try:
             yield
         except BaseException:
-            if path is not None and not entry.has_changed_files(workspace.root):
+            if path is not None and not _have_changed(workspace.root, before):
                 path.unlink(missing_ok=True)
             raise
         if path is not None:
@@ -123,13 +116,13 @@ def record_interrupted_acts(workspace: Workspace, engine: Engine) -> int:
             if data is None:
                 continue
             try:
-                entry = _JournalEntry.read(data)
+                lines, files = _read_entry(data)
             except (ValueError, KeyError, TypeError):
                 _log.warning("%s cannot be read as an act that was interrupted; it is left there.", path)
                 continue
-            if entry.has_changed_files(workspace.root):
+            if _have_changed(workspace.root, files):
                 with open_session(engine) as session:
-                    count += sum(_record_once(session, line) for line in entry.lines)
+                    count += sum(_record_once(session, line) for line in lines)
                     session.commit()
             path.unlink(missing_ok=True)
     _remove_drafts(workspace.acts)
@@ -160,7 +153,7 @@ def _record_once(session: Session, line: ActivityLine) -> bool:
 
 
 @contextmanager
-def _kept(folder: Path, entry: _JournalEntry) -> Iterator[Path | None]:
+def _kept(folder: Path, entry: bytes) -> Iterator[Path | None]:
     """Keep an entry in a file that this process holds; None if it cannot be written."""
     descriptor, path = -1, None
     try:
@@ -170,7 +163,8 @@ def _kept(folder: Path, entry: _JournalEntry) -> Iterator[Path | None]:
         try:
             # Before it has its name, so that nobody finds it and it is not held.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            _write_all(descriptor, entry.write())
+            while entry:
+                entry = entry[os.write(descriptor, entry) :]
             os.fsync(descriptor)
             path = draft.rename(draft.with_name(f"{draft.name[1:]}{_SUFFIX}"))
             sync_folder(folder)
@@ -201,11 +195,6 @@ def _taken(path: Path) -> Iterator[bytes | None]:
             yield None
             return
         yield file.read() if os.fstat(descriptor).st_nlink else None
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 def _digest(path: Path) -> str:

@@ -38,23 +38,18 @@ class LogFilter:
     zone: tzinfo = UTC
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogPage:
-    """Some entries, newest first. ``older`` is what to ask for to get those before; None at the end."""
-
-    entries: Sequence[ActivityRecord]
-    older: int | None
-
-
-def read_log(session: Session, wanted: LogFilter, *, before: int | None = None, limit: int = 50) -> LogPage:
-    """Read a page of the log: at most ``limit`` entries, those older than the entry numbered ``before``."""
+def read_log(
+    session: Session, wanted: LogFilter, *, before: int | None = None, limit: int = 50
+) -> tuple[Sequence[ActivityRecord], int | None]:
+    """Read a page of the log: at most ``limit`` entries, newest first, those older than the entry numbered
+    ``before``; and what ``before`` is to be for those that are older still, None at the end."""
     query = select(ActivityRecord).where(*_list_conditions(wanted))
     if before is not None:
         query = query.where(col(ActivityRecord.id) < before)
     # By number, not by time: the clock of a machine can be set back.
     rows = session.exec(query.order_by(col(ActivityRecord.id).desc()).limit(limit + 1)).all()
     entries = rows[:limit]
-    return LogPage(entries=entries, older=entries[-1].id if len(rows) > limit else None)
+    return entries, entries[-1].id if len(rows) > limit else None
 
 
 def list_logged_editions(session: Session) -> list[str]:

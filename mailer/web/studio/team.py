@@ -238,15 +238,15 @@ def show_log(page: PageDep) -> Response:
     query = page.request.query_params
     wanted, errors = _read_filter(page, query)
     before = read_row_number(query.get("before", ""))
-    found = read_log(page.session, wanted, before=before)
+    entries, older = read_log(page.session, wanted, before=before)
     chosen = {name: query.get(name, "")[:200] for name in ("person", "act", "edition", "day")}
     given = {name: value for name, value in chosen.items() if value}
     acts = [(act.value, page.translate(act.words, subject="…")) for act in Act]
     return page.render(
         "log.html",
         section="team",
-        days=[] if errors else _group_by_day(found.entries, page.translator),
-        older="" if found.older is None else page.make_path("/log", None, **given, before=str(found.older)),
+        days=[] if errors else _group_by_day(entries, page.translator),
+        older="" if older is None else page.make_path("/log", None, **given, before=str(older)),
         is_filtered=bool(given),
         is_later_page=before is not None,
         people=sorted(list_names(page.session).items(), key=lambda one: one[1].lower()),

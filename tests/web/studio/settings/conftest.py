@@ -58,7 +58,7 @@ class Desk:
     def list_acts(self) -> list[tuple[str, str]]:
         """What the log says was done, the newest first."""
         with Session(self.house.studio.engine) as session:
-            entries = read_log(session, LogFilter()).entries
+            entries, _ = read_log(session, LogFilter())
         return [(one.act, one.subject) for one in entries]
 
 
