@@ -1,7 +1,6 @@
 """Comments and replies: writing, changing and deleting one's own, resolving and reopening threads."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -34,23 +33,15 @@ class CommentGoneError(CommentError):
     """The comment, or the one that it replied to, has been deleted."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class DiscussedStory:
-    """The story that a comment is about: ``story`` is its slug, "" for the letter, ``title`` its title, and
-    ``language`` that of a translation, "" for the original."""
-
-    edition: str
-    story: str
-    title: str = ""
-    language: str = ""
-
-
 def begin_thread(
     session: Session,
     member: Member,
     text: str,
     *,
-    place: DiscussedStory,
+    edition: str,
+    story: str,
+    title: str = "",
+    language: str = "",
     anchor: Anchor | None = None,
     mentioned: Iterable[int] = (),
     request: str,
@@ -58,20 +49,15 @@ def begin_thread(
 ) -> int:
     """Comment on a story, or with ``anchor`` on a passage of it; return the number of the new thread.
 
-    ``mentioned`` are members picked from the list, besides those that the text names. ``request`` is the
-    form's own random number: sent twice, it adds nothing. The caller commits. Raise CommentError if the text
-    is empty or too long.
+    ``story`` is its slug, "" for the letter, and ``language`` that of a translation. ``mentioned`` are
+    members picked from the list, besides those that the text names. ``request`` is the form's own random
+    number: sent twice, it adds nothing. The caller commits. Raise CommentError if the text is empty or too
+    long.
     """
     words = _check_text(text)
     if (former := _find_by_request(session, request)) is not None:
         return former.thread_id
-    thread = CommentThread(
-        edition=place.edition,
-        story=place.story,
-        title=place.title[:300],
-        language=place.language,
-        created_at=now,
-    )
+    thread = CommentThread(edition=edition, story=story, title=title[:300], language=language, created_at=now)
     if anchor is not None:
         thread.quote, thread.block_digest, thread.block = anchor.quote, anchor.block_digest, anchor.block
     try:

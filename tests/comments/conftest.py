@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.comments.thread_list import Anchor, ShownThread, list_threads
-from mailer.comments.threads import DiscussedStory, begin_thread, reply
+from mailer.comments.threads import begin_thread, reply
 from mailer.database.team_models import Role
 from mailer.team.members import Member, add_member
 
 EDITION = "2026-1"
-STORY = DiscussedStory(edition=EDITION, story="water", title="Water for all")
+STORY = {"edition": EDITION, "story": "water", "title": "Water for all"}
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Office:
 
     def comment(self, member: Member, text: str, *, anchor: Anchor | None = None, **others: object) -> int:
         """Begin a thread and return its number."""
-        values = {"place": STORY, "request": f"request-{next(self.requests)}", "now": self.now, **others}
+        values = {**STORY, "request": f"request-{next(self.requests)}", "now": self.now, **others}
         return begin_thread(self.session, member, text, anchor=anchor, **values)  # type: ignore[arg-type]
 
     def reply(self, member: Member, thread: int, text: str, **others: object) -> None:

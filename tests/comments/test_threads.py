@@ -14,7 +14,6 @@ from mailer.comments.thread_list import Anchor, count_open_comments, list_commen
 from mailer.comments.threads import (
     CommentError,
     CommentGoneError,
-    DiscussedStory,
     begin_thread,
     delete_comment,
     edit_comment,
@@ -61,11 +60,11 @@ def test_a_comment_sent_twice_at_the_same_moment_is_there_once(
 
     def send_again() -> None:
         with Session(engine) as other:
-            found.append(begin_thread(other, office.ann, "Once.", place=STORY, request="same", now=now))
+            found.append(begin_thread(other, office.ann, "Once.", **STORY, request="same", now=now))
             other.commit()
 
     with Session(engine) as one:
-        first = begin_thread(one, office.ann, "Once.", place=STORY, request="same", now=now)
+        first = begin_thread(one, office.ann, "Once.", **STORY, request="same", now=now)
         second = threading.Thread(target=send_again)
         second.start()
         await_blocked(engine)
@@ -144,12 +143,12 @@ def test_a_thread_is_resolved_and_reopened_by_hand_and_by_a_reply(office: Office
 
 
 def test_open_threads_are_counted_by_story_and_those_of_removed_stories_stay(office: Office) -> None:
-    letter = DiscussedStory(edition=EDITION, story="", title="Dear partners")
-    other = DiscussedStory(edition="2026-2", story="water")
+    letter = {"edition": EDITION, "story": "", "title": "Dear partners"}
+    other = {"edition": "2026-2", "story": "water", "title": ""}
     office.comment(office.ann, "One.")
     done = office.comment(office.ann, "Two.")
-    office.comment(office.ann, "Three.", place=letter)
-    office.comment(office.ann, "Elsewhere.", place=other)
+    office.comment(office.ann, "Three.", **letter)
+    office.comment(office.ann, "Elsewhere.", **other)
     resolve_thread(office.session, office.ann, done, now=office.now)
     assert count_open_comments(office.session, EDITION) == {"water": 1, "": 1}
     stories = list_commented_stories(office.session, EDITION)

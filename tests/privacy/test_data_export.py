@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, select
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
-from mailer.comments.threads import DiscussedStory, begin_thread
+from mailer.comments.threads import begin_thread
 from mailer.database.feedback_models import FeedbackEvent, FeedbackKind, FeedbackMessage, ProposedSuccessor
 from mailer.database.models import Delivery, QueuedTransactionalMail, SentTest, TransactionalMailKind
 from mailer.database.report_models import Click, ReaderClick
@@ -220,14 +220,14 @@ def test_what_the_log_of_the_team_says_of_the_person_is_told(
 def test_what_the_team_says_of_the_person_in_comments_is_told(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    place = DiscussedStory(edition="2026-1", story="water", title="Water")
+    place = {"edition": "2026-1", "story": "water", "title": "Water"}
     with Session(engine) as session:
         ann = add_member(session, "ann@example.org", "Ann", Role.author, now=now)
         own = add_member(session, ADDRESS, "Mei", Role.guest, now=now)
         words = (f"Ask {ADDRESS}.", f"Ask a{ADDRESS}.", "Ask nobody.")
         for number, text in enumerate(words):
-            begin_thread(session, ann, text, place=place, request=str(number), now=now)
-        begin_thread(session, own, "I say.", place=place, request="own", now=now)
+            begin_thread(session, ann, text, **place, request=str(number), now=now)
+        begin_thread(session, own, "I say.", **place, request="own", now=now)
         told = export_personal_data(session, ADDRESS, key=workspace.keys.suppression, now=now)
     assert [comment["text"] for comment in told["comments"]] == [words[0], "I say."]
     assert told["comments"][0] | {"text": ""} == {

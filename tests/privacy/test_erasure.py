@@ -27,7 +27,7 @@ from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.cli import mailer
 from mailer.comments.thread_list import Anchor
-from mailer.comments.threads import DiscussedStory, begin_thread
+from mailer.comments.threads import begin_thread
 from mailer.database import secure_delete
 from mailer.database.feedback_models import (
     FeedbackEvent,
@@ -127,9 +127,9 @@ def live(workspace: Workspace, engine: Engine) -> None:
         mei = Actor.from_command_line("mei")
         record_activity(opened, mei, Act.edited_subscriber, subject=EMAIL, detail=f"was {ADDRESS}", now=now)
         member = add_member(opened, "ann@example.org", "Ann", Role.author, now=now)
-        place = DiscussedStory(edition=SLUG, story="teachers", title=f"About {ADDRESS}")
+        place = {"edition": SLUG, "story": "teachers", "title": f"About {ADDRESS}"}
         anchor = Anchor(quote=f"Write to {EMAIL}", block_digest="", block=0)
-        begin_thread(opened, member, f"Is {ADDRESS} right?", place=place, anchor=anchor, request="1", now=now)
+        begin_thread(opened, member, f"Is {ADDRESS} right?", **place, anchor=anchor, request="1", now=now)
         opened.execute(text("UPDATE campaign SET state_reason = :words"), {"words": f"{ADDRESS} was refused"})
         opened.commit()
         with (workspace.root / "export.csv").open("wb") as stream:

@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
-from mailer.comments.threads import DiscussedStory, begin_thread, resolve_thread
+from mailer.comments.threads import begin_thread, resolve_thread
 from mailer.database.approval_models import (
     ApprovalAnswer,
     ApprovalReviewer,
@@ -151,12 +151,12 @@ def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: En
 def test_comments_go_some_time_after_they_were_resolved(workspace: Workspace, engine: Engine) -> None:
     rules = RULES.model_copy(update={"comment_months": 12})
     workspace = replace(workspace, settings=workspace.settings.model_copy(update={"retention": rules}))
-    place = DiscussedStory(edition="2026-1", story="water", title="Water")
+    place = {"edition": "2026-1", "story": "water", "title": "Water"}
     with Session(engine) as session:
         ann = add_member(session, "ann@example.org", "Ann", Role.author, now=LONG_AGO)
         add_member(session, "bo@example.org", "Bo", Role.author, now=LONG_AGO)
         for name, resolved_at in (("old", LONG_AGO), ("new", NOW), ("open", None)):
-            thread = begin_thread(session, ann, f"@Bo {name}", place=place, request=name, now=LONG_AGO)
+            thread = begin_thread(session, ann, f"@Bo {name}", **place, request=name, now=LONG_AGO)
             if resolved_at:
                 resolve_thread(session, ann, thread, now=resolved_at)
         session.commit()

@@ -28,7 +28,6 @@ from mailer.comments.thread_list import (
 from mailer.comments.threads import (
     CommentError,
     CommentGoneError,
-    DiscussedStory,
     begin_thread,
     delete_comment,
     edit_comment,
@@ -191,16 +190,16 @@ def post_comment(page: EditionPageDep, form: OwnFormDep) -> Response:
     anchor, problem = _find_anchor(or_404(opened.passages), sent.quote)
     if problem:
         return _refuse(opened, sent, "new-quote", problem)
-    place = DiscussedStory(
-        edition=page.edition, story=opened.story, title=opened.title, language=opened.language
-    )
     try:
         with page.writing() as session:
             thread = begin_thread(
                 session,
                 page.member,
                 sent.text,
-                place=place,
+                edition=page.edition,
+                story=opened.story,
+                title=opened.title,
+                language=opened.language,
                 anchor=anchor,
                 mentioned=sent.mentioned,
                 request=sent.request,

@@ -12,7 +12,7 @@ from editions.source.text_file import text_digest
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
 from mailer.comments.thread_list import anchor_passage, list_passages
-from mailer.comments.threads import DiscussedStory, begin_thread, reply, resolve_thread
+from mailer.comments.threads import begin_thread, reply, resolve_thread
 from mailer.database.edition_models import TranslationBase
 from mailer.database.team_models import MemberPasskey, Role
 from mailer.revisions.edition_file import EditionFile, TextSave, read_edition_file
@@ -161,13 +161,13 @@ class _Work:
         body = self.read(_FILE).partition("\n---\n\n")[2]
         quote = "Exactly 2918 delegates came to the city"
         anchor = anchor_passage(list_passages([TITLE], body), quote)
-        place = DiscussedStory(edition=EDITION, story=STORY, title=TITLE)
+        place = {"edition": EDITION, "story": STORY, "title": TITLE}
         with Session(self.studio.engine) as session:
             one = begin_thread(
                 session,
                 ann,
                 "@Mei Tanaka the press release says “almost”. Which of the two do we use?",
-                place=place,
+                **place,
                 anchor=anchor,
                 mentioned=[mei.id],
                 request="one",
@@ -178,7 +178,7 @@ class _Work:
                 session,
                 ben,
                 "The caption should name the photographer.",
-                place=place,
+                **place,
                 request="three",
                 now=self.at(300),
             )
@@ -187,7 +187,9 @@ class _Work:
                 session,
                 ben,
                 "Could the letter be a little shorter?",
-                place=DiscussedStory(edition=EDITION, story="", title="The letter"),
+                edition=EDITION,
+                story="",
+                title="The letter",
                 request="four",
                 now=self.at(50),
             )

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from editions.source.text_file import text_digest
-from mailer.comments.threads import DiscussedStory, begin_thread
+from mailer.comments.threads import begin_thread
 from mailer.database.edition_models import EditionRevision, RevisionKind, UnsavedReason, UnsavedText
 from mailer.database.models import Campaign, CampaignState, DeliveryState
 from mailer.database.team_models import Role
@@ -125,7 +125,8 @@ def test_a_comment_that_speaks_to_a_member_waits_for_them_alone(studio: Studio, 
             session,
             mei,
             "@Ann Author is <b>this</b> right?",
-            place=DiscussedStory(edition=SLUG, story="teachers"),
+            edition=SLUG,
+            story="teachers",
             mentioned=[ann.id],
             request="a",
             now=utc_now(),
