@@ -19,7 +19,7 @@ from mailer.atomic_write import write_atomically
 from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import render_sample, write_outbox
 from mailer.campaigns.plan import Plan, plan_campaign
-from mailer.campaigns.preflight import PreflightReport, run_preflight
+from mailer.campaigns.preflight import run_preflight
 from mailer.campaigns.report.summary import describe_counts
 from mailer.campaigns.send import send_campaign
 from mailer.database.feedback_models import ProposedSuccessor
@@ -85,8 +85,9 @@ def show_returns(
     output.line(
         f"{passed_on} letters of people went on to {find_destination(workspace.settings)}, unchanged."
     )
-    for name, address in _read_successors(engine):
-        output.line(f"A successor waits for your decision: {name} <{address}>.")
+    with Session(engine) as session:
+        for successor in session.exec(select(ProposedSuccessor)):
+            output.line(f"A successor waits for your decision: {successor.name} <{successor.email}>.")
 
 
 def _list_rows(
@@ -130,11 +131,6 @@ def _read_deliveries(engine: Engine, campaign_id: int) -> dict[str, Delivery]:
             .where(col(Delivery.campaign_id) == campaign_id)
         ).all()
         return {email: delivery for delivery, email in rows}
-
-
-def _read_successors(engine: Engine) -> list[tuple[str, str]]:
-    with Session(engine) as session:
-        return [(successor.name, successor.email) for successor in session.exec(select(ProposedSuccessor))]
 
 
 def show_in_studio(root: Path, *, announce: Callable[[str], None], free_port: Callable[[int], int]) -> None:
@@ -251,18 +247,16 @@ def _check(context: _DemoContext) -> None:
     report = run_preflight(context.workspace, context.edition)
     if report.has_errors or report.edition is None:
         raise MailerError("\n".join(str(problem) for problem in report.problems))
-    context.output.table(_facts(report, len(report.edition.stories)))
-
-
-def _facts(report: PreflightReport, stories: int) -> list[tuple[str, object]]:
     mail = report.compiled[0]
     size = len(mail.html.encode())
-    return [
-        ("subject", mail.subject),
-        ("stories", stories),
-        ("HTML", f"{size:,} bytes (Gmail clips mails over about 100,000)"),
-        ("problems", len(report.problems) or "none"),
-    ]
+    context.output.table(
+        [
+            ("subject", mail.subject),
+            ("stories", len(report.edition.stories)),
+            ("HTML", f"{size:,} bytes (Gmail clips mails over about 100,000)"),
+            ("problems", len(report.problems) or "none"),
+        ]
+    )
 
 
 def _plan(context: _DemoContext, query: str, *, again: bool = False) -> Plan:

@@ -209,21 +209,16 @@ def _fill_workspace(
     # Ignore the environment, which may name another database or relay.
     workspace = open_workspace(root, environ={})
     if edition:
-        _create_edition(workspace, edition, now)
+        create_skeleton(
+            workspace.editions,
+            edition,
+            organisation=workspace.settings.sender.organisation,
+            sectors=workspace.settings.sectors,
+            countries=workspace.settings.countries,
+            today=now.astimezone().date(),
+        )
         slugs = (*slugs, edition)
     return slugs, _prepare_database(workspace, sample=sample, now=now)
-
-
-def _create_edition(workspace: Workspace, slug: str, now: datetime) -> None:
-    settings = workspace.settings
-    create_skeleton(
-        workspace.editions,
-        slug,
-        organisation=settings.sender.organisation,
-        sectors=settings.sectors,
-        countries=settings.countries,
-        today=now.astimezone().date(),
-    )
 
 
 def _copy_samples(target: Path) -> tuple[str, ...]:

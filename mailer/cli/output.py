@@ -19,9 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 V = TypeVar("V")
 
 
-def json_option(command: Command) -> Command:
-    """Add the option ``--json``: print the result as one JSON document on stdout."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 def user_option(help: str, *names: str, **more: Any) -> Callable[[Command], Command]:

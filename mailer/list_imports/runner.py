@@ -160,8 +160,10 @@ class ImportRunner(RepeatedWork):
                 if is_ours:
                     self._work_on(number, path)
         except FileNotFoundError:
-            # Another machine may have it, and is at work on it.
-            self._give_up_lost(number)
+            with self._change(number) as row:
+                # If it has begun, another machine may have it, and is at work on it.
+                if row.is_being_worked_on and row.began_at is None:
+                    _put(row, CheckedFile(fault=FILE_GONE), hitch=None)
 
     @contextmanager
     def _change(self, number: int) -> Iterator[ImportFile]:
@@ -169,11 +171,6 @@ class ImportRunner(RepeatedWork):
         with open_session(self._engine) as session:
             yield session.get_one(ImportFile, number, with_for_update=True)
             session.commit()
-
-    def _give_up_lost(self, number: int) -> None:
-        with self._change(number) as row:
-            if row.is_being_worked_on and row.began_at is None:
-                _put(row, CheckedFile(fault=FILE_GONE), hitch=None)
 
     def _work_on(self, number: int, path: Path) -> None:
         state = self._begin(number)
@@ -254,7 +251,9 @@ class ImportRunner(RepeatedWork):
                 stored_as = row.stored_as
                 self._record(session, row, seen, report, now)
                 session.commit()
-                self._delete_imported(number, stored_as)
+                delete_upload(self._workspace, stored_as)
+                with self._change(number) as imported:
+                    imported.stored_as = ""
                 return
         self._check(number, path, ImportHitch.changed)
 
@@ -274,11 +273,6 @@ class ImportRunner(RepeatedWork):
             f"{report.suppressed} suppressed, {len(report.refused)} refused",
             now=now,
         )
-
-    def _delete_imported(self, number: int, stored_as: str) -> None:
-        delete_upload(self._workspace, stored_as)
-        with self._change(number) as row:
-            row.stored_as = ""
 
     def _note_progress(self, rows: int) -> None:
         if self.stopped.is_set():

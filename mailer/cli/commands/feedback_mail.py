@@ -46,7 +46,7 @@ def read(context: CliContext, paths: Sequence[Path], as_json: bool) -> None:
     with _open_list(context) as find_subscribers:
         for path in paths:
             try:
-                raw = _read_bytes(path)
+                raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
             except OSError as error:
                 unread.append(f"Cannot read {path}: {error.strerror or error}.")
                 continue
@@ -67,12 +67,6 @@ def _without_actions(answer: dict[str, Any]) -> dict[str, Any]:
         {name: value for name, value in entry.items() if name != "action"} for entry in answer["recipients"]
     ]
     return {**answer, "recipients": recipients}
-
-
-def _read_bytes(path: Path) -> bytes:
-    if str(path) == "-":
-        return sys.stdin.buffer.read()
-    return path.read_bytes()
 
 
 @contextmanager

@@ -93,6 +93,7 @@ def studio(click_context: click.Context, port: int, no_work: bool) -> None:
         return
     from mailer.campaigns.send import stop_on_signals
     from mailer.live_workspace import LiveWorkspace
+    from mailer.team.sign_in_links import create_first_link
     from mailer.web.live_app import LiveApp
     from mailer.web.server import serve as serve_app
     from mailer.web.site import create_local_studio
@@ -102,13 +103,13 @@ def studio(click_context: click.Context, port: int, no_work: bool) -> None:
     workspace = context.workspace
     # Browsers take passkeys for the name of a host alone, so not for 127.0.0.1.
     address = f"http://localhost:{port}/studio"
-    first_link = _create_first_link(context, address)
+    with context.write_session() as session:
+        secret = create_first_link(session, now=_read_now(session))
 
     def announce(_: str) -> None:
-        if first_link:
-            say(
-                f"Nobody belongs to the team yet. Open this link within an hour; it works once:\n{first_link}"
-            )
+        if secret:
+            say("Nobody belongs to the team yet. Open this link within an hour; it works once:")
+            say(f"{address}/first/{secret}")
         else:
             say(f"Open {address} in your browser.")
         say("Press Ctrl-C to stop.")
@@ -141,10 +142,12 @@ def invite(context: CliContext, address: str, name: str, role: str) -> None:
 
     with context.write_session() as session:
         secret, member, is_new = admit_member(session, address, name, Role(role), now=_read_now(session))
-    place = _find_public_address(context.workspace)
+    settings = context.workspace.settings
+    # Where people open Studio: at the public address if it is served there, else on this machine.
+    place = settings.web.base_url if settings.studio.enabled else f"http://localhost:{_PORT}"
     said = "now belongs to the team" if is_new else "belongs to the team already"
     say(f"{member.name} {said}, as {member.role}. This link signs them in, once, within seven days:")
-    emit(f"{place}/link/{secret}")
+    emit(f"{place}/studio/link/{secret}")
 
 
 @studio.command()
@@ -180,22 +183,6 @@ def say_how_to_begin(context: CliContext, workspace: Workspace) -> None:
             return
     command = context.command_line("studio", "invite", "YOUR-ADDRESS", "--role", "manager")
     say(f"Nobody belongs to Studio's team yet. To let yourself in, run: {command}")
-
-
-def _create_first_link(context: CliContext, address: str) -> str:
-    from mailer.team.sign_in_links import create_first_link
-
-    with context.write_session() as session:
-        secret = create_first_link(session, now=_read_now(session))
-    return f"{address}/first/{secret}" if secret else ""
-
-
-def _find_public_address(workspace: Workspace) -> str:
-    """Return where people open Studio: the public address if it is served there, else this machine."""
-    settings = workspace.settings
-    return (
-        f"{settings.web.base_url}/studio" if settings.studio.enabled else f"http://localhost:{_PORT}/studio"
-    )
 
 
 def _read_now(session: Session) -> datetime:

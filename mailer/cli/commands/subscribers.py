@@ -14,8 +14,6 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlmodel import Session
 
     from mailer.settings import Settings
@@ -23,14 +21,13 @@ if TYPE_CHECKING:
     from subscribers.segments.segment import Segment
 
 
-def segment_option(command: Callable[..., None]) -> Callable[..., None]:
-    return click.option(
-        "--segment",
-        "query",
-        metavar="QUERY",
-        default="",
-        help="Only this segment, such as 'country:MN,CN sector:education -tag:press'.",
-    )(command)
+segment_option = click.option(
+    "--segment",
+    "query",
+    metavar="QUERY",
+    default="",
+    help="Only this segment, such as 'country:MN,CN sector:education -tag:press'.",
+)
 
 
 def read_segment(settings: Settings, query: str, session: Session | None = None) -> Segment:
