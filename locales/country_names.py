@@ -10,7 +10,6 @@ country with a word in common.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from unicodedata import normalize
 
 _WORD = re.compile(r"[^\W_]+")
@@ -178,18 +177,20 @@ def edit_distance(written: str, meant: str, limit: int) -> int | None:
     return row[-1] if row[-1] <= limit else None
 
 
-@dataclass(frozen=True, slots=True)
 class _Name:
-    key: str
-    code: str
-    initial: str
-    """The first letter of what no other countries have in their names."""
-    slips: int
-    """How many slips are allowed in it."""
-    slips_at_initial: int
-    """How many are if the text has no word with that initial."""
-    letters: int
-    """Its letters, a bit each. A slip adds one at most, so most names need no look at their order."""
+    """A name of a country, how many ``slips`` are allowed in it, and how many ``slips_at_initial``, where the
+    text has no word with its ``initial``. ``part`` is what no other countries have in their names."""
+
+    __slots__ = ("code", "initial", "key", "letters", "slips", "slips_at_initial")
+
+    def __init__(self, key: str, part: str, code: str) -> None:
+        self.key, self.code, self.initial = key, code, _initial(part or key)
+        # "United Kingdom" has nothing but shared words, so it is the whole that distinguishes it.
+        self.slips = _allowed_slips(part) if part else min(1, _allowed_slips(key))
+        # In a short name, a different first letter is more often a different place: Yalta is not Malta.
+        self.slips_at_initial = 0 if len(part or key) < 7 else min(1, self.slips)
+        # A bit for each letter. A slip adds one at most, so most names need no look at their order.
+        self.letters = _letter_bits(key)
 
 
 class SimilarNames:
@@ -206,8 +207,7 @@ class SimilarNames:
         for words, code in sorted(split):
             key = "".join(words)
             part = "".join(word for word in words if word not in self._shared_words)
-            name = _index_name(key, _SHARED_CHARACTERS.sub("", part), code)
-            self._by_length[len(key)].append(name)
+            self._by_length[len(key)].append(_Name(key, _SHARED_CHARACTERS.sub("", part), code))
 
     def find(self, text: str) -> tuple[str, ...]:
         """Return the countries with the name nearest to ``text``, all if several are as near; often none."""
@@ -237,14 +237,6 @@ class SimilarNames:
             if (letters & ~name.letters).bit_count() <= slips
             and (name.letters & ~letters).bit_count() <= slips
         ]
-
-
-def _index_name(key: str, part: str, code: str) -> _Name:
-    # "United Kingdom" has nothing but shared words, so it is the whole that distinguishes it.
-    slips = _allowed_slips(part) if part else min(1, _allowed_slips(key))
-    # In a short name, a different first letter is more often a different place: Yalta is not Malta.
-    at_initial = 0 if len(part or key) < 7 else min(1, slips)
-    return _Name(key, code, _initial(part or key), slips, at_initial, _letter_bits(key))
 
 
 def _allowed_slips(part: str) -> int:

@@ -7,7 +7,8 @@ web server or the database.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,28 +42,18 @@ from subscribers.errors import SubscriberError
 if TYPE_CHECKING:
     from click import Context, HelpFormatter
 
-_GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
-    ("Write", ("new", "import", "check", "render", "preview")),
-    ("Send", ("send", "correct", "corrections", "campaigns", "feedback", "fakes")),
-    ("People", ("subscribers", "segments", "providers")),
-    (
-        "Run",
-        (
-            "init",
-            "demo",
-            "simulator",
-            "studio",
-            "serve",
-            "work",
-            "doctor",
-            "trial",
-            "login",
-            "logout",
-            "keys",
-            "db",
-        ),
+_TASKS: Mapping[str, Sequence[click.Command]] = {
+    "Write": (editions.new, editions.import_, editions.check, editions.render, editions.preview),
+    "Send": (
+        *(send.send, correct.correct, correct.corrections),
+        *(campaigns.campaigns, feedback.feedback, fakes.fakes),
     ),
-)
+    "People": (subscribers.subscribers, segments.segments, providers.providers),
+    "Run": (
+        *(workspace.init, workspace.demo, simulator.simulator, server.studio, server.serve, server.work),
+        *(doctor.doctor, trial.trial, sign_in.login, sign_in.logout, workspace.keys, workspace.db),
+    ),
+}
 
 
 class RootGroup(click.Group):
@@ -79,10 +70,9 @@ class RootGroup(click.Group):
 
     def format_commands(self, _: Context, formatter: HelpFormatter) -> None:
         """List the commands under the task they belong to."""
-        for title, names in _GROUPS:
-            commands = [(name, self.commands[name]) for name in names]
+        for title, commands in _TASKS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, command.get_short_help_str(80)) for name, command in commands])
+                formatter.write_dl([(each.name or "", each.get_short_help_str(80)) for each in commands])
 
 
 def _describe_error(error: Exception) -> str | None:
@@ -131,34 +121,7 @@ def mailer(ctx: Context, folder: Path, debug: bool) -> None:  # noqa: ARG001 - r
     ctx.obj = CliContext(folder)
 
 
-for _command in (
-    editions.new,
-    editions.import_,
-    editions.check,
-    editions.render,
-    editions.preview,
-    send.send,
-    correct.correct,
-    correct.corrections,
-    campaigns.campaigns,
-    feedback.feedback,
-    fakes.fakes,
-    subscribers.subscribers,
-    segments.segments,
-    providers.providers,
-    workspace.init,
-    workspace.demo,
-    simulator.simulator,
-    server.studio,
-    server.serve,
-    server.work,
-    doctor.doctor,
-    trial.trial,
-    sign_in.login,
-    sign_in.logout,
-    workspace.keys,
-    workspace.db,
-):
+for _command in chain.from_iterable(_TASKS.values()):
     mailer.add_command(_command)
 
 # Here, since they send: `send` knows the group of subscribers.
