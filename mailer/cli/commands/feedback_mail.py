@@ -18,10 +18,12 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, shorte
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mailer.feedback.incoming_message import IncomingMessage
+    from mailer.feedback.incoming_message import IncomingMessage, ReportedRecipient
     from mailer.feedback.intake import Disposition
 
     FindSubscribers = Callable[[IncomingMessage], Sequence[int | None]]
+    FoundRecipient = tuple[ReportedRecipient, int | None]
+    Answer = tuple[str, str, Sequence[FoundRecipient]]
 
 # The names of sysexits.h, which mail servers read: after EX_TEMPFAIL they keep the message and try again,
 # after EX_DATAERR they return it to its sender.
@@ -42,7 +44,7 @@ def read(context: CliContext, paths: Sequence[Path], as_json: bool) -> None:
     workspace it also says which subscriber each is about.
     """
     unread: list[str] = []
-    answers: list[dict[str, Any]] = []
+    answers: list[Answer] = []
     with _open_list(context) as find_subscribers:
         for path in paths:
             try:
@@ -50,23 +52,20 @@ def read(context: CliContext, paths: Sequence[Path], as_json: bool) -> None:
             except OSError as error:
                 unread.append(f"Cannot read {path}: {error.strerror or error}.")
                 continue
-            answers.append(_describe_file(str(path), raw, context, find_subscribers))
+            answers.append((str(path), *_read_mails(raw, context, find_subscribers)))
     if as_json:
-        emit_json([_without_actions(answer) for answer in answers])
+        emit_json(
+            [
+                {"file": name, "kind": kind, "recipients": [_as_json(*found) for found in recipients]}
+                for name, kind, recipients in answers
+            ]
+        )
     else:
         _show(answers)
     for words in unread:
         say(words)
     if unread:
         raise click.exceptions.Exit(1)
-
-
-def _without_actions(answer: dict[str, Any]) -> dict[str, Any]:
-    """``answer`` as the JSON output has it, which says of a delay only that nobody is dead."""
-    recipients = [
-        {name: value for name, value in entry.items() if name != "action"} for entry in answer["recipients"]
-    ]
-    return {**answer, "recipients": recipients}
 
 
 @contextmanager
@@ -86,9 +85,10 @@ def _open_list(context: CliContext) -> Iterator[FindSubscribers]:
         yield find
 
 
-def _describe_file(
-    name: str, raw: bytes, context: CliContext, find_subscribers: FindSubscribers
-) -> dict[str, Any]:
+def _read_mails(
+    raw: bytes, context: CliContext, find_subscribers: FindSubscribers
+) -> tuple[str, list[FoundRecipient]]:
+    """Return the kind of the first message of a file, and the recipients of all."""
     from mailer.feedback.intake import read_message
     from mailer.feedback.mime_part import split_mailbox
 
@@ -96,13 +96,8 @@ def _describe_file(
     messages = [
         read_message(mail, leave_address=leave_address, delimiter=delimiter) for mail in split_mailbox(raw)
     ]
-    return {
-        "file": name,
-        "kind": messages[0].kind.value,
-        "recipients": [
-            entry for message in messages for entry in _list_recipients(message, find_subscribers)
-        ],
-    }
+    recipients = [found for message in messages for found in _list_recipients(message, find_subscribers)]
+    return messages[0].kind.value, recipients
 
 
 def _leave_address(context: CliContext) -> tuple[str, str]:
@@ -112,7 +107,7 @@ def _leave_address(context: CliContext) -> tuple[str, str]:
     return settings.leave_address, settings.delimiter
 
 
-def _list_recipients(message: IncomingMessage, find_subscribers: FindSubscribers) -> Iterator[dict[str, Any]]:
+def _list_recipients(message: IncomingMessage, find_subscribers: FindSubscribers) -> Iterator[FoundRecipient]:
     """Yield each recipient, and one without an address where only the subscriber is known."""
     from mailer.feedback.incoming_message import ReportedRecipient
 
@@ -120,39 +115,42 @@ def _list_recipients(message: IncomingMessage, find_subscribers: FindSubscribers
     recipients = message.recipients or (ReportedRecipient(address="", reason=None),) * len(found)
     for recipient, subscriber in zip(recipients, found, strict=True):
         if message.recipients or subscriber is not None:
-            yield {
-                "address": recipient.address,
-                "subscriber": subscriber,
-                "reason": recipient.reason.value if recipient.reason else None,
-                "dead": recipient.is_dead,
-                "action": recipient.action,
-                "words": recipient.words,
-            }
+            yield recipient, subscriber
 
 
-def _show(answers: Sequence[dict[str, Any]]) -> None:
-    for number, answer in enumerate(answers):
+def _as_json(recipient: ReportedRecipient, subscriber: int | None) -> dict[str, Any]:
+    return {
+        "address": recipient.address,
+        "subscriber": subscriber,
+        "reason": recipient.reason.value if recipient.reason else None,
+        "dead": recipient.is_dead,
+        "words": recipient.words,
+    }
+
+
+def _show(answers: Sequence[Answer]) -> None:
+    for number, (name, kind, recipients) in enumerate(answers):
         if number:
             emit("")
-        emit(f"{answer['file']}: {answer['kind']}")
+        emit(f"{name}: {kind}")
         rows = [
             (
-                entry["address"] or "(address hidden)",
-                f"subscriber {entry['subscriber']}" if entry["subscriber"] is not None else "",
-                _describe_outcome(entry),
-                shorten(entry["words"], 70),
+                recipient.address or "(address hidden)",
+                f"subscriber {subscriber}" if subscriber is not None else "",
+                _describe_outcome(recipient),
+                shorten(recipient.words, 70),
             )
-            for entry in answer["recipients"]
+            for recipient, subscriber in recipients
         ]
         if rows:
             emit("\n".join(f"  {line}" for line in columns(rows).split("\n")))
 
 
-def _describe_outcome(entry: dict[str, Any]) -> str:
-    reason = str(entry["reason"] or "").replace("_", " ")
-    if entry["action"] in ("delayed", "delivered", "relayed", "expanded"):
-        return f"{entry['action']}: {reason}" if reason else str(entry["action"])
-    return f"{reason} (dead)" if entry["dead"] else reason
+def _describe_outcome(recipient: ReportedRecipient) -> str:
+    reason = recipient.reason.value.replace("_", " ") if recipient.reason else ""
+    if recipient.action in ("delayed", "delivered", "relayed", "expanded"):
+        return f"{recipient.action}: {reason}" if reason else recipient.action
+    return f"{reason} (dead)" if recipient.is_dead else reason
 
 
 @click.command()

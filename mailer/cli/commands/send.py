@@ -223,7 +223,7 @@ def preview_plan(
     plan: Plan,
     run: RunOptions,
     *,
-    more: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any],
 ) -> None:
     """Write the messages of a plan to the outbox and print what it comes to; ``more`` is for the JSON."""
     from mailer.campaigns.approvals.approval import find_approval
@@ -248,7 +248,7 @@ def preview_plan(
     if run.as_json:
         known = {"approval": approval, "test": test, "trial": trial}
         files = [str(path) for path in outbox.files]
-        emit_json({**plan.as_dict(), **(more or {}), **known, "preview": True, "outbox": files})
+        emit_json({**plan.as_dict(), **more, **known, "preview": True, "outbox": files})
     else:
         tell_plan(plan)
         print_variants(plan)
