@@ -303,7 +303,10 @@ def read_organisation_page(
     first = after.part if after is not None and after.part <= len(prefixes) else 0
     cut: Cursor | None = None
     for part in range(first, len(prefixes) + (1 if search else 0)):
-        start = _find_name(session, after) if after is not None and part == first else ""
+        start = ""
+        if after is not None and part == first:
+            begin = select(col(Subscriber.organisation)).where(col(Subscriber.id) == after.subscriber_id)
+            start = session.scalar(begin) or ""
         if part < len(prefixes):
             earlier = prefixes[:part]
             names = _list_names(session, prefixes[part], start)
@@ -359,11 +362,6 @@ def _describe_all(session: Session, people: Sequence[int]) -> tuple[Row[Any], ..
     rows = session.execute(wanted.where(col(Subscriber.id).in_(people)))
     found = {row.id: row for row in rows}
     return tuple(found[number] for number in people if number in found)
-
-
-def _find_name(session: Session, cursor: Cursor) -> str:
-    wanted = select(col(Subscriber.organisation)).where(col(Subscriber.id) == cursor.subscriber_id)
-    return session.scalar(wanted) or ""
 
 
 def _list_names(session: Session, prefix: str, start: str) -> list[tuple[str, int]]:

@@ -4,14 +4,12 @@ In every format, cells that a spreadsheet would run as formulas are escaped, and
 Subscribers who unsubscribed, bounced or complained are left out unless the segment itself asks about status.
 """
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 from sqlmodel import Session
 
@@ -55,16 +53,19 @@ def export_subscribers(
     has rows.
     """
     header, cells_of = _FORMATS[export_format]
-    rows = (
-        [escape_formula(cell) for cell in cells_of(person)] for person in _list_subscribers(session, segment)
-    )
+    people = _list_subscribers(session, segment)
     if export_format is ExportFormat.xlsx:
-        return _write_workbook(header, rows, stream)
-    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
-    try:
-        return _write_csv(header, rows, text)
-    finally:
-        text.detach()
+        return _write_workbook(header, map(cells_of, people), stream)
+    number = 0
+
+    def list_rows() -> Iterator[Sequence[str]]:
+        nonlocal number
+        yield header
+        for number, person in enumerate(people, start=1):  # noqa: B007 - the last is how many there were
+            yield cells_of(person)
+
+    stream.writelines(write_pieces(list_rows()))
+    return number
 
 
 def write_csv_pieces(
@@ -82,15 +83,6 @@ def _list_subscribers(session: Session, segment: Segment) -> Iterator[dict[str, 
     return list_subscriber_details(session, Segment(text=segment.text, terms=(*segment.terms, guard)))
 
 
-def _write_csv(header: Sequence[str], rows: Iterator[list[str]], stream: TextIO) -> int:
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
-    number = 0
-    for number, row in enumerate(rows, start=1):  # noqa: B007 - the last is how many there were
-        writer.writerow(row)
-    return number
-
-
 def _write_workbook(header: Sequence[str], rows: Iterator[list[str]], stream: BinaryIO) -> int:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
@@ -101,7 +93,7 @@ def _write_workbook(header: Sequence[str], rows: Iterator[list[str]], stream: Bi
     def write(values: Sequence[str]) -> None:
         cells = []
         for value in values:
-            cell = WriteOnlyCell(sheet, _LOOKS_ESCAPED.sub("_x005F_", value))
+            cell = WriteOnlyCell(sheet, _LOOKS_ESCAPED.sub("_x005F_", escape_formula(value)))
             # Otherwise a value that begins with = becomes a formula.
             cell.data_type = "s"
             cells.append(cell)

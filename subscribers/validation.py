@@ -170,5 +170,15 @@ def resolve_country(text: str) -> str:
     raise CountryError(text, Phrase(words, text=quote_for_message(text)))
 
 
+def clean_country(text: str) -> str | None:
+    """Return the code of a country, None if ``text`` is empty. Raise DetailError if no country is meant."""
+    if not text.strip():
+        return None
+    try:
+        return resolve_country(text)
+    except CountryError as error:
+        raise DetailError("country", error.words) from error
+
+
 def _join_names(codes: tuple[str, ...]) -> str:
     return join_phrases([f"{country_name(code)} ({code})" for code in codes])

@@ -9,16 +9,14 @@ from mailer.settings.campaigns import ApprovalStepSettings, CampaignSettings
 from mailer.settings.feedback import FeedbackSettings, SecretWebhookSettings, WebhooksSettings
 from mailer.settings.mailer_toml import (
     SETTINGS_FILE,
-    CountryCode,
     InvalidSettingsError,
-    SettingFault,
     Settings,
     find_overrides,
     load_settings,
     parse_settings,
 )
 from mailer.settings.oauth import OAuthSettings
-from mailer.settings.section import DatabaseSettings, DnsSettings, LogSettings, SingleLineText
+from mailer.settings.section import DatabaseSettings, DnsSettings, LogSettings
 from mailer.settings.smtp import (
     MAIN_RELAY,
     DkimSettings,
@@ -29,9 +27,7 @@ from mailer.settings.smtp import (
 )
 from mailer.settings.web import (
     LOOPBACK_HOSTS,
-    ConsentSettings,
     LawSettings,
-    OpenIdSettings,
     RetentionSettings,
     StudioSettings,
     WebSettings,
@@ -43,8 +39,6 @@ __all__ = [
     "SETTINGS_FILE",
     "ApprovalStepSettings",
     "CampaignSettings",
-    "ConsentSettings",
-    "CountryCode",
     "DatabaseSettings",
     "DkimSettings",
     "DnsSettings",
@@ -53,14 +47,11 @@ __all__ = [
     "LawSettings",
     "LogSettings",
     "OAuthSettings",
-    "OpenIdSettings",
     "RelaySettings",
     "RetentionSettings",
     "SecretWebhookSettings",
     "SenderSettings",
-    "SettingFault",
     "Settings",
-    "SingleLineText",
     "SmtpSettings",
     "StudioSettings",
     "WarmUpSettings",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from locales.languages import canonical_language
 from locales.phrase import gettext_noop
@@ -144,7 +145,9 @@ def parse_settings(path: Path, data: bytes, environ: Mapping[str, str]) -> Setti
     try:
         return Settings.model_validate(_apply_environment(values, environ))
     except ValidationError as error:
-        raise InvalidSettingsError("\n".join(_describe_errors(path, error)), _list_faults(error)) from error
+        faults = tuple(map(_make_fault, error.errors()))
+        message = "\n".join(_describe_fault(path, fault) for fault in faults)
+        raise InvalidSettingsError(message, faults) from error
 
 
 def find_overrides(environ: Mapping[str, str] = os.environ) -> dict[tuple[str, str], str]:
@@ -181,24 +184,13 @@ def _refuse_variable(variable: str) -> ConfigurationError:
     )
 
 
-def _describe_errors(path: Path, error: ValidationError) -> list[str]:
-    complaints = []
-    for fault in error.errors():
-        place = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            complaints.append(f"{path}: {place}: unknown setting. See docs/settings.md for all settings.")
-        else:
-            complaints.append(f"{path}: {place}: {fault['msg'].removeprefix('Value error, ')}")
-    return complaints
+def _make_fault(error: ErrorDetails) -> SettingFault:
+    message = error["msg"].removeprefix("Value error, ")
+    return SettingFault(error["loc"], message, kind=error["type"], limits=error.get("ctx", {}))
 
 
-def _list_faults(error: ValidationError) -> tuple[SettingFault, ...]:
-    return tuple(
-        SettingFault(
-            place=fault["loc"],
-            message=fault["msg"].removeprefix("Value error, "),
-            kind=fault["type"],
-            limits=fault.get("ctx", {}),
-        )
-        for fault in error.errors()
-    )
+def _describe_fault(path: Path, fault: SettingFault) -> str:
+    place = ".".join(map(str, fault.place))
+    if fault.kind == "extra_forbidden":
+        return f"{path}: {place}: unknown setting. See docs/settings.md for all settings."
+    return f"{path}: {place}: {fault.message}"

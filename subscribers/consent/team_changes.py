@@ -32,7 +32,6 @@ from subscribers.consent.suppression import (
     read_suppression,
 )
 from subscribers.errors import (
-    CountryError,
     DetailError,
     OnListError,
     StatusError,
@@ -49,7 +48,7 @@ from subscribers.models import (
     Suppression,
 )
 from subscribers.queries import StoredDetails, find_by_email, find_subscriber, read_details
-from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags, resolve_country
+from subscribers.validation import clean_country, clean_language, clean_line, clean_sectors, clean_tags
 
 _SUPPRESSED_WHY: Mapping[ConsentEvent, str] = MappingProxyType(
     {
@@ -202,20 +201,11 @@ def _apply(before: StoredDetails, changes: DetailChanges, sectors: Collection[st
             if changes.organisation is None
             else clean_line(changes.organisation, "organisation")
         ),
-        country=before.country if changes.country is None else _clean_country(changes.country),
+        country=before.country if changes.country is None else clean_country(changes.country),
         language=before.language if changes.language is None else clean_language(changes.language),
         sectors=before.sectors if changes.sectors is None else clean_sectors(changes.sectors, sectors),
         tags=(tags | clean_tags(changes.add_tags)) - clean_tags(changes.remove_tags),
     )
-
-
-def _clean_country(text: str) -> str | None:
-    if not text.strip():
-        return None
-    try:
-        return resolve_country(text)
-    except CountryError as error:
-        raise DetailError("country", str(error)) from error
 
 
 def _store(

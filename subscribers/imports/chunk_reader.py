@@ -13,7 +13,7 @@ from locales.phrase import gettext_noop
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import SubscriberError, quote_for_message
-from subscribers.imports.columns.layouts import OwnColumns, RawRow
+from subscribers.imports.columns.layouts import OwnColumns
 from subscribers.imports.columns.status_columns import UnknownStatusError
 from subscribers.imports.file_parts import FilePart
 from subscribers.imports.files.delimited_text import BATCH_SIZE, RowBatch
@@ -125,10 +125,6 @@ class Chunk:
         )
         are_first = list(map(eq, numbers, firsts))
         self.columns = [list(compress(values, are_first)) for values in self.columns]
-
-
-def _sample(raw: RawRow) -> dict[str, str]:
-    return {name: cell for name, cell in zip(COLUMNS, raw, strict=False) if cell}
 
 
 def _describe_others(row: ParsedRow) -> str:
@@ -264,7 +260,7 @@ class ChunkReader:
         parsed = self._parser.parse(row.number, raw)
         samples = self._samples if parsed.suppress_reason is None else self._left
         if len(samples) < _SAMPLE_ROWS:
-            samples.append(_sample(raw))
+            samples.append({name: cell for name, cell in zip(COLUMNS, raw, strict=False) if cell})
         if parsed.others or parsed.unusable:
             chunk.notes.append(ImportNote(text=_describe_others(parsed), row=parsed.row, file=part.member))
         if parsed.suppress_reason is None:

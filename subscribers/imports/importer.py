@@ -128,6 +128,10 @@ class _Importer:
         self.unshown_notes = 0
 
     def report(self, *, import_id: int | None) -> ImportReport:
+        notes = list(self.notes)
+        if self.unshown_notes:
+            words = gettext_noop("%(number)s more rows have further addresses, not imported.")
+            notes.append(ImportNote(text=words % {"number": f"{self.unshown_notes:,}"}))
         return ImportReport(
             added=self.added,
             updated=self.updated,
@@ -136,17 +140,7 @@ class _Importer:
             refused=tuple(sorted(self.refused, key=lambda refusal: (refusal.file, refusal.row))),
             import_id=import_id,
             parts=tuple(self.part_reports),
-            notes=(*self.notes, *self._count_unshown_notes()),
-        )
-
-    def _count_unshown_notes(self) -> tuple[ImportNote, ...]:
-        if not self.unshown_notes:
-            return ()
-        return (
-            ImportNote(
-                text=gettext_noop("%(number)s more rows have further addresses, not imported.")
-                % {"number": f"{self.unshown_notes:,}"}
-            ),
+            notes=tuple(notes),
         )
 
     def run(self, parts: Sequence[FilePart], on_progress: OnProgress) -> None:

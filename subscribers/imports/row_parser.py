@@ -22,16 +22,16 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES
 from locales.phrase import Phrase
 from subscribers.address import NO_ADDRESS, Address, normalise_address
 from subscribers.csv_format import COLUMNS, SEPARATOR, unescape_formula
-from subscribers.errors import AddressError, CountryError, DetailError, SubscriberError
+from subscribers.errors import AddressError, DetailError, SubscriberError
 from subscribers.imports.columns.layouts import OwnColumns, RawRow, fit_width
 from subscribers.models import ConsentEvent
 from subscribers.validation import (
     are_clean_lines,
+    clean_country,
     clean_language,
     clean_line,
     clean_sectors,
     clean_tags,
-    resolve_country,
 )
 
 # Spreadsheets and web pages add these without anyone seeing them. The joiners U+200C and U+200D are not here:
@@ -182,7 +182,7 @@ class RowParser:
     def __init__(self, sectors: Collection[str]) -> None:
         self._domain = CellCache(_parse_domain)
         self.organisation = CellCache(lambda cell: clean_line(cell, "organisation"))
-        self.country = CellCache(_parse_country)
+        self.country = CellCache(lambda cell: clean_country(cell) or "")
         self.language = CellCache(lambda cell: clean_language(cell) or "")
         self.sectors = CellCache(lambda cell: clean_sectors(cell.split(SEPARATOR), sectors))
         self.tags = CellCache(lambda cell: clean_tags(cell.split(SEPARATOR)))
@@ -285,15 +285,6 @@ def _parse_domain(domain: str) -> tuple[str, str] | None:
     except SubscriberError:
         return None
     return address.email.removeprefix("a@"), address.envelope.removeprefix("a@")
-
-
-def _parse_country(cell: str) -> str:
-    if not cell.strip():
-        return ""
-    try:
-        return resolve_country(cell)
-    except CountryError as error:
-        raise DetailError("country", error.words) from error
 
 
 class OrdinaryRowParser:

@@ -219,7 +219,7 @@ def _find_row(rows: Sequence[SheetRow], name: str, wanted: int | None) -> Header
     for index, row in filled:
         if row.number > _DEEPEST:
             break
-        if _is_header(row, is_narrow=_is_narrow(filled)):
+        if _is_header(row, is_narrow=max(_count_filled(other) for _, other in filled) == 1):
             _refuse_people_above(above, row, name)
             return _with_header(index, row, above)
         above.append(row)
@@ -304,10 +304,6 @@ def _is_header(row: SheetRow, *, is_narrow: bool) -> bool:
     if any(find_field(title) == "email" for title in titles) or find_known_format(_clean(row.cells)):
         return True
     return len(titles) > 1 and any(map(is_email_question, titles)) and not any(map(has_address, titles))
-
-
-def _is_narrow(filled: Sequence[tuple[int, SheetRow]]) -> bool:
-    return max(_count_filled(row) for _, row in filled) == 1
 
 
 def _refuse_people_above(above: Sequence[SheetRow], header: SheetRow, name: str) -> None:

@@ -74,7 +74,9 @@ class LayoutGuess:
             header_row=header.number,
             places=self._places,
             statuses=(*statuses, *doubtful),
-            ignored=self._ignored(),
+            ignored=tuple(
+                place for place, title in enumerate(self._titles) if known and fold(title) in known.ignored
+            ),
             tag_separator=known.tag_separator if known else None,
         )
         unknown = StatusReader(doubtful, titles=self._titles)
@@ -101,10 +103,6 @@ class LayoutGuess:
         self._mend_names()
         self._check_country()
         return statuses
-
-    def _ignored(self) -> tuple[int, ...]:
-        known = self._known.ignored if self._known else frozenset()
-        return tuple(place for place, title in enumerate(self._titles) if fold(title) in known)
 
     def _taken(self) -> set[int]:
         return {place for places in self._places.values() for place in places}
@@ -146,7 +144,10 @@ class LayoutGuess:
             usable = self._find_email_by_content()
         if not usable:
             return
-        best = min(usable, key=self._email_rank)
+        usual = {"email", "emailaddress"}
+        best = min(
+            usable, key=lambda place: (not self._filled(place), fold(self._titles[place]) not in usual, place)
+        )
         others = [place for place in usable if place != best]
         others += [
             place
@@ -178,9 +179,6 @@ class LayoutGuess:
             )
             self._places["email"] = (found[0],)
         return []
-
-    def _email_rank(self, place: int) -> tuple[bool, bool, int]:
-        return not self._filled(place), fold(self._titles[place]) not in {"email", "emailaddress"}, place
 
     def _find_mentions(self, set_aside: set[int]) -> None:
         """Find further columns by a word in their titles, or by their cells alone."""

@@ -127,8 +127,12 @@ def _verify(source: FileSource, encoding: str) -> str:
 
 def _find_undecodable_line(source: FileSource, encoding: str) -> int | None:
     """Return the number of the first line that is not in this encoding, None if all are."""
-    place = _find_undecodable_byte(source, encoding)
-    return None if place is None else 1 + _count_line_ends(source, place)
+    size = _find_undecodable_byte(source, encoding)
+    if size is None:
+        return None
+    with source.open() as stream:
+        blocks = (stream.read(min(_BLOCK, size - start)) for start in range(0, size, _BLOCK))
+        return 1 + sum(block.count(b"\n") for block in blocks)
 
 
 def _find_undecodable_byte(source: FileSource, encoding: str) -> int | None:
@@ -146,12 +150,6 @@ def _find_undecodable_byte(source: FileSource, encoding: str) -> int | None:
     except UnicodeDecodeError:
         return done
     return None
-
-
-def _count_line_ends(source: FileSource, size: int) -> int:
-    with source.open() as stream:
-        blocks = (stream.read(min(_BLOCK, size - start)) for start in range(0, size, _BLOCK))
-        return sum(block.count(b"\n") for block in blocks)
 
 
 def _read_blocks(source: FileSource) -> Iterator[bytes]:
