@@ -1,10 +1,9 @@
 """Email addresses, normalised once on input.
 
 Two spellings of one mailbox must not become two subscribers, so an address is identified by its lower-case
-form: the domain by IDNA rules, and the local part too. RFC 5321 allows a server to distinguish ``Ann@`` from
-``ann@``, but no server that partners use does, and listmonk and Mailchimp fold case as well. What is sent
-over SMTP keeps the local part as written, for servers that care. ``lower()`` rather than ``casefold()``: the
-latter turns "ß" into "ss", and with SMTPUTF8 those are two mailboxes.
+form: the domain by IDNA rules, and the local part too, which no server that partners use tells apart by case.
+What is sent over SMTP keeps the local part as written, for servers that do (RFC 5321). ``lower()`` rather
+than ``casefold()``: the latter turns "ß" into "ss", and with SMTPUTF8 those are two mailboxes.
 """
 
 from __future__ import annotations

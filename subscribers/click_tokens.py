@@ -1,12 +1,9 @@
 """The token in a link whose clicks are counted: for a campaign, a country and sectors, and not for a person.
 
-Its payload is the key number (1 byte), the campaign and the subscriber (each as many bytes as it needs,
-seven bits in each, as in LEB128), the country (2 bytes) and a bit for each of the campaign's sectors that the
-reader follows (as many bytes as that needs). 8 bytes of an HMAC-SHA256 follow. Readers in the same country
-who follow the same sectors have the same token, of about 20 characters; it stands in every counted link of a
-message.
-
-The subscriber is 0 for all who have not agreed to be named.
+Its payload is the key number (1 byte), the campaign and the subscriber (each in LEB128; the subscriber is 0
+for all who have not agreed to be named), the country (2 bytes) and a bit for each of the campaign's sectors
+that the reader follows (as many bytes as that needs). 8 bytes of an HMAC-SHA256 follow. Readers in the same
+country who follow the same sectors have the same token, of about 20 characters.
 """
 
 from collections.abc import Collection, Sequence

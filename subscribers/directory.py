@@ -1,13 +1,12 @@
 """The list page by page, quick on a list of any length: people, and organisations with theirs.
 
-A page begins after a row, never after a number of rows, so the thousandth page takes as long as the first. A
-condition that few people meet would make one query look through the whole list; so each looks at a limited
-number of people, and a page may end before it is full and say where to go on. If a tag, sector or country has
-few people, those are looked at and nobody else.
+A page begins after a row, never after a number of rows, so the thousandth page takes as long as the first.
+Each query looks at a limited number of people, because few may meet its condition, and a page may end before
+it is full and say where to go on. If a tag, sector or country has few people, nobody else is looked at.
 
 People who look for “mei” mean an address or a name that begins so, then an organisation, and last any of
-these that has it somewhere: each part is in the order of an index. Letters are found in both cases where an
-index has them so. An organisation is what people's entries say, letter by letter; two spellings are two.
+these that has it somewhere: each part is in the order of an index. An organisation is what people's entries
+say, letter by letter; two spellings are two.
 """
 
 import re
@@ -56,7 +55,6 @@ class SearchPart:
 
     @property
     def key(self) -> Any:
-        """The column by which the part is ordered; the ID comes second."""
         return col(getattr(Subscriber, self.column))
 
     def is_within(self) -> ColumnElement[bool]:

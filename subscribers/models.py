@@ -1,8 +1,7 @@
 """The tables of the list: subscribers, their preferences, and what happened and when.
 
 Table models do not validate (SQLModel skips pydantic for ``table=True``): everything that reaches them has
-gone through :mod:`subscribers.address` or :mod:`subscribers.validation` first,
-and the CHECK constraints below are the last line of defence.
+gone through :mod:`subscribers.address` or :mod:`subscribers.validation` first.
 """
 
 from datetime import date, datetime

@@ -1,8 +1,8 @@
 """Mailed links, each of which works once, for one purpose, until it expires. Nothing here commits.
 
 What a forwarded newsletter must not allow (a copy of the data, erasure, a new address) needs a link mailed to
-the address itself. Its token is signed (:mod:`subscribers.tokens`); the row in the database
-ensures that it works exactly once, however many requests arrive at the same moment on however many machines.
+the address itself. Its token is signed (:mod:`subscribers.tokens`); the row in the database ensures that it
+works once, however many requests arrive at the same moment on however many machines.
 """
 
 import secrets

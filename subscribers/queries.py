@@ -36,7 +36,6 @@ def select_subscribers(segment: Segment, *, today: date | None = None) -> Select
 
 
 def count_subscribers(session: Session, segment: Segment, *, today: date | None = None) -> int:
-    """Count the subscribers in a segment; with ``today``, only those who receive mail on that day."""
     wanted = select(func.count()).select_from(Subscriber).where(segment.where())
     return session.exec(wanted if today is None else wanted.where(eligible(today))).one()
 
@@ -83,7 +82,6 @@ def find_kept_subscriber(session: Session, subscriber: Subscriber) -> Subscriber
 
 
 def list_merged_subscribers(session: Session, subscriber_id: int) -> Sequence[Subscriber]:
-    """Return those who were merged into a subscriber, in the order of their IDs."""
     return session.exec(
         select(Subscriber)
         .join(MergedSubscriber, col(MergedSubscriber.subscriber_id) == col(Subscriber.id))
@@ -176,7 +174,6 @@ def find_status_record(session: Session, subscriber: Subscriber) -> ConsentRecor
 
 
 def list_consent_records(session: Session, numbers: Sequence[int], *, limit: int) -> Sequence[ConsentRecord]:
-    """Return the latest records of the subscribers with these ``numbers``, the newest first."""
     wanted = select(ConsentRecord).where(col(ConsentRecord.subscriber_id).in_(numbers))
     newest = wanted.order_by(col(ConsentRecord.at).desc(), col(ConsentRecord.id).desc())
     return session.exec(newest.limit(limit)).all()

@@ -87,7 +87,6 @@ class PrefixHmac:
         self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
 
     def digest(self, message: bytes) -> bytes:
-        """Return the HMAC of the prefix and ``message``: 32 bytes."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(message)
         outer.update(inner.digest())

@@ -93,5 +93,4 @@ class ImportFile(SQLModel, table=True):
 
     @property
     def is_being_worked_on(self) -> bool:
-        """Whether a program reads or imports it, or soon will."""
         return self.state in WORKING

@@ -1,8 +1,7 @@
 """Remove an address from a database for good: from free text, and from pages that SQLite has freed.
 
-Which rows belong to a person is known to :mod:`subscribers.consent.status_changes`. This module covers the
-two things below that: text columns that may quote an address, and a file that keeps deleted data until it is
-overwritten.
+:mod:`subscribers.consent.status_changes` knows which rows belong to a person, and not which text columns may
+quote an address, or that a file keeps deleted data until it is overwritten.
 """
 
 import re

@@ -116,11 +116,9 @@ class WebhooksSettings(SettingsSection):
     )
 
     def list_names(self) -> tuple[str, ...]:
-        """Return the names of the webhooks that are used."""
         return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
 
     def list_secret_files(self) -> dict[str, Path]:
-        """Return the files of their secrets, by name."""
         tables = ((name, getattr(self, name)) for name in self.list_names())
         return {name: table.secret_file for name, table in tables if isinstance(table, SecretWebhookSettings)}
 

@@ -156,7 +156,6 @@ def find_overrides(environ: Mapping[str, str] = os.environ) -> dict[tuple[str, s
 
 
 def _apply_environment(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """``values``, overridden by the variables ``MAILER_SECTION__KEY``."""
     merged = {
         name: dict(section) if isinstance(section, dict) else section for name, section in values.items()
     }

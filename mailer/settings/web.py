@@ -118,12 +118,10 @@ class WebSettings(SettingsSection):
 
     @property
     def reviews_sign_ups(self) -> bool:
-        """Whether a person of the team admits those who have signed up."""
         return self.sign_up == "reviewed"
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the address is that of this machine only."""
         return urlsplit(self.base_url).hostname in LOOPBACK_HOSTS
 
     @property

@@ -1,10 +1,10 @@
 """Merge two subscribers who are one person. Nothing here commits.
 
-Both rows stay, because messages and their links refer to them. The one that is merged keeps its address
-alone, so that no import brings it back as another person, and the other stands for it from then on
-(:func:`subscribers.queries.find_kept_subscriber`). The records of both stay as they are. What a person or the
-team has decided holds for both addresses: those who left, complained or were suppressed with either get no
-more mail. That an address bounced says nothing of the other one.
+Both rows stay, because messages and their links refer to them, and so do their records. The one that is
+merged keeps its address alone, so that no import brings it back as another person, and the other stands for
+it from then on (:func:`subscribers.queries.find_kept_subscriber`). What a person or the team has decided
+holds for both addresses: those who left, complained or were suppressed with either get no more mail. That an
+address bounced says nothing of the other one.
 """
 
 from collections.abc import Collection, Mapping
@@ -305,7 +305,6 @@ def _store_result(session: Session, kept: Subscriber, plan: MergePlan, now: date
 def _carry_decision(
     session: Session, kept: Subscriber, plan: MergePlan, key: SuppressionKey, context: ConsentContext
 ) -> None:
-    """Apply what was decided of the other to the one who is kept, with a record of it."""
     result, decision = plan.result, plan.decision
     about: ConsentContext = {**context, "evidence": f"carried over from {plan.other.email}, merged with it"}
     if decision in {ConsentEvent.complained, ConsentEvent.suppressed}:

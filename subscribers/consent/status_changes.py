@@ -181,7 +181,6 @@ def replace_values(
     subscriber_id: int,
     values: Collection[str],
 ) -> None:
-    """Replace the countries, sectors or tags of a subscriber, which are the rows of ``table``."""
     (name,) = table.model_fields.keys() - {"subscriber_id"}
     session.exec(delete(table).where(col(table.subscriber_id) == subscriber_id))
     session.add_all(table(subscriber_id=subscriber_id, **{name: value}) for value in sorted(values))

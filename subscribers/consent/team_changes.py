@@ -211,7 +211,6 @@ def _apply(before: StoredDetails, changes: DetailChanges, sectors: Collection[st
 def _store(
     session: Session, subscriber: Subscriber, before: StoredDetails, after: StoredDetails
 ) -> frozenset[str]:
-    """Store the details that differ; return their names."""
     changed = frozenset(name for name in vars(after) if getattr(before, name) != getattr(after, name))
     for name in changed - {"sectors", "tags"}:
         setattr(subscriber, name, getattr(after, name))

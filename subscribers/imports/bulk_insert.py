@@ -1,10 +1,9 @@
 """Insert thousands of rows by one call: SQLite's ``executemany``, PostgreSQL's COPY.
 
-Rows are given by the column, so that none of them is an object of its own: thousands of tuples would have
-Python's garbage collector traverse everything that is alive, again and again. A PostgreSQL list on which
-nobody is needs no staging table, because nothing has to be asked of it: COPY straight into its tables takes
-half the time. What is the same in all rows is the default of its column meanwhile, and not sent a million
-times.
+Rows are given by the column, because thousands of tuples would have Python's garbage collector traverse
+everything that is alive, again and again. A PostgreSQL list on which nobody is needs no staging table: COPY
+straight into its tables takes half the time. What is the same in all rows is the default of its column
+meanwhile, and not sent a million times.
 """
 
 import sqlite3

@@ -151,7 +151,6 @@ class ChunkReader:
         self._left: list[dict[str, str]] = []
 
     def report(self, part: FilePart) -> PartReport:
-        """Return how the part was read, after the last chunk."""
         mapping = part.mapping
         unused = mapping.reader.unused_values.most_common() if mapping.reader else []
         return PartReport(

@@ -309,7 +309,6 @@ class InspectedFile:
 
     @property
     def header_rows(self) -> Mapping[int, Sequence[str]]:
-        """The first rows of a table, of which one may name its columns, by their number."""
         return dict(self.top) if self.form.startswith(_TABLES) and not self.members else {}
 
 

@@ -83,7 +83,6 @@ def import_file(
 def list_imports(
     session: Session, *, before: int | None = None, limit: int | None = None
 ) -> Sequence[ImportBatch]:
-    """Return the imports with a number below ``before``, the newest first."""
     wanted = select(ImportBatch).order_by(col(ImportBatch.id).desc()).limit(limit)
     if before is not None:
         wanted = wanted.where(col(ImportBatch.id) < before)
@@ -186,7 +185,6 @@ class _Importer:
         self.duplicates.clear()
 
     def _encode(self, chunks: Iterator[Chunk]) -> Generator[_EncodedChunk, None, None]:
-        """Yield each chunk with its rows in the form in which the staging table takes them."""
         for chunk in chunks:
             yield chunk, self.staging.encode(chunk.columns, chunk.list_values)
 
@@ -202,7 +200,6 @@ class _Importer:
             self.staging.load(rows, chunk.lists)
 
     def _settle(self, chunk: Chunk) -> None:
-        """Count what is not stored, and store suppressions."""
         self._refuse(chunk.refused)
         self._note(chunk.notes)
         self.duplicates.update(chunk.duplicates)

@@ -66,7 +66,6 @@ def _new_details(row: Row[Any]) -> dict[str, Any]:
 
 
 def _read_old_values(session: Session, changed: Sequence[Row[Any]]) -> dict[int, dict[str, Any]]:
-    """Return the old values of what each row changes, by subscriber ID."""
     before: dict[int, dict[str, Any]] = {
         row.id: {
             name: row._mapping[f"old_{name}"]

@@ -2,12 +2,12 @@
 
 A list of a million people contains forty countries, six languages and a few thousand domains and
 organisations, so the values of cells are cached. Ordinary addresses take a fast path, which is tested against
-the rules of :mod:`subscribers.address` with addresses of every kind. Others are looked for in their cell as
-people and programs write them: with a name, with others, with a link. What is meant there is seldom in doubt.
+the rules of :mod:`subscribers.address`. Others are looked for in their cell as people and programs write
+them: with a name, with others, with a link.
 
-Rows of our own columns are parsed by the column. One regular expression over five hundred addresses, or one
-question whether five hundred names are printable, takes a third of the time of five hundred. In a column with
-an odd cell, cells are parsed one by one; a row that is refused, or takes more than this, is left to the rest.
+Rows of our own columns are parsed by the column: one regular expression over five hundred addresses takes a
+third of the time of five hundred. A column with an odd cell is parsed cell by cell; a row that is refused, or
+takes more than this, is left to the rest.
 """
 
 import re

@@ -1,7 +1,7 @@
 """A temporary table in which thousands of rows are matched and stored by a handful of statements.
 
-The rows of a chunk are loaded into it. Each statement then does one step for all of them inside the database,
-so that a million rows need neither a million queries nor the memory for them. Cells have already been parsed
+Each statement does one step for all rows of a chunk inside the database, so that a million rows need neither
+a million queries nor the memory for them. Cells have already been parsed
 (:mod:`subscribers.imports.row_parser`).
 """
 

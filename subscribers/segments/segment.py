@@ -2,9 +2,8 @@
 
 ``country:MN,CN sector:education -tag:press`` means: in Mongolia or China, and following education, and not
 tagged press. Terms side by side are joined by "and", values by "or", a hyphen negates a term, and ``or`` and
-parentheses combine terms: ``country:MN or (country:CN tag:press)``. For the parser see
-:mod:`subscribers.segments.parser`, for the terms :mod:`subscribers.segments.terms`. A text is read into
-filters, and filters are written as a text that means the same; saved segments keep their names there.
+parentheses combine terms: ``country:MN or (country:CN tag:press)``. Filters are read from a text and written
+as one that means the same; saved segments keep their names there.
 """
 
 from collections.abc import Collection, Mapping
@@ -66,7 +65,6 @@ class Segment:
         return to_text(join(BooleanOperator.all, self.terms)) if self.terms else EVERYONE
 
     def where(self) -> ColumnElement[bool]:
-        """Return the condition on :class:`subscribers.models.Subscriber`, with bound parameters only."""
         return and_(true(), *(term.where(self.deliveries) for term in self.terms))
 
     def asks_about(self, key: TermKey) -> bool:

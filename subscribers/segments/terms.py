@@ -1,13 +1,12 @@
 """The terms of a segment, and trees of them joined by "and" or "or": as text, and as conditions in SQL.
 
 No value ever becomes part of the SQL text: everything a user writes is a bound parameter. Trees are
-normalised: a group has at least two parts, none of which is an unnegated group with the same operator, and
-nothing is negated twice. So writing a tree as text and parsing it again gives an equal tree.
+normalised (a group has at least two parts, none of which is an unnegated group with the same operator, and
+nothing is negated twice), so writing a tree as text and parsing it again gives an equal tree.
 
-SQLite's ``lower`` only handles ASCII and PostgreSQL's depends on how the server was set up, so neither
-reliably finds "ЮНЕСКО" for "юнеско". In :func:`contains_words` each letter matches both its cases, by
-Python's own tables. Dates (``2024``, ``2024-05``, ``>=2024-05-31``, ``2023..2024-06``) are days in UTC, as
-are the times in the list. What was sent, and what is saved under a name, is looked up by the caller.
+SQLite's ``lower`` only handles ASCII and PostgreSQL's depends on how the server was set up, so in
+:func:`contains_words` each letter matches both its cases, by Python's own tables. Dates (``2024``,
+``2024-05``, ``>=2024-05-31``, ``2023..2024-06``) are days in UTC, as are the times in the list.
 """
 
 import calendar
@@ -261,7 +260,6 @@ class Term:
 
     @property
     def text(self) -> str:
-        """The term as text, with quotation marks around values that need them."""
         values = ",".join(f'"{value}"' if _NEEDS_QUOTES.search(value) else value for value in self.values)
         return f"{'-' if self.negated else ''}{self.key}:{values}"
 
@@ -339,7 +337,6 @@ class Group:
     negated: bool = False
 
     def where(self, deliveries: DeliveryLookup | None = None) -> ColumnElement[bool]:
-        """Return the condition on :class:`subscribers.models.Subscriber`, with bound parameters only."""
         parts = [part.where(deliveries) for part in self.parts]
         joined = and_(true(), *parts) if self.joiner is BooleanOperator.all else or_(*parts)
         return not_(joined) if self.negated else joined

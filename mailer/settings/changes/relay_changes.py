@@ -44,7 +44,6 @@ def add_relay(file: SettingsFile, name: str, url: str) -> tuple[RelayChanges, di
 
 
 def remove_relay(file: SettingsFile, name: str) -> tuple[RelayChanges, dict[TomlPath, Any]]:
-    """Return the changes that take a relay of the list out, and the values from which they begin."""
     path = find_relay_path(file, name)
     assert path is not None  # noqa: S101 - asked before
     return {path: None}, {_LIST: file.find(_LIST)}

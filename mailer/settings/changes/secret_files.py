@@ -60,7 +60,6 @@ def list_secret_places(settings: Settings) -> tuple[SecretPlace, ...]:
 
 
 def find_secret_place(settings: Settings, name: str) -> SecretPlace | None:
-    """Return the secret called ``name``; None if the settings have no use for one."""
     return next((place for place in list_secret_places(settings) if place.name == name), None)
 
 
@@ -169,13 +168,11 @@ def remove_secret(root: Path, path: Path | None) -> bool:
 
 
 def is_own_secret(root: Path, path: Path) -> bool:
-    """Return whether a secret's file is in the workspace's folder for them."""
     place = Path(root / path)
     return place.parent == root / SECRETS_FOLDER and _NAME.fullmatch(place.name) is not None
 
 
 def find_secret_time(root: Path, path: Path | None) -> datetime | None:
-    """Return when the file of a secret was written; None if it is not there."""
     if path is None:
         return None
     try:

@@ -28,7 +28,6 @@ class Setting(Field):
 
     @property
     def options(self) -> list[tuple[str, str]]:
-        """What may be chosen, each with its words to translate."""
         usual = [("", _AS_USUAL)] if self.kind is FieldKind.choice and self.default is None else []
         return [*usual, *((choice, self.say(choice)) for choice in self.choices)]
 
@@ -45,7 +44,6 @@ def list_settings(*keys: str) -> tuple[Setting, ...]:
 
 
 def describe_model(path: TomlPath, model: type[BaseModel]) -> tuple[Setting, ...]:
-    """Return the settings of a table at ``path`` that ``model`` describes, and of the tables inside it."""
     return tuple(_walk(path, model))
 
 

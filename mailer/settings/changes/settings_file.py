@@ -57,7 +57,6 @@ class SettingsFile:
         return self.data.decode("utf-8")
 
     def find(self, path: TomlPath) -> Any:
-        """Return the value at ``path``; None if the file does not have it."""
         return find_value(tomllib.loads(self.text), path)
 
 

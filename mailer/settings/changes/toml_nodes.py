@@ -88,7 +88,6 @@ class TomlDocument:
         )
 
     def find_table(self, path: TomlPath) -> TomlTable | None:
-        """Return the table whose header is that of ``path``."""
         return next((table for table in self.tables if table.path == path), None)
 
     def list_below(self, path: TomlPath) -> list[TomlTable]:
@@ -97,7 +96,6 @@ class TomlDocument:
 
 
 def read_document(text: str) -> TomlDocument:
-    """Find all tables and keys of ``text``, which is valid TOML."""
     tables = [TomlTable(path=(), start=0, end=0)]
     counts: dict[TomlPath, int] = {}
     place = _skip(_SPACE, text, 0)
@@ -124,7 +122,6 @@ def read_document(text: str) -> TomlDocument:
 
 
 def list_items(text: str, start: int) -> list[tuple[int, int]]:
-    """Return where each item of the array at ``start`` begins and ends."""
     items = []
     place = _skip(_BETWEEN, text, start + 1)
     while text[place] != "]":
@@ -135,7 +132,6 @@ def list_items(text: str, start: int) -> list[tuple[int, int]]:
 
 
 def skip_value(text: str, start: int) -> int:
-    """Return where the value at ``start`` ends."""
     if found := _STRING.match(text, start):
         return found.end()
     match text[start]:
@@ -220,7 +216,6 @@ def write_value(value: TomlValue, *, like: str = "") -> str:
 
 
 def write_key(key: str) -> str:
-    """Return a key, in quotation marks only if it needs them."""
     return key if _BARE.fullmatch(key) else _write_text(key)
 
 

@@ -68,7 +68,6 @@ def change_toml(
 
 
 def find_value(values: object, path: TomlPath) -> Any:
-    """Return the value at ``path`` in parsed TOML; None if it is not there."""
     for key in path:
         match values:
             case dict() if key in values:
@@ -217,7 +216,6 @@ def _change_table(document: TomlDocument, path: TomlPath, value: Mapping[str, To
 
 
 def _insert(document: TomlDocument, path: TomlPath, value: TomlValue) -> str:
-    """Write a key that was not there."""
     *outer, key = path
     assert isinstance(key, str)  # noqa: S101 - items of arrays are changed with their array
     parent, written = tuple(outer), f"{write_key(key)} = {write_value(value)}"
@@ -234,7 +232,6 @@ def _insert(document: TomlDocument, path: TomlPath, value: TomlValue) -> str:
 
 
 def _find_place(document: TomlDocument, table: TomlTable, key: str) -> int:
-    """Where the line of a new key of ``table`` goes."""
     text = document.text
     following = [other.start for other in document.tables if other.start >= table.end and other is not table]
     region = text[table.end : min(following, default=len(text))]

@@ -137,7 +137,6 @@ class ColumnMapping:
             raise UnknownStatusesError(name, self.layout, self.counts)
 
     def columns_text(self, *, sheet: str | None = None) -> str:
-        """Return the mapping as a columns file, for a sheet if one was named; empty if there is none."""
         return write_columns_text(self.layout, self.counts, sheet=sheet) if self.layout else ""
 
 

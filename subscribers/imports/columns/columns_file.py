@@ -193,7 +193,6 @@ def _require_known(name: str, word: str, known: tuple[str, ...]) -> str:
 def write_columns_text(
     layout: ColumnLayout, counts: Sequence[StatusColumnCount] = (), *, sheet: str | None = None
 ) -> str:
-    """Return a columns file for ``layout``; ``counts`` are the values of its columns about status."""
     lines = []
     if layout.header_row != 1:
         lines.append(f"header = {layout.header_row}")

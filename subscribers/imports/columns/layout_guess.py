@@ -333,7 +333,6 @@ class ColumnCorrections:
 
     @property
     def unwatched(self) -> frozenset[int]:
-        """The columns in which nothing counts."""
         return frozenset(place for place, use in self.uses.items() if use is ColumnUse.unused)
 
 

@@ -63,7 +63,6 @@ class ColumnLayout:
 
     @property
     def meaning(self) -> Mapping[str, tuple[str, ...]]:
-        """The titles for each of our columns, for display."""
         shown = {
             "email": self.places.get("email", ()),
             "name": self.names,

@@ -195,7 +195,6 @@ class StatusReader:
         return self._watch(cells, found)
 
     def counts(self) -> tuple[StatusColumnCount, ...]:
-        """Return the values of each column read so far, with what they were taken for."""
         return tuple(tally.result() for tally in (*self._tallies, *self._seen.values()) if tally.shown)
 
     def _watch(self, cells: Sequence[str], found: StatusMeaning) -> StatusMeaning:

@@ -290,7 +290,6 @@ def is_excel_workbook(names: tuple[str, ...]) -> bool:
 
 
 def open_excel_workbook(archive: ListArchive) -> Workbook:
-    """Return the workbook in ``archive``; it is read while its sheets are."""
     package = ExcelPackage(archive)
     sheets = tuple(
         Sheet(

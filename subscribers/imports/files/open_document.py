@@ -57,7 +57,6 @@ def is_open_document(archive: ListArchive) -> bool:
 
 
 def open_open_document(archive: ListArchive) -> Workbook:
-    """Return the spreadsheet in ``archive``; its rows are read while its sheets are."""
     if _is_encrypted(archive):
         raise ImportFileError(
             archive.name, gettext_noop("it is protected by a password. Save it without one.")
