@@ -71,6 +71,12 @@ _STATUS_BY_REASON: Mapping[ConsentEvent, Status] = MappingProxyType(
         ConsentEvent.complained: Status.complained,
     }
 )
+_TEXT_LIMITS: Mapping[str, int | None] = MappingProxyType(
+    {
+        **{"method": 64, "source": 300, "wording_version": 32, "language": 35, "basis": 300},
+        **{"wording": None, "evidence": None},
+    }
+)
 _DIGEST_LENGTH = 32
 
 
@@ -148,31 +154,12 @@ def record_update(
 
 
 def consent_record_values(
-    subscriber_id: int,
-    event: ConsentEvent,
-    *,
-    method: str,
-    now: datetime,
-    source: str = "",
-    wording: str = "",
-    wording_version: str = "",
-    language: str = "",
-    evidence: str = "",
-    basis: str = "",
+    subscriber_id: int, event: ConsentEvent, **context: Unpack[ConsentContext]
 ) -> dict[str, Any]:
     """Return the columns of a consent record, safe to store in either database."""
-    return {
-        "subscriber_id": subscriber_id,
-        "event": event,
-        "at": now,
-        "method": _clean_text(method, 64),
-        "source": _clean_text(source, 300),
-        "wording": _clean_text(wording),
-        "wording_version": _clean_text(wording_version, 32),
-        "language": _clean_text(language, 35),
-        "evidence": _clean_text(evidence),
-        "basis": _clean_text(basis, 300),
-    }
+    said: Mapping[str, Any] = context
+    texts = {name: _clean_text(said.get(name, ""), limit) for name, limit in _TEXT_LIMITS.items()}
+    return {"subscriber_id": subscriber_id, "event": event, "at": context["now"], **texts}
 
 
 def replace_values(

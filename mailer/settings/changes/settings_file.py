@@ -6,7 +6,6 @@ import os
 import stat
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,36 +44,23 @@ class FileNotWrittenError(ConfigurationError):
         super().__init__(Phrase(NOT_WRITTEN, path=path, why=why))
 
 
-@dataclass(frozen=True, kw_only=True)
-class SettingsFile:
-    """What ``mailer.toml`` contains at the moment."""
-
-    path: Path
-    data: bytes
-
-    @property
-    def text(self) -> str:
-        return self.data.decode("utf-8")
-
-    def find(self, path: TomlPath) -> Any:
-        return find_value(tomllib.loads(self.text), path)
-
-
-def read_settings_file(folder: Path) -> SettingsFile:
-    """Read the file of the workspace in ``folder``. Raise ConfigurationError if there is none, it cannot be
-    read, or it is not TOML.
+def read_settings_file(folder: Path) -> dict[str, Any]:
+    """Return what ``mailer.toml`` of the workspace in ``folder`` says at the moment. Raise ConfigurationError
+    if there is none, it cannot be read, or it is not TOML.
     """
-    path = folder / SETTINGS_FILE
+    return _read(folder / SETTINGS_FILE)[1]
+
+
+def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
     try:
-        file = SettingsFile(path=path, data=path.read_bytes())
-        tomllib.loads(file.text)
+        data = path.read_bytes()
+        return data, tomllib.loads(data.decode("utf-8"))
     except OSError as error:
         unread = gettext_noop("%(path)s cannot be read (%(error)s).")
         raise ConfigurationError(Phrase(unread, path=path, error=error.strerror)) from error
     except ValueError as error:
         invalid = gettext_noop("%(path)s: not valid TOML: %(error)s. Fix the line and try again.")
         raise ConfigurationError(Phrase(invalid, path=path, error=error)) from error
-    return file
 
 
 def change_settings(
@@ -95,9 +81,10 @@ def change_settings(
     way.
     """
     _refuse_overridden(changes, environ)
+    file = folder / SETTINGS_FILE
     with locked_folder(folder):
-        file = read_settings_file(folder)
-        current = {path: file.find(path) for path in was}
+        data, values = _read(file)
+        current = {path: find_value(values, path) for path in was}
         overtaken = {
             path: value
             for path, value in current.items()
@@ -105,11 +92,11 @@ def change_settings(
         }
         if overtaken:
             raise OvertakenError(overtaken)
-        data = change_toml(file.text, changes, orders=orders).encode()
-        settings = parse_settings(file.path, data, environ)
+        changed = change_toml(data.decode("utf-8"), changes, orders=orders).encode()
+        settings = parse_settings(file, changed, environ)
         check(settings)
-        if data != file.data:
-            _replace(file, data)
+        if changed != data:
+            _replace(file, data, changed)
     return settings
 
 
@@ -131,9 +118,9 @@ def _refuse_overridden(changes: TomlChanges, environ: Mapping[str, str]) -> None
             )
 
 
-def _replace(file: SettingsFile, data: bytes) -> None:
+def _replace(file: Path, before: bytes, data: bytes) -> None:
     # A link stays one: some keep the file elsewhere.
-    path = Path(os.path.realpath(file.path))
+    path = Path(os.path.realpath(file))
     try:
         status = path.stat()
         # Renaming asks for no permission on the file itself, which somebody has taken away on purpose.
@@ -147,8 +134,8 @@ def _replace(file: SettingsFile, data: bytes) -> None:
             draft.flush()
             os.fsync(draft.fileno())
             # Whoever edits the file by hand does not ask for the lock.
-            if path.read_bytes() != file.data:
-                raise FileNotWrittenError(file.path, gettext_noop("it was changed at the same moment"))
+            if path.read_bytes() != before:
+                raise FileNotWrittenError(file, gettext_noop("it was changed at the same moment"))
         sync_folder(path.parent)
     except OSError as error:
-        raise FileNotWrittenError(file.path, error.strerror or str(error)) from error
+        raise FileNotWrittenError(file, error.strerror or str(error)) from error

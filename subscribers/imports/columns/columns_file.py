@@ -18,7 +18,6 @@ _MEANINGS = {meaning.name: meaning for meaning in StatusMeaning}
 _ANY_VALUE = "*"
 _EXAMPLE = '[columns]\nemail = "E-Mail"\nname = ["Vorname", "Nachname"]'
 _MOST_VALUES = 20
-_ORDER = tuple(meaning for meaning in StatusMeaning if meaning is not StatusMeaning.nothing)
 
 
 StatusValues = Mapping[str | None, StatusMeaning]
@@ -234,20 +233,14 @@ def _column_lines(layout: ColumnLayout) -> Iterable[str]:
 
 
 def _status_lines(count: StatusColumnCount) -> Iterable[str]:
-    for meaning in _ORDER:
+    for meaning in StatusMeaning:
         values = [
-            value for value in count.values if value.meaning is meaning and value.value not in DESCRIPTIONS
+            value.value
+            for value in count.values
+            if value.meaning is meaning and value.value not in DESCRIPTIONS
         ]
-        if values or count.unknown:
-            shown = values[:_MOST_VALUES]
-            yield f"{meaning.value} = {_quote_all((value.value for value in shown), is_list=True)}"
-    nothing = [
-        value.value
-        for value in count.values
-        if value.meaning is StatusMeaning.nothing and value.value not in DESCRIPTIONS
-    ]
-    if nothing:
-        yield f"nothing = {_quote_all(nothing[:_MOST_VALUES], is_list=True)}"
+        if values or (count.unknown and meaning is not StatusMeaning.nothing):
+            yield f"{meaning.name} = {_quote_all(values[:_MOST_VALUES], is_list=True)}"
     if unknown := count.unknown[:_MOST_VALUES]:
         yield "# Enter each of these on the line above that says what it means:"
         yield f"#   {', '.join(map(_describe, unknown))}"

@@ -171,7 +171,7 @@ class SettingsPage(StudioPage):
         """Return the value at ``path`` of the file; None if it has none. Raise ConfigurationError if the file
         cannot be read.
         """
-        return read_settings_file(self.workspace.root).find(path)
+        return find_value(read_settings_file(self.workspace.root), path)
 
     def render(self, template: str, *, status: int = 0, **values: Any) -> Response:
         """Render a page of the settings, with what is wrong: ``errors``, or those of ``form``."""
@@ -191,7 +191,7 @@ class SettingsPage(StudioPage):
             file = read_settings_file(self.workspace.root)
         except ConfigurationError as error:
             return NO_FORM.refuse("", str(error), 409)
-        return self._make_form(settings, {one.name: file.find(one.path) for one in settings})
+        return self._make_form(settings, {one.name: find_value(file, one.path) for one in settings})
 
     def read_form(self, settings: Sequence[Setting], sent: Form) -> SettingsForm:
         """Return the form as it was sent; it has with it what the file said."""
