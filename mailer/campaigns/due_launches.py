@@ -50,7 +50,6 @@ _PREPARED_OTHERWISE = gettext_noop(
 class StartedLaunch:
     """The campaign that a launch started or scheduled, or why it did not."""
 
-    number: int
     campaign_id: int
     reason: str = ""
 
@@ -122,10 +121,10 @@ def _start_launch(engine: Engine, workspace: Workspace, number: int, clock: Cloc
     except (MailerError, ConfigurationError, EditionError, SubscriberError, TemplateError) as error:
         reason = str(error)
     else:
-        return None if campaign_id is None else StartedLaunch(number=number, campaign_id=campaign_id)
+        return None if campaign_id is None else StartedLaunch(campaign_id=campaign_id)
     if not _refuse(engine, number, reason, found, clock):
         return None
-    return StartedLaunch(number=number, campaign_id=pending.campaign_id, reason=reason)
+    return StartedLaunch(campaign_id=pending.campaign_id, reason=reason)
 
 
 def plan_pending_launch(
