@@ -16,7 +16,12 @@ from editions.errors import EditionError
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.launch import launch_plan
-from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
+from mailer.campaigns.launch_lock import (
+    LaunchRefusedError,
+    explain_gone,
+    find_unfinished_campaign,
+    launch_lock,
+)
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.named_plan import plan_named_campaign
 from mailer.campaigns.pending_launches import (
@@ -26,7 +31,6 @@ from mailer.campaigns.pending_launches import (
 )
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.schedule import schedule_plan
-from mailer.campaigns.unfinished_campaign import explain_gone, find_unfinished_campaign
 from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.launch_models import CampaignPreparation, PendingLaunchRecord, PendingLaunchState
 from mailer.database.models import Campaign

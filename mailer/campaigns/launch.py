@@ -11,12 +11,16 @@ from locales.phrase import FURTHER, Phrase, gettext_noop, join_sentences
 from mailer.campaigns.approvals.approval import find_approval, find_approval_fault
 from mailer.campaigns.content_versions import find_test
 from mailer.campaigns.draft import write_draft
-from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
+from mailer.campaigns.launch_lock import (
+    LaunchRefusedError,
+    explain_gone,
+    find_unfinished_campaign,
+    launch_lock,
+)
 from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import ALREADY_SENT, is_in_audience
 from mailer.campaigns.trial import find_trial_fault
-from mailer.campaigns.unfinished_campaign import explain_gone, find_unfinished_campaign
 from mailer.database.backup import is_held
 from mailer.database.models import (
     Campaign,

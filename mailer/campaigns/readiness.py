@@ -16,14 +16,13 @@ from editions.errors import EditionError, Problem
 from locales.phrase import Phrase, WordedEnum, gettext_noop
 from mailer.campaigns.approvals.approval import Approval, find_approval, find_approval_fault
 from mailer.campaigns.content_versions import find_test
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_lock import LaunchRefusedError, find_unfinished_campaign
 from mailer.campaigns.named_plan import NoSegmentError, plan_prepared_campaign
 from mailer.campaigns.pending_launches import LaunchRequest
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.recipients import find_missing_identity
 from mailer.campaigns.trial import find_trial_fault
-from mailer.campaigns.unfinished_campaign import find_unfinished_campaign
 from mailer.database.models import CampaignState
 from mailer.errors import ConfigurationError, MailerError, TemplateError
 from mailer.settings import SETTINGS_FILE

@@ -24,12 +24,16 @@ from mailer.campaigns.launch import (
     refuse_in_trial,
     refuse_one_person,
 )
-from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
+from mailer.campaigns.launch_lock import (
+    LaunchRefusedError,
+    explain_gone,
+    find_unfinished_campaign,
+    launch_lock,
+)
 from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import find_missing_identity
 from mailer.campaigns.trial import find_example_sender, find_trial_fault
-from mailer.campaigns.unfinished_campaign import explain_gone, find_unfinished_campaign
 from mailer.database.engine import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries import change_campaign_state

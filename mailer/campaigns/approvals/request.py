@@ -31,9 +31,9 @@ from mailer.campaigns.approvals.rounds import (
 from mailer.campaigns.approvals.steps import Person, dump_steps
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.draft import write_draft
+from mailer.campaigns.launch_lock import explain_gone, find_unfinished_campaign
 from mailer.campaigns.plan import Plan, number_links, store_counted_links
 from mailer.campaigns.preparation.preparation_store import reopen_campaign
-from mailer.campaigns.unfinished_campaign import explain_gone, find_unfinished_campaign
 from mailer.database.approval_models import (
     ApprovalContent,
     ApprovalRound,

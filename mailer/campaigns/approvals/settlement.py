@@ -18,9 +18,8 @@ from mailer.campaigns.approvals.request import (
 )
 from mailer.campaigns.approvals.rounds import Round, end_round, find_open_round, find_round
 from mailer.campaigns.approvals.steps import PartyKind, Person, fold_name, is_named
-from mailer.campaigns.launch_lock import check_launchable, launch_lock
+from mailer.campaigns.launch_lock import check_launchable, find_unfinished_campaign, launch_lock
 from mailer.campaigns.plan import Plan
-from mailer.campaigns.unfinished_campaign import find_unfinished_campaign
 from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.database.models import CampaignState
 from mailer.workspace import Workspace
