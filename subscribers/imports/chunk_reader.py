@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import eq
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from locales.phrase import gettext_noop
 from subscribers.consent.suppression import SuppressionKey
@@ -18,8 +18,8 @@ from subscribers.imports.columns.status_columns import UnknownStatusError
 from subscribers.imports.file_parts import FilePart
 from subscribers.imports.files.delimited_text import BATCH_SIZE, RowBatch
 from subscribers.imports.import_report import ImportNote, PartReport, RefusedRow
-from subscribers.imports.known_subscribers import SuppressedRow
 from subscribers.imports.row_parser import OrdinaryRowParser, ParsedRow, RowParser, SubscriberDetails
+from subscribers.models import ConsentEvent
 
 Item = TypeVar("Item")
 
@@ -35,6 +35,13 @@ _OTHERS = {
     (True, True): gettext_noop("%(address)s also has %(others)s, which get no mail either."),
 }
 """What is noted of further addresses: by whether they are suppressed, and whether they are many."""
+
+
+class SuppressedRow(NamedTuple):
+    """A normalised address, and why it must not get mail: unsubscribed, bounced, complained or suppressed."""
+
+    email: str
+    reason: ConsentEvent
 
 
 class _End:

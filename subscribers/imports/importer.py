@@ -21,10 +21,10 @@ from subscribers.consent.suppression import (
 )
 from subscribers.errors import ImportFileError, write_on_one_line
 from subscribers.imports.bulk_insert import EncodedPeople, EncodedRows, ImportOrigin
-from subscribers.imports.chunk_reader import Chunk, ChunkReader, ReadAhead, read_ahead
+from subscribers.imports.chunk_reader import Chunk, ChunkReader, ReadAhead, SuppressedRow, read_ahead
 from subscribers.imports.file_parts import FilePart, ReadOptions, open_parts
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
-from subscribers.imports.known_subscribers import SuppressedRow, suppress_rows, update_details
+from subscribers.imports.known_subscribers import suppress_rows, update_details
 from subscribers.imports.list_indexes import ListIndexes
 from subscribers.imports.row_parser import RowParser
 from subscribers.imports.staging_table import DryRunTable, StagingTable, staging_tables

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, update
 from sqlalchemy import select as sa_select
@@ -13,6 +13,7 @@ from sqlmodel import Session, SQLModel, col, select
 from subscribers.consent.status_changes import ConsentContext, consent_record_values, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.imports.bulk_insert import ImportOrigin
+from subscribers.imports.chunk_reader import SuppressedRow
 from subscribers.imports.staging_table import DETAILS, StagingTable
 from subscribers.models import (
     ConsentEvent,
@@ -105,13 +106,6 @@ def _make_record(row: Row[Any], before: dict[str, Any], origin: ImportOrigin) ->
         evidence=f"row {row.row}; changed: {', '.join(sorted(before))}",
     )
     return record | {"import_id": origin.import_id}
-
-
-class SuppressedRow(NamedTuple):
-    """A normalised address, and why it must not get mail: unsubscribed, bounced, complained or suppressed."""
-
-    email: str
-    reason: ConsentEvent
 
 
 def suppress_rows(
