@@ -19,8 +19,7 @@ from bench.synthetic_partners import SECTORS, add_partners
 from bench.timed_rounds import TimedCall, TimedRounds, time_call
 from mailer.database.engine import open_engine, open_session
 from mailer.database.schema import upgrade
-from subscribers.cross_table import make_cross_table
-from subscribers.queries import count_subscribers
+from subscribers.queries import count_subscribers, make_cross_table
 from subscribers.segments.segment import parse_segment
 from tests.servers.postgres import find_postgres, running_postgres
 

@@ -16,7 +16,7 @@ from mailer.doctor import Diagnosis, Health
 from mailer.doctor.diagnosis import list_findings, split_record
 from mailer.doctor.provider_checks import Demand, DemandState
 from mailer.providers.provider_table import Level, Requirement
-from subscribers.cross_table import CrossTable, CrossTableRow
+from subscribers.queries import CrossTable, CrossTableRow
 from subscribers.segments.description import Vocabulary
 
 # Output that does not go to a terminal is never wrapped.

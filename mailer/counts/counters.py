@@ -29,9 +29,8 @@ from mailer.campaigns.recipients import (
 from mailer.dispatch.deliveries import count_deliveries
 from mailer.rendering.body.variants import Interests
 from mailer.settings import Settings
-from subscribers.cross_table import CrossTable, CrossTableRow, make_cross_table
 from subscribers.models import Status, Subscriber
-from subscribers.queries import count_subscribers
+from subscribers.queries import CrossTable, CrossTableRow, count_subscribers, make_cross_table
 from subscribers.segments.parser import MAX_LENGTH
 from subscribers.segments.terms import TermKey
 

@@ -29,8 +29,8 @@ from mailer.counts.counters import (
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.settings import LawSettings
 from mailer.workspace import Workspace
-from subscribers.cross_table import make_cross_table
 from subscribers.models import Status, SubscriberSector
+from subscribers.queries import make_cross_table
 from subscribers.segments.segment import parse_segment
 from tests.factories.campaigns import with_settings
 from tests.factories.deliveries import START, add_subscribers

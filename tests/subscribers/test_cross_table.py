@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 from sqlmodel import Session
 
-from subscribers.cross_table import CrossTable, make_cross_table
 from subscribers.models import Status
+from subscribers.queries import CrossTable, make_cross_table
 from subscribers.segments.segment import parse_segment
 from tests.subscribers.segments.oracle import NOW, SECTORS, Person, add_campaigns, fill, people
 

@@ -114,7 +114,7 @@ def audience(context: CliContext, query: str, as_json: bool) -> None:
     """
     from mailer.campaigns.delivery_history import vocabulary_of
     from mailer.cli.rich_tables import as_dict, print_table
-    from subscribers.cross_table import make_cross_table
+    from subscribers.queries import make_cross_table
     from subscribers.segments.terms import TermKey
 
     workspace = context.workspace

@@ -28,8 +28,8 @@ from mailer.web.studio.segment_query import (
     read_query,
     read_query_form,
 )
-from subscribers.cross_table import CrossTableRow
 from subscribers.models import Status, Subscriber
+from subscribers.queries import CrossTableRow
 from subscribers.segments.segment import EVERYONE
 
 _STEPS = 5
