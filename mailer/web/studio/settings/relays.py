@@ -21,10 +21,9 @@ from mailer.oauth.provider import OAuthSignInRequiredError
 from mailer.oauth.sign_in import find_relay_oauth
 from mailer.selfservice.transactional_mails import MailText, build_letter
 from mailer.settings import SETTINGS_FILE, InvalidSettingsError, RelaySettings, Settings
-from mailer.settings.changes.relay_changes import add_relay, find_relay_path, remove_relay
 from mailer.settings.changes.secret_files import find_secret_place, find_secret_time, remove_secret
 from mailer.settings.changes.setting import Setting, describe_relay, list_settings
-from mailer.settings.changes.settings_file import read_settings_file
+from mailer.settings.changes.settings_file import add_relay, find_relay_path, read_settings_file, remove_relay
 from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.smtp.interfaces import SmtpError
 from mailer.smtp.reply_classifier import Verdict
