@@ -14,19 +14,13 @@ class ImageShape(StrEnum):
     """The shape that a picture is cropped to."""
 
     wide = "wide"
-    """16 to 9, as films are."""
-
     landscape = "landscape"
-    """3 to 2, as most cameras make them."""
-
     square = "square"
-    """As wide as high."""
 
 
 PROPORTIONS: Mapping[ImageShape, tuple[int, int]] = MappingProxyType(
     {ImageShape.wide: (16, 9), ImageShape.landscape: (3, 2), ImageShape.square: (1, 1)}
 )
-"""Width and height of each shape."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +118,6 @@ class EditionForm(ChoiceEnum):
     """How much of its stories the email of an edition carries. The web edition always has all of it."""
 
     full = ("full", gettext_noop("Full"), gettext_noop("The mail has every story as a whole."))
-    """Every story as a whole."""
-
     digest = (
         "digest",
         gettext_noop("Digest"),
@@ -170,8 +162,6 @@ class PeopleShown(StrEnum):
     """Whether people can be recognised in a picture, and why it may be shown all the same."""
 
     nobody = "nobody"
-    """Nobody can be recognised."""
-
     agreed = "agreed"
     """Everybody who can be recognised agreed to be shown, or a parent did."""
 
@@ -369,22 +359,19 @@ class Edition:
         found |= {f"images/{picture.path.name}": picture.ai for picture in pictures if picture}
         return {name: origin.value for name, origin in found.items() if origin}
 
-    def written_texts(self) -> Iterator[str]:
-        """Return every text of it in every language, as plain text or as HTML."""
-        return _list_texts(self)
 
-
-def _list_texts(value: object) -> Iterator[str]:
+def list_texts(value: object) -> Iterator[str]:
+    """Yield every text of an edition, or of a part of it, in every language, as plain text or as HTML."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        yield from _list_texts(tuple(value.values()))
+        yield from list_texts(tuple(value.values()))
     elif isinstance(value, tuple):
         for item in value:
-            yield from _list_texts(item)
+            yield from list_texts(item)
     elif is_dataclass(value):
         for entry in fields(value):
-            yield from _list_texts(getattr(value, entry.name))
+            yield from list_texts(getattr(value, entry.name))
 
 
 _SECTION_BY_KIND = {

@@ -126,8 +126,6 @@ class CopyChoice:
     """The stories with their pictures; without them, only the letter's portrait is taken."""
 
     translations: bool = False
-    """The translations of what is taken."""
-
     subject: bool = False
     """The subject and the preheader."""
 

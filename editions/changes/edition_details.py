@@ -16,7 +16,6 @@ _LINES = (
     *("title", "number", "period", "date", "language", "subject", "preheader"),
     *("template", "form", "personalise", "sender"),
 )
-"""The keys whose value is one line."""
 
 _USUAL = {
     "template": str(EditionHeader.model_fields["template"].default),

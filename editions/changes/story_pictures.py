@@ -17,16 +17,9 @@ class PlaceKind(StrEnum):
     """The key of the front matter that names a picture."""
 
     image = "image"
-    """The story's own picture."""
-
     images = "images"
-    """One of its further pictures, by number."""
-
     video = "video"
-    """The still picture of its video."""
-
     portrait = "portrait"
-    """The person who signs the letter."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,8 +32,6 @@ class FieldShape(StrEnum):
     """What a field holds, and how it is written."""
 
     text = "text"
-    """A text on one line."""
-
     yes = "yes"
     """Yes or no, as a box to tick."""
 
@@ -41,10 +39,7 @@ class FieldShape(StrEnum):
     """Codes of a list, as boxes to tick."""
 
     lines = "lines"
-    """Several texts, one a line."""
-
     links = "links"
-    """Pairs of what a page is and its address."""
 
 
 STORY_FIELDS: Mapping[str, FieldShape] = MappingProxyType(

@@ -220,7 +220,8 @@ class _Splicer:
         order: Sequence[str] = (),
     ) -> list[Edit]:
         edits: list[Edit] = []
-        for entry in _first_of_each(node):
+        # Of a key that is given twice, the first counts.
+        for entry in {entry.key: entry for entry in reversed(node.entries)}.values():
             value = new.get(entry.key, "")
             if value == old.get(entry.key, ""):
                 continue
@@ -366,8 +367,3 @@ class _Splicer:
 
     def _column(self, place: int) -> int:
         return place - find_line_start(self._text, place)
-
-
-def _first_of_each(node: MappingNode) -> list[MappingEntry]:
-    """Return the entries whose values count: of a key that is given twice, the first."""
-    return list({entry.key: entry for entry in reversed(node.entries)}.values())

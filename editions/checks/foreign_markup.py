@@ -168,7 +168,6 @@ _NAMES = """
 EMOJI_BY_NAME: Mapping[str, str] = MappingProxyType(
     {name: line.split()[0] for line in _NAMES.strip().splitlines() for name in line.split()[1:]}
 )
-"""The emoji by its name, without the colons."""
 
 _MERGE_TAG = re.compile(
     r"""(?<!\\)(?:

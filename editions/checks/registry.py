@@ -48,7 +48,6 @@ def load_checks(path: Path) -> Mapping[str, Check]:
 
 
 SOURCE_CHECKS = load_checks(Path(__file__).with_name("checks.toml"))
-"""The checks of this package by code."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,7 +101,8 @@ def detect_language(text: str, *, language: str = "", east_asian_language: str =
     han, kana, hangul = (len(script.findall(text)) for script in (_HAN, _KANA, _HANGUL))
     if (han + kana + hangul) * _LETTERS_PER_CJK_CHARACTER > max(latin, cyrillic):
         return "ja" if kana > han / 20 else "ko" if hangul > han else _chinese_variant(east_asian_language)
-    own = _base_language(language)
+    # Readers choose a language, not a regional variant.
+    own = canonical_language(language.partition("-")[0]) or ""
     if cyrillic > latin:
         return own if own in _CYRILLIC_LANGUAGES else "mn"
     return own or _DEFAULT_LANGUAGE
@@ -109,11 +110,6 @@ def detect_language(text: str, *, language: str = "", east_asian_language: str =
 
 def _chinese_variant(setting: str) -> str:
     return "zh-Hant" if setting in {"zh-TW", "zh-HK", "zh-MO"} or "Hant" in setting else "zh-Hans"
-
-
-def _base_language(setting: str) -> str:
-    """Return ``en-GB`` as ``en``: readers choose a language, not a regional variant."""
-    return canonical_language(setting.partition("-")[0]) or ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,6 @@ from locales.phrase import AFTER_PLACE, Phrase, gettext_noop, join_sentences, re
 _INVISIBLE = 2
 _PIXEL_BYTES = 2_000
 MAX_ENTRIES = 100
-"""The most stories that are made of one feed."""
 _MAX_FEED_BYTES = 20_000_000
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml"})
 

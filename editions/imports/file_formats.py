@@ -110,13 +110,8 @@ class FileFormat(StrEnum):
     """What an edition can be made from."""
 
     docx = "docx"
-    """A Word document, from Word, Google Docs, Pages or LibreOffice."""
-
     web_page = "html"
-    """A page or a newsletter, saved by a browser or a mail program."""
-
     odt = "odt"
-    """An OpenDocument text, from LibreOffice, Google Docs or Word."""
 
 
 def detect_format(path: Path) -> FileFormat:

@@ -47,7 +47,6 @@ _FAULTS = {
     "image-too-large": gettext_noop("image too large"),
     "broken-image": gettext_noop("broken image"),
 }
-"""What is wrong with a picture, by its code."""
 _NAME_DIGITS = 12
 _MAX_STORIES = 999
 _NUMBER_STEP = 10

@@ -93,14 +93,8 @@ class OmissionKind(StrEnum):
     """What there may be hundreds of, so that it is counted and listed once for each place."""
 
     insertion = "tracked insertion"
-    """Text inserted while changes were tracked; it is treated as accepted."""
-
     deletion = "tracked deletion"
-    """Text deleted while changes were tracked; it is left out."""
-
     hidden = "hidden passage"
-    """Text formatted as hidden; it is left out."""
-
     pixel = "invisible picture"
     """A picture that nobody sees, by which senders count who reads; it is left out."""
 
@@ -108,7 +102,6 @@ class OmissionKind(StrEnum):
     """A content control with its placeholder, such as “Click here to enter text”."""
 
     contents = "line of the table of contents"
-    """A line of a table of contents; the email has its own."""
 
 
 _OUTCOMES = {

@@ -27,7 +27,6 @@ class MarkKind(StrEnum):
     strong = "strong"
     strike = "strike"
     code = "code"
-    """Code, whose characters mean themselves."""
 
 
 EMPHASIS = frozenset({MarkKind.em, MarkKind.strong, MarkKind.strike})
@@ -59,7 +58,6 @@ class Text(NamedTuple):
 
 
 BREAK = Text("\n")
-"""A line break within a block."""
 
 
 def append_text(texts: list[Text], text: Text) -> None:
@@ -99,26 +97,16 @@ class RawReason(WordedEnum):
     code = ("code", gettext_noop("a block of code"))
     html = ("html", gettext_noop("HTML"))
     picture = ("picture", gettext_noop("a picture"))
-    """It has a picture, which belongs in the front matter."""
-
     footnote = ("footnote", gettext_noop("a footnote"))
-    """A footnote, or text that refers to one."""
 
     definition = ("definition", gettext_noop("the address of a link"))
     """The address of a link that is written elsewhere, ``[name]: https://…``."""
 
     heading = ("heading", gettext_noop("a heading of another level"))
-    """A heading of another level than the two that a story has."""
-
     lettered_list = ("lettered-list", gettext_noop("a list with letters"))
     link = ("link", gettext_noop("a link that must not be opened"))
-    """It has a link that must not be opened, such as ``javascript:``."""
-
     nested_too_deep = ("nested-too-deep", gettext_noop("lists deep within lists"))
-    """Lists and quotations within each other, deeper than the mail shows them."""
-
     too_long = ("too-long", gettext_noop("all of it, because it is too long"))
-    """The whole body, because it is longer than one may be."""
 
 
 TEXT_KINDS = frozenset({BlockKind.paragraph, BlockKind.heading})

@@ -23,7 +23,6 @@ class TextBlockKind(StrEnum):
 
     text = "text"
     list_item = "list-item"
-    """An item of a list."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,6 @@ MAIL_CHECKS = load_checks(Path(__file__).with_name("checks.toml"))
 """The checks of the finished email by code. Some checks of the files are also made on it."""
 
 CHECKS: Mapping[str, Check] = MappingProxyType({**SOURCE_CHECKS, **MAIL_CHECKS})
-"""All checks by code."""
 
 _TABLE = Path(__file__).with_name("support.toml")
 _LEVELS = {ProblemLevel.error: "An error", ProblemLevel.warning: "A warning"}

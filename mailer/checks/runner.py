@@ -129,20 +129,16 @@ def _keep_letters(text: str) -> str:
 
 
 class SourceLines:
-    """The files of the edition in ``folder``, read when the first place is looked up.
-
-    ``unsaved`` has texts in place of files, as for :func:`~editions.reader.inspect_edition`.
-    """
+    """The files of the edition in ``folder``, read when the first place is looked up; ``unsaved`` has texts
+    in place of files, as for :func:`~editions.reader.inspect_edition`."""
 
     def __init__(self, folder: Path, unsaved: Mapping[str, str] = MappingProxyType({})) -> None:
         self._folder = folder
         self._unsaved = unsaved
 
     @cached_property
-    def _files(self) -> tuple[_SourceFile, ...]:
-        return tuple(self._read_files())
-
-    def _read_files(self) -> Iterator[_SourceFile]:
+    def _files(self) -> list[_SourceFile]:
+        files: list[_SourceFile] = []
         for path in sorted([*self._folder.glob("*.md"), *(self._folder / STORIES_FOLDER).glob("*.md")]):
             name = path.relative_to(self._folder).as_posix()
             if not (found := _FILE.fullmatch(name)):
@@ -153,7 +149,8 @@ class SourceLines:
                 # Reading the edition has reported it.
                 continue
             language = canonical_language(found["language"] or "") or ""
-            yield _SourceFile(name, found["slug"] or "", language, text)
+            files.append(_SourceFile(name, found["slug"] or "", language, text))
+        return files
 
     def locate(self, place: Place, language: str) -> SourceLine:
         """Return the line that ``place``, in an email in ``language``, comes from; the first line of the

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from editions.images.prepared_images import PreparedImage
 from editions.model import Personalisation
@@ -146,14 +145,13 @@ class CompiledEdition:
         return cls(
             **{
                 **values,
-                "stories": tuple(map(_read_facts, values["stories"])),
+                "stories": tuple(
+                    StoryFacts(**{**story, "countries": tuple(story["countries"])})
+                    for story in values["stories"]
+                ),
                 "personalise": Personalisation(values["personalise"]),
             }
         )
-
-
-def _read_facts(values: dict[str, Any]) -> StoryFacts:
-    return StoryFacts(**{**values, "countries": tuple(values["countries"])})
 
 
 def digest_parts(parts: Iterable[str | bytes]) -> str:

@@ -60,23 +60,43 @@ _HTML_SPECIAL = frozenset("&<>\"'")
 _NO_RECIPIENT = "undisclosed-recipients:;"
 
 
-@dataclass(frozen=True, kw_only=True)
 class _SharedParts:
-    """What all messages of an edition in one language share: its two parts, encoded, and whether both are
-    quoted-printable; the headers before To, between To and Date, between Message-ID and List-Unsubscribe, and
-    after it; what follows the campaign in Feedback-ID; the bytes before each part and at the end."""
+    """What all messages of an edition in one language share: its two parts, encoded, the headers around those
+    of a reader, and the bytes before each part and at the end."""
 
-    text: EncodedBody
-    html: EncodedBody
-    are_quoted_printable: bool
-    before_to: str
-    before_date: str
-    before_unsubscribe: str
-    after_unsubscribe: str
-    after_campaign: str
-    before_text: bytes
-    before_html: bytes
-    end: bytes
+    def __init__(self, mail: CompiledEdition, html: EncodedBody, settings: Settings, label: str) -> None:
+        sender, own_address = settings.sender, sender_address(settings.sender.address)
+        text = mail.text_body
+        self.text, self.html = text, html
+        self.are_quoted_printable = text.encoding == html.encoding == "quoted-printable"
+        # "=_" occurs neither in quoted-printable nor in base64, so no body can contain the boundary.
+        boundary = f"=_{mail.digest[:32]}"
+        self.before_text = f"\r\n--{boundary}\r\n{_write_part_headers('plain', text)}".encode()
+        self.before_html = f"\r\n--{boundary}\r\n{_write_part_headers('html', html)}".encode()
+        self.end = f"\r\n--{boundary}--\r\n".encode()
+        self.before_to = write_header("From", format_mailbox(mail.sender_name, own_address))
+        self.before_date = _write_headers(
+            [
+                ("Reply-To", sender_address(sender.reply_to) if sender.reply_to else ""),
+                ("Subject", format_text(f"{label} {mail.subject}" if label else mail.subject)),
+            ]
+        )
+        # Follows the campaign in Feedback-ID.
+        self.after_campaign = write_campaign_fields(mail.slug, mail.language, own_address.rpartition("@")[2])
+        self.before_unsubscribe = write_header("MIME-Version", "1.0")
+        self.after_unsubscribe = _write_headers(
+            [
+                ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+                ("List-Id", f"<{_list_id(settings)}>"),
+                ("List-Post", "NO"),
+                ("Precedence", "bulk"),
+                # Asks Exchange for no out-of-office replies, unless they are read for who follows a reader.
+                # Auto-Submitted is for automatic replies (RFC 3834).
+                ("X-Auto-Response-Suppress", "" if settings.feedback.successors else "OOF, AutoReply"),
+                ("Content-Language", mail.language),
+                ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+            ]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +125,14 @@ class MessageBuilder:
         self._counts_clicks = bool(links)
         try:
             self._shared_parts = {
-                (mail.language, label): _make_shared_parts(mail, html, settings, label)
+                (mail.language, label): _SharedParts(mail, html, settings, label)
                 for mail in mails
-                for html in (_encode_html(mail, links),)
+                # Replacing addresses can change which encoding is the smaller one.
+                for html in (
+                    EncodedBody(replace_links(mail.html_parts, links), markup=True)
+                    if links
+                    else mail.html_body,
+                )
                 for label in {"", *self._labels.values()}
             }
         except (ValueError, UnicodeError) as error:
@@ -203,11 +228,6 @@ def build_message(compiled: CompiledEdition, reader: Reader, settings: Settings,
     return MessageBuilder([compiled], settings).build(reader, now=now)
 
 
-def _encode_html(mail: CompiledEdition, links: Mapping[LinkKey, int]) -> EncodedBody:
-    # Replacing addresses can change which encoding is the smaller one.
-    return EncodedBody(replace_links(mail.html_parts, links), markup=True) if links else mail.html_body
-
-
 def _require_click_url(reader: Reader) -> str:
     if not reader.click_token:
         raise BuildError(f"{reader.email or 'a reader'}: clicks are counted, but there is no token for it.")
@@ -242,44 +262,6 @@ def _encode_values(
 @lru_cache(maxsize=4)
 def _format_date(now: datetime) -> str:
     return format_datetime(now)
-
-
-def _make_shared_parts(
-    mail: CompiledEdition, html: EncodedBody, settings: Settings, label: str
-) -> _SharedParts:
-    sender, own_address = settings.sender, sender_address(settings.sender.address)
-    # "=_" occurs neither in quoted-printable nor in base64, so no body can contain the boundary.
-    boundary, text = f"=_{mail.digest[:32]}", mail.text_body
-    return _SharedParts(
-        text=text,
-        html=html,
-        are_quoted_printable=text.encoding == html.encoding == "quoted-printable",
-        before_to=_write_headers([("From", format_mailbox(mail.sender_name, own_address))]),
-        before_date=_write_headers(
-            [
-                ("Reply-To", sender_address(sender.reply_to) if sender.reply_to else ""),
-                ("Subject", format_text(f"{label} {mail.subject}" if label else mail.subject)),
-            ]
-        ),
-        before_unsubscribe=_write_headers([("MIME-Version", "1.0")]),
-        after_unsubscribe=_write_headers(
-            [
-                ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-                ("List-Id", f"<{_list_id(settings)}>"),
-                ("List-Post", "NO"),
-                ("Precedence", "bulk"),
-                # Asks Exchange for no out-of-office replies, unless they are read for who follows a reader.
-                # Auto-Submitted is for automatic replies (RFC 3834).
-                ("X-Auto-Response-Suppress", "" if settings.feedback.successors else "OOF, AutoReply"),
-                ("Content-Language", mail.language),
-                ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
-            ]
-        ),
-        after_campaign=write_campaign_fields(mail.slug, mail.language, own_address.rpartition("@")[2]),
-        before_text=f"\r\n--{boundary}\r\n{_write_part_headers('plain', text)}".encode(),
-        before_html=f"\r\n--{boundary}\r\n{_write_part_headers('html', html)}".encode(),
-        end=f"\r\n--{boundary}--\r\n".encode(),
-    )
 
 
 def _write_leave_address(feedback: FeedbackSettings) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from markupsafe import Markup
 
 from editions.cache import LatestCache
-from mailer.rendering.template_context.page import Page, SectionView, StoryView
+from mailer.rendering.template_context.page import Page, StoryView
 
 WebEdition: TypeAlias = Mapping[str, Any]
 """An edition in one language: ``direction``, ``title``, ``title_html``, ``issue_html``, ``period``,
@@ -33,7 +33,16 @@ _frozen_stories: LatestCache[_Frozen] = LatestCache(2000)
 def freeze_page(page: Page) -> tuple[WebEdition, tuple[bytes, ...]]:
     """Return the web edition of ``page``, also in parts of JSON, which differ wherever two do."""
     stories = [[_freeze_story(story) for story in section.stories] for section in page.sections]
-    sections = [_freeze_section(section) for section in page.sections]
+    sections = [
+        {
+            "key": section.key,
+            "title_html": str(section.title_html),
+            "light": section.accent.light,
+            "dark": section.accent.dark,
+            "introduction_html": str(section.introduction_html),
+        }
+        for section in page.sections
+    ]
     head, head_json = _freeze_head(page, sections)
     web = {
         **head,
@@ -80,6 +89,7 @@ def _freeze_head(page: Page, sections: list[dict[str, Any]]) -> _Frozen:
 
 
 def _make_plain_head(page: Page, sections: list[dict[str, Any]], counts: list[int]) -> _Frozen:
+    words = page.words
     plain = {
         "direction": page.direction,
         "title": page.title,
@@ -89,28 +99,13 @@ def _make_plain_head(page: Page, sections: list[dict[str, Any]], counts: list[in
         "palette": {"light": asdict(page.theme.light), "dark": asdict(page.theme.dark)},
         "letter": _to_plain(page.letter),
         "follow": _to_plain(page.follow),
-        "ai": _freeze_ai_phrases(page),
+        "ai": {
+            "picture": {"generated": words.ai_generated, "edited": words.ai_edited},
+            "text": {"generated": words.ai_text_generated, "edited": words.ai_text_edited},
+            "lang_html": str(page.words_lang),
+        },
     }
     return plain, _encode([plain, sections, counts])
-
-
-def _freeze_ai_phrases(page: Page) -> Mapping[str, Any]:
-    words = page.words
-    return {
-        "picture": {"generated": words.ai_generated, "edited": words.ai_edited},
-        "text": {"generated": words.ai_text_generated, "edited": words.ai_text_edited},
-        "lang_html": str(page.words_lang),
-    }
-
-
-def _freeze_section(section: SectionView) -> dict[str, Any]:
-    return {
-        "key": section.key,
-        "title_html": str(section.title_html),
-        "light": section.accent.light,
-        "dark": section.accent.dark,
-        "introduction_html": str(section.introduction_html),
-    }
 
 
 def _freeze_story(story: StoryView) -> _Frozen:

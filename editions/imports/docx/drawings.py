@@ -63,8 +63,9 @@ class DrawingReplacer:
         elif link and not any(True for _ in ancestors(drawing, "w:hyperlink")):
             kept = [_link_element(link, _read_alt(drawing) or self._relations[link].target)]
         shows_more = paragraphs or kept or _find_images(drawing)
-        if not self._note_graphics(drawing) and not shows_more:
-            self._note_drawing(drawing)
+        is_line = drawing.find(".//v:rect[@o:hr]", NAMESPACES) is not None
+        if not self._note_graphics(drawing) and not shows_more and not is_line:
+            self._omissions.add(quote(DRAWING, _read_alt(drawing)))
         replace_element(drawing, kept)
         return paragraphs
 
@@ -140,11 +141,6 @@ class DrawingReplacer:
             self._omissions.add(quote(gettext_noop("a drawing with the text"), text), words=text)
             found = True
         return found
-
-    def _note_drawing(self, drawing: etree._Element) -> None:
-        """Log a drawing that has neither a picture nor text; a horizontal line is none."""
-        if drawing.find(".//v:rect[@o:hr]", NAMESPACES) is None:
-            self._omissions.add(quote(DRAWING, _read_alt(drawing)))
 
     def _text_of_part(self, identifier: str) -> str:
         relation = self._relations.get(identifier)

@@ -127,18 +127,14 @@ def _transitional_name(name: str) -> str:
 
 def is_linear(equation: etree._Element) -> bool:
     """Return whether ``equation`` has no fractions, roots or the like, which its signs alone would lose."""
-    return all(prefixed_name(part) in _LINEAR for part in _equation_parts(equation))
-
-
-def _equation_parts(equation: etree._Element) -> list[etree._Element]:
-    """Return the parts of an equation that are not formatting."""
-    return [
-        part
+    return all(
+        prefixed_name(part) in _LINEAR
         for part in equation.iter()
         if prefixed_name(part).startswith("m:")
+        # Formatting.
         and not prefixed_name(part).endswith("Pr")
         and not any(prefixed_name(ancestor).endswith("Pr") for ancestor in part.iterancestors())
-    ]
+    )
 
 
 def read_link_address(instruction: str) -> str | None:

@@ -165,7 +165,10 @@ class _Simplifier:
             "mc:AlternateContent": self._alternatives,
             "m:oMath": self._equation,
             "m:oMathPara": self._equation,
-            **dict.fromkeys(("w:cr", "w:br"), self._break),
+            # Every break is one of a line: mammoth would join the words around the break of a page.
+            **dict.fromkeys(
+                ("w:cr", "w:br"), lambda element: replace_element(element, [new_element("w:br")])
+            ),
             "w:ptab": lambda element: replace_element(element, [new_element("w:tab")]),
             **dict.fromkeys(("w:ins", "w:moveTo"), self._insertion),
             **dict.fromkeys(("w:del", "w:moveFrom"), self._deletion),
@@ -179,9 +182,7 @@ class _Simplifier:
         return etree.tostring(self._root)
 
     def _walk(self, element: etree._Element) -> None:
-        for child in list(element):
-            handler = self._handlers.get(prefixed_name(child), self._walk)
-            handler(child)
+        self._walk_all(list(element))
 
     def _walk_all(self, elements: list[etree._Element]) -> None:
         for element in elements:
@@ -330,10 +331,6 @@ class _Simplifier:
         self.links[identifier] = Relationship(kind="hyperlink", target=address, external=True)
         return identifier
 
-    def _break(self, ending: etree._Element) -> None:
-        """Make every break one of a line: mammoth would join the words around the break of a page."""
-        replace_element(ending, [new_element("w:br")])
-
     def _symbol(self, symbol: etree._Element) -> None:
         try:
             int(get_attribute(symbol, name="w:char"), 16)
@@ -382,8 +379,7 @@ class _Simplifier:
         remove_element(chunk)
 
     def _drawing(self, drawing: etree._Element) -> None:
-        boxed = self._drawings.replace(drawing)
-        self._walk_all(boxed)
+        self._walk_all(self._drawings.replace(drawing))
 
 
 def _parse_document(package: DocxPackage, part: str) -> etree._Element:

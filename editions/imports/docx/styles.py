@@ -45,8 +45,6 @@ class WordParagraphRole(StrEnum):
     """An item of a numbered list, by its style alone."""
 
     contents = "Contents"
-    """A line of the table of contents; the email has its own."""
-
     body = ""
 
 
@@ -168,11 +166,9 @@ def _role_from_name(name: str) -> tuple[WordParagraphRole, int]:
 
 
 def _role_from_outline(level: str) -> tuple[WordParagraphRole, int]:
-    return (
-        (WordParagraphRole.heading, int(level) + 1)
-        if re.fullmatch("[0-8]", level)
-        else (WordParagraphRole.body, 0)
-    )
+    if re.fullmatch("[0-8]", level):
+        return WordParagraphRole.heading, int(level) + 1
+    return WordParagraphRole.body, 0
 
 
 class Typography:

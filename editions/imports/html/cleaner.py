@@ -50,7 +50,7 @@ def simplify_table(table: etree._Element, omissions: OmissionLog) -> etree._Elem
     if any(len(_blocks(cell)) > 1 for cell in table.iter("td", "th")):
         joined = gettext_noop("paragraphs or lists in a table’s cells, now one line each")
         omissions.add(quote(joined, text_content(table), QUOTED_AFTER))
-    lines = [[_cell_spans(cell) for cell in row] for row in rows]
+    lines = [[[] if cell is None else normalise_spans(_flatten_cell(cell)) for cell in row] for row in rows]
     lines = [line for line in lines if any(lines_of for lines_of in line)]
     if not lines:
         return None
@@ -102,11 +102,6 @@ def _span_count(written: str | None) -> int:
 
 def _blocks(cell: etree._Element) -> list[etree._Element]:
     return [part for part in cell if part.tag in {"p", "ul", "ol"} and text_content(part).strip()]
-
-
-def _cell_spans(cell: etree._Element | None) -> list[InlineSpan]:
-    """Return the content of a cell on one line."""
-    return [] if cell is None else normalise_spans(_flatten_cell(cell))
 
 
 def _flatten_cell(cell: etree._Element) -> Iterator[InlineSpan]:
@@ -207,11 +202,10 @@ def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage
     captions = _match_captions(numbered_blocks)
     kept: list[etree._Element] = []
     for index, (_, block) in enumerate(numbered_blocks):
-        links = [link for link in block.iter("a") if link.get("href")] if index in captions else []
         if index not in captions:
             kept.append(block)
-        elif links:
-            kept += map(_link_paragraph, links)
+        else:
+            kept += [_link_paragraph(link) for link in block.iter("a") if link.get("href")]
     caption_of = {number: one_line_text(blocks[index]) for index, number in captions.items()}
     images = [
         ChapterImage(number=number, caption=caption_of.get(number, ""))

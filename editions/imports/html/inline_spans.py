@@ -45,10 +45,6 @@ class InlineSpan:
     def is_plain(self) -> bool:
         return not (self.strong or self.em or self.strikethrough)
 
-    def has_same_format(self, other: "InlineSpan") -> bool:
-        """Return whether both can become one span."""
-        return replace(self, text="") == replace(other, text="") and LINE_BREAK not in {self.text, other.text}
-
     def without_format(self, text: str) -> "InlineSpan":
         """Return ``text`` in place of this span, without its format."""
         return InlineSpan(text=text, href=self.href)
@@ -200,8 +196,9 @@ def _merge_adjacent(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
     for span in spans:
         if not span.text:
             continue
-        if merged and merged[-1].has_same_format(span):
-            merged[-1] = replace(span, text=merged[-1].text + span.text)
+        before = merged[-1] if merged else None
+        if before and replace(before, text=span.text) == span and LINE_BREAK not in {before.text, span.text}:
+            merged[-1] = replace(span, text=before.text + span.text)
         else:
             merged.append(span)
     return merged

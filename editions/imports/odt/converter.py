@@ -11,6 +11,7 @@ from editions.imports.html.tree import (
     TypeMeasure,
     append_image,
     append_text,
+    detach,
     is_possible_title,
     make_list_item,
     text_content,
@@ -53,10 +54,6 @@ def make_block(role: OdtParagraphRole, level: int) -> etree._Element:
     return etree.Element("p", {"class": role.value} if named else {})
 
 
-def is_heading(block: etree._Element) -> bool:
-    return block.tag in HEADINGS
-
-
 def join_quotations(blocks: Sequence[etree._Element]) -> list[etree._Element]:
     """Paragraphs of a quotation that follow each other as one quotation."""
     joined: list[etree._Element] = []
@@ -76,15 +73,7 @@ def part_caption(block: etree._Element) -> list[etree._Element]:
         return [block]
     shown = etree.Element("p")
     for picture in pictures:
-        tail, picture.tail = picture.tail or "", None
-        around = picture.getparent()
-        if around is not None:
-            before = picture.getprevious()
-            if before is not None:
-                before.tail = (before.tail or "") + tail
-            else:
-                around.text = (around.text or "") + tail
-            around.remove(picture)
+        detach(picture)
         shown.append(picture)
     block.set("class", OdtParagraphRole.caption.value)
     return [shown, block]
@@ -275,7 +264,7 @@ class OdtConverter:
             content = [block for block in self._blocks(item) if len(block) or text_content(block).strip()]
             if not content:
                 continue
-            if prefixed_name(item) == "text:list-header" or any(is_heading(block) for block in content):
+            if prefixed_name(item) == "text:list-header" or any(block.tag in HEADINGS for block in content):
                 blocks += content
                 continue
             numbered, number, is_first = self._numbering.count(item)

@@ -30,8 +30,6 @@ class OdtParagraphRole(StrEnum):
     heading = "heading"
     quote = "quote"
     contents = "contents"
-    """A line of a table of contents or an index."""
-
     body = ""
 
 
@@ -121,18 +119,18 @@ class OdtStyles:
 
     def graphic_property(self, style: str, name: str) -> str:
         """Return a property of a picture's style, such as ``fo:clip``; empty when there is none."""
-        for each in self._inheritance("graphic", style):
-            properties = each.find("style:graphic-properties", NAMESPACES)
-            if properties is not None and (value := get_attribute(properties, name)):
-                return value
-        return ""
+        return self._find_property("graphic", style, name)
 
     def column_alignment(self, style: str) -> str:
         """Return how a paragraph's text is aligned: ``right``, ``center`` or empty."""
-        for each in self._inheritance("paragraph", style):
-            properties = each.find("style:paragraph-properties", NAMESPACES)
-            if properties is not None and (value := get_attribute(properties, "fo:text-align")):
-                return {"end": "right", "right": "right", "center": "center"}.get(value, "")
+        alignment = self._find_property("paragraph", style, "fo:text-align")
+        return {"end": "right", "right": "right", "center": "center"}.get(alignment, "")
+
+    def _find_property(self, family: str, style: str, name: str) -> str:
+        for each in self._inheritance(family, style):
+            properties = each.find(f"style:{family}-properties", NAMESPACES)
+            if properties is not None and (value := get_attribute(properties, name)):
+                return value
         return ""
 
     def default_language(self, script: str = "") -> str:

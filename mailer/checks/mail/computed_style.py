@@ -67,19 +67,13 @@ class Appearance(StrEnum):
     """Only the styles on elements, as in programs that drop ``<style>``."""
 
     light = "light"
-    """With its style sheets, in light mode."""
-
     dark = "dark"
-    """With its style sheets, in dark mode."""
 
 
 class ComputedStyle(NamedTuple):
-    """How one element's own text is displayed.
-
-    ``line_height`` is a multiple of ``font_size``, None if the program decides. ``is_dark_colour``: a dark
-    mode rule set the colour. ``light_background`` is the nearest light background, of the element or an
-    ancestor, that no such rule has darkened. ``has_background_image``: there is an image behind the text.
-    """
+    """How one element's own text is displayed. ``line_height`` is a multiple of ``font_size``, None if the
+    program decides. ``is_dark_colour``: a dark mode rule set the colour. ``light_background`` is the nearest
+    light background, of the element or an ancestor, that no such rule has darkened."""
 
     colour: str = "#000000"
     background: str = "#ffffff"
@@ -246,7 +240,6 @@ def _read_weight(won: dict[str, _WinningValue], inherited: bool) -> bool:
     if name == "font":
         found = _FONT.fullmatch(won[name].value)
         words = found["before"].split() if found else []
-        return any(_is_heavy(word) for word in words)
     return any(_is_heavy(word) for word in words)
 
 

@@ -9,11 +9,8 @@ from mailer.checks.mail.stylesheet import Compound, Selector, StyleRule
 
 
 class Node:
-    """An element with what selectors need: plain attributes are faster than lxml's.
-
-    ``language`` is the ``lang`` that applies, empty if none does. ``matched_rules`` are the rules that match
-    the element, each with its specificity.
-    """
+    """An element with what selectors need: plain attributes are faster than lxml's. ``language`` is the
+    ``lang`` that applies, empty if none does. ``matched_rules`` are each with its specificity."""
 
     __slots__ = (
         "children", "classes", "element", "is_last", "language", "matched_rules", "parent", "previous",
@@ -76,7 +73,7 @@ def match_rules(nodes: Sequence[Node], rules: Sequence[StyleRule]) -> None:
         for rule, selector in index.candidates(node):
             if rule in met and met[rule] >= selector.specificity:
                 continue
-            if _matches_selector(selector, node):
+            if _matches_compound(node, selector.subject) and _matches_context(node, selector.others):
                 met[rule] = selector.specificity
         node.matched_rules = tuple(sorted(met.items(), key=lambda item: item[0].order))
 
@@ -113,10 +110,6 @@ class _RuleIndex:
             yield from self._by_class.get(name, ())
         yield from self._by_tag.get(node.tag, ())
         yield from self._others
-
-
-def _matches_selector(selector: Selector, node: Node) -> bool:
-    return _matches_compound(node, selector.subject) and _matches_context(node, selector.others)
 
 
 def _matches_context(node: Node, others: tuple[tuple[str, Compound], ...]) -> bool:

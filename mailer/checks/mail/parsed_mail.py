@@ -32,11 +32,8 @@ _FOLLOWING = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A place in an email: the slug of the ``story`` around it, empty outside all stories, and what was
-    written there.
-
-    ``texts`` are what readers see there, the most telling first; ``link`` is the address of a link.
-    """
+    """A place in an email: the slug of the ``story`` around it, empty outside all stories, and the ``texts``
+    that readers see there, the most telling first."""
 
     story: str = ""
     texts: tuple[str, ...] = ()
@@ -45,12 +42,8 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class MailFinding:
-    """A problem in one email. The registry has the level of ``code``.
-
-    ``message`` states what is wrong, why and what to do. Findings of several emails are merged if ``code``
-    and ``key`` are the same; the message of the heaviest is shown. ``key`` defaults to the message: give one
-    if the message contains a measurement. ``places`` are where in the email it is, if it is somewhere.
-    """
+    """A problem in one email. Findings of several emails are merged if ``code`` and ``key`` are the same; the
+    message of the heaviest is shown. ``places`` are where in the email it is, if it is somewhere."""
 
     code: str
     message: str
@@ -69,8 +62,8 @@ def finding(
     place: Place | None = None,
     **values: object,
 ) -> MailFinding:
-    """Make a finding from a message and the ``values`` in it; give ``key`` and ``weight`` if one of them is a
-    measurement that differs between emails, and its ``place`` if the writer can find it by that."""
+    """Make a finding from a message, which is its key by default, and the ``values`` in it; give ``key`` and
+    ``weight`` if one of them is a measurement, and its ``place`` if the writer can find it by that."""
     words = fill_in(message, values)
     return MailFinding(
         code=code,
@@ -89,18 +82,12 @@ def excerpt(text: str, length: int = 40) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """One distinct email: an edition in one language, as one variant of readers receives it.
-
-    ``html`` and ``text`` may still contain placeholders of :mod:`mailer.rendering.body.fragments`; if the
-    personal links are filled in, ``unsubscribe_url`` and ``preferences_url`` have their values. ``message``
-    is the whole message in bytes with CRLF, or None if none was built; then its headers are not checked.
-    ``images`` are the pictures, by the last part of their address. ``variant`` names the variant in messages.
-    Addresses that start with ``base_url`` are our own pages: they may be on this machine while the program is
-    being tried out. ``words_language`` is the language of the fixed phrases, empty if unknown.
-    ``html_stories`` and ``text_stories`` say where the stories are, if that is known. ``written`` is the
-    template code that authors wrote, which nothing processes, as
-    :func:`~mailer.checks.rules.wording.find_written_code` finds it.
-    """
+    """One distinct email: an edition in one language, as one variant of readers receives it. ``html`` and
+    ``text`` may still contain placeholders of :mod:`mailer.rendering.body.fragments`. ``message`` is the
+    whole message, or None if none was built; then its headers are not checked. ``images`` are by the last
+    part of their address. Addresses that start with ``base_url`` are our own pages, which may be on this
+    machine while the program is being tried out. ``words_language`` is that of the fixed phrases, empty if
+    unknown. ``written`` is what :func:`~mailer.checks.rules.wording.find_written_code` finds."""
 
     language: str
     direction: str
@@ -183,11 +170,8 @@ class ParsedMail:
     @cached_property
     def nodes(self) -> list[Node]:
         nodes = list_nodes(self.root)
-        self._match(nodes)
-        return nodes
-
-    def _match(self, nodes: list[Node]) -> None:
         match_rules(nodes, self.rules)
+        return nodes
 
     @cached_property
     def sheets(self) -> tuple[StyleSheet, ...]:
@@ -221,7 +205,6 @@ class ParsedMail:
 
     @cached_property
     def by_tag(self) -> dict[str, list[Node]]:
-        """The elements by tag, in document order."""
         found: dict[str, list[Node]] = {}
         for node in self.nodes:
             found.setdefault(node.tag, []).append(node)

@@ -31,11 +31,9 @@ def check_title(mail: ParsedMail) -> Iterator[MailFinding]:
     if not title:
         yield finding(
             "no-title",
-            (
-                gettext_noop(
-                    "the email has no <title>, which browsers show and screen readers announce first. Set "
-                    "mj-title in the template."
-                )
+            gettext_noop(
+                "the email has no <title>, which browsers show and screen readers announce first. Set "
+                "mj-title in the template."
             ),
         )
     if not mail.articles:
@@ -181,11 +179,9 @@ def check_meta_tags(mail: ParsedMail) -> Iterator[MailFinding]:
     if not any("utf-8" in value.lower() for value in charsets):
         yield finding(
             "missing-meta",
-            (
-                gettext_noop(
-                    "no <meta> declares UTF-8, so a saved copy shows the wrong characters. Add <meta "
-                    'charset="utf-8"> to the head.'
-                )
+            gettext_noop(
+                "no <meta> declares UTF-8, so a saved copy shows the wrong characters. Add <meta "
+                'charset="utf-8"> to the head.'
             ),
         )
     description = (metas.get("description") or "").strip()

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import chain, zip_longest
@@ -118,26 +118,24 @@ class Base64Piece:
 
 def join_base64(pieces: Sequence[Base64Piece | bytes]) -> bytes:
     """Return the base64 of all ``pieces`` together; those that are bytes are encoded here."""
-    return b"".join(_join_base64(pieces))
-
-
-def _join_base64(pieces: Sequence[Base64Piece | bytes]) -> Iterator[bytes]:
+    written: list[bytes] = []
     carried = b""
     for piece in pieces:
         if isinstance(piece, bytes) or len(piece.data) < 3:
             carried += piece if isinstance(piece, bytes) else piece.data
             whole = len(carried) - len(carried) % 3
             if whole:
-                yield encode_base64(carried[:whole])
+                written.append(encode_base64(carried[:whole]))
                 carried = carried[whole:]
             continue
         head, middle, tail = piece.encode_after(len(carried))
         if carried:
-            yield base64.b64encode(carried + head) + b"\r\n"
-        yield middle
+            written.append(base64.b64encode(carried + head) + b"\r\n")
+        written.append(middle)
         carried = tail
     if carried:
-        yield base64.b64encode(carried) + b"\r\n"
+        written.append(base64.b64encode(carried) + b"\r\n")
+    return b"".join(written)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,27 +199,21 @@ def select_fragments(
     )
 
 
-@dataclass(frozen=True)
-class CountText:
-    """A number of stories, in words or digits."""
-
-    text: str
-
-
 def walk_selected(
-    parts: Parts[T], selection: Selection, section: str = ""
-) -> Iterator[T | MergeTag | LinkTag | CountText]:
-    """Yield the texts and merge tags of ``parts`` that are in the selection, in its order."""
+    parts: Parts[T], selection: Selection, write: Callable[[str], T], section: str = ""
+) -> Iterator[T | MergeTag | LinkTag]:
+    """Yield the texts and merge tags of ``parts`` that are in the selection, in its order, and what ``write``
+    makes of the numbers of stories."""
     for part in parts:
         if isinstance(part, FragmentGroup):
             for fragment in selection.arrange_fragments(part.fragments):
                 inner = section if fragment.kind is FragmentKind.story else fragment.key
-                yield from walk_selected(fragment.parts, selection, inner)
+                yield from walk_selected(fragment.parts, selection, write, inner)
         elif isinstance(part, Fragment):
             if selection.named:
-                yield from walk_selected(part.parts, selection, section)
+                yield from walk_selected(part.parts, selection, write, section)
         elif isinstance(part, StoryCount):
-            yield CountText(selection.format_count(part, section))
+            yield write(selection.format_count(part, section))
         else:
             yield part
 
@@ -229,7 +221,8 @@ def walk_selected(
 def join_text(parts: Parts[str], selection: Selection, *, markup: bool, section: str = "") -> str:
     """Return the email of the selection as text, with its merge tags as placeholders; ``parts`` are inside
     ``section``, if that is given."""
-    return "".join(_as_text(leaf, markup=markup) for leaf in walk_selected(parts, selection, section))
+    leaves = walk_selected(parts, selection, escape if markup else str, section)
+    return "".join(leaf.placeholder if isinstance(leaf, MergeTag | LinkTag) else leaf for leaf in leaves)
 
 
 class StorySpan(NamedTuple):
@@ -264,14 +257,6 @@ def _measure(
     return place
 
 
-def _as_text(leaf: str | MergeTag | LinkTag | CountText, *, markup: bool) -> str:
-    if isinstance(leaf, MergeTag | LinkTag):
-        return leaf.placeholder
-    if isinstance(leaf, CountText):
-        return escape(leaf.text) if markup else leaf.text
-    return leaf
-
-
 class EncodedBody:
     """One part of an email (HTML or plain text), with its fragments transfer-encoded once. Quoted-printable
     pieces can be joined as they are. Base64 does not allow that: its pieces are kept as bytes, and the text
@@ -301,11 +286,9 @@ class EncodedBody:
         filled in now; those in ``varying`` are filled in for each reader, by values in this order."""
         pieces: list[list[bytes]] = [[]]
         places: list[int] = []
-        for leaf in walk_selected(self._parts, selection):
+        for leaf in walk_selected(self._parts, selection, self.encode_value):
             if isinstance(leaf, bytes):
                 pieces[-1].append(leaf)
-            elif isinstance(leaf, CountText):
-                pieces[-1].append(self.encode_value(leaf.text))
             elif isinstance(leaf, MergeTag) and leaf in fixed:
                 pieces[-1].append(self.encode_value(fixed[leaf]))
             else:

@@ -46,29 +46,18 @@ class _Tag(StrEnum):
 
 
 class MergeTag(_Tag):
-    """A merge tag that a template may use."""
+    """A merge tag that a template may use.
+
+    :class:`~mailer.rendering.template_context.page.MergeTags` says what each is.
+    """
 
     greeting = "greeting"
-    """The greeting by name; empty if the name is not known."""
-
     unsubscribe_url = "unsubscribe_url"
-    """The page where this reader can unsubscribe."""
-
     preferences_url = "preferences_url"
-    """The page where this reader can choose what to receive."""
-
     verification_code = "verification_code"
-    """The code of this message, by which anybody can ask whether it is from us."""
-
     verify_url = "verify_url"
-    """The page where that is asked."""
-
     verify_place = "verify_place"
-    """The same address for people to read and type, without "https://"."""
-
     archive_url = "archive_url"
-    """This edition in the archive."""
-
     version = "version"
     """What ends the address of a story of this edition, so that it opens for whoever has the email. Its value
     is made of the digest of the email, which therefore cannot contain it."""

@@ -22,7 +22,6 @@ class Interests(NamedTuple):
 
 
 NO_INTERESTS = Interests()
-"""The interests of a reader who follows nothing in particular."""
 
 
 @dataclass(frozen=True, kw_only=True)

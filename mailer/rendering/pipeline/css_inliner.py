@@ -12,7 +12,6 @@ import logging
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -50,17 +49,24 @@ StyleKey: TypeAlias = tuple[str, str, str]
 style."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _InlinedSheet:
+class _Sheet:
     """The rules of ``css``. ``is_simple`` is whether every rule selects by a single element; ``tag_names``
     are the element names in its selectors; ``affected`` finds the elements that a rule may match or that
     have a style already; ``styles`` caches premailer's result for each key, minified."""
 
-    css: str
-    is_simple: bool
-    tag_names: frozenset[str]
-    affected: etree.XPath
-    styles: dict[StyleKey, str] = field(default_factory=dict)
+    def __init__(self, css: str) -> None:
+        bare = _CSS_COMMENT.sub("", css)
+        selectors = [part.strip() for match in _RULE.finditer(bare) for part in match[1].split(",")]
+        plain = [match for match in map(_SIMPLE_SELECTOR.fullmatch, selectors) if match]
+        self.css = css
+        self.is_simple = len(plain) == len(selectors) and not _RULE.sub("", bare).strip()
+        self.tag_names = frozenset(match[1] for match in plain if match[1])
+        names = (f"self::{name}" for name in sorted(self.tag_names))
+        self.affected = etree.XPath(f"//*[{' or '.join(['@class', '@style', *names])}]")
+        self.styles: dict[StyleKey, str] = {}
+
+
+_read_sheet = lru_cache(maxsize=8)(_Sheet)
 
 
 def inline_styles(html: str, css: str) -> str:
@@ -76,8 +82,11 @@ def inline_styles(html: str, css: str) -> str:
             _inline_by_key(tree, sheet)
         else:
             _inline_document(tree, css)
-            _minify_styles(tree)
-    minify_sheets(tree)
+            for element in _select(_HAS_STYLE, tree):
+                element.set("style", _minify_style(element.get("style", "")))
+    # The space before !important stays, because some programs ignore the keyword without it.
+    for block in tree.iter("style"):
+        block.text = _minify_rules(block.text or "")
     remove_unknown_attributes(tree)
     if "<li></li>" in written:
         close_empty_items(tree)
@@ -89,23 +98,7 @@ def inline_styles(html: str, css: str) -> str:
     return _serialise(root)
 
 
-@lru_cache(maxsize=8)
-def _read_sheet(css: str) -> _InlinedSheet:
-    bare = _CSS_COMMENT.sub("", css)
-    selectors = [part.strip() for match in _RULE.finditer(bare) for part in match[1].split(",")]
-    plain = [match for match in map(_SIMPLE_SELECTOR.fullmatch, selectors) if match]
-    names = frozenset(match[1] for match in plain if match[1])
-    return _InlinedSheet(
-        css=css,
-        is_simple=len(plain) == len(selectors) and not _RULE.sub("", bare).strip(),
-        tag_names=names,
-        affected=etree.XPath(
-            f"//*[{' or '.join(['@class', '@style', *(f'self::{name}' for name in sorted(names))])}]"
-        ),
-    )
-
-
-def _inline_by_key(tree: etree._ElementTree, sheet: _InlinedSheet) -> None:
+def _inline_by_key(tree: etree._ElementTree, sheet: _Sheet) -> None:
     elements: list[etree._Element] = sheet.affected(tree)  # type: ignore[assignment]  # it finds elements only
     kinds = [_style_key(element, sheet.tag_names) for element in elements]
     unknown = list(dict.fromkeys(kind for kind in kinds if kind not in sheet.styles))
@@ -209,13 +202,6 @@ def _premailer_options(css: str) -> dict[str, Any]:
     }
 
 
-def minify_sheets(tree: etree._ElementTree) -> None:
-    """Remove white space around punctuation in the style sheets of ``tree``. The space before ``!important``
-    stays, because some programs ignore the keyword without it."""
-    for sheet in tree.iter("style"):
-        sheet.text = _minify_rules(sheet.text or "")
-
-
 @lru_cache(maxsize=16)
 def _minify_rules(rules: str) -> str:
     return _CSS_WHITE_SPACE.sub("", rules)
@@ -229,7 +215,7 @@ def remove_unknown_attributes(tree: etree._ElementTree) -> None:
             if element.get(name) in values:
                 del element.attrib[name]
         if width := element.get("width"):
-            element.set("width", _round(width))
+            element.set("width", str(round(float(width))) if _FRACTION.fullmatch(width) else width)
     for comment in tree.iter(etree.Comment):
         # Tags for Outlook, which are a comment for all other programs.
         text = comment.text or ""
@@ -237,18 +223,9 @@ def remove_unknown_attributes(tree: etree._ElementTree) -> None:
             comment.text = tidied
 
 
-def _minify_styles(tree: etree._ElementTree) -> None:
-    for element in _select(_HAS_STYLE, tree):
-        element.set("style", _minify_style(element.get("style", "")))
-
-
 def _select(path: etree.XPath, tree: etree._ElementTree) -> list[etree._Element]:
     found: list[etree._Element] = path(tree)  # type: ignore[assignment]  # these paths find elements only
     return found
-
-
-def _round(width: str) -> str:
-    return str(round(float(width))) if _FRACTION.fullmatch(width) else width
 
 
 def close_empty_items(tree: etree._ElementTree) -> None:

@@ -14,7 +14,6 @@ from editions.model import (
     Edition,
     EditionForm,
     EditionText,
-    FollowLink,
     Image,
     ImageText,
     Letter,
@@ -139,7 +138,12 @@ class PageBuilder:
             letter=letter,
             sections=views,
             lists_contents=edition.lists_contents,
-            follow=tuple(map(self._build_follow, edition.follow)),
+            follow=tuple(
+                FollowView(
+                    name=one.name, handle=one.handle, handle_html=self._mark_text(one.handle), url=one.url
+                )
+                for one in edition.follow
+            ),
             words=self.phrases,
             words_lang=language_attributes(self._phrase_language(self.language), self.language),
             theme=self.theme,
@@ -369,11 +373,6 @@ class PageBuilder:
             url=link.url,
             label=pattern.format(what=link.what),
             label_html=self._embed_phrase(escape(pattern).format(what=what), around),
-        )
-
-    def _build_follow(self, follow: FollowLink) -> FollowView:
-        return FollowView(
-            name=follow.name, handle=follow.handle, handle_html=self._mark_text(follow.handle), url=follow.url
         )
 
     def _name_country(self, code: str) -> str:

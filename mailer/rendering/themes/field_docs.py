@@ -29,7 +29,11 @@ def describe_fields(holder: type) -> tuple[FieldDoc, ...]:
     bare = get_type_hints(holder)
     full = get_type_hints(holder, include_extras=True)
     own = [
-        FieldDoc(name=field.name, type=bare[field.name], help=_find_help(full[field.name]))
+        FieldDoc(
+            name=field.name,
+            type=bare[field.name],
+            help=next((part.text for part in get_args(full[field.name]) if isinstance(part, Help)), ""),
+        )
         for field in fields(holder)
     ]
     derived = [
@@ -58,7 +62,3 @@ def find_dataclasses(annotation: Any) -> Iterator[type]:
     for part in get_args(annotation):
         if part is not NoneType:
             yield from find_dataclasses(part)
-
-
-def _find_help(annotation: Any) -> str:
-    return next((part.text for part in get_args(annotation) if isinstance(part, Help)), "")

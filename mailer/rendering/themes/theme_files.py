@@ -49,9 +49,7 @@ CHANGES: Mapping[int, str] = MappingProxyType(
         )
     }
 )
-"""What each version changed for templates of a workspace."""
 DIGEST_SINCE = 2
-"""The version in which digests came."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 

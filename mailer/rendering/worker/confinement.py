@@ -26,7 +26,6 @@ _TCP_VERSION, _TCP_RIGHTS = 4, 0b11
 _SCOPE_VERSION, _SCOPES = 6, 0b11
 """Signals to other processes, and abstract Unix sockets of theirs."""
 
-_NO_NEW_PRIVILEGES = 38
 # Numbers of the kernel for x86-64 and 64-bit ARM; None where there is no such call.
 _REFUSED: dict[str, tuple[int | None, int | None]] = {
     # The network. io_uring would make the same calls behind the filter's back.
@@ -151,7 +150,7 @@ def allow_reading_only(folders: Sequence[Path]) -> bool:
     try:
         if not all(_allow(libc, ruleset, folder) for folder in folders):
             return False
-        if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
+        if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
             return False
         return bool(libc.syscall(_RESTRICT_SELF, ruleset, ctypes.c_uint(0)) == 0)
     finally:
@@ -201,7 +200,7 @@ def forbid_system_calls() -> bool:
         return False
     code = b"".join(_build_filter(*_ARCHITECTURES[platform.machine()], pid=os.getpid()))
     program = _Program(len(code) // 8, code)
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = _libc()
     # Without this, only root may install a filter: a program that gains rights could be led astray by it.
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         return False
@@ -255,36 +254,28 @@ def describe_confinement() -> tuple[bool, str]:
     and in words."""
     version, filters = read_version(), is_available()
     if version and filters:
-        return True, (
-            Phrase(
-                "a template can read only templates and the program itself, and cannot change a file, "
-                "start a program or use the network (Landlock version %(version)s, seccomp)",
-                version=version,
-            )
-        )
-    if not version and not filters:
-        return False, (
-            gettext_noop(
-                "this system offers neither Landlock nor seccomp: a template that escapes from its "
-                "sandbox has your rights to files and to the network. Use only templates that you "
-                "trust."
-            )
-        )
-    if filters:
-        return False, (
-            gettext_noop(
-                "a template cannot change a file, start a program or use the network (seccomp), but "
-                "this system does not offer Landlock: one that escapes from its sandbox can read your "
-                "files. Use only templates that you trust."
-            )
-        )
-    return False, (
-        Phrase(
-            "a template can read only templates and the program itself (Landlock version %(version)s), "
-            "but this system does not offer seccomp: one that escapes from its sandbox may use the "
-            "network. Use only templates that you trust.",
+        return True, Phrase(
+            "a template can read only templates and the program itself, and cannot change a file, "
+            "start a program or use the network (Landlock version %(version)s, seccomp)",
             version=version,
         )
+    if not version and not filters:
+        return False, gettext_noop(
+            "this system offers neither Landlock nor seccomp: a template that escapes from its "
+            "sandbox has your rights to files and to the network. Use only templates that you "
+            "trust."
+        )
+    if filters:
+        return False, gettext_noop(
+            "a template cannot change a file, start a program or use the network (seccomp), but "
+            "this system does not offer Landlock: one that escapes from its sandbox can read your "
+            "files. Use only templates that you trust."
+        )
+    return False, Phrase(
+        "a template can read only templates and the program itself (Landlock version %(version)s), "
+        "but this system does not offer seccomp: one that escapes from its sandbox may use the "
+        "network. Use only templates that you trust.",
+        version=version,
     )
 
 

@@ -26,12 +26,8 @@ _MAX_KIND_BYTES = 16
 
 @dataclass(frozen=True, kw_only=True)
 class RenderLimits:
-    """Limits for rendering one page.
-
-    ``cpu_seconds`` is processor time, in whole seconds. ``wall_seconds`` is time on the clock, which a busy
-    machine may need. ``memory_bytes`` comes on top of what the libraries use. ``reply_bytes`` is the longest
-    text accepted. A thousand stories take 0.9 seconds and 40 MiB.
-    """
+    """Limits for rendering one page; a thousand stories take 0.9 seconds and 40 MiB. ``wall_seconds`` is time
+    on the clock, which a busy machine may need. ``memory_bytes`` comes on top of what the libraries use."""
 
     cpu_seconds: int = 2
     wall_seconds: float = 30.0
@@ -74,8 +70,6 @@ class ReplyKind(StrEnum):
     """The MJML of a template is wrong: the message of the MjmlError."""
 
     out_of_memory = "out_of_memory"
-    """Rendering needed more memory than it was allowed."""
-
     failed = "failed"
     """An unexpected error: the traceback."""
 
