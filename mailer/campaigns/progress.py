@@ -34,6 +34,8 @@ _UNWATCHED_FOR = 30.0
 _COUNT_SECONDS = 0.02
 """How long a reading may count, so that it never takes more than a fiftieth of a core."""
 _MAX_READERS = 20
+_NEVER_SENT = gettext_noop("do not get it")
+"""The words for the rest of a campaign that was cancelled."""
 _log = logging.getLogger(__name__)
 
 
@@ -116,6 +118,24 @@ class CampaignProgress:
         yield SumTerm.on_way, self.on_way
         yield SumTerm.deferred, counts.deferred
         yield SumTerm.queued, counts.queued
+
+    def list_shown_terms(self) -> Iterator[tuple[SumTerm, str, int]]:
+        """Yield the terms, what each is called and how many it is, but for those that are nothing and seldom
+        are anything."""
+        is_cancelled = self.state is CampaignState.cancelled
+        for term, number in self.list_terms():
+            is_rest = term in {SumTerm.queued, SumTerm.deferred}
+            if number or term in {SumTerm.sent, SumTerm.rejected, SumTerm.queued}:
+                yield term, _NEVER_SENT if is_cancelled and is_rest else term.words, number
+
+    def list_bar_parts(self) -> Iterator[tuple[SumTerm, float, float]]:
+        """Yield the parts of a bar of the terms that is 100 long: each with its start and its width."""
+        start, audience = 0.0, self.counts.audience
+        for term, number in self.list_terms():
+            width = 100 * number / audience if audience else 0.0
+            if width:
+                yield term, round(start, 2), round(width, 2)
+            start += width
 
 
 class SettledRate:

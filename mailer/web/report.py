@@ -21,6 +21,7 @@ from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.report_pages.campaign_page import describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
+from mailer.web.report_pages.section import Viewer
 from mailer.web.routing import GET, Route
 from mailer.web.security import PAGE_POLICY
 from mailer.workspace import Workspace
@@ -71,8 +72,8 @@ def show_campaign(campaign_id: str, desk: DeskDep) -> Response:
             words = _say_segment(session, found.summary.segment, desk)
     except UnknownCampaignError as error:
         return _show_unknown(desk, error)
-    vocabulary = vocabulary_of(desk.workspace.settings)
-    page = describe_campaign(found, vocabulary, now=desk.clock(), segment_words=words)
+    viewer = Viewer(vocabulary=vocabulary_of(desk.workspace.settings))
+    page = describe_campaign(found, now=desk.clock(), segment_words=words, viewer=viewer)
     return desk.renderer.render("report_campaign.html", page=page)
 
 

@@ -97,10 +97,8 @@ def find_approval(
     *,
     states: Sequence[CampaignState] = _WAITING_STATES,
 ) -> Approval | None:
-    """Return the approval that counts for ``plan``, from a campaign in one of ``states``.
-
-    If none counts, return the closest one with what has changed since; None if there is no approval at all.
-    """
+    """Return the approval that counts for ``plan``, from a campaign in one of ``states``; if none does, the
+    closest one with what has changed since; None if there is no approval at all."""
     statement = (
         select(*_COLUMNS)
         .where(col(Campaign.edition) == plan.edition, col(Campaign.state).in_(states))
@@ -194,11 +192,8 @@ def find_approval_fault(
     *,
     launched_by: str,
 ) -> str:
-    """Return why ``plan`` may not be launched with ``approval``, and whom it waits for; empty if it may, or
-    if no approval is needed ([campaigns] approval).
-
-    ``approval`` is what :func:`~mailer.campaigns.approvals.approval.find_approval` has found.
-    """
+    """Return why ``plan`` may not be launched with the ``approval`` that :func:`find_approval` has found, and
+    whom it waits for; empty if it may, or if no approval is needed ([campaigns] approval)."""
     if settings.campaigns.approval != "required":
         return ""
     command = f"`{approve_command(plan, settings)}`"

@@ -168,9 +168,7 @@ def _read_step(step: ApprovalStepSettings, colleagues: Sequence[Person]) -> Want
 
 def choose_steps(connection: Connection, settings: Settings, plan: Plan) -> tuple[WantedStep, ...]:
     """Return the steps for ``plan``: those that were chosen for its edition and segment, or else those of the
-    settings; nothing if there are none. Raise ConfigurationError if a step asks somebody who does not belong
-    to the team.
-    """
+    settings, as :func:`read_step_settings` does."""
     former = find_own_steps(connection, plan.edition, plan.segment.text)
     if former is not None:
         return describe_steps(connection, former)

@@ -24,7 +24,6 @@ from mailer.web.report_pages.sections.readers import (
     describe_organisations,
 )
 from mailer.web.report_pages.sections.returns import describe_reasons, describe_returned
-from subscribers.segments.description import Vocabulary
 
 _UNCOUNTED = {
     ReportPart.ledger: ("numbers", gettext_noop("The numbers and their sum")),
@@ -53,7 +52,6 @@ class CampaignPage(NamedTuple):
 
 def describe_campaign(
     report: CampaignReport,
-    vocabulary: Vocabulary,
     *,
     now: datetime,
     segment_words: str = "",
@@ -67,7 +65,7 @@ def describe_campaign(
         facts=list(_list_facts(summary, segment_words, viewer)),
         state=_describe_state(summary, viewer),
         urgent=summary.state in {CampaignState.paused, CampaignState.cancelled},
-        sections=list(_list_sections(report, vocabulary, now, viewer)) if summary.launched_at else (),
+        sections=list(_list_sections(report, now, viewer)) if summary.launched_at else (),
     )
 
 
@@ -109,9 +107,7 @@ def _describe_state(summary: CampaignSummary, viewer: Viewer) -> str:
             return say(gettext_noop("Nothing has been sent yet, so there is nothing to report."))
 
 
-def _list_sections(
-    report: CampaignReport, vocabulary: Vocabulary, now: datetime, viewer: Viewer
-) -> Iterator[PageSection]:
+def _list_sections(report: CampaignReport, now: datetime, viewer: Viewer) -> Iterator[PageSection]:
     def counted(part: ReportPart) -> str:
         return viewer.format_counted(report.counted_at.get(part), now)
 
@@ -119,12 +115,12 @@ def _list_sections(
         (ReportPart.ledger, describe_ledger(report, counted(ReportPart.ledger), viewer)),
         (None, describe_comparison(report, viewer)),
         (ReportPart.hand_over, describe_hand_over(report, counted(ReportPart.hand_over), viewer)),
-        (ReportPart.breakdown, describe_countries(report, vocabulary, counted(ReportPart.breakdown), viewer)),
+        (ReportPart.breakdown, describe_countries(report, counted(ReportPart.breakdown), viewer)),
         (ReportPart.reasons, describe_reasons(report, counted(ReportPart.reasons), viewer)),
         (ReportPart.in_doubt, describe_doubts(report, viewer)),
         (None, describe_returned(report, viewer)),
         (ReportPart.departures, describe_departures(report, counted(ReportPart.departures), viewer)),
-        (ReportPart.clicks, describe_links(report.clicks, vocabulary, counted(ReportPart.clicks), viewer)),
+        (ReportPart.clicks, describe_links(report.clicks, counted(ReportPart.clicks), viewer)),
         (
             ReportPart.lost_organisations,
             describe_organisations(report, counted(ReportPart.lost_organisations), viewer),

@@ -15,14 +15,14 @@ from mailer.web.report_pages.section import (
     COUNTED_LATE,
     ON_OWN_MACHINE,
     Cell,
+    Column,
     Figure,
     PageSection,
     Table,
     Viewer,
     format_number,
     format_share,
-    make_cells,
-    name_columns,
+    make_table,
 )
 
 _MOST_MONTHS = 12
@@ -199,17 +199,11 @@ def _describe_growth(months: Sequence[ListMonth], viewer: Viewer) -> str:
 
 def _make_month_table(shown: Sequence[ListMonth], viewer: Viewer) -> Table:
     columns = (gettext_noop("Month"), gettext_noop("Joined"), gettext_noop("Left"), _ON_LIST)
-    return Table(
-        caption=viewer.gettext("The list by month, newest first"),
-        columns=name_columns(*map(viewer.gettext, columns)),
-        rows=tuple(
-            make_cells(
-                _spell_month(month.month, viewer),
-                *(format_figure(count) for count in (month.joined, month.left, month.people)),
-            )
-            for month in reversed(shown)
-        ),
+    rows = (
+        (_spell_month(one.month, viewer), *map(format_figure, (one.joined, one.left, one.people)))
+        for one in reversed(shown)
     )
+    return make_table(viewer.gettext("The list by month, newest first"), map(viewer.gettext, columns), rows)
 
 
 def _describe_campaigns(campaigns: Sequence[CampaignFigures], viewer: Viewer) -> PageSection:
@@ -227,28 +221,19 @@ def _describe_campaigns(campaigns: Sequence[CampaignFigures], viewer: Viewer) ->
 
 
 def _make_year_table(year: int, campaigns: Sequence[CampaignFigures], viewer: Viewer) -> Table:
-    return Table(
-        caption=str(year),
-        columns=(
-            *name_columns(*map(viewer.gettext, _CAMPAIGN_WORDS), numbers_from=2),
-            *name_columns(*map(viewer.gettext, _CAMPAIGN_NUMBERS), numbers_from=0),
-        ),
-        rows=tuple(_make_row(one, viewer) for one in campaigns),
-        broad=True,
+    columns: tuple[str | Column, ...] = (
+        *(Column(viewer.gettext(words)) for words in _CAMPAIGN_WORDS),
+        *map(viewer.gettext, _CAMPAIGN_NUMBERS),
     )
+    return make_table(str(year), columns, (_make_row(one, viewer) for one in campaigns), broad=True)
 
 
-def _make_row(figures: CampaignFigures, viewer: Viewer) -> tuple[Cell, ...]:
-    launched = figures.launched_at.astimezone(UTC)
+def _make_row(figures: CampaignFigures, viewer: Viewer) -> tuple[str | Cell, ...]:
     return (
         Cell(text=_name_campaign(figures), link=viewer.make_path(figures.id)),
-        *make_cells(
-            viewer.shorten_day(launched),
-            format_number(figures.audience),
-            viewer.format_known(figures.sent),
-            viewer.format_known(figures.rejected),
-            viewer.format_known(figures.left),
-        ),
+        viewer.shorten_day(figures.launched_at),
+        format_number(figures.audience),
+        *map(viewer.format_known, (figures.sent, figures.rejected, figures.left)),
     )
 
 

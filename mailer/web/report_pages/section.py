@@ -1,6 +1,6 @@
 """What a page of reports is made of: sections, each with its sentence, its charts and its tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from mailer.campaigns.report.disclosure import HIDDEN, is_small
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
+from subscribers.segments.description import Vocabulary
 
 COUNTED_LATE = gettext_noop(
     "Not counted yet: with so many partners this takes a while, so `mailer work` counts it beside its other "
@@ -100,16 +101,30 @@ class PageSection:
     wide: bool = False
 
 
-def make_cells(*texts: str) -> tuple[Cell, ...]:
-    """Make a row of plain cells."""
-    return tuple(Cell(text=text) for text in texts)
+def make_table(
+    caption: str,
+    columns: Iterable[str | Column],
+    rows: Iterable[Iterable[str | Cell]],
+    *,
+    total: Iterable[str | Cell] = (),
+    broad: bool = False,
+) -> Table:
+    """Make a table of cells, or of their texts. Columns of which only the title is given are of numbers, but
+    for the first, which is of words."""
 
+    def make_row(cells: Iterable[str | Cell]) -> tuple[Cell, ...]:
+        return tuple(Cell(cell) if isinstance(cell, str) else cell for cell in cells)
 
-def name_columns(*titles: str, numbers_from: int = 1) -> tuple[Column, ...]:
-    """Make columns of numbers, with the first ``numbers_from`` for words."""
-    return tuple(
-        Column(title=title, kind=CellKind.number if index >= numbers_from else CellKind.words)
-        for index, title in enumerate(titles)
+    def make_column(index: int, column: str | Column) -> Column:
+        kind = CellKind.number if index else CellKind.words
+        return Column(column, kind) if isinstance(column, str) else column
+
+    return Table(
+        caption=caption,
+        columns=tuple(make_column(index, column) for index, column in enumerate(columns)),
+        rows=tuple(map(make_row, rows)),
+        total=make_row(total),
+        broad=broad,
     )
 
 
@@ -145,15 +160,15 @@ def format_duration(seconds: float) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Viewer:
-    """Who looks at a report.
+    """Who looks at a report, with the names of countries and sectors in their language.
 
     ``campaign_path`` is the path of a campaign's report, with ``{number}`` for its number. Who does not see
     people gets no names, and why so few of them did not get the mail that one could tell them is hidden. Who
-    has no terminal is told of the
-    files that the page offers, in place of commands.
+    has no terminal is told of the files that the page offers, in place of commands.
     """
 
     translator: Translator = field(default_factory=lambda: load_translator("en"))
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
     campaign_path: str = "/campaigns/{number}"
     sees_people: bool = True
     has_terminal: bool = True

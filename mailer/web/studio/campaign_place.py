@@ -73,8 +73,9 @@ class CampaignPage(StudioPage):
         }
         return super().render(template, status=status, **shared, **values)
 
-    def go_back(self, notice: Notice | None = None) -> Response:
-        return self.redirect(self.path, notice)
+    def go_back(self, notice: Notice | None = None, below: str = "") -> Response:
+        """Go on to the page of the campaign, or to one ``below`` it, such as "/live"."""
+        return self.redirect(self.path + below, notice)
 
     def log(self, session: Session, act: Act, detail: str = "") -> None:
         edition = self.campaign.edition

@@ -166,7 +166,6 @@ def show_new_correction(page: PageDep) -> Response:
 
 @ROUTES.post_route("/corrections/new", Permission.prepare)
 def create_correction(page: PageDep, form: OwnFormDep) -> Response:
-    """Write a new note. Nothing is sent by this."""
     about, workspace = _open_story(page, form.get("edition"), form.get("story")), page.state.workspace
     edition, story = about.edition, about.story.slug
     note = _read_note(form, about.story)
@@ -257,7 +256,6 @@ def _read_draft(form: Form, tag: str) -> NoteDraft:
 
 
 def _list_faults(page: SentStoryPage, note: WrittenNote) -> Iterator[tuple[str, str]]:
-    """Yield the fields that are not filled in, each with what to say of it."""
     own = page.story.language
     if not note.own.was:
         yield f"was-{own}", page.translate(_NO_WAS)
@@ -276,7 +274,6 @@ def _render_form(
     place: NotePlace | None = None,
     status: int = 422,
 ) -> Response:
-    """Render the form of the note at ``place``, or of a new one."""
     query = urlencode({"edition": page.edition, "story": page.story.slug})
     return page.render(
         "correction_form.html",
@@ -303,7 +300,6 @@ def _list_written(page: SentStoryPage) -> Iterator[tuple[str, str]]:
 
 @ROUTES.get_route("/corrections/{edition}/{story}/{number}", Permission.prepare)
 def show_correction(page: CorrectionPageDep) -> Response:
-    """Show a correction. Who gets it is counted after the page is shown."""
     return _render_correction(page)
 
 
@@ -329,9 +325,7 @@ def _is_in_text(words: str, text: str) -> bool:
 
 
 def _plan(page: CorrectionPage) -> CorrectionPlan:
-    """Plan sending a correction as its note is now. Raise NoteError if the note has errors, and
-    StoryNotSentError if no campaign has sent the story any more.
-    """
+    """Plan sending a correction. Raise NoteError or StoryNotSentError, as :func:`plan_correction` does."""
     place, state = page.place, page.state
     file = place.find_file(state.workspace)
     return plan_correction(state.workspace, state.engine, place.edition, place.story, file, now=state.clock())
@@ -361,10 +355,7 @@ def show_correction_mail(page: CorrectionPageDep, language: str) -> Response:
 
 @ROUTES.post_route("/corrections/{edition}/{story}/{number}/prepare", Permission.prepare)
 def prepare(page: LastingDep) -> Response:
-    """Make a campaign of the correction, to be tested, approved and launched like the others.
-
-    A second click finds the campaign of the first.
-    """
+    """Make a campaign of the correction. A second click finds the campaign of the first."""
     if not isinstance(page, CorrectionPage):
         return _tell_discarded(page)
     if page.campaign is not None:

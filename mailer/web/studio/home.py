@@ -138,7 +138,6 @@ def _list_doubts(page: StudioPage) -> Iterator[WaitingItem]:
 
 
 def _list_faulty_editions(recent: Sequence[RecentEdition], page: StudioPage) -> Iterator[WaitingItem]:
-    """Editions being written that cannot be read, or have errors that the checks have found."""
     translate = page.translate
     for edition in recent:
         summary, problems = edition.summary, edition.problems

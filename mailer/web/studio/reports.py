@@ -64,7 +64,7 @@ def show_report(page: CampaignPageDep) -> Response:
     return page.render(
         "report.html",
         may_correct=page.was_sent_as_edition and page.may(Permission.prepare),
-        page=describe_campaign(report, make_vocabulary(page), now=now, segment_words=words, viewer=viewer),
+        page=describe_campaign(report, now=now, segment_words=words, viewer=viewer),
         others=_list_others(page) if page.campaign.launched_at else [],
         chosen=chosen if report.comparison is not None and report.comparison.is_chosen else None,
         tables=[(name, page.translate(words)) for name, words in TABLE_WORDS.items() if name in tables],
@@ -120,6 +120,7 @@ def _find_tables(page: StudioPage, report: CampaignReport) -> Mapping[str, Repor
 def _make_viewer(page: StudioPage) -> Viewer:
     return Viewer(
         translator=page.translator,
+        vocabulary=make_vocabulary(page),
         campaign_path="/campaigns/{number}/report",
         sees_people=page.may(Permission.see_partners),
         has_terminal=False,

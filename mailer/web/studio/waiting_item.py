@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingItem:
-    """What it is about, what is the matter, and the act that settles it.
+    """What it is about, what is the matter, and the act that settles it, all in the language of the page.
 
     ``words`` say how many things there are, where there may be several; ``act`` is a verb with its object.
-    All words are translated. ``path`` is below /studio, encoded for an address. ``tone`` is that of its mark.
-    ``waits_for`` names whom it waits for, if that is not the member who looks: what waits for others comes
-    after what waits for them.
+    ``path`` is below /studio, encoded for an address. ``waits_for`` names whom it waits for, if that is not
+    the member who looks.
     """
 
     title: str

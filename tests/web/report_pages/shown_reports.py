@@ -18,6 +18,7 @@ from mailer.web.app_factory import assemble_app
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.report_pages.campaign_page import describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
+from mailer.web.report_pages.section import Viewer
 from mailer.web.routing import GET, Route
 from mailer.web.security import PAGE_POLICY, SecurityRules
 from tests.factories.reports import (
@@ -113,7 +114,7 @@ class ShownReports:
         return assemble_app(self._renderer, rules, do_nothing, routes)
 
     def _make_report(self, report: CampaignReport) -> Callable[[], Response]:
-        page = describe_campaign(report, self._vocabulary, now=NOW)
+        page = describe_campaign(report, now=NOW, viewer=Viewer(vocabulary=self._vocabulary))
         return lambda: self._renderer.render("report_campaign.html", page=page)
 
     def _make_overview(self, found: TimeLine) -> Callable[[], Response]:

@@ -80,8 +80,11 @@ class Bar(NamedTuple):
         return sum(value for _, value in self.parts)
 
 
-def draw_bars(*, name: str, title: str, description: str, bars: Sequence[Bar]) -> Markup:
-    """Draw bars, the longest as wide as the chart. ``name`` is a word of its own on the page."""
+def draw_bars(*, name: str, title: str, bars: Sequence[Bar], description: str | None = None) -> Markup:
+    """Draw bars, the longest as wide as the chart. ``name`` is a word of its own on the page. Without a
+    ``description``, the labels and the figures are one."""
+    if description is None:
+        description = "; ".join(f"{bar.label}: {bar.figure}" for bar in bars)
     longest = max((bar.length for bar in bars), default=0) or 1
     rows = [_draw_row(name, bar, number * _ROW, longest) for number, bar in enumerate(bars)]
     tones = [tone for bar in bars for tone, _ in bar.parts]

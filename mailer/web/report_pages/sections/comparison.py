@@ -17,8 +17,7 @@ from mailer.web.report_pages.section import (
     format_duration,
     format_number,
     format_share,
-    make_cells,
-    name_columns,
+    make_table,
 )
 
 _NAME = "comparison"
@@ -71,7 +70,6 @@ def _draw_chart(comparison: CampaignComparison, viewer: Viewer) -> Markup:
     return draw_bars(
         name=_NAME,
         title=viewer.gettext("Refused and left since, as shares of all partners"),
-        description="; ".join(f"{one.edition_label}: {_describe_shares(one, viewer)}" for one in shown),
         bars=tuple(
             Bar(
                 label=one.edition_label,
@@ -106,26 +104,21 @@ def _make_table(comparison: CampaignComparison, viewer: Viewer) -> Table:
         *(gettext_noop("Left"), gettext_noop("Median time")),
         *((gettext_noop("Clicks"),) if clicks else ()),
     )
-    return Table(
-        caption=viewer.gettext("This campaign and the ones before it"),
-        columns=name_columns(*map(viewer.gettext, columns)),
-        rows=tuple(
-            _make_row(one, "" if one is comparison.this else viewer.make_path(one.id), viewer, clicks=clicks)
-            for one in shown
-        ),
-        broad=True,
+    rows = (
+        _make_row(one, "" if one is comparison.this else viewer.make_path(one.id), viewer, clicks=clicks)
+        for one in shown
     )
+    caption = viewer.gettext("This campaign and the ones before it")
+    return make_table(caption, map(viewer.gettext, columns), rows, broad=True)
 
 
-def _make_row(figures: CampaignFigures, link: str, viewer: Viewer, *, clicks: bool) -> tuple[Cell, ...]:
+def _make_row(figures: CampaignFigures, link: str, viewer: Viewer, *, clicks: bool) -> tuple[str | Cell, ...]:
     words = viewer.format_day(figures.launched_at) if link else viewer.gettext("this one")
     median = figures.median_seconds
     return (
         Cell(text=f"{figures.edition_label}, {words}", link=link),
-        *make_cells(
-            format_number(figures.audience),
-            *map(viewer.format_known, (figures.sent, figures.rejected, figures.left)),
-            viewer.format_known(None) if median is None else format_duration(median),
-            *((viewer.format_known(figures.clicks),) if clicks else ()),
-        ),
+        format_number(figures.audience),
+        *map(viewer.format_known, (figures.sent, figures.rejected, figures.left)),
+        viewer.format_known(None) if median is None else format_duration(median),
+        *((viewer.format_known(figures.clicks),) if clicks else ()),
     )

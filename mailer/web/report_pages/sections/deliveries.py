@@ -22,8 +22,7 @@ from mailer.web.report_pages.section import (
     format_duration,
     format_number,
     format_share,
-    make_cells,
-    name_columns,
+    make_table,
 )
 
 _NUMBERS = "numbers"
@@ -101,23 +100,20 @@ def _list_parts(counts: Counts, viewer: Viewer) -> tuple[tuple[Tone, str, int], 
 
 
 def _make_number_table(counts: Counts, viewer: Viewer) -> Table:
-    rows = tuple(
+    whole = counts.audience
+    rows = (
         (
             Cell(text=words, sample=draw_swatch(_NUMBERS, tone)),
-            *make_cells(format_number(number), format_share(number, counts.audience)),
+            format_number(number),
+            format_share(number, whole),
         )
         for tone, words, number in _list_parts(counts, viewer)
     )
-    columns = (gettext_noop("Partners"), gettext_noop("Share"))
-    return Table(
-        caption=viewer.gettext("What became of every message"),
-        columns=name_columns("", *map(viewer.gettext, columns)),
-        rows=rows,
-        total=make_cells(
-            viewer.gettext("All partners"),
-            format_number(counts.audience),
-            format_share(counts.audience, counts.audience),
-        ),
+    return make_table(
+        viewer.gettext("What became of every message"),
+        ("", viewer.gettext("Partners"), viewer.gettext("Share")),
+        rows,
+        total=(viewer.gettext("All partners"), format_number(whole), format_share(whole, whole)),
     )
 
 
@@ -139,16 +135,10 @@ def describe_doubts(report: CampaignReport, viewer: Viewer) -> PageSection | Non
 
 
 def _make_doubt_table(report: CampaignReport, viewer: Viewer) -> Table:
-    server = viewer.gettext("Message-ID, to be found in the server’s log")
-    return Table(
-        caption=viewer.gettext("Partners in doubt"),
-        columns=(
-            Column(title=viewer.gettext("Address")),
-            Column(title=server, kind=CellKind.server),
-        ),
-        rows=tuple(make_cells(one.email, one.message_id) for one in report.in_doubt[:_MOST_IN_DOUBT]),
-        broad=True,
-    )
+    server = Column(viewer.gettext("Message-ID, to be found in the server’s log"), CellKind.server)
+    rows = ((one.email, one.message_id) for one in report.in_doubt[:_MOST_IN_DOUBT])
+    caption = viewer.gettext("Partners in doubt")
+    return make_table(caption, (viewer.gettext("Address"), server), rows, broad=True)
 
 
 def _list_notes(report: CampaignReport, viewer: Viewer) -> Iterator[str]:
@@ -221,32 +211,24 @@ def _make_time_table(found: HandOver, viewer: Viewer) -> Table:
         (viewer.gettext("The last"), found.last),
     )
     time = viewer.gettext("Time from the launch")
-    return Table(
-        caption=time,
-        columns=name_columns(viewer.gettext("Messages"), time),
-        rows=tuple(make_cells(words, format_duration(seconds)) for words, seconds in rows),
-    )
+    shown = ((words, format_duration(seconds)) for words, seconds in rows)
+    return make_table(time, (viewer.gettext("Messages"), time), shown)
 
 
 def _make_place_table(found: HandOver, viewer: Viewer) -> Table:
-    first, half, last = gettext_noop("First"), gettext_noop("Half"), gettext_noop("Last")
-    return Table(
-        caption=viewer.gettext("By provider or domain, from five partners"),
-        columns=name_columns(
-            viewer.gettext("Provider or domain"),
-            viewer.gettext("Sent"),
-            *(viewer.gettext(first), viewer.gettext(half), _MOST, viewer.gettext(last)),
-        ),
-        rows=tuple(
-            make_cells(
-                place.place,
-                format_number(place.sent),
-                *(format_duration(time) for time in (place.first, place.median, place.most, place.last)),
-            )
-            for place in found.places
-        ),
-        broad=True,
+    columns = (
+        *(viewer.gettext("Provider or domain"), viewer.gettext("Sent"), viewer.gettext("First")),
+        *(viewer.gettext("Half"), _MOST, viewer.gettext("Last")),
     )
+    rows = (
+        (
+            *(one.place, format_number(one.sent)),
+            *map(format_duration, (one.first, one.median, one.most, one.last)),
+        )
+        for one in found.places
+    )
+    caption = viewer.gettext("By provider or domain, from five partners")
+    return make_table(caption, columns, rows, broad=True)
 
 
 def describe_checks(report: CampaignReport, viewer: Viewer) -> PageSection:
@@ -273,27 +255,19 @@ def _describe_number(report: CampaignReport, viewer: Viewer) -> str:
 
 
 def _make_check_table(report: CampaignReport, viewer: Viewer) -> Table:
-    return Table(
-        caption=viewer.gettext("Warnings"),
-        columns=(
-            Column(title=viewer.gettext("Warning")),
-            Column(title=viewer.gettext("Where"), kind=CellKind.server),
-            Column(title=viewer.gettext("Check"), kind=CellKind.server),
-        ),
-        rows=tuple(
-            make_cells(one.message, f"{one.path}:{one.line}" if one.path else "", one.code)
-            for one in report.warnings or ()
-        ),
-        broad=True,
+    columns = (
+        viewer.gettext("Warning"),
+        Column(viewer.gettext("Where"), CellKind.server),
+        Column(viewer.gettext("Check"), CellKind.server),
     )
+    rows = (
+        (one.message, f"{one.path}:{one.line}" if one.path else "", one.code) for one in report.warnings or ()
+    )
+    return make_table(viewer.gettext("Warnings"), columns, rows, broad=True)
 
 
 def _make_off_table(report: CampaignReport, viewer: Viewer) -> Table:
-    return Table(
-        caption=viewer.gettext("Checks that were switched off"),
-        columns=(
-            Column(title=viewer.gettext("Check switched off"), kind=CellKind.server),
-            Column(title=viewer.gettext("The editors’ reason")),
-        ),
-        rows=tuple(make_cells(code, reason) for code, reason in report.switched_off.items()),
-    )
+    check = Column(viewer.gettext("Check switched off"), CellKind.server)
+    columns = (check, Column(viewer.gettext("The editors’ reason")))
+    caption = viewer.gettext("Checks that were switched off")
+    return make_table(caption, columns, report.switched_off.items())

@@ -11,16 +11,13 @@ from mailer.web.report_pages.charts.heat_map import HeatMapCell, draw_heat_map
 from mailer.web.report_pages.charts.line_chart import shorten_number
 from mailer.web.report_pages.charts.svg import Tone, draw_swatch
 from mailer.web.report_pages.section import (
-    Column,
     Figure,
     PageSection,
     Table,
     Viewer,
     format_number,
-    make_cells,
-    name_columns,
+    make_table,
 )
-from subscribers.segments.description import Vocabulary
 
 _MOST_COLUMNS = 6
 """More would leave no room for a number in a cell on a phone; there is a map for each part."""
@@ -67,9 +64,7 @@ def _make_cell(count: Count) -> HeatMapCell:
     return HeatMapCell(figure=str(count) if count < 1000 else shorten_number(count), value=count)
 
 
-def describe_links(
-    found: ClickReport | None, vocabulary: Vocabulary, counted: str, viewer: Viewer
-) -> PageSection:
+def describe_links(found: ClickReport | None, counted: str, viewer: Viewer) -> PageSection:
     """Show which links were followed; say it if clicks were not counted, and why opens never are."""
     title = viewer.gettext("Links")
     if found is None:
@@ -80,13 +75,13 @@ def describe_links(
         key=lambda link: (-(link.people or 0), link.number),
     )
     figures = [_draw_links(found, followed, viewer)] if followed else []
-    tables = (_make_table(followed, viewer), _make_places(found, vocabulary, viewer))
+    tables = (_make_table(followed, viewer), _make_places(found, viewer))
     return PageSection(
         name=_NAME,
         title=title,
         lead=_describe_numbers(found, viewer),
         counted=counted,
-        figures=(*figures, *_draw_places(found, vocabulary, viewer)),
+        figures=(*figures, *_draw_places(found, viewer)),
         tables=tuple(table for table in tables if table.rows),
         notes=tuple(_list_notes(found, followed, viewer)),
     )
@@ -146,20 +141,13 @@ def _draw_links(found: ClickReport, followed: list[LinkClicks], viewer: Viewer) 
     return Figure(chart=chart, key=key)
 
 
-def _name_columns(first: str, viewer: Viewer) -> tuple[Column, ...]:
-    words = (first, gettext_noop("People"), gettext_noop("Programs"))
-    return name_columns(*map(viewer.gettext, words))
-
-
 def _make_table(followed: list[LinkClicks], viewer: Viewer) -> Table:
-    return Table(
-        caption=viewer.gettext("Links that were followed"),
-        columns=_name_columns(gettext_noop("Link"), viewer),
-        rows=tuple(
-            make_cells(_name_link(link), format_figure(link.people), format_number(link.scanners))
-            for link in followed[:_MOST_ROWS]
-        ),
+    columns = (viewer.gettext("Link"), viewer.gettext("People"), viewer.gettext("Programs"))
+    rows = (
+        (_name_link(link), format_figure(link.people), format_number(link.scanners))
+        for link in followed[:_MOST_ROWS]
     )
+    return make_table(viewer.gettext("Links that were followed"), columns, rows)
 
 
 def _name_link(link: LinkClicks) -> str:
@@ -172,34 +160,28 @@ def _list_countries(found: ClickReport) -> list[ClickCell]:
     return sorted(of_country, key=lambda cell: (-(cell.people or 0), cell.country))
 
 
-def _make_places(found: ClickReport, vocabulary: Vocabulary, viewer: Viewer) -> Table:
-    return Table(
-        caption=viewer.gettext("Partners who followed a link, by country"),
-        columns=_name_columns(gettext_noop("Country"), viewer),
-        rows=tuple(
-            make_cells(
-                _name_country(cell, vocabulary, viewer),
-                format_figure(cell.people),
-                format_number(cell.scanners),
-            )
-            for cell in _list_countries(found)
-        ),
+def _make_places(found: ClickReport, viewer: Viewer) -> Table:
+    columns = (viewer.gettext("Country"), viewer.gettext("People"), viewer.gettext("Programs"))
+    rows = (
+        (_name_country(cell, viewer), format_figure(cell.people), format_number(cell.scanners))
+        for cell in _list_countries(found)
     )
+    return make_table(viewer.gettext("Partners who followed a link, by country"), columns, rows)
 
 
-def _name_country(cell: ClickCell, vocabulary: Vocabulary, viewer: Viewer) -> str:
+def _name_country(cell: ClickCell, viewer: Viewer) -> str:
     unknown = gettext_noop("Country unknown")
-    return vocabulary.country(cell.country) if cell.country else viewer.gettext(unknown)
+    return viewer.vocabulary.country(cell.country) if cell.country else viewer.gettext(unknown)
 
 
-def _draw_places(found: ClickReport, vocabulary: Vocabulary, viewer: Viewer) -> Iterator[Figure]:
+def _draw_places(found: ClickReport, viewer: Viewer) -> Iterator[Figure]:
     sectors = [cell.sector for cell in found.cells if cell.country is None and cell.sector is not None]
     by_place: Mapping[tuple[str | None, str | None], ClickCell] = {
         (cell.country, cell.sector): cell for cell in found.cells
     }
     rows = tuple(
         (
-            _name_country(country, vocabulary, viewer),
+            _name_country(country, viewer),
             # A cell that is not there is of nobody.
             [
                 by_place[country.country, sector].people if (country.country, sector) in by_place else 0
@@ -214,6 +196,6 @@ def _draw_places(found: ClickReport, vocabulary: Vocabulary, viewer: Viewer) -> 
             name=f"{_NAME}-places",
             title=viewer.gettext("People who followed a link, by country and sector"),
             description=_describe_numbers(found, viewer),
-            columns=tuple(vocabulary.sector(slug) if slug else no_sector for slug in sectors),
+            columns=tuple(viewer.vocabulary.sector(slug) if slug else no_sector for slug in sectors),
             rows=rows,
         )

@@ -1,7 +1,6 @@
 """The readers by country and sector, who left, and what they changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -19,11 +18,9 @@ from mailer.web.report_pages.section import (
     Table,
     Viewer,
     format_number,
-    make_cells,
-    name_columns,
+    make_table,
 )
 from mailer.web.report_pages.sections.links import draw_heat_maps
-from subscribers.segments.description import Vocabulary
 
 _NAME = "countries"
 _MOST_ROWS = 25
@@ -45,59 +42,45 @@ _LEFT = "departures"
 _CHANGED = gettext_noop("What partners changed through this mail")
 
 
-def describe_countries(
-    report: CampaignReport, vocabulary: Vocabulary, counted: str, viewer: Viewer
-) -> PageSection | None:
+def describe_countries(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection | None:
     """Show the readers by country and sector; None if nobody is to be counted."""
     found = report.breakdown
     if found is None:
         return None
     rows = found.rows or (found.total,)
     several = len(found.rows) > 1
-    words = _Words(vocabulary=vocabulary, viewer=viewer)
     return PageSection(
         name=_NAME,
         title=viewer.gettext("By country and sector"),
-        lead=_describe_largest(found, words),
+        lead=_describe_largest(found, viewer),
         counted=counted,
-        figures=tuple(_draw_figures(found, rows, words)),
-        tables=(_make_table(found, rows, words, several=several),),
-        folded=(_make_sector_table(found, rows, words, several=several),) if found.sectors else (),
+        figures=tuple(_draw_figures(found, rows, viewer)),
+        tables=(_make_table(found, rows, viewer, several=several),),
+        folded=(_make_sector_table(found, rows, viewer, several=several),) if found.sectors else (),
         notes=tuple(_list_notes(found, viewer)),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Words:
-    """The names of countries and sectors, and the viewer's language."""
-
-    vocabulary: Vocabulary
-    viewer: Viewer
-
-    def say(self, message: str, **values: object) -> str:
-        return self.viewer.gettext(message, **values)
-
-    def name_row(self, row: BreakdownRow) -> str:
-        if not row.countries:
-            return self.say(_ALL_COUNTRIES)
-        if len(row.countries) > 1:
-            return self.viewer.ngettext(
-                "%(num)s other country", "%(num)s other countries", len(row.countries)
-            )
-        (code,) = row.countries
-        return self.say(gettext_noop("Country unknown")) if code is None else self.vocabulary.country(code)
-
-    def name_sectors(self, found: Breakdown) -> tuple[str, ...]:
-        return (*(self.vocabulary.sector(slug) for slug in found.sectors), self.say(_NO_SECTOR))
+def _name_row(row: BreakdownRow, viewer: Viewer) -> str:
+    if not row.countries:
+        return viewer.gettext(_ALL_COUNTRIES)
+    if len(row.countries) > 1:
+        return viewer.ngettext("%(num)s other country", "%(num)s other countries", len(row.countries))
+    (code,) = row.countries
+    return viewer.gettext("Country unknown") if code is None else viewer.vocabulary.country(code)
 
 
-def _describe_largest(found: Breakdown, words: _Words) -> str:
+def _name_sectors(found: Breakdown, viewer: Viewer) -> tuple[str, ...]:
+    return (*map(viewer.vocabulary.sector, found.sectors), viewer.gettext(_NO_SECTOR))
+
+
+def _describe_largest(found: Breakdown, viewer: Viewer) -> str:
     if not found.rows or found.rows[0].sent is None or not found.total.sent:
         return ""
     largest = found.rows[0]
-    return words.say(
+    return viewer.gettext(
         gettext_noop("Most partners are in %(country)s: %(number)s of the %(all)s who got it."),
-        country=words.name_row(largest),
+        country=_name_row(largest, viewer),
         number=format_figure(largest.sent),
         all=format_figure(found.total.sent),
     )
@@ -113,59 +96,59 @@ def _list_notes(found: Breakdown, viewer: Viewer) -> Iterator[str]:
         yield viewer.hidden_note
 
 
-def _draw_figures(found: Breakdown, rows: Sequence[BreakdownRow], words: _Words) -> Iterator[Figure]:
-    description = _describe_largest(found, words)
+def _draw_figures(found: Breakdown, rows: Sequence[BreakdownRow], viewer: Viewer) -> Iterator[Figure]:
+    description = _describe_largest(found, viewer)
     shown = rows[:_MOST_ROWS]
     if not found.sectors:
         yield Figure(
             draw_bars(
                 name=_NAME,
-                title=words.say(gettext_noop("Partners who got it, by country")),
+                title=viewer.gettext("Partners who got it, by country"),
                 description=description,
-                bars=[_make_bar(row, words) for row in shown],
+                bars=[_make_bar(row, viewer) for row in shown],
             )
         )
         return
     yield from draw_heat_maps(
         name=_NAME,
-        title=words.say(gettext_noop("Partners who got it, by country and sector")),
+        title=viewer.gettext("Partners who got it, by country and sector"),
         description=description,
-        columns=words.name_sectors(found),
-        rows=[(words.name_row(row), (*row.by_sector, row.no_sector)) for row in shown],
+        columns=_name_sectors(found, viewer),
+        rows=[(_name_row(row, viewer), (*row.by_sector, row.no_sector)) for row in shown],
     )
 
 
-def _make_bar(row: BreakdownRow, words: _Words) -> Bar:
+def _make_bar(row: BreakdownRow, viewer: Viewer) -> Bar:
     parts = () if row.sent is None else ((Tone.main, float(row.sent)),)
-    return Bar(label=words.name_row(row), figure=format_figure(row.sent), parts=parts)
+    return Bar(label=_name_row(row, viewer), figure=format_figure(row.sent), parts=parts)
 
 
-def _make_table(found: Breakdown, rows: Sequence[BreakdownRow], words: _Words, *, several: bool) -> Table:
+def _make_table(found: Breakdown, rows: Sequence[BreakdownRow], viewer: Viewer, *, several: bool) -> Table:
     def make_row(row: BreakdownRow, name: str) -> tuple[str, ...]:
         return (name, *(format_figure(count) for count in (row.sent, row.not_sent, row.left)))
 
     columns = (
         *(gettext_noop("Country"), gettext_noop("Got it"), gettext_noop("Not"), gettext_noop("Left since")),
     )
-    return Table(
-        caption=words.say(gettext_noop("Partners by country")),
-        columns=name_columns(*map(words.say, columns)),
-        rows=tuple(make_cells(*make_row(row, words.name_row(row))) for row in rows),
-        total=make_cells(*make_row(found.total, words.say(_ALL_COUNTRIES))) if several else (),
+    return make_table(
+        viewer.gettext("Partners by country"),
+        map(viewer.gettext, columns),
+        (make_row(row, _name_row(row, viewer)) for row in rows),
+        total=make_row(found.total, viewer.gettext(_ALL_COUNTRIES)) if several else (),
     )
 
 
 def _make_sector_table(
-    found: Breakdown, rows: Sequence[BreakdownRow], words: _Words, *, several: bool
+    found: Breakdown, rows: Sequence[BreakdownRow], viewer: Viewer, *, several: bool
 ) -> Table:
     def make_row(row: BreakdownRow, name: str) -> tuple[str, ...]:
         return (name, *(format_figure(count) for count in (*row.by_sector, row.no_sector)))
 
-    return Table(
-        caption=words.say(gettext_noop("Partners who got it, by country and sector, as a table")),
-        columns=name_columns(words.say(gettext_noop("Country")), *words.name_sectors(found)),
-        rows=tuple(make_cells(*make_row(row, words.name_row(row))) for row in rows),
-        total=make_cells(*make_row(found.total, words.say(_ALL_COUNTRIES))) if several else (),
+    return make_table(
+        viewer.gettext("Partners who got it, by country and sector, as a table"),
+        (viewer.gettext("Country"), *_name_sectors(found, viewer)),
+        (make_row(row, _name_row(row, viewer)) for row in rows),
+        total=make_row(found.total, viewer.gettext(_ALL_COUNTRIES)) if several else (),
         broad=True,
     )
 
@@ -196,14 +179,14 @@ def describe_departures(report: CampaignReport, counted: str, viewer: Viewer) ->
 def _make_left_table(report: CampaignReport, viewer: Viewer) -> Table:
     left = report.left
     rows = (
-        (gettext_noop("Unsubscribed"), left.unsubscribed),
-        (gettext_noop("Reported spam"), left.complained),
+        (viewer.gettext("Unsubscribed"), format_number(left.unsubscribed)),
+        (viewer.gettext("Reported spam"), format_number(left.complained)),
     )
-    return Table(
-        caption=viewer.gettext("Who has left since the launch"),
-        columns=name_columns("", viewer.gettext("Partners")),
-        rows=tuple(make_cells(viewer.gettext(words), format_number(number)) for words, number in rows),
-        total=make_cells(viewer.gettext("Left since"), format_number(left.total)),
+    return make_table(
+        viewer.gettext("Who has left since the launch"),
+        ("", viewer.gettext("Partners")),
+        rows,
+        total=(viewer.gettext("Left since"), format_number(left.total)),
     )
 
 
@@ -246,15 +229,10 @@ def _draw_counts(name: str, title: str, counts: Mapping[str, Count], tone: Tone)
     return draw_bars(
         name=name,
         title=title,
-        description="; ".join(f"{words}: {format_figure(count)}" for words, count in shown.items()),
-        bars=tuple(
-            Bar(
-                label=words,
-                figure=format_figure(count),
-                parts=() if count is None else ((tone, count),),
-            )
+        bars=[
+            Bar(words, format_figure(count), () if count is None else ((tone, count),))
             for words, count in shown.items()
-        ),
+        ],
     )
 
 
@@ -262,11 +240,8 @@ def _make_count_table(caption: str, counts: Mapping[str, Count], viewer: Viewer)
     shown = {words: count for words, count in counts.items() if count != 0}
     if not shown:
         return None
-    return Table(
-        caption=caption,
-        columns=name_columns("", viewer.gettext("Partners")),
-        rows=tuple(make_cells(words, format_figure(count)) for words, count in shown.items()),
-    )
+    rows = ((words, format_figure(count)) for words, count in shown.items())
+    return make_table(caption, ("", viewer.gettext("Partners")), rows)
 
 
 def describe_organisations(report: CampaignReport, counted: str, viewer: Viewer) -> PageSection | None:
@@ -275,7 +250,7 @@ def describe_organisations(report: CampaignReport, counted: str, viewer: Viewer)
     if not (lost and viewer.sees_people):
         return None
     title = viewer.gettext("Organisations without a partner")
-    columns = (gettext_noop("Organisation"), gettext_noop("Partners gone"))
+    columns = (viewer.gettext("Organisation"), viewer.gettext("Partners gone"))
     return PageSection(
         name="organisations",
         title=title,
@@ -287,11 +262,5 @@ def describe_organisations(report: CampaignReport, counted: str, viewer: Viewer)
             len(lost),
         ),
         counted=counted,
-        tables=(
-            Table(
-                caption=title,
-                columns=name_columns(*map(viewer.gettext, columns)),
-                rows=tuple(make_cells(one.name, format_number(one.readers)) for one in lost),
-            ),
-        ),
+        tables=(make_table(title, columns, ((one.name, format_number(one.readers)) for one in lost)),),
     )

@@ -21,8 +21,7 @@ from mailer.web.report_pages.section import (
     PageSection,
     Table,
     Viewer,
-    make_cells,
-    name_columns,
+    make_table,
 )
 
 STATE_WORDS: Final[Mapping[DeliveryState, str]] = MappingProxyType(
@@ -113,31 +112,20 @@ def _name_group(group: ReturnedGroup, viewer: Viewer) -> str:
 
 
 def _make_table(returned: Returned, viewer: Viewer) -> Table:
-    columns = (gettext_noop("What came back"), gettext_noop("Partners"))
-    return Table(
-        caption=viewer.gettext("What came back, by partner"),
-        columns=name_columns(*map(viewer.gettext, columns)),
-        rows=tuple(
-            make_cells(_name_group(group, viewer), viewer.format_people(group.readers))
-            for group in returned.groups
-        ),
-    )
+    columns = (viewer.gettext("What came back"), viewer.gettext("Partners"))
+    rows = ((_name_group(group, viewer), viewer.format_people(group.readers)) for group in returned.groups)
+    return make_table(viewer.gettext("What came back, by partner"), columns, rows)
 
 
 def _make_alarm_table(returned: Returned, viewer: Viewer) -> Table:
-    return Table(
-        caption=viewer.gettext("What mail servers say about you, the sender"),
-        columns=(
-            Column(title=viewer.gettext("Words"), kind=CellKind.server),
-            Column(title=viewer.gettext("Last")),
-            Column(title=viewer.gettext("Partners"), kind=CellKind.number),
-        ),
-        rows=tuple(
-            make_cells(alarm.words, viewer.format_moment(alarm.last_at), viewer.format_people(alarm.readers))
-            for alarm in returned.alarms
-        ),
-        broad=True,
+    words = Column(viewer.gettext("Words"), CellKind.server)
+    rows = (
+        (alarm.words, viewer.format_moment(alarm.last_at), viewer.format_people(alarm.readers))
+        for alarm in returned.alarms
     )
+    caption = viewer.gettext("What mail servers say about you, the sender")
+    columns = (words, Column(viewer.gettext("Last")), viewer.gettext("Partners"))
+    return make_table(caption, columns, rows, broad=True)
 
 
 def _draw_chart(returned: Returned, viewer: Viewer) -> Markup:
@@ -145,7 +133,6 @@ def _draw_chart(returned: Returned, viewer: Viewer) -> Markup:
     return draw_bars(
         name="returned",
         title=viewer.gettext("What came back, by number of partners"),
-        description="; ".join(f"{name}: {viewer.format_people(group.readers)}" for name, group in named),
         bars=tuple(
             Bar(
                 label=name,
@@ -228,25 +215,20 @@ def _draw_reason_chart(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> Marku
 
 
 def _make_reason_table(groups: tuple[ReasonGroup, ...], viewer: Viewer) -> Table:
-    return Table(
-        caption=viewer.gettext("Reasons, with the server’s own words"),
-        columns=(
-            Column(title=viewer.gettext("Words"), kind=CellKind.server),
-            Column(title=viewer.gettext("What happened")),
-            Column(title=viewer.gettext("Whose fault")),
-            Column(title=viewer.gettext("Partners"), kind=CellKind.number),
-        ),
-        rows=tuple(
-            make_cells(
-                group.reason,
-                _describe_group(group, viewer),
-                viewer.gettext(FAULT_WORDS[group.fault]) if group.fault else "",
-                viewer.format_people(group.number),
-            )
-            for group in groups[:_MOST_ROWS]
-        ),
-        broad=True,
+    columns = (
+        Column(viewer.gettext("Words"), CellKind.server),
+        *(Column(viewer.gettext("What happened")), Column(viewer.gettext("Whose fault"))),
+        viewer.gettext("Partners"),
     )
+    rows = (
+        (
+            *(group.reason, _describe_group(group, viewer)),
+            viewer.gettext(FAULT_WORDS[group.fault]) if group.fault else "",
+            viewer.format_people(group.number),
+        )
+        for group in groups[:_MOST_ROWS]
+    )
+    return make_table(viewer.gettext("Reasons, with the server’s own words"), columns, rows, broad=True)
 
 
 def _describe_group(group: ReasonGroup, viewer: Viewer) -> str:

@@ -86,7 +86,6 @@ def _render(
     note: str | None = None,
     words: str = "",
 ) -> Response:
-    """Render the page, with what was wrong with a form and what was typed into it."""
     session, connection = page.session, page.session.connection()
     rounds = list_rounds(connection, page.number)
     asked = rounds[0] if rounds else None
@@ -96,6 +95,7 @@ def _render(
         workspace = page.state.workspace
         since = list_changes_since(session, workspace, asked, partial(compile_edition, page))
     is_settled = asked is not None and asked.state in {RoundState.open, RoundState.approved}
+    has_own = asked is not None and asked.has_own_steps and asked.state is not RoundState.approved
     if note is None:
         note = page.preparation.decisions.note if page.preparation is not None else ""
     return page.render(
@@ -105,7 +105,7 @@ def _render(
         earlier=rounds[1:],
         approval=approval,
         changes=since,
-        steps=_list_steps(page, asked),
+        steps=list_steps(page, asked if has_own else None),
         member_names={one.id: one.name for one in list_members(session)},
         segment_words={
             one.id: say_segment(page, session, one.options.segment, one.facts.in_words) for one in rounds
@@ -155,12 +155,12 @@ def _count_difference(page: StudioPage, segment: str) -> CountedNumber | None:
     return None if last is None else page.state.counts.get(request_difference(f"campaign:{last.id}", segment))
 
 
-def _list_steps(page: CampaignPage, asked: Round | None) -> tuple[WantedStep, ...]:
-    """Return the steps that would be asked for; none for anybody who may approve, and where the settings are
-    wrong, which asking says."""
+def list_steps(page: CampaignPage, former: Round | None) -> tuple[WantedStep, ...]:
+    """Return the steps of a round, or without one those of the settings; none for anybody who may approve,
+    and where the settings are wrong, which asking says."""
     connection = page.session.connection()
-    if asked is not None and asked.has_own_steps and asked.state is not RoundState.approved:
-        return describe_steps(connection, asked)
+    if former is not None:
+        return describe_steps(connection, former)
     try:
         return read_step_settings(connection, page.settings)
     except ConfigurationError:
@@ -179,13 +179,7 @@ def post_request(page: CampaignPageDep, form: OwnFormDep) -> Response:
 
 def ask(page: CampaignPage, *, note: str, steps: Sequence[WantedStep] | None = None) -> Response:
     """Ask for the approval of a campaign, have those who are asked told, and go on to its page. ``steps`` are
-    those that were chosen for it, None for the usual ones.
-
-    Raises:
-        MailerError: it has errors, nobody has chosen who gets it, or it is approved or being sent.
-        ConfigurationError: its edition is not there, or the steps of the settings ask nobody.
-        SubscriberError: its segment is not valid.
-    """
+    those that were chosen for it, None for the usual ones. Raise one of REFUSED if it cannot be asked for."""
     if not is_askable(page):
         raise ApprovalRefusedError(
             Phrase("Campaign %(number)s is not being prepared any more.", number=page.number)
@@ -207,7 +201,8 @@ def ask(page: CampaignPage, *, note: str, steps: Sequence[WantedStep] | None = N
         if asked.asked_at == now:
             queue_asked(connection, page.settings, asked, now=now)
             with Session(connection) as session:
-                log(page, session, Act.asked_for_approval, asked)
+                act, number = Act.asked_for_approval, str(asked.campaign_id)
+                page.record(session, act, edition=asked.edition, subject=number)
                 session.flush()
     state.sign_in_mailer.wake()
     return page.redirect(f"/campaigns/{asked.campaign_id}/approval", Notice.approval_asked)
@@ -230,10 +225,6 @@ def _plan(page: CampaignPage) -> Plan:
     )
 
 
-def log(page: StudioPage, session: Session, act: Act, asked: Round, detail: str = "") -> None:
-    page.record(session, act, edition=asked.edition, subject=str(asked.campaign_id), detail=detail)
-
-
 @ROUTES.post_route("/campaigns/{campaign}/approval/withdraw", Permission.prepare)
 def post_withdrawal(page: CampaignPageDep, form: OwnFormDep) -> Response:
     """Take the request back: nobody is waited for any more. A second click changes nothing."""
@@ -245,11 +236,11 @@ def post_withdrawal(page: CampaignPageDep, form: OwnFormDep) -> Response:
         is_withdrawn = end_round(connection, asked.id, RoundState.withdrawn, now)
         if is_withdrawn:
             queue_outcome(connection, asked, by=Person.of_member(page.member), now=now)
-            log(page, session, Act.withdrew_request, asked)
+            page.log(session, Act.withdrew_request)
     # Meanwhile it may have been approved, which a second click of one's own must not hide.
     is_over = is_withdrawn or asked.state is RoundState.withdrawn
     notice = Notice.approval_withdrawn if is_over else Notice.campaign_changed
-    return page.redirect(f"{page.path}/approval", notice)
+    return page.go_back(notice, "/approval")
 
 
 @ROUTES.post_route("/campaigns/{campaign}/approval/comments", Permission.comment)
@@ -263,7 +254,7 @@ def post_comment(page: CampaignPageDep, form: OwnFormDep) -> Response:
                 answer is not None
                 and add_comment(connection, asked, answer, person, form.get("text"), request=request, now=now)
             )
-            log(page, session, Act.commented_on_answer, asked)
+            page.log(session, Act.commented_on_answer)
     except ApprovalRefusedError as error:
         return _render(page, (f"comment-{form.get('answer')}", page.translate(str(error))))
     return page.go_to(f"{page.make_path(f'{page.path}/approval', Notice.commented)}#answer-{answer}")
@@ -290,7 +281,7 @@ def post_answer(page: CampaignPageDep, form: OwnFormDep) -> Response:
     notice = Notice.approval_complete if after.state is RoundState.approved else Notice.approval_given
     if wanted == ApprovalVerdict.changes_requested:
         notice = Notice.changes_requested
-    return page.redirect(f"{page.path}/approval", notice)
+    return page.go_back(notice, "/approval")
 
 
 _YOURS, _ANSWER = gettext_noop("Your approval is asked for"), gettext_noop("Read and answer")

@@ -132,7 +132,6 @@ def list_variants(visit: Visit, connection: Connection, asked: Round) -> Mapping
 
 
 def render_variant(visit: Visit, asked: Round, number: str, **values: Any) -> Response:
-    """Render one variant at full size, with the ways to the ones before and after it."""
     shown = or_404(read_number(number, digits=6))
     or_404(0 < shown <= len(asked.facts.variants))
     return visit.render(

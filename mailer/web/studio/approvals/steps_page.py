@@ -13,20 +13,17 @@ from mailer.campaigns.approvals.people import (
     WantedReviewer,
     WantedStep,
     change_steps,
-    describe_steps,
     parse_reviewer,
-    read_step_settings,
 )
 from mailer.campaigns.approvals.rounds import find_last_round
 from mailer.campaigns.approvals.steps import Needs
 from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.database.team_models import Role
-from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
 from mailer.settings.campaigns import MAX_APPROVAL_STEPS
 from mailer.team.members import ROLE_NAMES, Permission, list_members
 from mailer.web.forms import Form, OwnFormDep, read_number
-from mailer.web.studio.approvals.approval_page import REFUSED, ask, log
+from mailer.web.studio.approvals.approval_page import REFUSED, ask, list_steps
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import RefusedFormError
@@ -46,7 +43,10 @@ StepForm = tuple[WantedStep, str]
 
 @ROUTES.get_route("/campaigns/{campaign}/approval/steps", Permission.approve)
 def show_steps(page: CampaignPageDep) -> Response:
-    forms = [(step, "\n".join(map(_write_reviewer, step.reviewers))) for step in _find_steps(page)]
+    asked = find_last_round(page.session.connection(), page.number)
+    is_own = asked is not None and (asked.is_open or asked.has_own_steps)
+    steps = list_steps(page, asked if is_own else None)
+    forms = [(step, "\n".join(map(_write_reviewer, step.reviewers))) for step in steps]
     return _render(page, [*forms, *[(WantedStep(), "")] * (MAX_APPROVAL_STEPS - len(forms))])
 
 
@@ -62,7 +62,7 @@ def post_steps(page: CampaignPageDep, form: OwnFormDep) -> Response:
     try:
         steps = _read_steps(page, forms)
         if _change_open_round(page, steps):
-            return page.redirect(f"{page.path}/approval", Notice.approval_steps_changed)
+            return page.go_back(Notice.approval_steps_changed, "/approval")
         return ask(page, note=note, steps=steps)
     except RefusedFormError as error:
         return _render(page, forms, (error.field, page.translate(error.words, **error.values)), note=note)
@@ -82,20 +82,9 @@ def _change_open_round(page: CampaignPage, steps: Sequence[WantedStep]) -> bool:
         changed = change_steps(connection, asked, steps)
         queue_asked(connection, settings, changed, told=told, now=page.state.clock())
         detail = f"{len(asked.steps)} → {len(changed.steps)}"
-        log(page, session, Act.changed_approval_steps, changed, detail)
+        page.log(session, Act.changed_approval_steps, detail)
     page.state.sign_in_mailer.wake()
     return True
-
-
-def _find_steps(page: CampaignPage) -> Sequence[WantedStep]:
-    connection = page.session.connection()
-    asked = find_last_round(connection, page.number)
-    if asked is not None and (asked.is_open or asked.has_own_steps):
-        return describe_steps(connection, asked)
-    try:
-        return read_step_settings(connection, page.settings)
-    except ConfigurationError:
-        return ()
 
 
 def _read_form(form: Form, number: int) -> StepForm:

@@ -61,7 +61,6 @@ _PASSED = gettext_noop("Was to start %(time)s, and nobody has launched it")
 
 @ROUTES.get_route("/campaigns", Permission.read)
 def list_campaigns(page: PageDep) -> Response:
-    """Show a page of the campaigns: those before the number in the address."""
     before = read_number(page.request.query_params.get("before", ""))
     found = select(Campaign).order_by(col(Campaign.id).desc()).limit(_CAMPAIGNS_ON_PAGE + 1)
     if before:
@@ -82,8 +81,6 @@ def list_campaigns(page: PageDep) -> Response:
 def _make_row(
     page: StudioPage, campaign: Campaign, prepared: Preparation | None, launched_by: str
 ) -> dict[str, object]:
-    """Return what the list says of a campaign: what its query means, and who launched it or else changed it
-    last."""
     decided = prepared.decisions if prepared is not None and prepared.is_open else Decisions()
     segment = decided.segment or campaign.segment
     return {
@@ -160,7 +157,6 @@ def show_new_campaign(page: PageDep) -> Response:
 
 @ROUTES.post_route("/campaigns/new", Permission.prepare)
 def begin_campaign(page: PageDep, form: OwnFormDep) -> Response:
-    """Begin to prepare a campaign of an edition, or go on with the one that was begun."""
     edition, text = form.get("edition"), form.get(QUERY_PARAMETER).strip()
     if not edition:
         return _render(page, "", text, [("editions", page.translate(_CHOOSE))])

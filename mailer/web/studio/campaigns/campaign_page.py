@@ -52,7 +52,6 @@ ROUTES = Routes()
 
 @ROUTES.get_route("/campaigns/{campaign}", Permission.read)
 def show_campaign(page: CampaignPageDep) -> Response:
-    """Show a campaign; for htmx, the checklist alone."""
     return _show_checklist(page) if isinstance(page, PreparedPage) else _show_overview(page)
 
 
@@ -79,7 +78,6 @@ def discard_campaign(page: CampaignPageDep) -> Response:
 
 @ROUTES.post_route("/campaigns/{campaign}/archive", Permission.launch)
 def change_archive(page: CampaignPageDep, form: OwnFormDep) -> Response:
-    """Put the edition of a campaign that was sent into the public archive, or take it out."""
     or_404(page.was_sent_as_edition)
     wanted = form.get("archived") == "yes"
     with page.writing() as session:

@@ -306,7 +306,6 @@ def change_scheduled_start(page: CampaignPageDep, form: OwnFormDep) -> Response:
 
 
 def _read_seen(form: Form) -> datetime | None:
-    """Return the time from which the form began; None if it does not say so."""
     try:
         return datetime.fromisoformat(form.get("seen"))
     except ValueError:
@@ -314,7 +313,6 @@ def _read_seen(form: Form) -> datetime | None:
 
 
 def _show_time(at: datetime | None, zone: ZoneInfo) -> Mapping[str, str]:
-    """Return the texts of the form for a day and time on the clocks of a zone."""
     return {"start": f"{at.astimezone(zone):%Y-%m-%dT%H:%M}" if at else "", "zone": zone.key}
 
 

@@ -39,7 +39,6 @@ _ACTS = {"arrived": True, "again": False}
 
 @ROUTES.get_route("/campaigns/{campaign}/doubts", Permission.see_partners)
 def show_doubts(page: CampaignPageDep) -> Response:
-    """Show who is in doubt, fifty to a page."""
     return _render(page)
 
 
@@ -48,7 +47,7 @@ def settle(page: CampaignPageDep, form: OwnFormDep) -> Response:
     """Settle one, all from the same cause, or all. What is no longer in doubt stays as it is."""
     arrived, state = _ACTS.get(form.get("act")), page.state
     if arrived is None:
-        return _go_back(page)
+        return page.go_back(below="/doubts")
     chosen = _find_chosen(page, form.get("what"), form.get("cause"))
     page.end_reading()
     try:
@@ -62,15 +61,11 @@ def settle(page: CampaignPageDep, form: OwnFormDep) -> Response:
             record=_make_record(page, "they have it" if arrived else "send again"),
         )
     except CampaignStateError:
-        return _go_back(page, Notice.campaign_changed)
+        return page.go_back(Notice.campaign_changed, "/doubts")
     state.progress.refresh(page.number)
     if not (done.sent or done.queued):
-        return _go_back(page, Notice.doubts_gone)
-    return _go_back(page, Notice.doubts_requeued if done.queued else Notice.doubts_settled)
-
-
-def _go_back(page: CampaignPage, notice: Notice | None = None) -> Response:
-    return page.redirect(f"{page.path}/doubts", notice)
+        return page.go_back(Notice.doubts_gone, "/doubts")
+    return page.go_back(Notice.doubts_requeued if done.queued else Notice.doubts_settled, "/doubts")
 
 
 def _find_chosen(page: CampaignPage, what: str, cause: str) -> set[int]:
@@ -118,7 +113,7 @@ def settle_by_log(page: CampaignPageDep, form: SentFormDep) -> Response:
     except PostfixLogError as error:
         return _render(page, ("log", str(error)))
     except CampaignStateError:
-        return _go_back(page, Notice.campaign_changed)
+        return page.go_back(Notice.campaign_changed, "/doubts")
     state.progress.refresh(page.number)
     return _render(page, told=done)
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -32,7 +31,7 @@ from mailer.campaigns.worker import count_workers
 from mailer.database.engine import read_clock
 from mailer.database.launch_models import PendingLaunchState
 from mailer.i18n import gettext_noop
-from mailer.team.members import Permission, find_member
+from mailer.team.members import Permission, list_members
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
 from mailer.web.studio.notices import Notice
@@ -83,7 +82,7 @@ def show_launch(page: CampaignPageDep) -> Response:
     if pending is not None and pending.is_active:
         return _render_pending(page, pending)
     if not _is_launchable(page):
-        return page.redirect(f"{page.path}/live")
+        return page.go_back(below="/live")
     return _render(page, pending)
 
 
@@ -93,7 +92,7 @@ def show_check(page: CampaignPageDep) -> Response:
     pending = _find_pending(page)
     if not _is_launchable(page) or (pending is not None and pending.is_active):
         return _lead_on(page, pending)
-    return page.render("launch_check.html", **_describe_launch(page))
+    return _render(page, pending, template="launch_check.html")
 
 
 @ROUTES.get_route("/campaigns/{campaign}/launch/pending", Permission.launch)
@@ -102,7 +101,7 @@ def show_pending(page: CampaignPageDep) -> Response:
     pending = _find_pending(page)
     if pending is None or not pending.is_active:
         return _lead_on(page, pending)
-    return page.render("launch_pending.html", **_describe_pending(page, pending))
+    return _render_pending(page, pending, template="launch_pending.html")
 
 
 @ROUTES.post_route("/campaigns/{campaign}/launch", Permission.launch)
@@ -111,7 +110,7 @@ def ask(page: CampaignPageDep, form: OwnFormDep) -> Response:
     confirmed it."""
     pending = _find_pending(page)
     if not _is_launchable(page) or (pending is not None and pending.is_active):
-        return _go_back(page)
+        return page.go_back(below="/launch")
     page.end_reading()
     # What was shown is known for some seconds; whoever took their time waits until it was looked at anew.
     readiness = _find_readiness(page, patience=_LONG_PATIENCE)
@@ -129,8 +128,8 @@ def ask(page: CampaignPageDep, form: OwnFormDep) -> Response:
     except OtherLaunchError as error:
         return page.redirect(f"/campaigns/{error.campaign_id}/launch")
     except CampaignStateError:
-        return _go_back(page, Notice.campaign_changed)
-    return _go_back(page)
+        return page.go_back(Notice.campaign_changed, "/launch")
+    return page.go_back(below="/launch")
 
 
 @ROUTES.post_route("/campaigns/{campaign}/launch/undo", Permission.launch)
@@ -139,14 +138,14 @@ def undo(page: CampaignPageDep, form: OwnFormDep) -> Response:
     with page.writing() as session:
         pending = read_pending_launch(session, number)
         if pending is None or pending.request.campaign_id != page.number:
-            return _go_back(page)
+            return page.go_back(below="/launch")
         is_undone = undo_launch(session, number, now=read_clock(session.connection()))
         if is_undone:
             page.log(session, Act.undid_launch)
     if is_undone or pending.launched_id is None:
         # The other window, or a first click, has undone it.
         is_over = is_undone or pending.state is PendingLaunchState.undone
-        return _go_back(page, Notice.launch_undone if is_over else None)
+        return page.go_back(Notice.launch_undone if is_over else None, "/launch")
     return page.redirect(f"/campaigns/{pending.campaign_id}/live", Notice.launch_begun)
 
 
@@ -158,7 +157,7 @@ def confirm(page: CampaignPageDep, form: OwnFormDep) -> Response:
         with page.writing() as session:
             pending = read_pending_launch(session, number)
             if pending is None or pending.request.campaign_id != page.number:
-                return _go_back(page)
+                return page.go_back(below="/launch")
             confirmed = confirm_launch(
                 session,
                 number,
@@ -174,9 +173,9 @@ def confirm(page: CampaignPageDep, form: OwnFormDep) -> Response:
     except OtherCountError as error:
         words = page.translate(_WRONG_CONFIRMATION, number=f"{error.count:,}")
     except PendingLaunchError:
-        return _go_back(page, Notice.campaign_changed)
+        return page.go_back(Notice.campaign_changed, "/launch")
     else:
-        return _go_back(page, Notice.launch_confirmed)
+        return page.go_back(Notice.launch_confirmed, "/launch")
     return _render_pending(page, or_404(_find_pending(page)), words)
 
 
@@ -186,10 +185,6 @@ def _find_pending(page: CampaignPage) -> PendingLaunch | None:
 
 def _is_launchable(page: CampaignPage) -> bool:
     return page.campaign.state in LAUNCHABLE_STATES
-
-
-def _go_back(page: CampaignPage, notice: Notice | None = None) -> Response:
-    return page.redirect(f"{page.path}/launch", notice)
 
 
 def _lead_on(page: CampaignPage, pending: PendingLaunch | None) -> Response:
@@ -232,33 +227,33 @@ def _read_typed_number(text: str) -> int | None:
     return int(digits) if digits.isdecimal() and len(digits) <= _MAX_DIGITS else None
 
 
-def _render(page: CampaignPage, last: PendingLaunch | None, error: str = "", *, typed: str = "") -> Response:
-    return page.render(
-        "launch.html",
-        status=422 if error else 200,
-        last=last if last is not None and last.state in _SAID_STATES else None,
-        **_describe_launch(page, error, typed),
-    )
-
-
-def _describe_launch(page: CampaignPage, error: str = "", typed: str = "") -> dict[str, Any]:
+def _render(
+    page: CampaignPage,
+    last: PendingLaunch | None,
+    error: str = "",
+    *,
+    typed: str = "",
+    template: str = "launch.html",
+) -> Response:
     readiness, prepared, settings = _find_readiness(page), page.preparation, page.settings
     decided = prepared.decisions if prepared is not None else Decisions()
     rate, segment_words = settings.campaigns.rate, ""
     if readiness is not None:
         segment_words = say_segment(page, page.session, decided.segment or "", readiness.in_words)
-    return {
-        "readiness": readiness,
-        "faults": list(_list_faults(page, readiness)) if readiness is not None else [],
-        "segment_words": segment_words,
-        "errors": [("count", error)] if error else [],
-        "typed": typed,
-        "relay": ", ".join(filter(None, settings.smtp.hosts)),
-        "minutes": max(1, round(readiness.audience / rate / 60)) if readiness and rate else None,
-        "options": decided.resolve(settings.campaigns),
-        "campaign_settings": settings.campaigns,
-        "has_worker": count_workers(page.state.workspace, page.state.engine) > 0,
-    }
+    return page.render(
+        template,
+        last=last if last is not None and last.state in _SAID_STATES else None,
+        readiness=readiness,
+        faults=list(_list_faults(page, readiness)) if readiness is not None else [],
+        segment_words=segment_words,
+        errors=[("count", error)] if error else [],
+        typed=typed,
+        relay=", ".join(filter(None, settings.smtp.hosts)),
+        minutes=max(1, round(readiness.audience / rate / 60)) if readiness and rate else None,
+        options=decided.resolve(settings.campaigns),
+        campaign_settings=settings.campaigns,
+        has_worker=count_workers(page.state.workspace, page.state.engine) > 0,
+    )
 
 
 def _list_faults(page: CampaignPage, readiness: LaunchReadiness) -> Iterator[tuple[LaunchFault, str, str]]:
@@ -271,29 +266,23 @@ def _list_faults(page: CampaignPage, readiness: LaunchReadiness) -> Iterator[tup
         yield fault, path.format(campaign=page.number, edition=edition), act
 
 
-def _render_pending(page: CampaignPage, pending: PendingLaunch, error: str = "") -> Response:
-    return page.render(
-        "launch_waits.html",
-        status=422 if error else 200,
-        errors=[("count", error)] if error else [],
-        **_describe_pending(page, pending),
-    )
-
-
-def _describe_pending(page: CampaignPage, pending: PendingLaunch) -> dict[str, Any]:
+def _render_pending(
+    page: CampaignPage, pending: PendingLaunch, error: str = "", *, template: str = "launch_waits.html"
+) -> Response:
     session = page.session
-    asked_by = find_member(session, pending.asked_by)
-    confirmed_by = find_member(session, pending.confirmed_by) if pending.confirmed_by else None
-    return {
-        "pending": pending,
-        "segment_words": say_segment(page, session, pending.request.segment),
-        "asked_by": asked_by.name if asked_by is not None else "",
-        "confirmed_by": confirmed_by.name if confirmed_by is not None else "",
-        "is_own": pending.asked_by == page.member.id,
-        "is_unconfirmed": pending.state is PendingLaunchState.unconfirmed,
-        "seconds": pending.seconds_left(read_clock(session.connection())),
-        "has_worker": count_workers(page.state.workspace, page.state.engine) > 0,
-    }
+    names: dict[int | None, str] = {one.id: one.name for one in list_members(session)}
+    return page.render(
+        template,
+        errors=[("count", error)] if error else [],
+        pending=pending,
+        segment_words=say_segment(page, session, pending.request.segment),
+        asked_by=names.get(pending.asked_by, ""),
+        confirmed_by=names.get(pending.confirmed_by, ""),
+        is_own=pending.asked_by == page.member.id,
+        is_unconfirmed=pending.state is PendingLaunchState.unconfirmed,
+        seconds=pending.seconds_left(read_clock(session.connection())),
+        has_worker=count_workers(page.state.workspace, page.state.engine) > 0,
+    )
 
 
 def list_launch_items(page: StudioPage) -> Iterator[WaitingItem]:
@@ -302,7 +291,7 @@ def list_launch_items(page: StudioPage) -> Iterator[WaitingItem]:
         now = read_clock(session.connection())
         not_started = list_not_started(session, since=now - _FORGOTTEN, now=now)
         waiting = list_unconfirmed(session, now=now)
-        names = {one.number: find_member(session, one.asked_by) for one in waiting}
+        names = {one.id: one.name for one in list_members(session)}
     for one in not_started:
         # Whoever has launched it and gone believes that it was sent.
         yield WaitingItem(
@@ -313,16 +302,15 @@ def list_launch_items(page: StudioPage) -> Iterator[WaitingItem]:
             tone="wrong",
         )
     for one in waiting:
-        asked_by, is_own = names[one.number], one.asked_by == page.member.id
         yield WaitingItem(
             title=one.request.edition,
             words=translate(
                 gettext_noop("%(name)s wants to send it to %(number)s partners"),
-                name=asked_by.name if asked_by is not None else "…",
+                name=names.get(one.asked_by, "…"),
                 number=f"{one.request.count:,}",
             ),
             act=translate(gettext_noop("Confirm the launch")),
             path=f"/campaigns/{one.request.campaign_id}/launch",
             tone="wrong",
-            waits_for=translate(gettext_noop("a second person")) if is_own else "",
+            waits_for=translate(gettext_noop("a second person")) if one.asked_by == page.member.id else "",
         )

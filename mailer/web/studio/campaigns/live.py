@@ -7,7 +7,7 @@ proxy that has lost the line are noticed soon. It ends at once when the server s
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -23,7 +23,7 @@ from mailer.campaigns.lifecycle import (
     resume_campaign,
 )
 from mailer.campaigns.pending_launches import LAUNCHABLE_STATES
-from mailer.campaigns.progress import CampaignProgress, ProgressReader, SumTerm
+from mailer.campaigns.progress import CampaignProgress, ProgressReader
 from mailer.campaigns.trial import read_trial
 from mailer.campaigns.worker import list_processes
 from mailer.database.models import CampaignState, Delivery
@@ -45,8 +45,6 @@ _PATIENCE = 0.1
 
 _EVENTS = "text/event-stream"
 _OVER_STATES = frozenset({CampaignState.finished, CampaignState.cancelled})
-_NEVER_SENT = gettext_noop("do not get it")
-"""The words for the rest of a campaign that was cancelled."""
 _LASTS = 60.0
 _HEARTBEAT = 10.0
 _RETRY_MILLISECONDS = 1500
@@ -54,7 +52,6 @@ _RETRY_MILLISECONDS = 1500
 
 @ROUTES.get_route("/campaigns/{campaign}/live", Permission.read)
 def show_live(page: CampaignPageDep) -> Response:
-    """Show how far a campaign is. One that is not launched has a page of its own."""
     state = page.campaign.state
     if state in LAUNCHABLE_STATES:
         return page.go_back()
@@ -95,30 +92,10 @@ def _describe_progress(page: StudioPage, progress: CampaignProgress | None) -> d
         "progress": progress,
         "state_words": page.translate(words, number=str(progress.canary)),
         "state_tone": tone,
-        "terms": list(_list_terms(progress)),
-        "bar_parts": list(_list_bar_parts(progress)),
+        "terms": list(progress.list_shown_terms()),
+        "bar_parts": list(progress.list_bar_parts()),
         "time_left": _describe_time_left(page, progress.seconds_left),
     }
-
-
-def _list_terms(progress: CampaignProgress) -> Iterator[tuple[SumTerm, str, int]]:
-    """Yield the terms of the sum, what each is called and how many it is, but for those that are nothing and
-    seldom are anything."""
-    is_cancelled = progress.state is CampaignState.cancelled
-    for term, number in progress.list_terms():
-        is_rest = term in {SumTerm.queued, SumTerm.deferred}
-        if number or term in {SumTerm.sent, SumTerm.rejected, SumTerm.queued}:
-            yield term, _NEVER_SENT if is_cancelled and is_rest else term.words, number
-
-
-def _list_bar_parts(progress: CampaignProgress) -> Iterator[tuple[str, float, float]]:
-    """Yield the parts of a bar that is 100 long: the name of the colour, the start, and the width."""
-    start, audience = 0.0, progress.counts.audience
-    for term, number in progress.list_terms():
-        width = 100 * number / audience if audience else 0.0
-        if width:
-            yield term, round(start, 2), round(width, 2)
-        start += width
 
 
 def _describe_time_left(page: StudioPage, seconds: int | None) -> str:
@@ -134,7 +111,6 @@ def _describe_time_left(page: StudioPage, seconds: int | None) -> str:
 
 @ROUTES.get_route("/campaigns/{campaign}/live/events", Permission.read)
 def show_events(page: CampaignPageDep) -> Response:
-    """Send the numbers whenever they change, for at most a minute; the browser then asks again."""
     if page.request.method == "HEAD":
         return Response(media_type=_EVENTS)
     stream = _stream_progress(page, page.state.progress.watch(page.number))
@@ -232,7 +208,6 @@ def resume(page: CampaignPageDep) -> Response:
 
 @ROUTES.get_route("/campaigns/{campaign}/cancel", Permission.launch)
 def show_cancelling(page: CampaignPageDep) -> Response:
-    """Show what cancelling a campaign would leave unsent."""
     if page.campaign.state in {*_OVER_STATES, *LAUNCHABLE_STATES}:
         return page.go_back()
     progress = _read_progress(page)
@@ -256,9 +231,9 @@ def _change(page: CampaignPage, change: Callable[..., object], act: Act, notice:
             if (row.state, row.state_reason) != before:
                 page.log(session, act)
     except CampaignStateError:
-        return page.redirect(f"{page.path}/live", Notice.campaign_changed)
+        return page.go_back(Notice.campaign_changed, "/live")
     page.state.progress.refresh(page.number)
-    return page.redirect(f"{page.path}/live", notice)
+    return page.go_back(notice, "/live")
 
 
 @ROUTES.get_route("/machines", Permission.read)

@@ -146,7 +146,7 @@ def send_campaign_test(page: PreparedPageDep, form: OwnFormDep) -> Response:
     if not failed:
         # The page names those who are in doubt.
         notice = Notice.test_sent if done.number_sent == len(done.results) else None
-        return page.redirect(f"{page.path}/tests", notice)
+        return page.go_back(notice, "/tests")
     translate = page.translate
     words = [
         translate(_LATER if one.outcome == "deferred" else _NOT_SENT, address=one.address, reply=one.reply)
