@@ -157,17 +157,14 @@ class UploadWriter:
             return
         try:
             if self._file is None:
-                self._file = self._open()
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                self._file = os.fdopen(os.open(self._path, flags, 0o600), "wb")
             self._file.write(data)
             self.size += len(data)
         except OSError as error:
             self._fault = error
             self.discard()
-
-    def _open(self) -> BinaryIO:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        return os.fdopen(descriptor, "wb")
 
     def keep(self) -> str:
         """Make sure that the file is on the disk, and return its name in the folder. Raise OSError if it
@@ -196,11 +193,6 @@ class UploadWriter:
             self._path.unlink(missing_ok=True)
 
 
-def find_upload(workspace: Workspace, stored_as: str) -> Path:
-    """Return the path of a kept file, which may be gone."""
-    return workspace.uploads / stored_as
-
-
 @contextmanager
 def lock_upload(path: Path) -> Iterator[bool]:
     """Whether this thread alone may work on the file at ``path`` during the block. The system releases the
@@ -221,7 +213,7 @@ def lock_upload(path: Path) -> Iterator[bool]:
 def delete_upload(workspace: Workspace, stored_as: str) -> None:
     """Delete a kept file, if it is there."""
     if stored_as:
-        find_upload(workspace, stored_as).unlink(missing_ok=True)
+        (workspace.uploads / stored_as).unlink(missing_ok=True)
 
 
 def delete_strays(workspace: Workspace, known: frozenset[str], *, before: datetime) -> None:

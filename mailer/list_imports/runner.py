@@ -29,7 +29,6 @@ from mailer.list_imports.checked_file import CheckedFile, check_file, read_check
 from mailer.list_imports.import_files import (
     delete_strays,
     delete_upload,
-    find_upload,
     forget_row,
     lock_upload,
 )
@@ -150,7 +149,7 @@ class ImportRunner(RepeatedWork):
         for number, stored_as in found:
             if self.stopped.is_set():
                 return
-            self._take(number or 0, find_upload(self._workspace, stored_as))
+            self._take(number or 0, self._workspace.uploads / stored_as)
             with self._turn:
                 self._turn.notify_all()
 

@@ -24,7 +24,6 @@ from mailer.list_imports.import_files import (
     ask_for_check,
     ask_for_import,
     discard_import_file,
-    find_upload,
     lock_upload,
 )
 from mailer.list_imports.runner import FILE_GONE, KEPT, delete_what_is_past
@@ -212,7 +211,7 @@ def test_a_program_that_is_stopped_leaves_the_work_to_the_next(
 
 
 def test_a_file_that_somebody_works_on_is_left_alone(file: WaitingFile) -> None:
-    with lock_upload(find_upload(file.workspace, file.row().stored_as)) as is_ours:
+    with lock_upload(file.workspace.uploads / file.row().stored_as) as is_ours:
         assert is_ours
         file.make_runner().work()
         assert file.row().state == ImportFileState.checking
@@ -221,12 +220,12 @@ def test_a_file_that_somebody_works_on_is_left_alone(file: WaitingFile) -> None:
 
 
 def test_a_file_that_is_gone_says_so(file: WaitingFile) -> None:
-    find_upload(file.workspace, file.row().stored_as).unlink()
+    (file.workspace.uploads / file.row().stored_as).unlink()
     assert file.check().fault == FILE_GONE
 
 
 def test_files_are_kept_for_their_owner_alone_and_for_a_week(file: WaitingFile) -> None:
-    path = find_upload(file.workspace, file.row().stored_as)
+    path = file.workspace.uploads / file.row().stored_as
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     file.check()
     delete_what_is_past(file.workspace, file.engine, now=file.now + KEPT)
@@ -240,7 +239,7 @@ def test_files_are_kept_for_their_owner_alone_and_for_a_week(file: WaitingFile) 
 def test_what_a_killed_upload_left_is_deleted_and_nothing_else(file: WaitingFile) -> None:
     stray = UploadWriter(file.workspace, most=MOST)
     stray.write(b"half")
-    kept = find_upload(file.workspace, file.row().stored_as)
+    kept = file.workspace.uploads / file.row().stored_as
     (unfinished,) = file.workspace.uploads.glob("*.part")
     old = (file.now - timedelta(days=2)).timestamp()
     for path in (unfinished, kept):
