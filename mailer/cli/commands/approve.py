@@ -1,4 +1,4 @@
-"""The command ``campaigns approve``, and a plan with what is still to be done, as all commands print it."""
+"""The command ``campaigns approve``, and a plan as all commands print it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,9 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from mailer.campaigns.approvals.approval import Approval
-    from mailer.campaigns.content_versions import ContentTest
-    from mailer.campaigns.outbox import Outbox
     from mailer.campaigns.plan import Plan
     from mailer.campaigns.report.summary import CampaignSummary
     from mailer.workspace import Workspace
-
-
-_MAX_FILES_NAMED = 3
-_MAX_VARIANTS_LISTED = 12
 
 
 def tell_plan(plan: Plan) -> None:
@@ -68,56 +62,6 @@ def tell_problems(plan: Plan) -> None:
         say(f"{problem.level}: {problem}")
     for problem in plan.launch_problems:
         say(f"Before you can send it: {problem}")
-
-
-def print_variants(plan: Plan) -> None:
-    """Print the versions of a plan with the numbers that ``--variant`` takes, if there are several."""
-    if len(plan.variants) < 2:
-        return
-    for number, (variant, cohort) in enumerate(plan.variants.items(), start=1):
-        if number > _MAX_VARIANTS_LISTED:
-            emit(f"  … {len(plan.variants) - _MAX_VARIANTS_LISTED} more versions")
-            break
-        stories = f"{len(variant.stories)} {'story' if len(variant.stories) == 1 else 'stories'}"
-        readers = f"{cohort.size:,} {'reader' if cohort.size == 1 else 'readers'}"
-        emit(f"  version {number:<3} {variant.language}, {stories}: {readers}")
-
-
-def print_test(context: CliContext, plan: Plan, test: ContentTest | None) -> None:
-    """Print whether the content of ``plan`` was tested, and how to test it. Corrections are not tested."""
-    if test is not None:
-        emit(f"  {test}")
-    elif not plan.errors and plan.correction is None:
-        emit("  not tested yet")
-        command = context.command_line("send", plan.edition, "--test", "ADDRESS")
-        say(f"To send it to a colleague first: {command}")
-
-
-def print_approval(workspace: Workspace, plan: Plan, approval: Approval | None) -> None:
-    from mailer.campaigns.approvals.approval import approve_command
-
-    if approval is not None:
-        emit(f"  {approval}")
-    is_required = workspace.settings.campaigns.approval == "required"
-    if is_required and approval is None:
-        emit("  not approved")
-    if is_required and (approval is None or not approval.holds):
-        command = approve_command(plan, workspace.settings)
-        say(f"It must be approved before it can be sent: `{command}`.")
-
-
-def print_outbox(outbox: Outbox, plan: Plan, *, is_trial: bool = False) -> None:
-    """Print the files written; if there are many versions, the first few and the last. ``is_trial`` says that
-    trial mode keeps the plan from being sent."""
-    first, last = outbox.samples[:_MAX_FILES_NAMED], outbox.samples[_MAX_FILES_NAMED:]
-    for path in first:
-        emit(f"  wrote {path}")
-    if last:
-        emit(f"  wrote {len(last)} more, to {last[-1]}")
-    for path in outbox.files[len(outbox.samples) :]:
-        emit(f"  wrote {path}")
-    ready = "" if plan.errors or plan.launch_problems or is_trial else " Add --confirm to send."
-    say(f"This was a preview: nothing left this machine.{ready}")
 
 
 @click.command()
