@@ -64,10 +64,8 @@ def remove_left_behind(path: Path) -> None:
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Hold a folder for one change of a file in it; whoever else asks for it waits.
-
-    The system releases it if the process dies. At the end, what was renamed is on the disk.
-    """
+    """Hold a folder for one change of a file in it; whoever else asks for it waits. The system releases it if
+    the process dies. At the end, what was renamed is on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

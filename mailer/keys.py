@@ -35,11 +35,8 @@ class Keys:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenKey:
-    """A key that signs links, or signed them in the past.
-
-    ``made``, ``last_day`` (when a newer key replaced it) and ``retired`` are dates such as ``2026-11-25``,
-    or empty if unknown or not so. ``signs`` is true for exactly one key.
-    """
+    """A key that signs links, or signed them in the past. ``made``, ``last_day`` (when a newer key replaced
+    it) and ``retired`` are dates such as ``2026-11-25``, or empty if unknown or not so. One key ``signs``."""
 
     number: int
     made: str

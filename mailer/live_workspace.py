@@ -15,10 +15,8 @@ _LOOK_SECONDS = 1.0
 
 
 class LiveWorkspace:
-    """The workspace with its settings as they are on disk now. Thread-safe.
-
-    What the operator should know goes to ``say``, once for each state of the file.
-    """
+    """The workspace with its settings as they are on disk now. Thread-safe. What the operator should know
+    goes to ``say``, once for each state of the file."""
 
     def __init__(
         self,

@@ -20,9 +20,7 @@ __all__ = ["KEYS_FILE", "Keys", "Workspace", "open_workspace", "write_keys"]
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
     """An open workspace, passed to everything that needs a path, a setting, a key or the database.
-
-    ``environ`` are the variables that override settings, which may have secrets.
-    """
+    ``environ`` are the variables that override settings, which may have secrets."""
 
     root: Path
     settings: Settings

@@ -183,11 +183,8 @@ def _toml_lines(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _move_into_place(building: Path, root: Path) -> None:
-    """Rename the finished folder into place.
-
-    An existing empty folder (it may be the user's current one) is filled entry by entry, with the settings
-    last: a folder without them is not a workspace yet.
-    """
+    """Rename the finished folder into place. An existing empty folder (it may be the user's current one) is
+    filled entry by entry, with the settings last: a folder without them is not a workspace yet."""
     if not root.exists():
         building.chmod(0o755)
         building.replace(root)

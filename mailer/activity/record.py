@@ -27,19 +27,15 @@ class Actor:
 
     @classmethod
     def from_command_line(cls, user: str) -> Self:
-        """Return a user of this machine, by their login name."""
         return cls(name=user)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActivityLine:
-    """A line of the log: who did what, and when.
-
-    ``edition`` is the slug of the edition that it was about, if any; ``subject`` is what else: a story's
-    slug, an address, a campaign's number, a file's name. ``detail`` is for what a person who reads the log
-    later would ask, such as "author → approver". Never put a secret in it, nor the address of an erased
-    person.
-    """
+    """A line of the log: who did what, and when. ``edition`` is the slug of the edition that it was about, if
+    any; ``subject`` is what else: a story's slug, an address, a campaign's number, a file's name. ``detail``
+    is for what a person who reads the log later would ask, such as "author → approver". Never put a secret in
+    it, nor the address of an erased person."""
 
     actor: Actor
     act: Act
@@ -50,10 +46,8 @@ class ActivityLine:
 
 
 def record_line(session: Session, line: ActivityLine) -> None:
-    """Write down what was done. The caller commits, together with the act.
-
-    Texts that are too long are shortened; line breaks and characters that no database stores become spaces.
-    """
+    """Write down what was done. The caller commits, together with the act. Texts that are too long are
+    shortened; line breaks and characters that no database stores become spaces."""
     session.add(
         ActivityRecord(
             at=line.at,
@@ -77,7 +71,7 @@ def record_activity(
     detail: str = "",
     now: datetime,
 ) -> None:
-    """Write down that ``actor`` did ``act``, in a line with these values. The caller commits both."""
+    """Write down that ``actor`` did ``act``. The caller commits both."""
     line = ActivityLine(actor=actor, act=act, edition=edition, subject=subject, detail=detail, at=now)
     record_line(session, line)
 

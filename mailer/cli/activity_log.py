@@ -142,11 +142,8 @@ def log_act(
     detail: str = "",
 ) -> None:
     """Write down what the user of this machine has done. With ``campaign_id``, the campaign is the subject,
-    and its edition the edition.
-
-    A line that cannot be written is told on stderr, with what it would have said; the command's own result
-    stands.
-    """
+    and its edition the edition. A line that cannot be written is told on stderr, with what it would have
+    said; the command's own result stands."""
     try:
         _write(context, act, edition, subject, campaign_id, detail)
     except Exception as error:

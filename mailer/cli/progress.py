@@ -59,10 +59,8 @@ class RateMeter:
 
 @contextmanager
 def show_progress(title: str) -> Iterator[ProgressCallback]:
-    """A callback that shows counts on stderr.
-
-    Anything else written to ``sys.stderr`` in the meantime appears above the bar.
-    """
+    """A callback that shows counts on stderr. Anything else written to ``sys.stderr`` in the meantime appears
+    above the bar."""
     if sys.stderr.isatty():
         with _bar_progress(title) as update:
             yield update

@@ -125,12 +125,7 @@ _PARAMETERS: tuple[Parameter, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a command that sends is run.
-
-    Without ``confirm`` it is a preview, which ``addresses`` and ``open_browser`` are about. ``rate`` is in
-    messages per second, None for that of the settings. ``wait`` stays until deferred messages have been tried
-    again; ``detach`` leaves the sending to the workers. ``by`` is a name for the record.
-    """
+    """How a command that sends is run. ``rate`` is in messages per second, None for that of the settings."""
 
     confirm: bool
     addresses: tuple[str, ...]
@@ -144,11 +139,9 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class SendArguments(RunOptions):
-    """All arguments and options, as they stand there. None is an option that was not given.
-
-    With ``is_test``, a test goes to ``test_readers``: the mail of the subscriber with ``shown_address`` (""
-    for nobody's), or that ``variant`` of the preview's list (from 1). ``at`` is a time, or :data:`AT_ONCE`.
-    """
+    """All arguments and options, as they stand there. None is an option that was not given. A test shows the
+    mail of the subscriber with ``shown_address`` ("" for nobody's), or that ``variant`` of the preview's list
+    (from 1). ``at`` is a time, or :data:`AT_ONCE`."""
 
     edition: str
     query: str | None

@@ -81,10 +81,8 @@ def list_mentions(
     session: Session, member: Member, *, limit: int = 50
 ) -> Sequence[tuple[CommentThread, Comment, str]]:
     """List the comments that speak to ``member`` and wait for them, the latest first: each with its thread
-    and the name of who wrote it.
-
-    One waits until its thread is resolved, they reply, or they say that they have read it.
-    """
+    and the name of who wrote it. One waits until its thread is resolved, they reply, or they say that they
+    have read it."""
     return session.exec(
         select(CommentThread, Comment, TeamMember.name)
         .where(CommentThread.id == Comment.thread_id, col(CommentThread.resolved_at).is_(None))

@@ -98,9 +98,7 @@ class _Failure:
 
 class BackgroundCounts:
     """The numbers of one workspace. Thread-safe; :meth:`close` ends its thread, whatever it counts.
-
-    ``monotonic`` is this process's own clock in seconds, which tells what counting costs.
-    """
+    ``monotonic`` is this process's own clock in seconds, which tells what counting costs."""
 
     def __init__(
         self,

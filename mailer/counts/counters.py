@@ -107,38 +107,31 @@ def request_segment(segment: str) -> CountRequest:
 
 
 def request_cross_table(segment: str) -> CountRequest:
-    """Ask for a segment by country and sector; :func:`~mailer.counts.counters.read_cross_table` reads it."""
+    """Ask for a segment by country and sector; :func:`read_cross_table` reads it."""
     return CountRequest(kind=CountKind.cross_table, values=(segment,))
 
 
 def request_audience(edition: str, segment: str, *, again: bool = False) -> CountRequest:
-    """Ask how many would get an edition: ``{"audience": 1180, "left_out": {"unsubscribed": 24}}``.
-
-    With ``again``, those who have the edition already get it once more.
-    """
+    """Ask how many would get an edition: ``{"audience": 1180, "left_out": {"unsubscribed": 24}}``. With
+    ``again``, those who have the edition already get it once more."""
     return CountRequest(kind=CountKind.audience, values=(edition, segment, _FLAG if again else ""))
 
 
 def request_cohorts(edition: str, segment: str, *, again: bool = False) -> CountRequest:
-    """Ask for that audience in groups; :func:`~mailer.counts.counters.read_cohorts` reads them."""
+    """Ask for that audience in groups; :func:`read_cohorts` reads them."""
     return CountRequest(kind=CountKind.cohorts, values=(edition, segment, _FLAG if again else ""))
 
 
 def request_deliveries(campaign: int, state: str) -> CountRequest:
     """Ask for the numbers of a campaign, which are its audience together: ``{"sent": 59, "rejected": 0,
-    "failed": 0, "suppressed": 1, "in_doubt": 0, "still_to_do": 0}``.
-
-    In another ``state`` of the campaign, they are counted anew.
-    """
+    "failed": 0, "suppressed": 1, "in_doubt": 0, "still_to_do": 0}``. In another ``state`` of the campaign,
+    they are counted anew."""
     return CountRequest(kind=CountKind.deliveries, values=(str(campaign), state))
 
 
 def request_difference(before: str, after: str) -> CountRequest:
-    """Ask for the difference of two audiences, each a segment, ``campaign:7`` or ``edition:2021-1``.
-
-    The answer is ``{"both": 9, "before": 10, "after": 12, "new": {"joined since": 3}, "gone": {"bounced":
-    1}}``.
-    """
+    """Ask for the difference of two audiences, each a segment, ``campaign:7`` or ``edition:2021-1``:
+    ``{"both": 9, "before": 10, "after": 12, "new": {"joined since": 3}, "gone": {"bounced": 1}}``."""
     return CountRequest(kind=CountKind.difference, values=(before, after))
 
 

@@ -203,9 +203,7 @@ class ImportRunner(RepeatedWork):
 
     def _leave(self, number: int, hitch: ImportHitch | None) -> None:
         """Put a file back that was not finished: to be done again, or, with ``hitch``, to wait for a person.
-
-        If not even that can be written, the file counts as interrupted later.
-        """
+        If not even that can be written, the file counts as interrupted later."""
         with suppress(SQLAlchemyError), self._change(number) as row:
             if row.is_being_worked_on:
                 row.began_at = None

@@ -68,12 +68,8 @@ def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tu
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
-    """Which report, and where it goes: to the terminal unless something else is given.
-
-    ``campaign_id`` is None for the report over time, of the ``last`` campaigns if that is given. ``output``
-    is a file for CSV, of the deliveries in ``states`` or of the ``table`` with that name. ``addresses`` get
-    it by mail. With ``page``, it is a page on ``port``.
-    """
+    """Which report, and where it goes: to the terminal unless something else is given. ``campaign_id`` is
+    None for the report over time."""
 
     campaign_id: int | None
     over_time: bool
