@@ -121,7 +121,5 @@ def join_phrases(phrases: Sequence[str], joiner: str = OR) -> str:
     *others, last = phrases
     if not others:
         return last
-    joined = others[0]
-    for phrase in others[1:]:
-        joined = Phrase(FURTHER, first=joined, next=phrase)
-    return Phrase(joiner, first=joined, last=last)
+    first = reduce(lambda first, following: Phrase(FURTHER, first=first, next=following), others)
+    return Phrase(joiner, first=first, last=last)

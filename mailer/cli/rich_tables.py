@@ -51,21 +51,6 @@ def print_table(table: CrossTable, vocabulary: Vocabulary) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _UNLIMITED_WIDTH
-    console.print(_build_table(table, vocabulary))
-
-
-def as_dict(table: CrossTable, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Return the table in the form of the JSON output."""
-    return {
-        "countries": [
-            {"country": code, "name": _name(code, vocabulary), **_numbers(table, counts)}
-            for code, counts in table.countries.items()
-        ],
-        "total": _numbers(table, table.total),
-    }
-
-
-def _build_table(table: CrossTable, vocabulary: Vocabulary) -> Table:
     drawn = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
     total = table.total
     drawn.add_column("country", footer="all")
@@ -78,7 +63,18 @@ def _build_table(table: CrossTable, vocabulary: Vocabulary) -> Table:
     for code, counts in table.countries.items():
         numbers = [*counts.by_sector, *([counts.other] if total.other else []), counts.none, counts.people]
         drawn.add_row(_name(code, vocabulary), *(f"{number:,}" if number else "·" for number in numbers))
-    return drawn
+    console.print(drawn)
+
+
+def as_dict(table: CrossTable, vocabulary: Vocabulary) -> dict[str, Any]:
+    """Return the table in the form of the JSON output."""
+    return {
+        "countries": [
+            {"country": code, "name": _name(code, vocabulary), **_numbers(table, counts)}
+            for code, counts in table.countries.items()
+        ],
+        "total": _numbers(table, table.total),
+    }
 
 
 def _numbers(table: CrossTable, counts: CrossTableRow) -> dict[str, Any]:

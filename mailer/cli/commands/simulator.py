@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,19 +64,14 @@ def simulator(context: CliContext, port: int, folder: Path | None, everyone: boo
         ensure_current(engine)
     with (
         stop_on_signals() as stopping,
-        simulate(workspace, port=port, takes_everyone=everyone, report=_reporter()) as simulation,
+        simulate(workspace, port=port, takes_everyone=everyone, report=_report) as simulation,
     ):
         _introduce(context, simulation, is_rehearsal=folder is not None)
         stopping.wait()
 
 
-def _reporter() -> Callable[[str], None]:
-    """Return a function that prints a line with the time before it; threads may share it."""
-
-    def report(line: str) -> None:
-        say(f"{datetime.now():%H:%M:%S}  {line}")  # noqa: DTZ005 - the time on the user's own clock
-
-    return report
+def _report(line: str) -> None:
+    say(f"{datetime.now():%H:%M:%S}  {line}")  # noqa: DTZ005 - the time on the user's own clock
 
 
 def _introduce(context: CliContext, simulation: Simulation, *, is_rehearsal: bool) -> None:
