@@ -150,7 +150,7 @@ def _compare_pieces(
     is_frame: bool = False,
 ) -> Iterator[Phrase]:
     """Compare HTML and text of one part of the mail. ``text`` and ``image`` say what may have changed."""
-    has_new_images = _list_images(old[0]) != _list_images(new[0])
+    has_new_images = _IMAGE.findall(old[0]) != _IMAGE.findall(new[0])
     if has_new_images:
         yield image
     if old[1] != new[1] and not (restyled and is_frame):
@@ -158,10 +158,6 @@ def _compare_pieces(
     elif old[0] != new[0] and not restyled and not has_new_images:
         # Only in the HTML: alt text, the address of a link, emphasis.
         yield text
-
-
-def _list_images(html: str) -> list[str]:
-    return _IMAGE.findall(html)
 
 
 def _find_story(mail: CompiledEdition, slug: str) -> tuple[str, str]:

@@ -64,7 +64,11 @@ class _MetricsCollector(Collector):
         yield from _feedback(connection)
         yield from _deliveries(connection, editions)
         yield _queue_ages(connection, editions, now)
-        yield _dispatchers(connection, now)
+        yield GaugeMetricFamily(
+            "mailer_dispatchers_alive",
+            "Dispatchers whose heart has beaten within the last minute.",
+            value=len(list_alive(connection, now)),
+        )
         yield _rate_buckets(connection, now)
         yield _database(connection)
 
@@ -151,14 +155,6 @@ def _queue_ages(connection: Connection, editions: dict[int, str], now: datetime)
         age = max(0.0, (now - since).total_seconds()) if since is not None else 0.0
         family.add_metric([str(number), edition], age)
     return family
-
-
-def _dispatchers(connection: Connection, now: datetime) -> GaugeMetricFamily:
-    return GaugeMetricFamily(
-        "mailer_dispatchers_alive",
-        "Dispatchers whose heart has beaten within the last minute.",
-        value=len(list_alive(connection, now)),
-    )
 
 
 def _rate_buckets(connection: Connection, now: datetime) -> GaugeMetricFamily:

@@ -265,6 +265,13 @@ def require_pending_launch(session: Session, number: int) -> PendingLaunch:
     return found
 
 
+_KEPT = (
+    *("asked_by", "asked_at", "confirmed_by", "due_at", "expires_at", "ended_at"),
+    *("launched_id", "found_count"),
+)
+"""What a launch has of its row as it is."""
+
+
 def _find_active(session: Session, edition: str, segment: str) -> PendingLaunch | None:
     own = (col(PendingLaunchRecord.edition) == edition, col(PendingLaunchRecord.segment) == segment)
     row = session.exec(select(PendingLaunchRecord).where(*own, _is_active())).first()
@@ -297,13 +304,6 @@ def _read(row: PendingLaunchRecord, now: datetime | None = None) -> PendingLaunc
         request=LaunchRequest(
             **{name: getattr(row, name) for name in _ASKED}, options=_read_options(row.options)
         ),
-        asked_by=row.asked_by,
-        asked_at=row.asked_at,
-        confirmed_by=row.confirmed_by,
-        due_at=row.due_at,
-        expires_at=row.expires_at,
-        ended_at=row.ended_at,
-        launched_id=row.launched_id,
-        found_count=row.found_count,
         reason=reason,
+        **{name: getattr(row, name) for name in _KEPT},
     )

@@ -37,6 +37,8 @@ _RUNNING = {
 _NAMED_CAMPAIGN = re.compile(r"\bCampaign (\d+)\b")
 _FRESH_FOR = timedelta(seconds=5)
 """How long a result is shown without looking again. The launch itself looks in any case."""
+_KEPT = ("title", "subject", "in_words", "audience", "digest", "counts_clicks")
+"""What is kept of a plan as it is; the plan itself has the whole content."""
 _MAX_KNOWN = 50
 _MAX_WAITING = 50
 _log = logging.getLogger(__name__)
@@ -130,13 +132,8 @@ def check_readiness(
         preparation=preparation,
         checked_at=now,
         faults=faults,
-        title=plan.title,
-        subject=plan.subject,
         segment=plan.segment.text,
-        in_words=plan.in_words,
-        audience=plan.audience,
-        digest=plan.digest,
-        counts_clicks=plan.counts_clicks,
+        **{name: getattr(plan, name) for name in _KEPT},
         versions=len(plan.variants),
         warnings=len(plan.problems) - len(plan.errors),
         approval=approval,

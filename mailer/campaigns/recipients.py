@@ -202,7 +202,9 @@ def find_missing_identity(settings: Settings) -> str:
     """Return why this sender must not send mail and what to do about it; empty if it may. Whether every mail
     contains name and address is checked in the mail itself (`no-postal-address`)."""
     empty = [
-        name for name in ("organisation", "postal_address") if not _has_text(getattr(settings.sender, name))
+        name
+        for name in ("organisation", "postal_address")
+        if not any(character.isalnum() for character in getattr(settings.sender, name))
     ]
     if not empty:
         return ""
@@ -211,10 +213,6 @@ def find_missing_identity(settings: Settings) -> str:
         "postal address in every mail. Add what is missing to mailer.toml.",
         names=join_phrases(empty, AND),
     )
-
-
-def _has_text(words: str) -> bool:
-    return any(character.isalnum() for character in words)
 
 
 def list_countries(requirement: LegalRequirement, enforcements: Collection[Enforcement]) -> tuple[str, ...]:

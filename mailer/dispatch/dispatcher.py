@@ -261,6 +261,9 @@ class _Run:
     def _make_scheduler(self) -> SendScheduler:
         windows = SendingWindows(self.settings)
         provider_limits = make_provider_limits(self.settings)
+        with self._reading() as connection:
+            statement = select(col(Campaign.rate)).where(col(Campaign.id) == self.campaign_id)
+            own_rate = connection.scalar(statement)
 
         def make_limiter(name: str, rate: float | None, relay: Relay | None = None) -> RateLimiter:
             warm_up = relay.settings.warm_up if relay is not None else None
@@ -268,7 +271,7 @@ class _Run:
             return RateLimiter(self.engine, name, rate, clock=self.clock, day_limit=limit)
 
         return SendScheduler(
-            make_limiter(campaign_bucket(self.campaign_id), self.read_rate()),
+            make_limiter(campaign_bucket(self.campaign_id), own_rate or self.settings.campaigns.rate),
             {
                 relay.name: make_limiter(relay_bucket(relay.name), relay.settings.rate, relay)
                 for relay in self.relays
@@ -323,12 +326,6 @@ class _Run:
     def count(self) -> Counts:
         with self._reading() as connection:
             return count_deliveries(connection, self.campaign_id)
-
-    def read_rate(self) -> float | None:
-        """Return the campaign's own rate, else that of the settings."""
-        with self._reading() as connection:
-            statement = select(col(Campaign.rate)).where(col(Campaign.id) == self.campaign_id)
-            return connection.scalar(statement) or self.settings.campaigns.rate
 
     def finish(self) -> RunResult:
         """Finish the campaign if it is done, and return how the run ended."""

@@ -162,7 +162,18 @@ def _measure_places(
     for domain, moment, number in _stream_seconds(connection, campaign_id):
         if names.get(domain) in found:
             found[names[domain]][moment] += number
-    return tuple(_measure_place(name, _Seconds(launched_at, sorted(found[name].items()))) for name in chosen)
+    timed = {name: _Seconds(launched_at, sorted(found[name].items())) for name in chosen}
+    return tuple(
+        PlaceHandOver(
+            place=name,
+            sent=seconds.sent,
+            first=seconds.find_share(0),
+            median=seconds.find_share(0.5),
+            most=seconds.find_share(0.95),
+            last=seconds.find_share(1),
+        )
+        for name, seconds in timed.items()
+    )
 
 
 def _name_places(connection: Connection, domains: Iterable[str]) -> dict[str, str]:
@@ -173,17 +184,6 @@ def _name_places(connection: Connection, domains: Iterable[str]) -> dict[str, st
         for domain in domains
     }
     return {domain: provider.name if provider else domain for domain, provider in found.items()}
-
-
-def _measure_place(name: str, seconds: "_Seconds") -> PlaceHandOver:
-    return PlaceHandOver(
-        place=name,
-        sent=seconds.sent,
-        first=seconds.find_share(0),
-        median=seconds.find_share(0.5),
-        most=seconds.find_share(0.95),
-        last=seconds.find_share(1),
-    )
 
 
 def _count_domains(connection: Connection, campaign_id: int) -> dict[str, int]:
