@@ -218,7 +218,6 @@ class AudienceComparison:
         self._gone = _AbsenceReasons(after, before, vocabulary, today)
 
     def count(self, session: Session) -> Difference:
-        """Count the people in both audiences, and the new and gone by reason."""
         people = self._select_people().subquery()
         counted = select(people.c.change, people.c.reason, func.count()).group_by(
             people.c.change, people.c.reason

@@ -308,7 +308,6 @@ def check_test(session: Session, workspace: Workspace, campaign_id: int) -> Camp
 def _list_changes(
     connection: Connection, workspace: Workspace, campaign_id: int, edition: str, digest: str
 ) -> tuple[str, ...]:
-    """List what has changed in the edition since the content of a draft was frozen."""
     try:
         compiled = compile_content(workspace, edition)
     except (ConfigurationError, EditionError, TemplateError):

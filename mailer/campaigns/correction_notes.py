@@ -57,7 +57,6 @@ class NotePlace:
         return find_folder(workspace, self.edition, self.story) / f"{self.number}.md"
 
     def find_translation(self, workspace: Workspace, tag: str) -> Path:
-        """Return the file of the same note in the language ``tag``."""
         return self.find_file(workspace).with_name(f"{self.number}.{tag}.md")
 
 

@@ -244,7 +244,6 @@ class SentStory:
 
 
 def has_been_sent(connection: Connection, edition: str) -> bool:
-    """Return whether a campaign of ``edition`` was launched, so that its stories can be corrected."""
     launched = select(col(Campaign.id)).where(
         col(Campaign.edition) == edition, col(Campaign.launched_at).is_not(None)
     )
@@ -264,7 +263,6 @@ def list_sent_stories(connection: Connection, edition: str) -> Sequence[SentStor
 
 
 def find_sent_story(connection: Connection, edition: str, story: str) -> SentStory | None:
-    """Return a story as it was sent; None if no campaign has sent it."""
     numbers = _list_campaigns(connection, edition).get(story)
     if numbers is None:
         return None

@@ -196,7 +196,6 @@ class CorrectedEdition:
         return next(iter(self.contents))
 
     def content_for(self, language: str) -> CompiledEdition:
-        """Return the content that a reader of ``language`` got."""
         return self.contents[choose_language(language, tuple(self.contents))]
 
 

@@ -47,7 +47,6 @@ _BY_CAMPAIGN: Mapping[CampaignState, EditionState] = MappingProxyType(
 
 
 def find_edition_states(session: Session, slugs: Collection[str]) -> Mapping[str, EditionState]:
-    """Return how far each of the editions ``slugs`` is."""
     rows = session.exec(
         select(Campaign.edition, Campaign.state).where(col(Campaign.edition).in_(slugs)).distinct()
     )

@@ -241,7 +241,6 @@ def insert_deliveries(
 
 
 def _was_sent_before(connection: Connection, campaign_id: int, edition: str) -> bool:
-    """Return whether another campaign of this edition has ever been launched."""
     other = (col(Campaign.edition) == edition, col(Campaign.id) != campaign_id, col(Campaign.audience) > 0)
     return bool(connection.scalar(select(exists().where(*other))))
 

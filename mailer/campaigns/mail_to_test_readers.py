@@ -75,7 +75,6 @@ class ReaderResult:
 
     @property
     def outcome(self) -> str:
-        """What became of it, in a word or two."""
         return _OUTCOMES.get(self.verdict, "not sent")
 
     def as_dict(self) -> dict[str, Any]:

@@ -35,7 +35,6 @@ _MAX_BUCKETS = 50
 
 
 def export_metrics(engine: Engine) -> bytes:
-    """Return the metrics in Prometheus's text format (:data:`CONTENT_TYPE`)."""
     registry = CollectorRegistry()
     with engine.connect().execution_options(read_only=True) as connection:
         registry.register(_MetricsCollector(connection))
@@ -43,8 +42,6 @@ def export_metrics(engine: Engine) -> bytes:
 
 
 class _MetricsCollector(Collector):
-    """All metrics, read in one transaction."""
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -74,7 +71,6 @@ class _MetricsCollector(Collector):
 
 
 def _find_campaigns(connection: Connection) -> dict[int, str]:
-    """Return the campaigns whose deliveries are counted, with their editions."""
     number, edition = col(Campaign.id), col(Campaign.edition)
     is_over = col(Campaign.state).in_(_ENDED_STATES)
     going = select(number, edition).where(~is_over, col(Campaign.launched_at).is_not(None))

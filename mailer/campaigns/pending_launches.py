@@ -224,7 +224,6 @@ def find_pending_launch(session: Session, campaign_id: int, *, now: datetime) ->
 
 
 def list_unconfirmed(session: Session, *, now: datetime) -> list[PendingLaunch]:
-    """Return the launches that wait for a second person, the oldest first."""
     waits = (
         col(PendingLaunchRecord.state) == PendingLaunchState.unconfirmed,
         col(PendingLaunchRecord.expires_at) > now,
@@ -258,7 +257,6 @@ def read_pending_launch(session: Session, number: int) -> PendingLaunch | None:
 
 
 def require_pending_launch(session: Session, number: int) -> PendingLaunch:
-    """Return a launch by its number. Raise PendingLaunchError if there is no such launch."""
     found = read_pending_launch(session, number)
     if found is None:
         raise PendingLaunchError(f"There is no launch {number}.")

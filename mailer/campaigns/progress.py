@@ -103,7 +103,6 @@ class CampaignProgress:
 
     @property
     def ends_at(self) -> datetime | None:
-        """When the rest will have been sent at this rate."""
         left = self.seconds_left
         return None if left is None else self.read_at + timedelta(seconds=left)
 
@@ -327,7 +326,6 @@ class ProgressReaders:
             return reader
 
     def refresh(self, campaign_id: int, *, seconds: float = 2.0) -> None:
-        """Let the reader of a campaign see what was just changed, if there is one."""
         with self._lock:
             reader = self._readers.get(campaign_id)
         if reader is not None:

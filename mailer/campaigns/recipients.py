@@ -133,7 +133,6 @@ class HeldBack:
 
     @property
     def reason(self) -> str:
-        """The reason, in the words of the plan."""
         return Phrase("in %(country)s without consent on record", country=self.country)
 
     def __str__(self) -> str:
@@ -341,14 +340,11 @@ def find_database_problem(engine: Engine) -> str:
     return ""
 
 
-def load_reader(
-    session: Session, subscriber: Subscriber, workspace: Workspace, *, campaign_id: int = 0
-) -> Reader:
-    """Return the reader for ``subscriber``, with what they follow (campaign 0 for a preview)."""
+def load_reader(session: Session, subscriber: Subscriber, workspace: Workspace) -> Reader:
     sectors = read_sectors(session, [subscriber])[subscriber.id or 0]
     settings, signer = workspace.settings, workspace.keys.tokens
     countries = read_countries(session, subscriber.id or 0)
-    return reader_for(subscriber, campaign_id, settings, signer, sectors=sectors, countries=countries)
+    return reader_for(subscriber, 0, settings, signer, sectors=sectors, countries=countries)
 
 
 def find_left_out(

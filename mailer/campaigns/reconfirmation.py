@@ -162,7 +162,6 @@ def close_due_reconfirmations(engine: Engine, *, clock: Clock = read_clock) -> d
 
 
 def list_standings(session: Session) -> list[ReconfirmationStanding]:
-    """Return every re-confirmation whose letter was sent, newest first."""
     records = session.exec(select(Reconfirmation).order_by(col(Reconfirmation.id).desc())).all()
     return [standing for record in records if (standing := _count(session, record)).asked]
 
@@ -278,7 +277,6 @@ def _was_asked(name: str) -> ColumnElement[bool]:
 
 
 def _find_open(session: Session, segment: str) -> Reconfirmation | None:
-    """Return the newest re-confirmation of ``segment`` that is not closed."""
     statement = select(Reconfirmation).where(
         col(Reconfirmation.segment) == segment, col(Reconfirmation.closed_at).is_(None)
     )

@@ -20,7 +20,7 @@ from mailer.database.models import CampaignState
 from mailer.dispatch.deliveries import Claim, Counts
 from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import EventLog, RunResult
-from mailer.dispatch.relays import BackoffPolicy, Relays, open_relays
+from mailer.dispatch.relays import BackoffPolicy, open_relays
 from mailer.providers.domain_lookup import BackgroundLookup
 from mailer.rendering.body.variants import Interests, encode_stories
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -71,7 +71,6 @@ def send_campaign(
     wait: bool = False,
     stop: threading.Event | None = None,
     backoff: BackoffPolicy | None = None,
-    relays: Relays | None = None,
     looks_up_providers: bool = True,
 ) -> RunResult:
     """Send what is due in a campaign now, and return the result.
@@ -86,7 +85,7 @@ def send_campaign(
         ConfigurationError: the relay's settings are wrong.
         LedgerUnreachableError: the database failed.
     """
-    relays = relays or open_relays(workspace.settings, workspace.root, backoff=backoff or BackoffPolicy())
+    relays = open_relays(workspace.settings, workspace.root, backoff=backoff or BackoffPolicy())
     # The program may run for months; the key that was current when it started may have been replaced.
     signer = workspace.keys.tokens.newest()
     find_token = make_token_finder(campaign_id, signer)

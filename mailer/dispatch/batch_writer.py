@@ -173,7 +173,6 @@ class BatchWriter(Protocol):
 
 
 def open_batch_writer(engine: Engine, campaign_id: int, owner: str) -> BatchWriter:
-    """Return the writer for the kind of database of ``engine``."""
     kind = SqliteBatchWriter if engine.dialect.name == "sqlite" else PostgresBatchWriter
     return kind(engine, campaign_id, owner)
 

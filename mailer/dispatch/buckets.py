@@ -227,7 +227,6 @@ class DayCursor:
         self._whole.count(count)
 
     def plan(self) -> int:
-        """Return when the next delivery that is postponed may ask again."""
         return min(self._whole.midnight, _MAX_DELAY)
 
 

@@ -328,7 +328,6 @@ class _Run:
             return count_deliveries(connection, self.campaign_id)
 
     def finish(self) -> RunResult:
-        """Finish the campaign if it is done, and return how the run ended."""
         if self.suppression is not None:
             # Before it is marked as finished, or a crash in between would leave them unmarked.
             share = self.settings.campaigns.halt_at_rejected

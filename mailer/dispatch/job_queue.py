@@ -58,7 +58,6 @@ def enqueue_jobs(connection: Connection, campaign_id: int, audience: int) -> int
 
 
 def has_unfinished_job(connection: Connection, campaign_id: int) -> bool:
-    """Return whether a job for the campaign waits or is being run."""
     return bool(connection.execute(_FIND, {"campaign": str(campaign_id), "task": _TASK}).scalar())
 
 

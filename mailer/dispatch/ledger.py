@@ -94,7 +94,6 @@ class Ledger:
         clock: Clock = read_clock,
         retry_for: timedelta = _DEFAULT_RETRY_FOR,
         halt_at_rejected: float = 0.1,
-        random_: random.Random | None = None,
     ) -> None:
         self._engine = engine
         self.campaign_id = campaign_id
@@ -102,7 +101,7 @@ class Ledger:
         self._clock = clock
         self._retry_for = retry_for
         self._canary_share: float | None = halt_at_rejected
-        self._random = random_ or random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._now = CachedClock(engine, clock)
         self._writer = open_batch_writer(engine, campaign_id, owner)
         self._select_due = select_due(campaign_id)
@@ -370,5 +369,4 @@ def _update_state(
     *conditions: ColumnElement[bool],
     **values: Any,
 ) -> int:
-    """Move the deliveries in ``sources`` that meet ``conditions``; return how many."""
     return connection.execute(make_state_update(sources, to, *conditions, **values)).rowcount

@@ -180,7 +180,6 @@ class Presence:
 
 
 def _is_unlocked(path: Path) -> bool:
-    """Return whether no process holds the lock on ``path``."""
     with _opened(path) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

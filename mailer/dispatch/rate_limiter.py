@@ -119,7 +119,6 @@ class RateLimiter:
 
     @property
     def is_unlimited(self) -> bool:
-        """Whether this limiter never makes anything wait."""
         return self._rate is None and self._day_limit is None
 
     def acquire(self) -> float | None:

@@ -75,7 +75,6 @@ class CanaryProgress:
 
     @property
     def untouched(self) -> int:
-        """How many no dispatcher has claimed yet."""
         return self.counts.queued - self.claimed
 
 
@@ -98,7 +97,6 @@ class Canary:
         return min(numbers.untouched, max(0, self.size - numbers.attempted))
 
     def is_over(self, now: datetime) -> bool:
-        """Return whether the rest may be sent."""
         return self.until is not None and now >= self.until
 
     def is_complete(self, numbers: CanaryProgress) -> bool:
@@ -114,7 +112,6 @@ class Canary:
         return now + timedelta(minutes=self.minutes)
 
     def is_suspicious(self, numbers: CanaryProgress) -> bool:
-        """Return whether too many of the first were rejected."""
         return numbers.counts.rejected > self.halt_at_rejected * numbers.attempted
 
     def explain(self, numbers: CanaryProgress, until: datetime | None, now: datetime) -> str:
@@ -268,8 +265,6 @@ def _classify_failure(outcome: Outcome, attempts: int) -> str:
 
 
 class _DeadRefusal(NamedTuple):
-    """A delivery rejected because the address is dead."""
-
     delivery_id: int
     subscriber_id: int
     attempts: int

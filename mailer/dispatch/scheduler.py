@@ -103,7 +103,6 @@ class SendingWindows:
 
     @property
     def is_always_open(self) -> bool:
-        """Whether the window never closes."""
         return self._end - self._start == _WHOLE_DAY and len(self._days) == len(_DAYS)
 
     def zone_of(self, country: str | None) -> ZoneInfo:
@@ -126,7 +125,6 @@ class SendingWindows:
         return None if span.is_open else span.end
 
     def is_open_at(self, zone: ZoneInfo, moment: datetime) -> bool:
-        """Return whether the window is open at ``moment`` in ``zone``."""
         local = moment.astimezone(zone)
         minute, day = local.hour * 60 + local.minute, local.weekday()
         if self._start < self._end:
@@ -294,7 +292,6 @@ class SendScheduler:
         return Schedule(now=ready, soon=soon, later=later)
 
     def close(self) -> None:
-        """Give back slots that were not used."""
         for name, limiter in {"": self._campaign, **self._relays}.items():
             if name in self._slots:
                 limiter.release()

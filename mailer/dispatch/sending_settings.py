@@ -170,7 +170,6 @@ def make_smtp_options(settings: SmtpSettings, root: Path, *, name: str = MAIN_RE
 
 
 def _make_tokens(settings: SmtpSettings, root: Path, name: str) -> TokenSource | None:
-    """Return the tokens of the relay's sign-in; None if it has none."""
     if settings.oauth is None:
         return None
     return RelayTokens(AccessTokens(make_relay_sign_in(name, settings.url, settings.oauth), root))

@@ -106,7 +106,6 @@ class AttemptPolicy:
     max_wait: timedelta
 
     def find_wait(self, attempts: int) -> timedelta:
-        """Return how long to wait after ``attempts`` attempts that failed."""
         doublings: int = 2 ** min(attempts - 1, 10)
         return min(self.first_wait * doublings, self.max_wait)
 
@@ -198,7 +197,6 @@ class MailKind(Generic[_RowT, _MailT]):
         return QueueRunResult(sent=sent, problem=problem)
 
     def find_due(self, run: QueueRun) -> int | None:
-        """Return the number of the next mail that is due."""
         not_before = col(self.table.not_before)
         with open_session(run.engine, read_only=True) as session:
             due = select(self.number).where(not_before <= run.clock(session.connection()))

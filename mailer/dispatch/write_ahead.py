@@ -76,7 +76,6 @@ class WriteAhead:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is still to be recorded."""
         return not (self._ended or self._starting or self._returned)
 
     def begin(self, claim: Claim, send_message: Callable[[bool], None]) -> None:

@@ -96,7 +96,6 @@ def is_reserved(domain: str) -> bool:
 
 
 def count_domains(connection: Connection) -> dict[str, int]:
-    """Count the active subscribers of each mail domain, the largest first."""
     counted = _select_counts(connection).subquery()
     statement = select(counted).order_by(counted.c.people.desc(), counted.c.domain)
     return {name: count for name, count in connection.execute(statement) if name}
@@ -201,13 +200,12 @@ class BackgroundLookup:
         settings: DnsSettings,
         make_engine: Callable[[], Engine],
         *,
-        table: ProviderTable | None = None,
         clock: Clock = read_clock,
         share: float = _SHARE_OF_TIME,
     ) -> None:
         self._settings = settings
         self._make_engine = make_engine
-        self._table = table or load_providers()
+        self._table = load_providers()
         self._clock = clock
         self._share = share
         self._stop = threading.Event()

@@ -44,11 +44,9 @@ class Audience:
     unknown: int
 
 
-def read_audience(
-    connection: Connection, *, uses_cache: bool = True, table: ProviderTable | None = None
-) -> Audience:
+def read_audience(connection: Connection, *, uses_cache: bool = True) -> Audience:
     """Count the active subscribers by provider. The DNS is not asked."""
-    table = table or load_providers()
+    table = load_providers()
     known: Mapping[str, str] = read_known_providers(connection) if uses_cache else {}
     readers: Counter[str] = Counter()
     domains: Counter[str] = Counter()
@@ -83,12 +81,10 @@ class ProviderLimit:
     is_set: bool = False
 
 
-def make_provider_limits(
-    settings: Settings, table: ProviderTable | None = None
-) -> Mapping[str, ProviderLimit]:
+def make_provider_limits(settings: Settings) -> Mapping[str, ProviderLimit]:
     """Return the limits by key of the provider; one without any limit is not in it. Raise ConfigurationError
     if the settings name an unknown provider, or a number that is none."""
-    table = table or load_providers()
+    table = load_providers()
     rates = {key: _read_rate(key, value) for key, value in settings.provider_rates.items()}
     daily = {key: _read_daily(key, value) for key, value in settings.provider_daily_limits.items()}
     for section, keys in (("provider_rates", rates), ("provider_daily_limits", daily)):
@@ -145,14 +141,13 @@ class ProviderDirectory:
         *,
         uses_cache: bool = True,
         only: Collection[str] | None = None,
-        table: ProviderTable | None = None,
         clock: Clock = read_clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._uses_cache = uses_cache
         self._only = only
-        self._table = table or load_providers()
+        self._table = load_providers()
         self._clock = clock
         self._monotonic = monotonic
         self._keys = {domain: provider.key for domain, provider in self._table.by_domain.items()}

@@ -128,19 +128,10 @@ class RefusalExplanation:
     advice: str
 
 
-def explain_refusal(
-    words: str,
-    *,
-    code: str = "",
-    status: str = "",
-    host: str = "",
-    command: str = "",
-    table: ProviderTable | None = None,
-) -> RefusalExplanation:
+def explain_refusal(words: str, *, host: str = "", command: str = "") -> RefusalExplanation:
     """Explain a server's ``words``; the arguments are those of :func:`classify_refusal`. Never raises."""
-    table = table or load_providers()
-    refusal = classify_refusal(words, code=code, status=status, host=host, command=command)
-    provider = _find_provider(words, host, table)
+    refusal = classify_refusal(words, host=host, command=command)
+    provider = _find_provider(words, host, load_providers())
     known = _find_known(words, provider) if provider else None
     means, advice = (known.means, known.advice) if known else _explain_generally(refusal, provider)
     return RefusalExplanation(

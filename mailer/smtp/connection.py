@@ -361,7 +361,6 @@ class SmtpConnection:
             self._send_next()
 
     def _send_next(self) -> None:
-        """Send the next message, or close if it is time to."""
         if self._is_closed or self._unanswered is not None:
             return
         if self._is_closing or self._is_used_up():

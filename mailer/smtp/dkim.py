@@ -118,7 +118,6 @@ class DkimSigner:
 
     @property
     def records(self) -> tuple[DkimRecord, ...]:
-        """The DNS records to publish, one for each key."""
         return tuple(key.record for key in self._keys)
 
     @property

@@ -170,7 +170,6 @@ def parse_tags(text: str) -> dict[str, str] | None:
 
 
 def _read_signature(tags: Mapping[str, str]) -> _Signature | None:
-    """Read the tags of a signature; None if one is missing or makes no sense."""
     names = tuple(name.strip().lower() for name in tags.get("h", "").split(":"))
     header_form, _, body_form = tags.get("c", "simple/simple").lower().partition("/")
     identity_domain = tags.get("i", f"@{tags.get('d', '')}").rpartition("@")[2].lower()

@@ -70,7 +70,6 @@ class Decisions(LaunchOptions):
     )
 
     def list_changes(self, other: "Decisions") -> frozenset[Decision]:
-        """Return the decisions that are not the same in ``other``."""
         return frozenset(
             decision
             for decision, names in DECIDED_FIELDS.items()
@@ -85,7 +84,6 @@ class Decisions(LaunchOptions):
         return bool(binding - same)
 
     def take(self, other: "Decisions", decisions: frozenset[Decision]) -> "Decisions":
-        """These, with ``decisions`` as ``other`` has them."""
         names = [name for decision in decisions for name in DECIDED_FIELDS[decision]]
         return replace(self, **{name: getattr(other, name) for name in names})
 
@@ -103,7 +101,6 @@ class Decisions(LaunchOptions):
         return "; ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the decisions in the form of the JSON output."""
         return {
             "segment": self.segment,
             "segment_name": self.segment_name or None,

@@ -133,7 +133,6 @@ def read_preparation(session: Session, campaign_id: int) -> Preparation | None:
 
 
 def read_preparations(session: Session, campaigns: Collection[int]) -> Mapping[int, Preparation]:
-    """Return how each of ``campaigns`` was prepared, by number; those that were not are missing."""
     rows = session.execute(_select().where(col(Campaign.id).in_(campaigns)))
     return {row.id: _as_preparation(row) for row in rows}
 

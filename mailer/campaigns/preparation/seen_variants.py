@@ -29,7 +29,6 @@ def mark_variant_seen(
 
 
 def list_seen_variants(session: Session, campaign_id: int, member_id: int) -> frozenset[str]:
-    """Return the digests of the mails of a campaign that a member has looked at."""
     seen = select(SeenVariant.digest).where(
         col(SeenVariant.campaign_id) == campaign_id, col(SeenVariant.member_id) == member_id
     )

@@ -46,7 +46,6 @@ class Breakdown:
 
     @property
     def hides(self) -> bool:
-        """Whether any figure is hidden."""
         return any(None in (row.sent, row.not_sent, row.left, row.no_sector, *row.by_sector) for row in self)
 
     def __iter__(self) -> Iterator[BreakdownRow]:

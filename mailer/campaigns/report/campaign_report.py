@@ -129,7 +129,6 @@ def _make_figures(
 
 
 def _count_bounces(connection: Connection, campaigns: Sequence[int]) -> dict[int, int]:
-    """Count the readers of each campaign from whom a bounce came back."""
     campaign = col(FeedbackEvent.campaign_id)
     statement = (
         select_columns(campaign, func.count(func.distinct(col(FeedbackEvent.subscriber_id))))

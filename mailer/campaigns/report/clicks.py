@@ -176,7 +176,6 @@ class ChangedChoices:
 
 
 def read_choices(connection: Connection, campaign_id: int) -> ChangedChoices:
-    """Read what readers changed through the links of a campaign since its launch."""
     record = (col(ConsentRecord.subscriber_id), col(ConsentRecord.event), col(ConsentRecord.evidence))
     statement = (
         select(*record)

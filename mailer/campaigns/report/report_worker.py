@@ -155,7 +155,6 @@ def run_report_worker(
     stop: threading.Event,
     report: Callable[[str], None],
     clock: Clock = read_clock,
-    poll_seconds: float = _POLL_SECONDS,
 ) -> None:
     """Count figures and mail reports until ``stop`` is set. While the database is unavailable, wait."""
     with workspace.use_database() as engine:
@@ -169,7 +168,7 @@ def run_report_worker(
         repeat_work(
             work,
             stop=stop,
-            seconds=poll_seconds,
+            seconds=_POLL_SECONDS,
             trouble="Reports cannot be counted or mailed at the moment",
             report=report,
             log=_log,
