@@ -42,7 +42,12 @@ def sign_click_token(signer: TokenSigner, token: ClickToken) -> str:
     """Return ``token`` in URL-safe characters, signed with the current key. Raise ValueError if the country
     is neither a code of two letters nor empty.
     """
-    return write_token(signer.sign_payload(CLICK, _pack(token), _SIGNATURE_BYTES))
+    country = token.country.encode("ascii") or _NO_COUNTRY
+    if len(country) != len(_NO_COUNTRY):
+        raise ValueError(f"{token.country!r} is not a country code of two letters")
+    sectors = token.sectors.to_bytes((token.sectors.bit_length() + 7) // 8, "little")
+    payload = _pack_number(token.campaign_id) + _pack_number(token.subscriber_id) + country + sectors
+    return write_token(signer.sign_payload(CLICK, payload, _SIGNATURE_BYTES))
 
 
 def read_click_token(signer: TokenSigner, text: str) -> ClickToken:
@@ -54,28 +59,6 @@ def read_click_token(signer: TokenSigner, text: str) -> ClickToken:
     signed = read_token(text)
     newest = signer.newest()
     payload, key_number = newest.verify_payload(CLICK, signed, _SIGNATURE_BYTES)
-    last_day = None if key_number == newest.current else newest.last_days.get(key_number)
-    return _unpack(payload, last_day, is_retired=key_number in newest.retired)
-
-
-def encode_sectors(followed: Collection[str], sectors: Sequence[str]) -> int:
-    """Return the sectors ``followed`` as a bit set over ``sectors``; those not among them have no bit."""
-    return sum(1 << place for place, name in enumerate(sectors) if name in followed)
-
-
-def decode_sectors(bits: int, sectors: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted(name for place, name in enumerate(sectors) if bits >> place & 1))
-
-
-def _pack(token: ClickToken) -> bytes:
-    country = token.country.encode("ascii") or _NO_COUNTRY
-    if len(country) != len(_NO_COUNTRY):
-        raise ValueError(f"{token.country!r} is not a country code of two letters")
-    sectors = token.sectors.to_bytes((token.sectors.bit_length() + 7) // 8, "little")
-    return _pack_number(token.campaign_id) + _pack_number(token.subscriber_id) + country + sectors
-
-
-def _unpack(payload: bytes, last_day: date | None, *, is_retired: bool) -> ClickToken:
     campaign_id, rest = _unpack_number(payload)
     subscriber_id, rest = _unpack_number(rest)
     country, sectors = rest[:2], rest[2:]
@@ -86,9 +69,18 @@ def _unpack(payload: bytes, last_day: date | None, *, is_retired: bool) -> Click
         country="" if country == _NO_COUNTRY else country.decode("ascii", "replace"),
         sectors=int.from_bytes(sectors, "little"),
         subscriber_id=subscriber_id,
-        last_day=last_day,
-        is_retired=is_retired,
+        last_day=None if key_number == newest.current else newest.last_days.get(key_number),
+        is_retired=key_number in newest.retired,
     )
+
+
+def encode_sectors(followed: Collection[str], sectors: Sequence[str]) -> int:
+    """Return the sectors ``followed`` as a bit set over ``sectors``; those not among them have no bit."""
+    return sum(1 << place for place, name in enumerate(sectors) if name in followed)
+
+
+def decode_sectors(bits: int, sectors: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for place, name in enumerate(sectors) if bits >> place & 1))
 
 
 def _pack_number(number: int) -> bytes:

@@ -264,7 +264,9 @@ def merge_subscribers(
     said = context.get("evidence", "")
     _store_result(session, kept, plan, context["now"])
     _carry_decision(session, kept, plan, key, context)
-    _carry_suppression(session, plan, key, context["now"])
+    for one, another in ((plan.kept, plan.other), (plan.other, plan.kept)):
+        if (reason := find_carried_suppression(one)) is not None:
+            add_suppression(session, key, another.email, reason=reason, now=context["now"])
     context["evidence"] = f"merged with {plan.other.email}; {said}".removesuffix("; ")
     add_consent_record(session, kept, ConsentEvent.merged, **context)
     context["evidence"] = f"merged into {plan.kept.email}; {said}".removesuffix("; ")
@@ -318,12 +320,6 @@ def _carry_decision(
     ):
         paused = ConsentEvent.paused
         change_status(session, kept, Status.paused, event=paused, paused_until=result.paused_until, **about)
-
-
-def _carry_suppression(session: Session, plan: MergePlan, key: SuppressionKey, now: datetime) -> None:
-    for one, another in ((plan.kept, plan.other), (plan.other, plan.kept)):
-        if (reason := find_carried_suppression(one)) is not None:
-            add_suppression(session, key, another.email, reason=reason, now=now)
 
 
 def _empty_merged(session: Session, gone: Subscriber) -> None:

@@ -86,7 +86,12 @@ def save_preferences(
     if "paused_until" in changed:
         _pause(session, subscriber, after.paused_until, **context)
     if details := changed - {"paused_until"}:
-        _store(session, subscriber, after, details, **context)
+        subscriber.name, subscriber.country, subscriber.language = after.name, after.country, after.language
+        if "sectors" in details:
+            replace_values(session, SubscriberSector, subscriber_id, after.sectors)
+        if "countries" in details:
+            replace_values(session, SubscriberCountry, subscriber_id, after.countries)
+        record_update(session, subscriber, f"changed: {', '.join(sorted(details))}", **context)
     return changed
 
 
@@ -135,21 +140,6 @@ def _pause(
     change_status(
         session, subscriber, Status.paused, event=ConsentEvent.paused, paused_until=paused_until, **context
     )
-
-
-def _store(
-    session: Session,
-    subscriber: Subscriber,
-    wanted: Preferences,
-    changed: frozenset[str],
-    **context: Unpack[ConsentContext],
-) -> None:
-    subscriber.name, subscriber.country, subscriber.language = wanted.name, wanted.country, wanted.language
-    if "sectors" in changed:
-        replace_values(session, SubscriberSector, subscriber.id or 0, wanted.sectors)
-    if "countries" in changed:
-        replace_values(session, SubscriberCountry, subscriber.id or 0, wanted.countries)
-    record_update(session, subscriber, f"changed: {', '.join(sorted(changed))}", **context)
 
 
 def set_click_consent(

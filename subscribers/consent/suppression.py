@@ -88,12 +88,6 @@ def read_suppression(session: Session, key: SuppressionKey, email: str) -> Suppr
     return session.get(Suppression, key.digest(email), populate_existing=True)
 
 
-def lock_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
-    """Read the suppression of the normalised address, and lock it until the transaction ends."""
-    lock_suppressions_exclusively(session)
-    return read_suppression(session, key, email)
-
-
 def list_lifted_suppressions(
     session: Session, key: SuppressionKey, email: str
 ) -> Sequence[LiftedSuppression]:

@@ -27,7 +27,7 @@ from subscribers.consent.status_changes import (
 from subscribers.consent.status_changes import unsubscribe as unsubscribe_subscriber
 from subscribers.consent.suppression import (
     SuppressionKey,
-    lock_suppression,
+    lock_suppressions_exclusively,
     lock_suppressions_shared,
     read_suppression,
 )
@@ -252,7 +252,8 @@ def unsuppress(
     printable.
     """
     by, why, email = _require_text(by, "by"), _require_text(why, "reason"), normalise_address(address).email
-    held, subscriber = lock_suppression(session, key, email), find_by_email(session, email)
+    lock_suppressions_exclusively(session)
+    held, subscriber = read_suppression(session, key, email), find_by_email(session, email)
     suppression = _require_liftable(email, held, subscriber)
     session.add(
         LiftedSuppression(

@@ -12,17 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, insert
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from subscribers.models import ConsentEvent, Status
-
-if TYPE_CHECKING:
-    from psycopg.sql import Composable
-
 
 Cell = str | int | None
 """What one row has in one column; None is NULL."""
@@ -169,24 +165,23 @@ EncodedPeople = tuple[tuple[Table, EncodedRows], ...]
 """New subscribers, their consent records, sectors and tags: the rows for each table."""
 
 
-def set_defaults(connection: Connection, origin: ImportOrigin) -> None:
-    """Let the columns that :func:`encode_people` leaves out have the values of this import.
+def change_defaults(connection: Connection, origin: ImportOrigin, *, are_set: bool) -> None:
+    """Let the columns that :func:`encode_people` leaves out have the values of this import, or no longer.
 
     The tables must be locked until the transaction ends.
     """
     from psycopg import sql
 
-    for table, values in _find_defaults(origin).items():
-        set_default = sql.SQL("SET DEFAULT {}")
-        actions = {name: set_default.format(sql.Literal(value)) for name, value in values.items()}
-        _alter_columns(connection, table, actions)
-
-
-def drop_defaults(connection: Connection, origin: ImportOrigin) -> None:
-    from psycopg import sql
-
-    for table, values in _find_defaults(origin).items():
-        _alter_columns(connection, table, dict.fromkeys(values, sql.SQL("DROP DEFAULT")))
+    people = {"status": Status.active.value, "created_at": origin.now, "updated_at": origin.now}
+    # The basis is sent, because its column has a default of its own.
+    consent = {name: value for name, value in origin.consent.items() if name != "basis"}
+    words = sql.SQL("ALTER COLUMN {} SET DEFAULT {}" if are_set else "ALTER COLUMN {} DROP DEFAULT")
+    for table, values in ((_subscriber, people), (_consent_record, consent)):
+        actions = [words.format(sql.Identifier(name), sql.Literal(value)) for name, value in values.items()]
+        statement = sql.SQL("ALTER TABLE {} {}").format(
+            sql.Identifier(table.name), sql.SQL(", ").join(actions)
+        )
+        connection.exec_driver_sql(statement.as_string(None).replace("%", "%%"))
 
 
 def encode_people(
@@ -237,20 +232,3 @@ def _encode_lists(
     ]
     values = list(chain.from_iterable(map(lists.__getitem__, numbers)))
     return _encode(dict(zip(table.c.keys(), (of_whom, values), strict=True)))
-
-
-def _find_defaults(origin: ImportOrigin) -> dict[Table, dict[str, Any]]:
-    people = {"status": Status.active.value, "created_at": origin.now, "updated_at": origin.now}
-    # The basis is sent, because its column has a default of its own.
-    consent = {name: value for name, value in origin.consent.items() if name != "basis"}
-    return {_subscriber: people, _consent_record: consent}
-
-
-def _alter_columns(connection: Connection, table: Table, actions: Mapping[str, "Composable"]) -> None:
-    from psycopg import sql
-
-    parts = [
-        sql.SQL("ALTER COLUMN {} {}").format(sql.Identifier(name), action) for name, action in actions.items()
-    ]
-    statement = sql.SQL("ALTER TABLE {} {}").format(sql.Identifier(table.name), sql.SQL(", ").join(parts))
-    connection.exec_driver_sql(statement.as_string(None).replace("%", "%%"))

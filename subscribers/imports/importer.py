@@ -6,7 +6,7 @@ people who unsubscribed elsewhere become suppressions. All of it happens in one 
 """
 
 import json
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -401,15 +401,9 @@ def suppress_rows(
                 unsubscribe(session, subscriber.id or 0, **about)
             else:
                 suppress(session, subscriber.email, key=key, reason=reason, **about)
-        _add_suppressions(session, some.values(), key=key, now=now)
-
-
-def _add_suppressions(
-    session: Session, rows: Iterable[SuppressedRow], *, key: SuppressionKey, now: datetime
-) -> None:
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    into = (sqlite.insert if is_sqlite else postgresql.insert)(Suppression)
-    session.execute(
-        into.on_conflict_do_nothing(index_elements=["digest"]),
-        [{"digest": key.digest(row.email), "reason": row.reason, "at": now} for row in rows],
-    )
+        is_sqlite = session.get_bind().dialect.name == "sqlite"
+        into = (sqlite.insert if is_sqlite else postgresql.insert)(Suppression)
+        session.execute(
+            into.on_conflict_do_nothing(index_elements=["digest"]),
+            [{"digest": key.digest(row.email), "reason": row.reason, "at": now} for row in some.values()],
+        )

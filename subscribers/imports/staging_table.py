@@ -41,12 +41,11 @@ from subscribers.imports.bulk_insert import (
     EncodedPeople,
     EncodedRows,
     ImportOrigin,
-    drop_defaults,
+    change_defaults,
     encode_people,
     encode_rows,
     insert_people,
     insert_rows,
-    set_defaults,
 )
 from subscribers.imports.list_indexes import IDS_AT_ONCE, ListIndexes, sqlite_cache
 from subscribers.models import Status, searched_text
@@ -163,7 +162,7 @@ class StagingTable:
     def defer_indexes(self) -> None:
         self._indexes.defer()
         if self._can_copy:
-            set_defaults(self._connection, self._origin)
+            change_defaults(self._connection, self._origin, are_set=True)
 
     def take_duplicates(self, *, is_last: bool) -> list[tuple[int, int]]:
         """Delete rows with the address of an earlier row that were stored all the same; return each of them
@@ -171,7 +170,7 @@ class StagingTable:
         """
         were_deferred = self._indexes.are_deferred
         if self._can_copy:
-            drop_defaults(self._connection, self._origin)
+            change_defaults(self._connection, self._origin, are_set=False)
         later = self._indexes.create_deferred()
         if were_deferred and not is_last:
             number, before = _subscriber.c.id, self._indexes.offset

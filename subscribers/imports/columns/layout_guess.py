@@ -384,14 +384,9 @@ def correct_statuses(layout: ColumnLayout, corrections: ColumnCorrections) -> Co
         if place < len(layout.titles) and place not in known and place not in corrections.uses
     ]
     changed = [
-        column if column.kind is StatusKind.everybody else _name_values(column, corrections)
+        column
+        if column.kind is StatusKind.everybody
+        else replace(column, values={**column.values, **corrections.meanings.get(column.place, {})})
         for column in layout.statuses
     ]
     return replace(layout, statuses=(*changed, *named))
-
-
-def _name_values(column: StatusColumn, corrections: ColumnCorrections) -> StatusColumn:
-    values = corrections.meanings.get(column.place)
-    if not values:
-        return column
-    return replace(column, values={**column.values, **values})

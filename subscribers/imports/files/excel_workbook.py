@@ -180,7 +180,9 @@ class ExcelPackage:
         self._archive = archive
         # Names of parts are compared without case (ECMA-376, part 2).
         self._names = {name.lower(): name for name in archive.names}
-        self.main = self._find_main()
+        parts = self._read_relationships("").values()
+        mains = (target for kind, target in parts if kind.endswith("/officeDocument"))
+        self.main = next(mains, "xl/workbook.xml")
         self._targets = self._read_relationships(self.main)
         self.starts_1904 = False
         self.sheets: list[tuple[str, bool, str]] = []
@@ -207,12 +209,6 @@ class ExcelPackage:
                 % {"path": path},
             )
         return self._archive.member(name)
-
-    def _find_main(self) -> str:
-        for kind, target in self._read_relationships("").values():
-            if kind.endswith("/officeDocument"):
-                return target
-        return "xl/workbook.xml"
 
     def _read_relationships(self, path: str) -> dict[str, tuple[str, str]]:
         """Return the type and the path of each part that ``path`` refers to, by ID."""

@@ -57,7 +57,8 @@ def is_open_document(archive: ListArchive) -> bool:
 
 
 def open_open_document(archive: ListArchive) -> Workbook:
-    if _is_encrypted(archive):
+    manifest = "META-INF/manifest.xml"
+    if manifest in archive.names and b"encryption-data" in archive.member(manifest).read_start(1 << 20):
         raise ImportFileError(
             archive.name, gettext_noop("it is protected by a password. Save it without one.")
         )
@@ -74,11 +75,6 @@ def open_open_document(archive: ListArchive) -> Workbook:
         for number, (name, style, has_values) in enumerate(overview.sheets)
     )
     return Workbook(file=archive.name, form="OpenDocument spreadsheet", sheets=sheets)
-
-
-def _is_encrypted(archive: ListArchive) -> bool:
-    manifest = "META-INF/manifest.xml"
-    return manifest in archive.names and b"encryption-data" in archive.member(manifest).read_start(1 << 20)
 
 
 class _OverviewHandler:
