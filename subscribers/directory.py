@@ -296,7 +296,7 @@ def read_organisation_page(
     Each has a ``name``, how many ``people``, which stops at one more than :data:`MAX_COUNTED`, and
     ``has_reader``: whether any of them gets mail, now or after a pause.
     """
-    found: list[tuple[Cursor, str]] = []
+    found: list[Cursor] = []
     prefixes = list_spellings(search) if search else ("",)
     first = after.part if after is not None and after.part <= len(prefixes) else 0
     cut: Cursor | None = None
@@ -308,21 +308,17 @@ def read_organisation_page(
         if part < len(prefixes):
             earlier = prefixes[:part]
             names = _list_names(session, prefixes[part], start)
-            found += [
-                (Cursor(part=part, subscriber_id=number), name)
-                for name, number in names
-                if not name.startswith(earlier)
-            ]
+            numbers = [number for name, number in names if not name.startswith(earlier)]
         else:
-            more, end = _search_names(session, search, prefixes, start)
-            found += [(Cursor(part=part, subscriber_id=number), name) for name, number in more]
+            numbers, end = _search_names(session, search, prefixes, start)
             cut = None if end is None else Cursor(part=part, subscriber_id=end)
+        found += [Cursor(part=part, subscriber_id=number) for number in numbers]
         if len(found) > PAGE_LENGTH:
             break
     rows = found[:PAGE_LENGTH]
     return ListPage(
-        rows=_describe_all(session, [cursor.subscriber_id for cursor, _ in rows]),
-        next=rows[-1][0] if len(found) > PAGE_LENGTH else cut,
+        rows=_describe_all(session, [cursor.subscriber_id for cursor in rows]),
+        next=rows[-1] if len(found) > PAGE_LENGTH else cut,
         is_cut=len(found) <= PAGE_LENGTH and cut is not None,
     )
 
@@ -382,8 +378,9 @@ def _list_names(session: Session, prefix: str, start: str) -> list[tuple[str, in
 
 def _search_names(
     session: Session, search: str, prefixes: tuple[str, ...], start: str
-) -> tuple[list[tuple[str, int]], int | None]:
-    """Return names that have ``search`` somewhere else than at their beginning, and where looking stopped."""
+) -> tuple[list[int], int | None]:
+    """Find names that have ``search`` somewhere else than at their beginning. Return the ID of one of the
+    people of each, and where looking stopped."""
     column, one = col(Subscriber.organisation), col(Subscriber.id)
     in_order = select(column, one).where(column > start).order_by(column, one)
     end = session.execute(in_order.offset(LOOKED_AT).limit(1)).first()
@@ -395,5 +392,5 @@ def _search_names(
         .order_by(column)
         .limit(2 * PAGE_LENGTH)
     )
-    names = [(name, number) for name, number in rows if not name.startswith(prefixes)]
-    return names[: PAGE_LENGTH + 1], None if end is None else end[1]
+    numbers = [number for name, number in rows if not name.startswith(prefixes)]
+    return numbers[: PAGE_LENGTH + 1], None if end is None else end[1]

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, Unpack
 
-from sqlmodel import Session, col, delete, update
+from sqlmodel import Session, col, update
 
 from locales.phrase import WordedEnum, gettext_noop
 from subscribers.consent.preferences import read_countries
@@ -21,6 +21,7 @@ from subscribers.consent.status_changes import (
     ConsentContext,
     add_consent_record,
     change_status,
+    empty_details,
     lock_subscriber,
     replace_values,
     suppress,
@@ -271,7 +272,7 @@ def merge_subscribers(
     add_consent_record(session, kept, ConsentEvent.merged, **context)
     context["evidence"] = f"merged into {plan.kept.email}; {said}".removesuffix("; ")
     change_status(session, gone, Status.merged, event=ConsentEvent.merged, **context)
-    _empty_merged(session, gone)
+    empty_details(session, gone, SubscriberCountry, SubscriberSector, SubscriberTag, MailedLink)
     _link(session, gone.id or 0, kept.id or 0, context["now"])
     return plan
 
@@ -320,16 +321,6 @@ def _carry_decision(
     ):
         paused = ConsentEvent.paused
         change_status(session, kept, Status.paused, event=paused, paused_until=result.paused_until, **about)
-
-
-def _empty_merged(session: Session, gone: Subscriber) -> None:
-    for table in (SubscriberCountry, SubscriberSector, SubscriberTag, MailedLink):
-        session.exec(delete(table).where(col(table.subscriber_id) == gone.id))
-    gone.name = gone.organisation = ""
-    gone.country = gone.language = None
-    gone.click_consent = False
-    session.add(gone)
-    session.flush()
 
 
 def _link(session: Session, gone_id: int, kept_id: int, now: datetime) -> None:

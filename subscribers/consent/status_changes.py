@@ -291,7 +291,16 @@ def erase(session: Session, address: str, *, key: SuppressionKey, **context: Unp
     change_status(session, subscriber, Status.erased, event=ConsentEvent.erased, **context)
     blank_lifted_suppressions(session, key, email)
     _blank_records(session, subscriber)
-    _blank_details(session, subscriber)
+    empty_details(
+        session,
+        subscriber,
+        *(SubscriberCountry, SubscriberSector, SubscriberTag, SignUpReview, MailedLink, MergedSubscriber),
+    )
+    # Including any link by which another subscriber asked to move to this address.
+    session.exec(delete(MailedLink).where(col(MailedLink.detail) == subscriber.email))
+    # ".invalid" can never receive mail (RFC 2606), should a bug ever try.
+    subscriber.email = subscriber.envelope = f"erased-{subscriber.id}@erased.invalid"
+    session.flush()
 
 
 def _blank_records(session: Session, subscriber: Subscriber) -> None:
@@ -307,14 +316,10 @@ def _blank_records(session: Session, subscriber: Subscriber) -> None:
     session.exec(delete(ImportChange).where(col(ImportChange.subscriber_id) == subscriber.id))
 
 
-def _blank_details(session: Session, subscriber: Subscriber) -> None:
-    tables = (SubscriberCountry, SubscriberSector, SubscriberTag, SignUpReview, MailedLink, MergedSubscriber)
+def empty_details(session: Session, subscriber: Subscriber, *tables: type[Any]) -> None:
+    """Empty the details of a subscriber, and delete what is theirs in ``tables``."""
     for table in tables:
         session.exec(delete(table).where(col(table.subscriber_id) == subscriber.id))
-    # Including any link by which another subscriber asked to move to this address.
-    session.exec(delete(MailedLink).where(col(MailedLink.detail) == subscriber.email))
-    # ".invalid" can never receive mail (RFC 2606), should a bug ever try.
-    subscriber.email = subscriber.envelope = f"erased-{subscriber.id}@erased.invalid"
     subscriber.name = subscriber.organisation = ""
     subscriber.country = subscriber.language = None
     subscriber.click_consent = False
