@@ -56,13 +56,10 @@ class Settings(SettingsSection):
     """All settings in ``mailer.toml``.
 
     ``sectors`` maps slugs to names and ``countries`` country codes to names, in the organisation's own
-    language. ``sector_names`` and ``country_names`` have such tables for other languages, by language tag.
-    ``domain_rates`` are
-    messages per second by the readers' mail domain, with ``"*"`` for all other domains. ``provider_rates``
-    are messages per second by the provider that receives the mail, and ``provider_daily_limits`` messages per
-    day; 0 or ``"unlimited"`` takes a limit away that the program has for a provider. ``time_zones`` maps
-    country codes to time zones such as Asia/Shanghai, and ``subject_labels`` maps them to a label put before
-    the subject there.
+    language; other languages have such tables by language tag. ``domain_rates`` and ``provider_rates`` are
+    messages per second, ``provider_daily_limits`` messages per day, by the readers' mail domain or by the
+    provider that receives the mail; 0 or ``"unlimited"`` takes a limit away that the program has for a
+    provider.
     """
 
     sender: SenderSettings

@@ -354,22 +354,14 @@ def _inspect_columns(
     except ImportFileError:
         return None, ()
     else:
-        if mapping.layout is None:
-            return _inspect_own(part, mapping)
-        layout, first = mapping.layout, mapping.first
+        if (reader := mapping.reader) is None:
+            places = mapping.own.places if mapping.own else {}
+            ours = {place: ColumnUse(column) for column, place in places.items()}
+            header = part.first[0]
+            return header.number, _list_columns(part.first[mapping.first :], header.cells, ours)
+        layout, first = reader.layout, mapping.first
     uses = _list_uses(layout)
     return layout.header_row, _list_columns(part.first[first:], layout.titles, uses)
-
-
-def _inspect_own(part: RawPart, mapping: ColumnMapping) -> tuple[int | None, tuple[InspectedColumn, ...]]:
-    titles = part.first[0].cells
-    ours = {title: ColumnUse(column) for column, (title,) in mapping.meaning.items()}
-    uses = {
-        place: use
-        for place, title in enumerate(titles)
-        if (use := ours.get(title.strip().removeprefix("\ufeff"))) is not None
-    }
-    return part.first[0].number, _list_columns(part.first[mapping.first :], titles, uses)
 
 
 def _list_uses(layout: ColumnLayout) -> dict[int, ColumnUse]:
