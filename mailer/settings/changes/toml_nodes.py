@@ -58,12 +58,32 @@ class TomlTable:
         return self.entries[-1].end if self.entries else self.end
 
 
-@dataclass(frozen=True, kw_only=True)
 class TomlDocument:
-    """All tables of a text, in order; the first has no header."""
+    """All tables of a text, which is valid TOML, in order; the first has no header."""
 
-    text: str
-    tables: tuple[TomlTable, ...]
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tables = [TomlTable(path=(), start=0, end=0)]
+        counts: dict[TomlPath, int] = {}
+        place = _skip(_SPACE, text, 0)
+        while place < len(text):
+            start = text.rfind("\n", 0, place) + 1
+            if text[place] == "[":
+                is_array = text.startswith("[[", place)
+                keys, after = _read_keys(text, place + (2 if is_array else 1))
+                end = find_line_end(text, after)
+                path = _resolve(keys, counts, is_array=is_array)
+                self.tables.append(TomlTable(path=path, start=start, end=end))
+            else:
+                keys, after = _read_keys(text, place)
+                value_start = _skip(_BLANK, text, after + 1)
+                value_end = skip_value(text, value_start)
+                end = find_line_end(text, value_end)
+                path = (*self.tables[-1].path, *keys)
+                self.tables[-1].entries.append(
+                    TomlEntry(path=path, start=start, value_start=value_start, value_end=value_end, end=end)
+                )
+            place = _skip(_SPACE, text, end)
 
     @property
     def line_end(self) -> str:
@@ -93,32 +113,6 @@ class TomlDocument:
     def list_below(self, path: TomlPath) -> list[TomlTable]:
         """Return the tables with a header at ``path`` or inside it."""
         return [table for table in self.tables[1:] if table.path[: len(path)] == path]
-
-
-def read_document(text: str) -> TomlDocument:
-    tables = [TomlTable(path=(), start=0, end=0)]
-    counts: dict[TomlPath, int] = {}
-    place = _skip(_SPACE, text, 0)
-    while place < len(text):
-        start = text.rfind("\n", 0, place) + 1
-        if text[place] == "[":
-            is_array = text.startswith("[[", place)
-            keys, after = _read_keys(text, place + (2 if is_array else 1))
-            end = find_line_end(text, after)
-            tables.append(
-                TomlTable(path=_resolve(keys, counts, is_array=is_array), start=start, end=end, entries=[])
-            )
-        else:
-            keys, after = _read_keys(text, place)
-            value_start = _skip(_BLANK, text, after + 1)
-            value_end = skip_value(text, value_start)
-            end = find_line_end(text, value_end)
-            path = (*tables[-1].path, *keys)
-            tables[-1].entries.append(
-                TomlEntry(path=path, start=start, value_start=value_start, value_end=value_end, end=end)
-            )
-        place = _skip(_SPACE, text, end)
-    return TomlDocument(text=text, tables=tuple(tables))
 
 
 def list_items(text: str, start: int) -> list[tuple[int, int]]:

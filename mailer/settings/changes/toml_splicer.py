@@ -15,7 +15,6 @@ from mailer.settings.changes.toml_nodes import (
     TomlValue,
     find_line_end,
     list_items,
-    read_document,
     write_key,
     write_keys,
     write_value,
@@ -146,7 +145,7 @@ def _set_value(holder: Any, path: TomlPath, value: TomlValue | None) -> None:
 
 
 def _change(text: str, path: TomlPath, value: TomlValue | None) -> str:
-    document = read_document(text)
+    document = TomlDocument(text)
     entry, holder = document.find_entry(path), document.find_holder(path)
     if entry is not None:
         if value is None:
@@ -301,7 +300,7 @@ def _find_block_start(text: str, header: int) -> int:
 
 def _reorder(text: str, path: TomlPath, keys: Sequence[str]) -> str:
     """Write the keys of a table in another order; comments above a key, and beside it, go with it."""
-    document = read_document(text)
+    document = TomlDocument(text)
     table = document.find_table(path)
     if table is None:
         holder = document.find_entry(path)
