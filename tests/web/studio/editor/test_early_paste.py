@@ -12,15 +12,20 @@ CLEAN = make_document(make_paragraph("Sixty ", make_text("teachers", "strong")))
 
 
 class Gate:
-    """Holds what is asked for until it is opened."""
+    """Holds what is asked for until it is opened, and nothing that is asked for later."""
 
     def __init__(self) -> None:
+        self.is_open = False
         self.waiting: list[Route] = []
 
     def __call__(self, route: Route) -> None:
-        self.waiting.append(route)
+        if self.is_open:
+            route.continue_()
+        else:
+            self.waiting.append(route)
 
     def open(self) -> None:
+        self.is_open = True
         for route in self.waiting:
             route.continue_()
         self.waiting = []
