@@ -37,27 +37,25 @@ test: setup servers check tests ## Prove it: checks, then every test but the min
 tests: setup servers ## The same without the checks
 	$(MEMORY) $(BIN)/pytest $(SPREAD) $(TURNS) -m "not soak and not judges" $(ARGS)
 
-# No server, no browser, no programs of ours that are started and killed (tests/needs.py).
-QUICK := -m "not soak and not judges and not postgres and not browser and not programs and not spare"
+# No server, no browser, no programs of ours that are started and killed (tests/needs.py); of tests that open a
+# database the first case; ten examples of what hypothesis finds a hundred for.
+QUICK := --hypothesis-profile=quick -m "not soak and not judges and not postgres and not browser and not programs and not spare"
 
 .PHONY: quick
 quick: setup ## A first answer: the tests on SQLite, without a browser (ARGS="tests/dispatch")
 	$(MEMORY) $(BIN)/pytest $(SPREAD) $(QUICK) $(ARGS)
 
-# What Python itself has a part in: mail, Markdown, CSV, ZIP and XML; types; sockets, TLS and asyncio; SQLite; Unicode.
-NEWER := $(addprefix tests/,cli database dispatch editions feedback locales oauth rendering settings smtp subscribers)
-
 .PHONY: test-newer
-test-newer: setup servers ## What depends on Python again, on the newest Python here, if .venv has an older one (NEWER=)
+test-newer: setup servers ## What depends on Python again, on the newest Python here, if .venv has an older one
 	@scripts/setup newer
 	@if [ -d .venv-newer ]; then set -x; \
-	  $(MEMORY) .venv-newer/bin/pytest $(SPREAD) $(QUICK) $(NEWER) $(ARGS); fi
+	  $(MEMORY) .venv-newer/bin/pytest $(SPREAD) $(QUICK) $(call all_of,newer) $(ARGS); fi
 
 .PHONY: bare
 bare: ## Run demo and test in a bare Debian 12 and 13 (needs root and debootstrap; ROOT=/var/tmp/bare RELEASES="12")
 	scripts/bare $(or $(ROOT),/var/tmp/partner-mailer-bare) $(RELEASES)
 
-# Of each kind, the files with tests that take turns; .ci/run names those whose turn it is.
+# Of each kind, the tests that take turns; .ci/run names those whose turn it is.
 all_of = $(or $(FILES),$$($(BIN)/python scripts/turns.py --all $(1)))
 
 # One test at a time: in longer portions, those that take longest would wait for each other in one process.
@@ -88,7 +86,7 @@ turn: ## Move the number of turns on by one, before you push (scripts/turns.py)
 .PHONY: release-check
 release-check: ## Prove all of it, whoever's turn it is: well over an hour on two cores
 	$(MAKE) test TURNS=
-	$(MAKE) test-newer NEWER=
+	$(MAKE) test-newer FILES=tests
 	$(MAKE) editor ARGS=--check
 	$(MAKE) judge
 	$(MAKE) soak

@@ -62,7 +62,7 @@ class Turn:
         return any(file.startswith((self.path, *self.rooms, *_EVERYWHERE)) for file in changed)
 
 
-SOAK, JUDGES, MAILS, POSTGRES = "soak", "judges", "mails", "postgres"
+SOAK, JUDGES, MAILS, NEWER, POSTGRES = "soak", "judges", "mails", "newer", "postgres"
 TURNS: Final = (
     Turn(SOAK, 0, "tests/acceptance/test_killed_acts.py", (*_STUDIO, *_STORIES)),
     Turn(SOAK, 0, "tests/acceptance/test_kills.py", _SENDING),
@@ -100,8 +100,21 @@ TURNS: Final = (
     Turn(JUDGES, 2, "tests/web/studio/test_every_page.py", _STUDIO),
     Turn(JUDGES, 3, "tests/web/studio/test_lighthouse.py", _STUDIO),
     Turn(MAILS, 1, "scripts/judge.py", (*_RENDERING, "templates", "tests/judges", "tests/golden")),
+    # What Python itself has a part in: mail, Markdown, CSV, ZIP and XML; types; sockets, TLS and asyncio;
+    # SQLite; Unicode.
+    Turn(NEWER, 0, "tests/subscribers", ("subscribers",)),
+    Turn(NEWER, 0, "tests/locales", ("locales",)),
+    Turn(NEWER, 1, "tests/editions", ("editions",)),
+    Turn(NEWER, 1, "tests/settings", ("mailer/settings",)),
+    Turn(NEWER, 2, "tests/cli", ("mailer/cli",)),
+    Turn(NEWER, 2, "tests/database", ("mailer/database",)),
+    Turn(NEWER, 2, "tests/dispatch", ("mailer/dispatch",)),
+    Turn(NEWER, 2, "tests/smtp", ("mailer/smtp",)),
+    Turn(NEWER, 3, "tests/feedback", ("mailer/feedback",)),
+    Turn(NEWER, 3, "tests/oauth", ("mailer/oauth",)),
+    Turn(NEWER, 3, "tests/rendering", ("mailer/rendering",)),
 )
-"""Each file with tests marked `soak` or `judges`, and the judging of every mail."""
+"""Each file with tests marked `soak` or `judges`, all mails for the judges, folders for a newer Python."""
 
 
 ON_BOTH: Final = frozenset({"acceptance", "database", "dispatch", "servers"})

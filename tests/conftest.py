@@ -30,6 +30,7 @@ from tests.paths import ROOT
 from tests.servers.forked_programs import ForkTemplate
 from tests.servers.postgres import find_postgres, running_postgres
 from tests.servers.postgres_databases import PostgresDatabases, create_database, drop_database
+from tests.statement_cache import share_statements
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 # On a busy machine an example may take long, and no test is about time. What else is set, as by CI, stays.
 hypothesis_settings.register_profile("untimed", hypothesis_settings.default, deadline=None)
 hypothesis_settings.load_profile("untimed")
+# For a first answer, `make quick` asks for this one.
+QUICK = hypothesis_settings(hypothesis_settings.default, deadline=None, max_examples=10)
+hypothesis_settings.register_profile("quick", QUICK)
+
+share_statements()
 
 SETTINGS = """\
 [sender]
@@ -79,9 +85,6 @@ LONGEST = {
 
 MANY_SOAKS = 50
 
-SPARED = 8
-"""Of the tests in those files, `make quick` takes every eighth case."""
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -111,18 +114,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return item.path.relative_to(ROOT / "tests").as_posix() in LONGEST
 
     items.sort(key=lambda item: (soaks[item.path] > MANY_SOAKS, not is_long(item)))
-    cases: Counter[str] = Counter()
+    begun: set[str] = set()
     for item in items:
         mark_needs(item)
-        if is_long(item):
-            test = item.nodeid.partition("[")[0]
-            if cases[test] % SPARED:
-                item.add_marker("spare")
-            cases[test] += 1
+        test = item.nodeid.partition("[")[0]
+        if test in begun and (is_long(item) or item.get_closest_marker("database")):
+            item.add_marker("spare")
+        begun.add(test)
+        if config.getoption("--hypothesis-profile") == "quick":
+            limit_examples(item)
     if config.option.turns:
         later = set(find_later_on_postgres(items))
         config.hook.pytest_deselected(items=[item for item in items if item in later])
         items[:] = [item for item in items if item not in later]
+
+
+def limit_examples(item: pytest.Item) -> None:
+    """Let a test with a number of examples of its own have no more of them than the others."""
+    test = getattr(item, "function", None)
+    own: hypothesis_settings | None = getattr(test, "_hypothesis_internal_use_settings", None)
+    if test is not None and own is not None:
+        few = min(own.max_examples, QUICK.max_examples)
+        test._hypothesis_internal_use_settings = hypothesis_settings(own, max_examples=few)
 
 
 def find_later_on_postgres(items: list[pytest.Item]) -> Iterator[pytest.Item]:

@@ -8,7 +8,12 @@ from typing import Final
 
 import pytest
 
-_BY_FIXTURE: Final = {"postgres_url": "postgres", "shared_chromium": "browser"}
+_BY_FIXTURE: Final = {
+    "database": "database",
+    "postgres_url": "postgres",
+    "shared_chromium": "browser",
+    "sqlite_template": "database",
+}
 _BY_IMPORT: Final = {
     "tests.acceptance.campaign_driver": "programs",
     "tests.servers.fault_injection": "programs",
