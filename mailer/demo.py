@@ -269,11 +269,9 @@ def _plan(context: _DemoContext, query: str, *, again: bool = False) -> Plan:
 def _preview(context: _DemoContext) -> None:
     context.output.step(f"Preview a campaign to {_SEGMENT}")
     plan = _plan(context, _SEGMENT)
-    outbox = write_outbox(context.workspace, context.engine, plan, addresses=(), now=datetime.now(UTC))
+    written = write_outbox(context.workspace, context.engine, plan, addresses=(), now=datetime.now(UTC))
     by_country = ", ".join(f"{country} {number}" for country, number in plan.by_country.items())
-    context.output.table(
-        [("readers", plan.audience), ("by country", by_country), ("written", outbox.files[0])]
-    )
+    context.output.table([("readers", plan.audience), ("by country", by_country), ("written", written[0])])
     context.output.line(f"This was a preview: the SMTP server has received {len(context.server)} messages.")
 
 

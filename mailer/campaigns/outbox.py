@@ -101,21 +101,12 @@ class NotInAudienceError(MailerError):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outbox:
-    """The files written: complete messages (.eml), and ``pages`` with the same for the browser. ``samples``
-    are the first ``files``, one for each variant; the others were requested by address."""
-
-    files: tuple[Path, ...]
-    samples: tuple[Path, ...]
-    pages: tuple[Path, ...]
-
-
 def write_outbox(
     workspace: Workspace, engine: Engine, plan: Plan, *, addresses: Sequence[str], now: datetime
-) -> Outbox:
-    """Write each variant as one of its readers would get it, and the messages for ``addresses``, in place of
-    files of the same name.
+) -> list[Path]:
+    """Write each variant of a plan as one of its readers would get it, and then the messages for
+    ``addresses``, in place of files of the same name; return the files, complete messages (.eml). Beside each
+    is a page for the browser (.html).
 
     They are built exactly as for a real campaign, except that their links belong to no campaign. Raise
     NotInAudienceError or SubscriberError for one of ``addresses`` who would not get the edition.
@@ -129,16 +120,14 @@ def write_outbox(
             *_find_requested(session, plan, workspace, addresses, now),
         ]
     builder = MessageBuilder(plan.compiled, workspace.settings) if plan.compiled else None
-    files, pages, media = [], [], f"{workspace.settings.web.base_url}/media/"
+    files, media = [], f"{workspace.settings.web.base_url}/media/"
     for name, compiled, reader in wanted:
         assert builder is not None  # noqa: S101 - nothing is wanted of an edition that has no mail
         files.append(workspace.outbox / f"{name}.eml")
         write_atomically(files[-1], builder.build(reader, now=now), durable=False)
-        pages.append(workspace.outbox / f"{name}.html")
         page = personalise(compiled, reader).html.replace(media, "../media/")
-        write_atomically(pages[-1], page.encode(), durable=False)
-    samples = files[: len(plan.variants)]
-    return Outbox(files=tuple(files), samples=tuple(samples), pages=tuple(pages))
+        write_atomically(files[-1].with_suffix(".html"), page.encode(), durable=False)
+    return files
 
 
 _MessageToWrite: TypeAlias = tuple[str, CompiledEdition, Reader]

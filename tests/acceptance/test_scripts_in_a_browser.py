@@ -171,8 +171,9 @@ def test_nothing_runs_in_a_preview_on_disk_or_on_a_page(driver: CampaignDriver, 
         connection.execute(update(Subscriber).values(country="CN", language="en"))
     plan = plan_campaign(workspace, driver.engine, SLUG, parse_segment("all"), now=now, again=True)
     wanted = addresses(len(RUNS))
-    for path in write_outbox(workspace, driver.engine, plan, addresses=wanted, now=now).pages:
-        assert watch.open(path.as_uri()) == [], path.name
+    for path in write_outbox(workspace, driver.engine, plan, addresses=wanted, now=now):
+        page = path.with_suffix(".html")
+        assert watch.open(page.as_uri()) == [], page.name
     access = LocalAccess()
     with served(create_preview_app(workspace, SLUG, access=access)) as running:
         assert watch.open(access.make_url(running.url)) == []

@@ -264,9 +264,9 @@ def test_the_preview_writes_what_readers_would_get_in_each_language(
     outbox = write_outbox(
         campaign_workspace, campaign_engine, planned.plan, addresses=["li@example.org"], now=now
     )
-    page = outbox.pages[0].read_text(encoding="utf-8")
+    page = outbox[0].with_suffix(".html").read_text(encoding="utf-8")
     assert "<p>The organisers told us of their mistake the next day.</p>" in page
-    assert [path.name for path in outbox.files] == [
+    assert [path.name for path in outbox] == [
         f"{SLUG}~correction-1.en.eml",
         f"{SLUG}~correction-1.zh.eml",
         f"{SLUG}~correction-1.li@example.org.eml",

@@ -291,7 +291,8 @@ def test_a_test_and_a_preview_lead_straight_to_the_place(
             now=now,
         )
     outbox = write_outbox(workspace, engine, plan, addresses=["bat@example.org"], now=now)
-    contents = [server.received[0].content, *(path.read_bytes() for path in (*outbox.files, *outbox.pages))]
+    pages = [path.with_suffix(".html") for path in outbox]
+    contents = [server.received[0].content, *(path.read_bytes() for path in (*outbox, *pages))]
     assert len(contents) >= 5
     assert not [content for content in contents if b"/c/" in content]
     with Session(engine) as session:

@@ -149,13 +149,13 @@ def test_the_outbox_holds_one_message_of_every_newsletter(
     write_second_story(workspace.editions / SLUG, personalise="filter")
     plan = make_plan(workspace, engine, now)
     outbox = write_outbox(workspace, engine, plan, addresses=["sato@example.org"], now=now)
-    assert [path.name for path in outbox.files] == [
+    assert [path.name for path in outbox] == [
         f"{SLUG}.en.01.eml",
         f"{SLUG}.en.02.eml",
         f"{SLUG}.en.03.eml",
         f"{SLUG}.sato@example.org.eml",
     ]
-    last = outbox.files[-1].read_bytes()
+    last = outbox[-1].read_bytes()
     assert b"A museum opens at night" in last
     assert b"Teachers meet in Ulaanbaatar" not in last
 

@@ -121,7 +121,7 @@ def test_the_letter_is_in_the_reader_s_language_and_leads_to_their_page(
     assert planned.plan.errors == ()
     assert set(planned.plan.languages) == set(LANGUAGES)
     outbox = write_outbox(workspace, engine, planned.plan, addresses=[PEOPLE[0]], now=START)
-    message = message_from_bytes(outbox.samples[0].read_bytes(), policy=policy.default)
+    message = message_from_bytes(outbox[0].read_bytes(), policy=policy.default)
     assert message["subject"] == "Souhaitez-vous toujours recevoir notre lettre d’information ?"
     assert "List-Unsubscribe" in message
     for kind in ("plain", "html"):

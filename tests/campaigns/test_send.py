@@ -320,20 +320,21 @@ def test_the_outbox_has_each_variant_and_what_was_asked_for(
 ) -> None:
     plan = make_plan(campaign_workspace, campaign_engine, now)
     outbox = write_outbox(campaign_workspace, campaign_engine, plan, addresses=["KIM@example.org"], now=now)
-    assert [path.name for path in outbox.files] == [
+    assert [path.name for path in outbox] == [
         f"{SLUG}.en.eml",
         f"{SLUG}.zh.eml",
         f"{SLUG}.kim@example.org.eml",
     ]
-    english, chinese, asked = (parse(path.read_bytes()) for path in outbox.files)
+    english, chinese, asked = (parse(path.read_bytes()) for path in outbox)
     assert (english["To"].addresses[0].addr_spec, english["Subject"]) == (
         "bat@example.org",
         "News from the field",
     )
     assert (chinese["To"].addresses[0].addr_spec, chinese["Subject"]) == ("li@example.org", "来自现场的消息")
     assert asked["To"].addresses[0].addr_spec == "kim@example.org"
-    assert all(page.read_text(encoding="utf-8").lstrip().startswith("<") for page in outbox.pages)
-    assert all(file.parent == campaign_workspace.outbox for file in (*outbox.files, *outbox.pages))
+    pages = [path.with_suffix(".html") for path in outbox]
+    assert all(page.read_text(encoding="utf-8").lstrip().startswith("<") for page in pages)
+    assert all(file.parent == campaign_workspace.outbox for file in (*outbox, *pages))
 
 
 def test_a_variant_without_readers_is_not_written(
@@ -341,14 +342,14 @@ def test_a_variant_without_readers_is_not_written(
 ) -> None:
     plan = make_plan(campaign_workspace, campaign_engine, now, "country:MN")
     outbox = write_outbox(campaign_workspace, campaign_engine, plan, addresses=[], now=now)
-    assert [path.name for path in outbox.files] == [f"{SLUG}.en.eml"]
+    assert [path.name for path in outbox] == [f"{SLUG}.en.eml"]
 
 
 def test_the_preview_is_the_message_that_is_sent_but_for_the_campaign(
     campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
     plan = make_plan(campaign_workspace, campaign_engine, now, "country:MN")
-    (path,) = write_outbox(campaign_workspace, campaign_engine, plan, addresses=[], now=now).files
+    (path,) = write_outbox(campaign_workspace, campaign_engine, plan, addresses=[], now=now)
     number = launch(campaign_engine, campaign_workspace, plan, now=now)
     with MisbehavingServer() as server:
         send_campaign(with_smtp(campaign_workspace, server.url), number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from mailer.campaigns.approvals.approval import Approval
     from mailer.campaigns.content_versions import ContentTest
     from mailer.campaigns.mail_to_test_readers import SentTests
-    from mailer.campaigns.outbox import Outbox
     from mailer.campaigns.plan import Plan
     from mailer.workspace import Workspace
 
@@ -233,7 +233,7 @@ def preview_plan(
 
     workspace = context.workspace
     with workspace.use_database() as engine:
-        outbox = write_outbox(workspace, engine, plan, addresses=run.addresses, now=datetime.now(UTC))
+        written = write_outbox(workspace, engine, plan, addresses=run.addresses, now=datetime.now(UTC))
         with engine.connect().execution_options(read_only=True) as connection:
             approval = find_approval(connection, workspace, plan)
             test = find_test(connection, plan.edition, plan.content_digest)
@@ -247,7 +247,7 @@ def preview_plan(
             )
     if run.as_json:
         known = {"approval": approval, "test": test, "trial": trial}
-        files = [str(path) for path in outbox.files]
+        files = [str(path) for path in written]
         emit_json({**plan.as_dict(), **more, **known, "preview": True, "outbox": files})
     else:
         tell_plan(plan)
@@ -256,10 +256,10 @@ def preview_plan(
         _print_approval(workspace, plan, approval)
         if trial:
             say(f"Before you can send it: {trial}")
-        _print_outbox(outbox, plan, is_trial=bool(trial))
+        _print_outbox(written, plan, is_trial=bool(trial))
     if run.open_browser:
-        for page in outbox.pages:
-            click.launch(page.as_uri())
+        for path in written:
+            click.launch(path.with_suffix(".html").as_uri())
 
 
 def _print_variants(plan: Plan) -> None:
@@ -298,15 +298,16 @@ def _print_approval(workspace: Workspace, plan: Plan, approval: Approval | None)
         say(f"It must be approved before it can be sent: `{command}`.")
 
 
-def _print_outbox(outbox: Outbox, plan: Plan, *, is_trial: bool) -> None:
+def _print_outbox(written: list[Path], plan: Plan, *, is_trial: bool) -> None:
     """Print the files written; if there are many versions, the first few and the last. ``is_trial`` says that
     trial mode keeps the plan from being sent."""
-    first, last = outbox.samples[:_MAX_FILES_NAMED], outbox.samples[_MAX_FILES_NAMED:]
+    samples, requested = written[: len(plan.variants)], written[len(plan.variants) :]
+    first, last = samples[:_MAX_FILES_NAMED], samples[_MAX_FILES_NAMED:]
     for path in first:
         emit(f"  wrote {path}")
     if last:
         emit(f"  wrote {len(last)} more, to {last[-1]}")
-    for path in outbox.files[len(outbox.samples) :]:
+    for path in requested:
         emit(f"  wrote {path}")
     ready = "" if plan.errors or plan.launch_problems or is_trial else " Add --confirm to send."
     say(f"This was a preview: nothing left this machine.{ready}")

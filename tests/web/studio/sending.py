@@ -72,7 +72,7 @@ def add_sending(studio: Studio) -> Sending:
         prepared=prepared[0],
         broken=prepared[1],
         scheduled=_schedule(studio),
-        message=outbox.files[0].name,
+        message=outbox[0].name,
     )
 
 
