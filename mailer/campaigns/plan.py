@@ -99,11 +99,7 @@ def store_counted_links(connection: Connection, campaign_id: int, counted: Count
         )
     )
     if counted and counted.links:
-        rows = [
-            {"campaign_id": campaign_id, "number": link.number, "url": link.url, "story": link.story}
-            | {"label": link.label}
-            for link in counted.links
-        ]
+        rows = [{"campaign_id": campaign_id, **vars(link)} for link in counted.links]
         connection.execute(insert(CampaignLink), rows)
 
 

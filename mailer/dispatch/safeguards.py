@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, exists, select
+from sqlalchemy import Connection, Engine, Row, exists, select
 from sqlmodel import Session, col
 
 from locales.phrase import gettext_noop
@@ -264,16 +264,6 @@ def _classify_failure(outcome: Outcome, attempts: int) -> str:
     return "" if attempts else f"{outcome.code} {_VARIABLE_PARTS.sub('', outcome.text)}"
 
 
-class _DeadRefusal(NamedTuple):
-    delivery_id: int
-    subscriber_id: int
-    attempts: int
-    code: int
-    words: str
-    at: datetime
-    is_gone: bool
-
-
 def mark_dead_addresses(
     engine: Engine,
     campaign_id: int,
@@ -306,7 +296,7 @@ def _has_ended(connection: Connection, campaign_id: int) -> bool:
     return not row[1] and (not row[2] or row[0] is CampaignState.cancelled)
 
 
-def _find_plausible(connection: Connection, campaign_id: int, halt_at_rejected: float) -> list[_DeadRefusal]:
+def _find_plausible(connection: Connection, campaign_id: int, halt_at_rejected: float) -> list[Row[Any]]:
     """Return the refusals that can be believed, of readers who have not left already.
 
     None, if the relay accepted no message at all. From 200 readers on, the circuit breaker has judged the
@@ -325,10 +315,11 @@ def _find_plausible(connection: Connection, campaign_id: int, halt_at_rejected: 
     return [refusal for refusal in dead if not refusal.is_gone and (is_plausible or refusal.attempts > 1)]
 
 
-def _find_dead(connection: Connection, campaign_id: int) -> Sequence[_DeadRefusal]:
+def _find_dead(connection: Connection, campaign_id: int) -> Sequence[Row[Any]]:
     columns: tuple[Any, ...] = (
         *(col(Delivery.id), col(Delivery.subscriber_id), col(Delivery.attempts), col(Delivery.code)),
-        *(col(Delivery.reason), col(Delivery.updated_at), col(Subscriber.status).in_(GONE_STATUSES)),
+        *(col(Delivery.reason), col(Delivery.updated_at)),
+        col(Subscriber.status).in_(GONE_STATUSES).label("is_gone"),
     )
     statement = (
         select(*columns)
@@ -337,9 +328,9 @@ def _find_dead(connection: Connection, campaign_id: int) -> Sequence[_DeadRefusa
         .where(col(Delivery.code).in_(_DEAD_CODES))
         .order_by(col(Delivery.subscriber_id))
     )
-    found = (_DeadRefusal(*row) for row in connection.execute(statement))
+    found = connection.execute(statement)
     # After the retention period the server's words are gone, and prove nothing.
-    return [one for one in found if one.words and is_dead_refusal(one.code, one.words)]
+    return [one for one in found if one.reason and is_dead_refusal(one.code, one.reason)]
 
 
 def is_dead_refusal(code: int | None, words: str) -> bool:
@@ -352,10 +343,10 @@ def is_dead_refusal(code: int | None, words: str) -> bool:
 
 
 def _mark(
-    engine: Engine, campaign_id: int, refusals: Sequence[_DeadRefusal], key: SuppressionKey, clock: Clock
+    engine: Engine, campaign_id: int, refusals: Sequence[Row[Any]], key: SuppressionKey, clock: Clock
 ) -> int:
     """Mark a batch in one transaction, each reader only if the delivery is still rejected."""
-    ids = [refusal.delivery_id for refusal in refusals]
+    ids = [refusal.id for refusal in refusals]
     with Session(engine) as session:
         # Before anything else: a circuit breaker elsewhere that requeues readers takes the same lock.
         connection = session.connection()
@@ -369,16 +360,16 @@ def _mark(
             mark_bounced(
                 session,
                 refusal.subscriber_id,
-                refused_at=refusal.at,
+                refused_at=refusal.updated_at,
                 key=key,
                 method=DEAD_ADDRESS_METHOD,
                 source=name_consent_source(campaign_id),
                 # Not the server's words, because they quote the address.
-                evidence=f"{refusal.code} {find_enhanced_code(refusal.code, refusal.words)}".strip(),
+                evidence=f"{refusal.code} {find_enhanced_code(refusal.code, refusal.reason)}".strip(),
                 now=now,
             )
             for refusal in refusals
-            if refusal.delivery_id in still
+            if refusal.id in still
         )
         session.commit()
     return marked
