@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from locales.phrase import Phrase, gettext_noop
 from mailer.providers.provider_table import KnownRefusal, Provider, ProviderTable, load_providers
 from mailer.reasons.reason import Fault, Reason
-from mailer.reasons.reason_classifier import Refusal, classify_refusal
+from mailer.reasons.reason_classifier import classify_refusal
 
 _HOST = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z]{2,}", re.IGNORECASE)
 _FIELD = re.compile(r"%\(provider\)s")
@@ -130,21 +130,21 @@ class RefusalExplanation:
 
 def explain_refusal(words: str, *, host: str = "", command: str = "") -> RefusalExplanation:
     """Explain a server's ``words``; the arguments are those of :func:`classify_refusal`. Never raises."""
-    refusal = classify_refusal(words, host=host, command=command)
+    reason, fault = classify_refusal(words, host=host, command=command)
     provider = _find_provider(words, host, load_providers())
     known = _find_known(words, provider) if provider else None
-    means, advice = (known.means, known.advice) if known else _explain_generally(refusal, provider)
+    means, advice = (known.means, known.advice) if known else _explain_generally(reason, fault, provider)
     return RefusalExplanation(
         provider=provider.name if provider else "",
-        reason=refusal.reason,
-        fault=refusal.fault,
+        reason=reason,
+        fault=fault,
         means=means,
         advice=advice,
     )
 
 
-def _explain_generally(refusal: Refusal, provider: Provider | None) -> tuple[str, str]:
-    means, advice = _BY_FAULT.get((refusal.reason, refusal.fault), _GENERAL[refusal.reason])
+def _explain_generally(reason: Reason, fault: Fault, provider: Provider | None) -> tuple[str, str]:
+    means, advice = _BY_FAULT.get((reason, fault), _GENERAL[reason])
     if not _FIELD.search(means):
         return means, advice
     nobody = _SERVER_FIRST if means.startswith("%") else _SERVER

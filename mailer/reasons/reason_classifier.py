@@ -11,7 +11,6 @@ mobile networks for one, say it after DATA of people who filter their mail.
 import html
 import re
 import unicodedata
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 from mailer.reasons.reason import USUAL_FAULTS, Fault, Reason
@@ -111,24 +110,16 @@ def find_command(tidy: str) -> str:
     return "DATA" if command == "TEXT" else command
 
 
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """What a server's words mean: why it returned a message, and whose fault that is."""
-
-    reason: Reason
-    fault: Fault
-
-
 def classify_reason(
     words: str, *, status: str = "", code: str = "", action: str = "", host: str = "", command: str = ""
 ) -> Reason:
     """Return why a server returned a message; the arguments are those of :func:`classify_refusal`."""
-    return classify_refusal(words, status=status, code=code, action=action, host=host, command=command).reason
+    return classify_refusal(words, status=status, code=code, action=action, host=host, command=command)[0]
 
 
 def classify_refusal(
     words: str, *, status: str = "", code: str = "", action: str = "", host: str = "", command: str = ""
-) -> Refusal:
+) -> tuple[Reason, Fault]:
     """Return why a server returned a message, and whose fault that is.
 
     ``words`` are the server's own ("550 5.1.1 User unknown"), with its codes or without. ``status`` is the
@@ -151,19 +142,19 @@ def classify_refusal(
     )
     rule = load_rules().find_rule(evidence)
     if rule is None:
-        return Refusal(reason=Reason.other, fault=USUAL_FAULTS[Reason.other])
+        return Reason.other, USUAL_FAULTS[Reason.other]
     fault = rule.fault or USUAL_FAULTS[rule.reason]
     if evidence.command == "MAIL" and (rule.reason.is_dead or rule.reason is Reason.unconfirmed):
         # MAIL names the sender: what does not exist is our own address.
-        return Refusal(reason=Reason.policy, fault=Fault.sender)
+        return Reason.policy, Fault.sender
     if evidence.command == "MAIL" and fault is Fault.reader:
         # The reader is not named yet.
         fault = Fault.sender
     if rule.reason.is_dead and not _is_certain(rule, evidence, told, action):
         if rule.reason is Reason.no_such_host and _is_about_us(told, evidence):
             fault = Fault.sender
-        return Refusal(reason=Reason.unconfirmed, fault=fault)
-    return Refusal(reason=rule.reason, fault=fault)
+        return Reason.unconfirmed, fault
+    return rule.reason, fault
 
 
 def _is_about_us(told: tuple[str, ...], evidence: RefusalEvidence) -> bool:
