@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +11,13 @@ from editions.errors import Problem
 from editions.markdown.renderer import LETTER_HEADING_LEVEL
 from editions.model import StoryKind, find_section, order_sections
 from editions.source.document import AnyDocument, Document, read_document
-from editions.source.folder import EDITION_FILE, FolderContents, StoryFiles
+from editions.source.folder import EDITION_FILE, STORIES_FOLDER, FolderContents, StoryFiles
 from editions.source.schema import EditionHeader, StoryHeader
+from locales.countries import is_country
 
+_BEGINNING = 3000
+_COUNTRIES = re.compile(r"^countries:[^\n]*(?:\n[ \t]*-[^\n]*)*", re.MULTILINE)
+_CODE = re.compile(r"\b[A-Z]{2}\b")
 _PARTS = re.compile(r"(\d+)|(\D+)")
 
 
@@ -136,6 +140,19 @@ def list_cards(
         card = read_card(folder, story, contents, language=language, sectors=sectors)
         sections.setdefault(card.section, []).append(card)
     return {key: sections[key] for key in order_sections(sections, sectors=tuple(sectors))}
+
+
+def find_countries_of_stories(folder: Path) -> Iterator[str]:
+    """Yield the countries of all stories of an edition: those it is about are the likeliest."""
+    for path in sorted((folder / STORIES_FOLDER).glob("[0-9]*.md")):
+        try:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                beginning = file.read(_BEGINNING)
+        except OSError:
+            continue
+        # Only a proposal: reading the front matter of all stories takes longer than all else on the page.
+        if written := _COUNTRIES.search(beginning):
+            yield from filter(is_country, _CODE.findall(written[0]))
 
 
 def summarise_edition(folder: Path, contents: FolderContents, sectors: Collection[str]) -> EditionSummary:

@@ -1,5 +1,8 @@
 """How far the translations of an edition are, and what has changed in the originals since."""
 
+import base64
+import json
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +20,7 @@ from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from editions.source.text_file import read_unsaved_text, text_digest
 from editions.translatable_texts import OpenText, find_open_texts
+from locales.languages import canonical_language
 from locales.phrase import WordedEnum, gettext_noop
 from mailer.database.edition_models import RevisionFile, RevisionKind, RevisionText, TranslationBase
 from mailer.revisions.edition_file import (
@@ -24,6 +28,7 @@ from mailer.revisions.edition_file import (
     FilePlace,
     TextSave,
     find_file_name,
+    parse_file_name,
     read_edition_file,
 )
 from mailer.revisions.edition_save import Conflict, save_edition_file
@@ -31,6 +36,7 @@ from mailer.team.members import Member
 from mailer.workspace import Workspace
 
 _MAX_EARLIER = 200
+_MAX_PACKED = 20_000_000
 _DEFAULT_LANGUAGE = "en"
 
 
@@ -274,6 +280,28 @@ class ReturnedText(NamedTuple):
     name: str
     base: str
     text: str
+
+
+def pack_texts(texts: Sequence[ReturnedText]) -> str:
+    """Return the texts for a hidden field: what is applied is exactly what was shown, whatever became of the
+    server in between."""
+    return base64.b64encode(zlib.compress(json.dumps(texts).encode())).decode()
+
+
+def unpack_texts(payload: str, language: str) -> list[ReturnedText]:
+    """Return what :func:`pack_texts` packed, of translations into ``language``; nothing if it cannot be
+    read."""
+    try:
+        unpacker = zlib.decompressobj()
+        plain = unpacker.decompress(base64.b64decode(payload, validate=True), _MAX_PACKED)
+        if not unpacker.eof:
+            return []
+        texts = [ReturnedText(name, base, text) for name, base, text in json.loads(plain)]
+        tags = {canonical_language(parse_file_name(one.name).language) for one in texts}
+    except (ValueError, TypeError, zlib.error, EditionFileError, RecursionError):
+        return []
+    is_text = all(isinstance(part, str) for one in texts for part in one)
+    return texts if is_text and tags <= {language} else []
 
 
 def save_returned_texts(

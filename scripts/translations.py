@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 _OPTIONS = {"jinja2": {"trimmed": "true", "encoding": "utf-8", "silent": "false"}}
 _ROOMS = (
-    *("web", "selfservice", "campaigns", "team", "revisions", "comments", "counts", "activity"),
+    *("web", "selfservice", "campaigns", "team", "revisions", "comments", "counts", "activity", "privacy"),
     *(
         "checks",
         "dispatch",

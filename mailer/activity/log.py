@@ -1,7 +1,7 @@
 """Reading who did what: newest first, page by page, chosen by person, act, edition and day."""
 
 import csv
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from io import StringIO
@@ -19,6 +19,10 @@ COMMAND_LINE = "command-line"
 
 _CSV_HEAD = ("at", "who", "place", "act", "edition", "subject", "detail")
 _ROWS_AT_A_TIME = 500
+_LOOKED_BACK = 100
+_WRITING_TIME = timedelta(seconds=30)
+"""How long after its line in the log a change may have reached the file."""
+
 _OF_CAMPAIGNS = frozenset(act for act in Act if act.value.endswith("_campaign")) | {
     *(Act.sent_test, Act.resolved_doubts, Act.mailed_report, Act.exported_report),
     *(Act.asked_launch, Act.undid_launch, Act.asked_for_approval, Act.withdrew_request),
@@ -78,6 +82,26 @@ def find_launchers(session: Session, editions: Collection[str]) -> Mapping[int, 
     )
     rows = session.exec(acts.order_by(col(ActivityRecord.id))).all()
     return {int(subject): name for subject, name in rows if subject.isdigit()}
+
+
+def find_settings_authors(session: Session, written_at: datetime) -> Callable[[str], int | None]:
+    """Return what tells which member changed a setting last, by its key; None if it is not known.
+    ``written_at`` is when the settings were last written (aware): who changes them by hand leaves no line."""
+    wanted = LogFilter(act=Act.changed_settings)
+    lines, _ = read_log(session, wanted, limit=_LOOKED_BACK)
+    if lines and written_at > lines[0].at + _WRITING_TIME:
+        lines = ()
+
+    def find_author(key: str) -> int | None:
+        for line in lines:
+            if key in line.subject.split(", "):
+                return line.member_id
+            if line.subject.endswith("…"):
+                # It was shortened, and may have named the key.
+                return None
+        return None
+
+    return find_author
 
 
 def write_log_csv(session: Session, wanted: LogFilter) -> Iterator[str]:

@@ -7,23 +7,34 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from locales.phrase import ChoiceEnum, gettext_noop
 from subscribers.models import text_enum
 
 
-class Role(StrEnum):
-    """What a member of the team may do in Studio; :mod:`mailer.team.members` says it act by act."""
+class Role(ChoiceEnum):
+    """What a member of the team may do in Studio, beside what the roles before it let them do;
+    :mod:`mailer.team.members` says it act by act."""
 
-    guest = "guest"
-    """Reads everything that is written, and comments."""
-
-    author = "author"
-    """Writes editions, too."""
-
-    approver = "approver"
-    """Writes, and approves what others have written."""
-
-    manager = "manager"
-    """Does all of that, and decides who belongs to the team."""
+    guest = (
+        "guest",
+        gettext_noop("Guest"),
+        gettext_noop("Reads everything that is written, and comments."),
+    )
+    author = (
+        "author",
+        gettext_noop("Author"),
+        gettext_noop("Also writes editions, sees and changes partners, and prepares campaigns."),
+    )
+    approver = (
+        "approver",
+        gettext_noop("Approver"),
+        gettext_noop("Also approves, launches and cancels campaigns."),
+    )
+    manager = (
+        "manager",
+        gettext_noop("Manager"),
+        gettext_noop("Also decides about the team and the settings, takes the list away, and sees the log."),
+    )
 
 
 class SignInMethod(StrEnum):

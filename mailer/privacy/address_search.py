@@ -15,12 +15,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from locales.phrase import WordedEnum, gettext_noop
 from mailer.atomic_write import atomic_file
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
@@ -145,19 +145,19 @@ def _make_utf16_pattern(spellings: Iterable[str], order: str) -> bytes:
     return rb"(?<!\x00%b)(?:%b)(?!\x00[A-Za-z0-9-]|\x00\.\x00[A-Za-z0-9])" % (_BEFORE.encode(), any_of)
 
 
-class FileAction(StrEnum):
+class FileAction(WordedEnum):
     """What is done with a file that names an erased person."""
 
-    delete = "delete"
+    delete = ("delete", gettext_noop("is deleted"))
     """Delete it: it is about this person alone, such as a message or an export of their data."""
 
-    shorten = "shorten"
+    shorten = ("shorten", gettext_noop("loses the rows about them"))
     """Remove their rows; the other rows stay byte for byte."""
 
-    mask = "mask"
+    mask = ("mask", gettext_noop("has their address masked"))
     """Overwrite their address in place, so that a program writing to the file can go on."""
 
-    leave = "leave"
+    leave = ("leave", gettext_noop("has to be edited by you"))
     """Leave it for a person to edit: it is not the program's to rewrite."""
 
 

@@ -68,6 +68,16 @@ def list_unsaved(
     return session.exec(query.order_by(col(UnsavedText.id))).all()
 
 
+def list_own_unsaved(
+    session: Session, member_id: int, *, limit: int
+) -> Sequence[tuple[str, str, int | None]]:
+    """Return the edition, the story and the number of a member's latest unsaved texts, the newest first."""
+    own = select(UnsavedText.edition, UnsavedText.story, UnsavedText.id).where(
+        UnsavedText.member_id == member_id
+    )
+    return session.exec(own.order_by(col(UnsavedText.id).desc()).limit(limit)).all()
+
+
 def delete_unsaved(session: Session, number: int | None, *, mine: str | None = None) -> None:
     """Delete the unsaved text ``number``, unless its page has sent another than ``mine`` since that was
     settled. The caller commits."""

@@ -1,4 +1,4 @@
-"""The members of the team, their roles, and the words for them."""
+"""The members of the team, and what their roles permit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,30 +10,9 @@ from sqlmodel import Session, col, select
 
 from mailer.database.team_models import Role, TeamMember
 from mailer.errors import MailerError
-from mailer.i18n import gettext_noop
 from subscribers.address import normalise_address
 
 MAX_NAME_LENGTH = 200
-ROLE_NAMES: Mapping[Role, str] = MappingProxyType(
-    {
-        Role.guest: gettext_noop("Guest"),
-        Role.author: gettext_noop("Author"),
-        Role.approver: gettext_noop("Approver"),
-        Role.manager: gettext_noop("Manager"),
-    }
-)
-"""What a role is called."""
-ROLE_HINTS: Mapping[Role, str] = MappingProxyType(
-    {
-        Role.guest: gettext_noop("Reads everything that is written, and comments."),
-        Role.author: gettext_noop("Also writes editions, sees and changes partners, and prepares campaigns."),
-        Role.approver: gettext_noop("Also approves, launches and cancels campaigns."),
-        Role.manager: gettext_noop(
-            "Also decides about the team and the settings, takes the list away, and sees the log."
-        ),
-    }
-)
-"""What it lets a member do, beside the roles before it."""
 
 
 class TeamError(MailerError):

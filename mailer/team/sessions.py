@@ -33,6 +33,26 @@ _SEEN_EVERY = timedelta(minutes=1)
 _ID = "id"
 _UNTIL = "until"
 _MAX_LENGTH = 3500
+_BROWSERS = (
+    # Each calls itself by the names of others, so the most particular comes first.
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("CrOS", "ChromeOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "Mac"),
+    ("Linux", "Linux"),
+)
 
 
 def make_secret() -> str:
@@ -105,6 +125,13 @@ def mark_seen(session: Session, session_id: int, *, now: datetime) -> None:
     if row is not None and row.last_seen_at < now:
         row.last_seen_at = now
         session.add(row)
+
+
+def describe_browser(user_agent: str) -> tuple[str, str]:
+    """Return the names of a browser and of its system; "" for what is not known."""
+    browser = next((name for sign, name in _BROWSERS if sign in user_agent), "")
+    system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
+    return browser, system
 
 
 def list_team_sessions(

@@ -11,7 +11,7 @@ reached. No other header is believed.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from ipaddress import ip_address
@@ -23,7 +23,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailer.atomic_write import write_atomically
-from mailer.network import Address, Network, parse_address
+from mailer.network import Network, parse_address
 from mailer.site_proof import RequestOrigin
 
 _PARAMETER = "token"
@@ -43,7 +43,6 @@ class LocalAccess:
     opening_path: str = "/"
 
     def make_url(self, base: str) -> str:
-        """Return the address to open: the app at ``base``, with the secret."""
         return f"{base}{self.opening_path}?{urlencode({_PARAMETER: self.token})}"
 
     @property
@@ -52,7 +51,6 @@ class LocalAccess:
         return f"mailer_{hashlib.sha256(self.token.encode()).hexdigest()[:8]}"
 
     def refuses(self, scope: Scope) -> bool:
-        """Return whether a request comes without the secret and needs it."""
         request = Request(scope)
         if request.url.path.startswith(_OPEN_PATHS):
             return False
@@ -98,45 +96,36 @@ def write_opening_page(folder: Path, url: str, *, title: str) -> Path:
     return path
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrustedProxies:
-    """The networks whose ``X-Forwarded-For`` is believed."""
+def find_client(peer: str, forwarded: Iterable[str], proxies: Sequence[Network]) -> str:
+    """Return the visitor's address.
 
-    networks: tuple[Network, ...]
-
-    def find_client(self, peer: str, forwarded: Iterable[str]) -> str:
-        """Return the visitor's address.
-
-        ``peer`` is the address the connection comes from, and ``forwarded`` the values of the header in their
-        order. If a trusted proxy wrote something that is no address, its own address is returned: all of its
-        visitors then share one, which is safe.
-        """
-        client = parse_address(peer)
-        if client is None:
-            return peer
-        entries = ",".join(forwarded).split(",")
-        while entries and self.trusts(client):
-            before = parse_address(entries.pop())
-            if before is None:
-                break
-            client = before
-        return str(client)
-
-    def trusts(self, address: Address) -> bool:
-        return any(address in network for network in self.networks)
+    ``peer`` is the address the connection comes from, and ``forwarded`` the values of the header in their
+    order, of which those are believed that one of the ``proxies`` wrote. If such a proxy wrote something that
+    is no address, its own address is returned: all of its visitors then share one, which is safe.
+    """
+    client = parse_address(peer)
+    if client is None:
+        return peer
+    entries = ",".join(forwarded).split(",")
+    while entries and any(client in network for network in proxies):
+        before = parse_address(entries.pop())
+        if before is None:
+            break
+        client = before
+    return str(client)
 
 
 class ClientAddressMiddleware:
     """ASGI middleware that puts the visitor's address into the scope, in place of the proxy's."""
 
-    def __init__(self, app: ASGIApp, *, proxies: TrustedProxies) -> None:
+    def __init__(self, app: ASGIApp, *, proxies: Sequence[Network]) -> None:
         self.app = app
         self.proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope.get("client"):
             peer, port = scope["client"]
-            client = self.proxies.find_client(peer, _read_forwarded(scope))
+            client = find_client(peer, _read_forwarded(scope), self.proxies)
             scope = {
                 **scope,
                 "client": (client, port if client == peer else _UNKNOWN_PORT),
@@ -158,7 +147,6 @@ def _read_forwarded(scope: Scope) -> list[str]:
 
 
 def parse_host(netloc: str) -> str:
-    """Return the host name in a ``Host`` header, without its port; empty if there is none."""
     try:
         return urlsplit(f"//{netloc}").hostname or ""
     except ValueError:
@@ -166,7 +154,6 @@ def parse_host(netloc: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host name or an address means this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -15,7 +15,7 @@ from mailer.i18n import NATIVE_NAMES
 from mailer.network import parse_network
 from mailer.selfservice.unsubscribe import UnsubscribeBatcher
 from mailer.web import webhooks
-from mailer.web.access import ClientAddressMiddleware, TrustedProxies
+from mailer.web.access import ClientAddressMiddleware
 from mailer.web.app_factory import assemble_app
 from mailer.web.archive import routes as archive_routes
 from mailer.web.dependencies import LinkStore, Site, UtcClock, utc_now
@@ -82,7 +82,7 @@ def create_app(
     _add_page_of_tests(app, renderer)
     networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
     # Added last, so it comes before everything that looks at the visitor's address.
-    app.add_middleware(ClientAddressMiddleware, proxies=TrustedProxies(networks=networks))
+    app.add_middleware(ClientAddressMiddleware, proxies=networks)
     return app
 
 

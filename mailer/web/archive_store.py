@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import func
@@ -55,35 +55,14 @@ class ArchivedEdition:
         return self.sent_at.date()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Summary:
-    """What the list of editions shows of one frozen content."""
-
-    title: str
-    subject: str
-    preheader: str
-    sectors: frozenset[str]
-    countries: frozenset[str]
+KnownEditions = dict[tuple[int, tuple[str, ...]], ArchivedEdition | None]
+"""What was read of campaigns in some languages: their contents are frozen, so it is never stale. None if an
+older version of the program wrote all of them."""
 
 
-@dataclass
-class SummaryCache:
-    """Cached summaries of contents, which are frozen, so the cache is never stale."""
-
-    _summaries: dict[tuple[int, str], _Summary | None] = field(default_factory=dict)
-
-    def read_summary(self, session: Session, campaign_id: int, language: str) -> _Summary | None:
-        """Return the summary of a content; None if an older version of the program wrote it."""
-        key = campaign_id, language
-        if key not in self._summaries:
-            row = session.get(CampaignContent, key)
-            content = None if row is None else _load_content(row.body)
-            self._summaries[key] = None if content is None else _summarise(content)
-        return self._summaries[key]
-
-
-def list_editions(session: Session, cache: SummaryCache | None = None) -> list[ArchivedEdition]:
+def list_editions(session: Session, known: KnownEditions | None = None) -> list[ArchivedEdition]:
     """List the latest editions of the archive, newest first."""
+    known = {} if known is None else known
     campaign = func.max(Campaign.id)
     rows = session.exec(
         select(Campaign.edition, campaign, func.min(Campaign.launched_at))
@@ -97,12 +76,14 @@ def list_editions(session: Session, cache: SummaryCache | None = None) -> list[A
         .limit(_MAX_LISTED)
     ).all()
     languages = _read_languages(session, [last for _, last, _ in rows if last is not None])
-    found = (
-        _make_edition(session, cache or SummaryCache(), slug, last, launched_at, languages[last])
-        for slug, last, launched_at in rows
-        if last is not None and launched_at is not None
-    )
-    editions = [edition for edition in found if edition is not None]
+    editions = []
+    for slug, last, launched_at in rows:
+        if last is not None and launched_at is not None:
+            key = last, tuple(languages[last])
+            if key not in known:
+                known[key] = _read_edition(session, slug, *key, launched_at)
+            if (found := known[key]) is not None:
+                editions.append(replace(found, sent_at=launched_at))
     sent = list_sent_corrections(session.connection(), [edition.slug for edition in editions])
     return [
         replace(edition, corrections=tuple(one for one in sent if one.record.edition == edition.slug))
@@ -153,31 +134,28 @@ def find_content(session: Session, slug: str, language: str, version: str = "") 
     return None
 
 
-def _make_edition(
-    session: Session,
-    cache: SummaryCache,
-    slug: str,
-    campaign_id: int,
-    sent_at: datetime,
-    languages: Sequence[str],
+def _read_edition(
+    session: Session, slug: str, campaign_id: int, languages: Sequence[str], sent_at: datetime
 ) -> ArchivedEdition | None:
-    summaries = {
-        language: summary
-        for language in languages
-        if (summary := cache.read_summary(session, campaign_id, language)) is not None
-    }
-    if not summaries:
+    """Read the contents of a campaign; None if an older version of the program wrote all of them."""
+    contents = {}
+    for language in languages:
+        row = session.get(CampaignContent, (campaign_id, language))
+        content = None if row is None else _load_content(row.body)
+        if content is not None:
+            contents[language] = content
+    if not contents:
         return None
-    first = next(iter(summaries.values()))
+    first = next(iter(contents.values()))
     return ArchivedEdition(
         slug=slug,
         title=first.title,
         sent_at=sent_at,
-        languages=tuple(summaries),
-        subjects={language: summary.subject for language, summary in summaries.items()},
-        preheaders={language: summary.preheader for language, summary in summaries.items()},
-        sectors=first.sectors,
-        countries=first.countries,
+        languages=tuple(contents),
+        subjects={language: content.subject for language, content in contents.items()},
+        preheaders={language: content.preheader for language, content in contents.items()},
+        sectors=frozenset(story.sector for story in first.stories if story.sector),
+        countries=frozenset(country for story in first.stories for country in story.countries),
     )
 
 
@@ -192,16 +170,6 @@ def _read_languages(session: Session, campaigns: list[int]) -> Mapping[int, list
     for campaign_id, language, _ in sorted(rows, key=lambda row: (row[1] != row[2], row[1])):
         languages[campaign_id].append(language)
     return languages
-
-
-def _summarise(content: CompiledEdition) -> _Summary:
-    return _Summary(
-        title=content.title,
-        subject=content.subject,
-        preheader=content.preheader,
-        sectors=frozenset(story.sector for story in content.stories if story.sector),
-        countries=frozenset(country for story in content.stories for country in story.countries),
-    )
 
 
 def _load_content(body: bytes) -> CompiledEdition | None:

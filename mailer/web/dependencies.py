@@ -4,8 +4,6 @@ They are frozen when their campaign is launched, so what was read once stays in 
 database then.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -16,12 +14,13 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from editions.cache import BoundedCache
 from mailer.campaigns.plan import read_counted_links
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign
 from mailer.feedback.clicks.click_recorder import ClickRecorder
 from mailer.selfservice.unsubscribe import UnsubscribeBatcher
-from mailer.web.archive_store import SummaryCache
+from mailer.web.archive_store import KnownEditions
 from mailer.web.page_renderer import PageRenderer
 from mailer.workspace import Workspace
 
@@ -43,26 +42,20 @@ class CampaignLinks:
     launched_on: date
 
 
-@dataclass
 class LinkStore:
     """Reads the links of campaigns, and remembers those of the last ones asked for. Thread-safe."""
 
-    _engine: Engine
-    _campaigns: "OrderedDict[int, CampaignLinks]" = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._campaigns: BoundedCache[CampaignLinks] = BoundedCache(_MAX_CAMPAIGNS)
 
     def find(self, campaign_id: int) -> CampaignLinks | None:
         """Return the links of a campaign; None if there is none that was launched and counts clicks."""
-        with self._lock:
-            if campaign_id in self._campaigns:
-                self._campaigns.move_to_end(campaign_id)
-                return self._campaigns[campaign_id]
+        if (known := self._campaigns.get(campaign_id)) is not None:
+            return known
         found = self._read(campaign_id)
         if found is not None:
-            with self._lock:
-                self._campaigns[campaign_id] = found
-                while len(self._campaigns) > _MAX_CAMPAIGNS:
-                    self._campaigns.popitem(last=False)
+            self._campaigns.put(campaign_id, found)
         return found
 
     def _read(self, campaign_id: int) -> CampaignLinks | None:
@@ -84,16 +77,12 @@ def format_location(url: str) -> str:
     """Return an author's address for a Location header: ASCII, with nothing that ends a line."""
     try:
         parts = urlsplit(url)
-        host = parts.netloc if parts.netloc.isascii() else _encode_host(parts.netloc)
+        host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode("ascii")
         url = urlunsplit(parts._replace(netloc=host))
     except ValueError:
         # Browsers decode a host in percent signs by themselves.
         pass
     return quote(url, safe=_URL_CHARACTERS)
-
-
-def _encode_host(netloc: str) -> str:
-    return netloc.encode("idna").decode("ascii")
 
 
 def utc_now() -> datetime:
@@ -102,10 +91,6 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The shared state of the readers' site: workspace, page renderer, database engine, clock, the batcher of
-    one-click requests, the recorder of clicks and the links they may lead to, and cached summaries of the
-    archived editions."""
-
     workspace: Workspace
     renderer: PageRenderer
     engine: Engine
@@ -113,7 +98,7 @@ class Site:
     unsubscribe_batcher: UnsubscribeBatcher
     click_recorder: ClickRecorder
     links: LinkStore
-    archive_summaries: SummaryCache = field(default_factory=SummaryCache)
+    archived: KnownEditions = field(default_factory=dict)
 
 
 def _get_site(request: Request) -> Site:

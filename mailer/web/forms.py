@@ -91,7 +91,6 @@ def list_countries(
 def render_country_options(
     translator: Translator, names: Mapping[str, Mapping[str, str]], chosen: str
 ) -> Markup:
-    """Render all countries as the options of a select, sorted by name, with ``chosen`` (alpha-2) selected."""
     options = _render_country_options(
         translator, tuple((tag, tuple(own.items())) for tag, own in names.items())
     )

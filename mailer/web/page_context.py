@@ -48,13 +48,11 @@ class PageContext:
 
     @property
     def translator(self) -> Translator:
-        """The language of the page."""
         return choose_translator(
             self.request.scope, form_language=self.form_language, mail_language=self.mail_language
         )
 
     def for_email_in(self, language: str) -> "PageContext":
-        """Return this context for a reader who came from an email in ``language``."""
         return replace(self, mail_language=language)
 
     def join_sentences(self, sentences: Iterable[str]) -> str:
@@ -108,7 +106,6 @@ class PageContext:
         return page._render(template, status, {"subscription": subscription, **paths, **values})
 
     def render_expired_link(self) -> Response:
-        """Render the one page for every one-time link that does not work: used, expired or invalid."""
         return self.render("expired_link.html", status=404)
 
     def _render(self, template: str, status: int, values: Mapping[str, object]) -> Response:

@@ -231,7 +231,6 @@ class PageRenderer:
         status: int = 200,
         **values: object,
     ) -> HTMLResponse:
-        """Render ``template`` in the language of ``translator``, with ``values``."""
         shared = {
             "translator": translator,
             "languages": None,

@@ -1,16 +1,14 @@
 """The preview of an edition on its writer's own machine."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from editions.errors import Problem, ProblemLevel
 from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.web.access import LocalAccess
 from mailer.web.app_factory import assemble_local_app
@@ -33,8 +31,6 @@ from mailer.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewState:
-    """The shared state of the preview."""
-
     workspace: Workspace
     renderer: PageRenderer
     compiler: PreviewCompiler
@@ -47,10 +43,6 @@ class PreviewState:
         if fault:
             return self.recipients.anonymous, fault
         return self.recipients.find_recipient(query, self.clock().date()), ""
-
-    def list_addresses(self) -> list[str]:
-        """List some addresses to choose from."""
-        return self.recipients.list_addresses(self.clock().date())
 
 
 def _get_preview(request: Request) -> PreviewState:
@@ -110,13 +102,13 @@ def show_preview(request: Request, preview: PreviewDep) -> Response:
         large=WARN_HTML_BYTES,
         largest=MAX_HTML_BYTES,
         languages=[(tag, own_language_name(tag)) for tag in compiled.mails],
-        addresses=[] if fault else preview.list_addresses(),
+        addresses=[] if fault else preview.recipients.list_addresses(preview.clock().date()),
         list_note=form_note or fault,
         own_form=compiled.edition.form.value if compiled.edition else "",
         recipient=recipient,
         errors=compiled.errors,
         counted=count_problems(compiled),
-        problems=group_problems(compiled.problems),
+        problems=compiled.problems_by_file,
         switched_off=compiled.switched_off,
     )
 
@@ -156,16 +148,7 @@ _ROUTES: tuple[Route, ...] = (
 )
 
 
-def group_problems(problems: Sequence[Problem]) -> list[tuple[str, list[Problem]]]:
-    """Group the problems by file, files with errors first."""
-    groups = [(path, list(found)) for path, found in groupby(problems, key=lambda problem: problem.path)]
-    return sorted(
-        groups, key=lambda group: all(problem.level is not ProblemLevel.error for problem in group[1])
-    )
-
-
 def count_problems(compiled: CompiledPreview) -> str:
     """Describe the number of errors and warnings, such as "1 error, 2 warnings"."""
-    warnings = len(compiled.problems) - compiled.errors
-    counts = ((compiled.errors, "error"), (warnings, "warning"))
+    counts = ((compiled.errors, "error"), (compiled.warnings, "warning"))
     return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts if number)

@@ -35,8 +35,6 @@ _LARGEST_ID = 2**31 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class ReportDesk:
-    """The shared state of the pages of reports."""
-
     workspace: Workspace
     renderer: PageRenderer
     engine: Engine
@@ -53,7 +51,6 @@ DeskDep = Annotated[ReportDesk, Depends(_get_desk)]
 
 
 def show_overview(desk: DeskDep) -> Response:
-    """Show all campaigns over time."""
     with open_session(desk.engine, read_only=True) as session:
         found = read_time_line(session)
     return desk.renderer.render("report_overview.html", page=describe_overview(found, now=desk.clock()))

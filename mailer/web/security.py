@@ -77,12 +77,11 @@ class SecurityRules:
     """The security rules of one app.
 
     ``policy`` is the Content-Security-Policy of a page that sets none itself. ``public_hosts`` are the hosts
-    a form may come from, in addition to the Host of the request. ``cross_site_post_paths`` are path prefixes
-    that accept a POST from any site. ``large_bodies`` are path prefixes with a limit of their own for the
-    body, in bytes. ``https_only`` says whether the public address is HTTPS. ``local_only``
+    a form may come from, beside the Host of the request. ``cross_site_post_paths`` are path prefixes that
+    accept a POST from any site, ``large_bodies`` those with a limit of their own, in bytes. ``local_only``
     refuses a Host that does not mean this machine: another site's name may resolve to 127.0.0.1 (DNS
-    rebinding). ``refuses`` says whether a request lacks a secret that it needs. ``admit`` may answer
-    an allowed request in place of the app, as for the first visit with a secret in the address.
+    rebinding). ``refuses`` says whether a request lacks a secret that it needs; ``admit`` may answer an
+    allowed one in place of the app, as the first visit with a secret in the address.
     """
 
     policy: str

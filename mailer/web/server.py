@@ -113,8 +113,6 @@ def find_stop_event(scope: Scope) -> asyncio.Event:
 
 @dataclass(frozen=True, kw_only=True)
 class RunningServer:
-    """An app served by a thread of this process."""
-
     url: str
     _server: StoppableServer = field(repr=False)
     _thread: threading.Thread = field(repr=False)

@@ -57,12 +57,6 @@ class UploadedForm:
         return self.values.get(name, b"").decode("utf-8", "replace").replace("\r\n", "\n")
 
 
-def read_upload(body: bytes, content_type: str) -> Mapping[str, bytes] | None:
-    """Return the values of the form's fields by name, the last of each; None if ``body`` is no such form."""
-    form = read_uploaded_form(body, content_type)
-    return None if form is None else form.values
-
-
 def read_uploaded_form(body: bytes, content_type: str) -> UploadedForm | None:
     """Read a form with files; None if ``body`` is no such form.
 
@@ -167,11 +161,8 @@ class FileReader:
 
 async def read_streamed_file(request: Request, sink: Sink) -> FileReader:
     """Read the form that ``request`` sends to its end, and pass the first file in it to ``sink``, which is
-    called in another thread.
-
-    Raises:
-        HTTPException: 415, it is no form with files; 400, it cannot be read.
-    """
+    called in another thread. Raise HTTPException 415 if it is no form with files, and 400 if it cannot be
+    read."""
     boundary = read_boundary(request.headers.get("content-type", ""))
     if not boundary:
         raise HTTPException(415)

@@ -7,7 +7,6 @@ the secret or a signature are counted, and only their senders are told to wait.
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 from typing import Annotated
@@ -41,24 +40,13 @@ _MAX_REFUSALS, _REFUSAL_SECONDS, _MAX_CLIENTS = 30, 600, 10_000
 _log = logging.getLogger(__name__)
 
 
-@dataclass
-class _HeldBytes:
-    """The bytes of all bodies that are held at the same time. They come before anybody is known to be a
-    provider, so without a limit strangers could fill the memory.
-    """
-
-    count: int = 0
-
-
-@dataclass(frozen=True)
 class RefusalCounter:
     """How often each client was refused of late. It is kept in memory: a request of a stranger must not cost
     a write to the database."""
 
-    _counts: TTLCache[str, list[int]] = field(
-        default_factory=lambda: TTLCache(_MAX_CLIENTS, _REFUSAL_SECONDS)
-    )
-    _lock: Lock = field(default_factory=Lock)
+    def __init__(self) -> None:
+        self._counts: TTLCache[str, list[int]] = TTLCache(_MAX_CLIENTS, _REFUSAL_SECONDS)
+        self._lock = Lock()
 
     def count(self, client: str) -> int:
         """Count a refusal, and return how many there were in these ten minutes."""
@@ -70,19 +58,34 @@ class RefusalCounter:
 
 
 def make_routes(webhooks: Iterable[Webhook]) -> tuple[Route, ...]:
-    held, refusals = _HeldBytes(), RefusalCounter()
+    refusals = RefusalCounter()
+    # The bytes of all bodies at the same time. They come before anybody is known to be a provider, so without
+    # a limit strangers could fill the memory.
+    held = 0
+
+    async def read_body(request: Request) -> AsyncIterator[bytes]:
+        """Return the whole body, limited in size by the security middleware."""
+        nonlocal held
+        chunks, size = [], 0
+        try:
+            async for chunk in request.stream():
+                size += len(chunk)
+                held += len(chunk)
+                if held > _MAX_HELD_BYTES:
+                    raise _ask_to_retry()
+                chunks.append(chunk)
+            yield b"".join(chunks)
+        finally:
+            held -= size
 
     def make_handler(webhook: Webhook) -> Callable[..., Response]:
-        async def read_body(request: Request) -> AsyncIterator[bytes]:
-            async for body in _read_body(request, held):
-                yield body
-
         def post_events(
             site: SiteDep, request: Request, body: Annotated[bytes, Depends(read_body)]
         ) -> Response:
             now = site.clock()
+            headers = {name.lower(): value for name, value in request.headers.items()}
             try:
-                events = webhook.read_events(_describe(request, body, now))
+                events = webhook.read_events(WebhookRequest(headers=headers, body=body, received_at=now))
             except ForgedRequestError as error:
                 raise _refuse(webhook, request, refusals) from error
             except MalformedRequestError as error:
@@ -97,26 +100,6 @@ def make_routes(webhooks: Iterable[Webhook]) -> tuple[Route, ...]:
         return post_events
 
     return tuple((f"{PREFIX}{webhook.name}", make_handler(webhook), POST) for webhook in webhooks)
-
-
-async def _read_body(request: Request, held: _HeldBytes) -> AsyncIterator[bytes]:
-    """Return the whole body, limited in size by the security middleware."""
-    chunks, size = [], 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            held.count += len(chunk)
-            if held.count > _MAX_HELD_BYTES:
-                raise _ask_to_retry()
-            chunks.append(chunk)
-        yield b"".join(chunks)
-    finally:
-        held.count -= size
-
-
-def _describe(request: Request, body: bytes, now: datetime) -> WebhookRequest:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return WebhookRequest(headers=headers, body=body, received_at=now)
 
 
 def _receive(site: Site, events: Iterable[ProviderEvent], now: datetime) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from locales.phrase import gettext_noop
 from mailer.atomic_write import locked_folder, write_atomically
-from mailer.errors import TemplateError
+from mailer.errors import MailerError, TemplateError
 from mailer.rendering.themes.theme import (
     MIN_TEXT_CONTRAST,
     ColourPair,
@@ -35,6 +35,7 @@ _Lab = tuple[float, float, float]
 _Pair = tuple[str, str]
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _FILE_MODE = 0o644
+_USUAL_COLOURS = ("#7c8591", "#8593a2")
 
 
 def color_sectors(theme: Theme, sectors: Sequence[str]) -> Theme:
@@ -48,6 +49,17 @@ def color_sectors(theme: Theme, sectors: Sequence[str]) -> Theme:
     taken = tuple(theme.sections[key] for key in (*_FIXED_SECTIONS, *sectors) if key in theme.sections)
     colours = _choose_colours(_list_grounds(theme.light), _list_grounds(theme.dark), taken, len(missing))
     return replace(theme, sections={**theme.sections, **dict(zip(missing, colours, strict=True))})
+
+
+def find_sector_colours(name: str, overrides: Path | None, sectors: Sequence[str]) -> dict[str, ColourPair]:
+    """Return the colours of each sector on light and on dark in the theme ``name``; usual ones while that
+    cannot be read."""
+    try:
+        found = color_sectors(load_theme(name, overrides), sectors).sections
+    except MailerError:
+        # The theme is being edited, and its own page says what is wrong.
+        found = {}
+    return {slug: found.get(slug, _USUAL_COLOURS) for slug in sectors}
 
 
 def measure_distance(one: str, other: str) -> float:

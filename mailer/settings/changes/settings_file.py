@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from locales.phrase import Phrase, gettext_noop
 from mailer.atomic_write import atomic_file, locked_folder, remove_left_behind, sync_folder
@@ -20,6 +21,13 @@ from mailer.settings.smtp import MAIN_RELAY
 
 _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 NOT_WRITTEN = gettext_noop("%(path)s could not be written (%(why)s). Nothing was changed.")
+_BAD_ADDRESS = gettext_noop(
+    "Write the address as smtp://host:587, smtps://host:465, or with the user who logs in: "
+    "smtp://user@host:587."
+)
+_PASSWORD_IN_ADDRESS = gettext_noop(
+    "Leave the password out of the address. You can put it in when the relay is there."
+)
 
 
 class OvertakenError(ConfigurationError):
@@ -188,3 +196,23 @@ def remove_relay(file: Mapping[str, Any], name: str) -> tuple[RelayChanges, dict
 
 def _list_names(file: Mapping[str, Any]) -> list[str]:
     return [str(one.get("name", "")) for one in find_value(file, _LIST) or [] if isinstance(one, dict)]
+
+
+def hide_password(url: str) -> str:
+    """Return an address without the password in it."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    return parts._replace(netloc=f"{parts.username or ''}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+def find_address_fault(url: str) -> str:
+    """Return what is wrong with the address of a relay, in words to translate; empty if nothing is."""
+    try:
+        parts = urlsplit(url)
+        is_server = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
+    except ValueError:
+        return _BAD_ADDRESS
+    if parts.password:
+        return _PASSWORD_IN_ADDRESS
+    return "" if is_server or (parts.scheme == "maildir" and parts.path) else _BAD_ADDRESS

@@ -36,7 +36,7 @@ _FEEDS = MappingProxyType({"atom": (write_atom, ATOM_TYPE), "json": (write_json,
 
 def show_editions(page: PageDep) -> Response:
     with open_session(page.engine, read_only=True) as session:
-        editions = list_editions(session, page.site.archive_summaries)
+        editions = list_editions(session, page.site.archived)
     answer = page.render(
         "editions.html",
         editions=editions,
@@ -147,7 +147,7 @@ def _render_feed(
         raise HTTPException(404)
     settings = site.workspace.settings
     with open_session(site.engine, read_only=True) as session:
-        editions = [edition for edition in list_editions(session, site.archive_summaries) if wanted(edition)]
+        editions = [edition for edition in list_editions(session, site.archived) if wanted(edition)]
     name = settings.sender.name
     feed = ArchiveFeed(
         title=f"{name}: {about}" if about else name,

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,17 @@ class CompiledPreview:
     @property
     def errors(self) -> int:
         return sum(problem.level is ProblemLevel.error for problem in self.problems)
+
+    @property
+    def warnings(self) -> int:
+        return len(self.problems) - self.errors
+
+    @property
+    def problems_by_file(self) -> list[tuple[str, list[Problem]]]:
+        """The problems of each file, files with errors first."""
+        groups = groupby(self.problems, key=lambda problem: problem.path)
+        files = [(path, list(found)) for path, found in groups]
+        return sorted(files, key=lambda file: min(problem.level for problem in file[1]))
 
     @property
     def own_first(self) -> tuple[CompiledEdition, ...]:

@@ -17,7 +17,7 @@ from mailer.web.dependencies import BodyDep
 from mailer.web.forms import OwnFormDep
 from mailer.web.page_context import OwnFormPageDep, PageContext, PageDep
 from mailer.web.routing import GET, POST, Route
-from mailer.web.upload import read_upload
+from mailer.web.upload import read_uploaded_form
 
 _DO_NOT_TRUST = gettext_noop("Do not open its links or attachments, and do not answer it.")
 CHANGES: Mapping[Change, str] = MappingProxyType(
@@ -180,13 +180,13 @@ def post_code(page: OwnFormPageDep, form: OwnFormDep) -> Response:
 
 def post_mail(page: PageDep, request: Request, body: BodyDep) -> Response:
     """Answer for a mail that was chosen as a file. It is kept only if it claims to be ours and is not."""
-    fields = read_upload(body, request.headers.get("content-type", ""))
-    if fields is None:
+    form = read_uploaded_form(body, request.headers.get("content-type", ""))
+    if form is None:
         raise HTTPException(415)
-    source = fields.get("mail", b"")
+    source = form.values.get("mail", b"")
     if len(source) > MAX_MAIL_BYTES:
         raise HTTPException(413)
-    page = page.for_email_in(fields.get("lang", b"").decode("ascii", "ignore"))
+    page = page.for_email_in(form.values.get("lang", b"").decode("ascii", "ignore"))
     if not source:
         return _render(page, status=422, hint=NO_FILE)
     if not _count(page):

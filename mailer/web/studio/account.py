@@ -28,7 +28,13 @@ from mailer.team.passwords import (
     find_password_fault,
     store_password,
 )
-from mailer.team.sessions import TicketPurpose, end_all_sessions, end_own_session, list_team_sessions
+from mailer.team.sessions import (
+    TicketPurpose,
+    describe_browser,
+    end_all_sessions,
+    end_own_session,
+    list_team_sessions,
+)
 from mailer.team.sign_in_links import delete_links_of
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.notices import Notice
@@ -40,39 +46,12 @@ from mailer.web.studio.sign_in.ways import answer_options, find_relying_party, t
 
 ROUTES = Routes()
 
-_BROWSERS = (
-    # Each calls itself by the names of others, so the most particular comes first.
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-_SYSTEMS = (
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("CrOS", "ChromeOS"),
-    ("Windows", "Windows"),
-    ("Mac OS X", "Mac"),
-    ("Linux", "Linux"),
-)
 _NAME_MISSING = gettext_noop("Write your name, as your colleagues know it.")
 _NOT_MADE = gettext_noop(
     "No passkey was made. Try again, in a browser that runs scripts and knows passkeys, and on a device that "
     "has none of yours yet."
 )
 _PASSKEY_NAME_MISSING = gettext_noop("Write a name by which you know the device again.")
-
-
-def describe_browser(user_agent: str) -> tuple[str, str]:
-    """The names of a browser and of its system; "" for what is not known."""
-    browser = next((name for sign, name in _BROWSERS if sign in user_agent), "")
-    system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
-    return browser, system
 
 
 @ROUTES.get_route("/account", Permission.read)
@@ -107,7 +86,7 @@ def _render(page: StudioPage, **typed: Any) -> Response:
             (one, *describe_browser(one.browser), one.id == page.signed_in.session_id) for one in sessions
         ],
     }
-    return page.render("account.html", section="account", **{**shown, **typed})
+    return page.render("account.html", **{**shown, **typed})
 
 
 def _read_name(form: Form) -> str:
@@ -124,7 +103,6 @@ def _renew_sessions(page: StudioPage, session: Session, act: Act) -> str:
 
 
 def _go_back(page: StudioPage, notice: Notice, secret: str) -> Response:
-    """Go back to the account in the new session."""
     response = page.redirect("/account", notice)
     set_session_cookie(response, page.state, secret)
     return response
@@ -164,7 +142,7 @@ def remove_password(page: PageDep) -> Response:
 
 
 def _render_password(page: StudioPage, errors: Sequence[tuple[str, str]] = ()) -> Response:
-    return page.render("account_password.html", section="account", errors=errors, minimum=MIN_LENGTH)
+    return page.render("account_password.html", errors=errors, minimum=MIN_LENGTH)
 
 
 @ROUTES.get_route("/account/passkeys/new", Permission.read)
@@ -200,12 +178,11 @@ def save_new_passkey(page: PageDep, form: OwnFormDep) -> Response:
 
 def _render_new_passkey(page: StudioPage, fault: tuple[str, str] | None = None, name: str = "") -> Response:
     errors = [fault] if fault else []
-    return page.render("account_passkey_new.html", section="account", errors=errors, name=name)
+    return page.render("account_passkey_new.html", errors=errors, name=name)
 
 
 @ROUTES.post_route("/account/passkeys/new/options", Permission.read)
 def give_new_passkey_options(page: PageDep) -> Response:
-    """Tell the script what to ask the browser to make."""
     require_confirmed(page)
     party, key = find_relying_party(page.state), page.state.workspace.keys.suppression
     asked = ask_for_new_passkey(page.session, page.member, party, key)
@@ -230,7 +207,7 @@ def save_passkey_name(page: PageDep, form: OwnFormDep, passkey_id: int) -> Respo
 def _render_passkey(page: StudioPage, passkey_id: int, errors: Sequence[tuple[str, str]] = ()) -> Response:
     own = {one.id: one for one in list_passkeys(page.session, page.member.id)}
     passkey = or_404(own.get(passkey_id))
-    return page.render("account_passkey.html", section="account", errors=errors, passkey=passkey)
+    return page.render("account_passkey.html", errors=errors, passkey=passkey)
 
 
 @ROUTES.post_route("/account/passkeys/{passkey_id:int}/remove", Permission.read)
@@ -264,7 +241,6 @@ def end_other_sessions(page: PageDep) -> Response:
 
 @ROUTES.get_route("/account/data", Permission.read)
 def download_data(page: PageDep) -> Response:
-    """Give the member a copy of what is known about them."""
     known = export_member_data(page.session, page.member.id)
     return Response(
         json.dumps(known, ensure_ascii=False, indent=2) + "\n",

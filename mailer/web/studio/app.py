@@ -15,11 +15,12 @@ from starlette.types import Scope
 from editions.cache import BoundedCache
 from mailer.activity.act_journal import record_interrupted_acts
 from mailer.approval_mails import APPROVAL_MAILS
-from mailer.campaigns.outbox import OutboxReader
+from mailer.campaigns.outbox import NoMessageError, OutboxReader
 from mailer.campaigns.progress import ProgressReaders
 from mailer.campaigns.readiness import ReadinessChecker
 from mailer.comments.mentions import COMMENT_MAILS
 from mailer.counts.background_counts import BackgroundCounts
+from mailer.doctor.examination import Examination
 from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.network import parse_network
@@ -28,11 +29,12 @@ from mailer.revisions.story_changes import finish_interrupted_moves
 from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mails import SignInMailer
-from mailer.web.access import ClientAddressMiddleware, TrustedProxies
+from mailer.web.access import ClientAddressMiddleware
 from mailer.web.app_factory import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.language import choose_translator
 from mailer.web.mail_preview.compiler import CompilerCache
+from mailer.web.mail_preview.edition_summaries import EditionSummaries, ProblemCounts
 from mailer.web.mail_preview.shown_mail import CohortCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
@@ -61,7 +63,6 @@ from mailer.web.studio.campaigns import (
     trial,
     versions,
 )
-from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.web.studio.editions import details_page, edition_page, new_edition, story_pages
 from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
 from mailer.web.studio.history import conflict_page, history_pages
@@ -185,11 +186,12 @@ def create_studio_app(
         local_only=local,
     )
     app = assemble_app(renderer, rules, open_studio, ())
-    _add_routes(app)
+    app.state.permissions = {route.path: route.permission for route in ROUTES if "GET" in route.methods}
+    app.router.routes.extend(_make_routes())
     _add_error_pages(app)
     networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
     # Added last, so it comes before everything that looks at the visitor's address.
-    app.add_middleware(ClientAddressMiddleware, proxies=TrustedProxies(networks=networks))
+    app.add_middleware(ClientAddressMiddleware, proxies=networks)
     return app
 
 
@@ -247,11 +249,6 @@ def _make_state(
     )
 
 
-def _add_routes(app: FastAPI) -> None:
-    app.state.permissions = {route.path: route.permission for route in ROUTES if "GET" in route.methods}
-    app.router.routes.extend(_make_routes())
-
-
 @cache
 def _make_routes() -> tuple[BaseRoute, ...]:
     """The routes as FastAPI has them. To read the signatures of so many endpoints takes a tenth of a second,
@@ -272,4 +269,5 @@ def _add_error_pages(app: FastAPI) -> None:
     app.add_exception_handler(SignInRequiredError, ask_to_sign_in)
     app.add_exception_handler(ConfirmationRequiredError, ask_to_confirm)
     app.add_exception_handler(NotAllowedError, show_not_allowed)
+    app.add_exception_handler(NoMessageError, show_not_found)
     app.add_exception_handler(404, show_not_found)

@@ -87,8 +87,6 @@ def _open_comments(page: EditionPage, story: str, language: str = "") -> Comment
     title, passages = read or (threads[-1].row.title or story or page.edition, None)
     return page.about(
         CommentsPage,
-        edition=page.edition,
-        folder=page.folder,
         story=story,
         language=language,
         title=title,
@@ -212,7 +210,6 @@ def post_comment(page: EditionPageDep, form: OwnFormDep) -> Response:
 
 
 def _find_anchor(passages: Sequence[str], quote: str) -> tuple[Anchor | None, str]:
-    """Return the passage that ``quote`` is, and what is wrong with it."""
     if not quote.strip():
         return None, ""
     if len(quote) > MAX_QUOTE_LENGTH:
@@ -242,7 +239,7 @@ def _open_thread(
             _open_comments(page, story)
         finally:
             page.end_reading()
-    return page.about(ThreadPage, edition=page.edition, folder=page.folder, thread=thread, story=story)
+    return page.about(ThreadPage, thread=thread, story=story)
 
 
 ThreadPageDep = Annotated[ThreadPage, Depends(_open_thread)]
@@ -279,7 +276,6 @@ def post_edit(page: ThreadPageDep, comment: CommentNumber, form: OwnFormDep) -> 
 
 
 def _write(page: ThreadPage, sent: CommentForm, write: Callable[[Session], None], notice: Notice) -> Response:
-    """Write what was sent into a thread, and wake the worker that mails."""
     try:
         with page.writing() as session:
             write(session)

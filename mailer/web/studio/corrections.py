@@ -45,9 +45,9 @@ from mailer.i18n import gettext_noop
 from mailer.rendering.mail_merge import anonymous_reader
 from mailer.team.members import Permission
 from mailer.web.forms import MAIL_LANGUAGES, Form, OwnFormDep, own_language_name
+from mailer.web.mail_preview.mail_frame import show_mail
 from mailer.web.mail_preview.query import PreviewQuery
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
-from mailer.web.studio.mail_frame import show_mail
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes

@@ -32,7 +32,6 @@ def show_doctor(page: PageDep) -> Response:
     found = {} if kept is None else {one: list_findings(kept.findings, one) for one in reversed(Health)}
     return page.render(
         "doctor_findings.html" if page.is_fragment else "doctor.html",
-        section="doctor",
         began_at=page.state.examination.began_at,
         fault=page.state.examination.fault,
         looked_at=None if kept is None else kept.looked_at,

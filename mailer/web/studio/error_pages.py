@@ -69,7 +69,6 @@ def render_error_page(renderer: PageRenderer, status: int, translator: Translato
 
 
 def show_not_allowed(request: Request, _: Exception) -> Response:
-    """Say that a member's role does not allow something."""
     title, message = _NOT_ALLOWED
     return open_visit(request).render("error.html", status=403, title=title, message=message)
 

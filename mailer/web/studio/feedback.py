@@ -97,7 +97,6 @@ _MAX_LENGTH = 300
 _ROWS = 20
 
 FeedbackNumber = Annotated[int, depend_on_number("number")]
-"""The path's ``number``, if it can be that of a row; otherwise the answer is 404."""
 
 ROUTES = Routes()
 
@@ -111,23 +110,21 @@ def show_feedback(page: PageDep) -> Response:
     )
     held = list(list_held(session, campaign_id=campaign, after=after or 0, limit=_ROWS + 1))
     successors = list_proposals(session, after=after_successor or 0, limit=_ROWS + 1)
-    kept = {"campaign": str(campaign)} if campaign else {}
+
+    def make_next_path(name: str, numbers: list[int]) -> str:
+        kept = {"campaign": str(campaign)} if campaign else {}
+        following = {name: str(numbers[_ROWS - 1])} if len(numbers) > _ROWS else {}
+        return page.make_path("/feedback", None, **kept, **following) if following else ""
+
     return page.render(
         "feedback.html",
-        section="feedback",
         campaign=campaign,
         held=held[:_ROWS],
         held_count=count_held(session),
-        next_held=page.make_path("/feedback", None, **kept, after=str(held[_ROWS - 1].number))
-        if len(held) > _ROWS
-        else "",
+        next_held=make_next_path("after", [one.number for one in held]),
         successors=successors[:_ROWS],
         successor_count=count_proposals(session),
-        next_successors=page.make_path(
-            "/feedback", None, **kept, successors=str(successors[_ROWS - 1].number)
-        )
-        if len(successors) > _ROWS
-        else "",
+        next_successors=make_next_path("successors", [one.number for one in successors]),
         replies=list_waiting_replies(session),
         reads_successors=page.settings.feedback.successors,
     )
@@ -148,7 +145,6 @@ def show_messages(page: PageDep) -> Response:
     query = {name: value for name, value in kept.items() if value}
     return page.render(
         "feedback_messages.html",
-        section="feedback",
         found=found,
         older=page.make_path("/feedback/messages", None, **query) if found.older else "",
         kind=wanted,
@@ -164,13 +160,11 @@ def show_message(page: PageDep, number: FeedbackNumber) -> Response:
 
 
 def _render_message(page: StudioPage, number: int, form: Form, *errors: tuple[str, str]) -> Response:
-    """Render a message with what was done about it; ``form`` is what was chosen, with its ``errors``."""
     message = or_404(page.session.get(FeedbackMessage, number))
     events = list(list_message_events(page.session, number))
     following, waits = find_next_held(page.session, number), message.state is FeedbackState.held
     return page.render(
         "feedback_message.html",
-        section="feedback",
         message=message,
         events=events,
         view=None if message.raw is None else view_message(message.raw),
@@ -186,7 +180,6 @@ def _render_message(page: StudioPage, number: int, form: Form, *errors: tuple[st
         other_bounce=OTHER_BOUNCE,
         reply_address=page.settings.sender.reply_to or page.settings.sender.address,
         errors=errors,
-        problems=dict(errors),
     )
 
 
@@ -208,7 +201,6 @@ def _read_choice(form: Form) -> str:
 
 
 def read_judgement(form: Form) -> str:
-    """Return a word of :data:`mailer.feedback.review.JUDGEMENTS`; "" if the form is not complete."""
     choice, reason = _read_choice(form), form.get("reason")
     if choice == OTHER_BOUNCE:
         return reason if reason in set(REASON_WORDS) else ""
@@ -254,7 +246,6 @@ def _render_successor(page: StudioPage, number: int, form: Form, *errors: tuple[
     country, own = form.get("country"), own_country_names(page.settings)
     return page.render(
         "feedback_successor.html",
-        section="feedback",
         proposal=or_404(find_proposal(page.session, number)),
         form=form,
         chosen=_list_sectors(page, form),
@@ -262,7 +253,6 @@ def _render_successor(page: StudioPage, number: int, form: Form, *errors: tuple[
         countries=render_country_options(page.translator, own, country),
         may_decide=page.may(Permission.change_partners),
         errors=errors,
-        problems=dict(errors),
     )
 
 

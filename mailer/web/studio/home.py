@@ -19,12 +19,12 @@ from mailer.revisions.history import list_last_edits
 from mailer.team.members import Permission
 from mailer.translations import TranslationState, list_translation_states
 from mailer.web.forms import own_language_name
+from mailer.web.mail_preview.edition_summaries import ProblemCount
 from mailer.web.studio.approvals.approval_page import list_approval_items
 from mailer.web.studio.campaigns.campaign_list import list_campaign_items
 from mailer.web.studio.campaigns.launch import list_launch_items
 from mailer.web.studio.comments import list_mention_items
 from mailer.web.studio.doctor import list_finding_items
-from mailer.web.studio.edition_summaries import ProblemCount
 from mailer.web.studio.feedback import list_feedback_items
 from mailer.web.studio.history.history_pages import list_text_items
 from mailer.web.studio.imports.upload_page import list_file_items

@@ -56,7 +56,6 @@ class ModelForm:
         return read
 
     def refuse(self, name: str, words: str, status: int = 422) -> Self:
-        """Return the form with one error more."""
         return replace(self, errors=[*self.errors, (name, words)], status=status)
 
     def overtake(self, theirs: Self, words: str) -> Self:
@@ -82,7 +81,6 @@ class ModelForm:
 
 
 def explain_fault(translator: Translator, field: Field, error: FieldTextError) -> str:
-    """Return what is wrong with the text of a field."""
     limits = {"gt": field.above, "ge": field.least, "le": field.most, "max_length": field.max_length}
     return translator.translate(field.fault or FAULTS[error.kind], number=field.max_length, **limits)
 

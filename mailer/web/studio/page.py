@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -28,11 +28,21 @@ from mailer.web.forms import list_sectors, own_country_names, own_language_name
 from mailer.web.language import choose_translator
 from mailer.web.page_renderer import compress_own_page
 from mailer.web.studio.notices import Notice, find_notice
-from mailer.web.studio.state import StudioState, get_state
+from mailer.web.studio.state import PATH, StudioState, get_state
 
 _NOTICE = "notice"
 # A longer number is none that a database has.
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_SECTIONS = {
+    "": "home",
+    "counts": "segments",
+    "exports": "partners",
+    "imports": "partners",
+    "log": "team",
+    "outbox": "campaigns",
+    "sign-ups": "partners",
+}
+"""The section of the menu for pages whose path begins otherwise."""
 _Thing = TypeVar("_Thing")
 _Page = TypeVar("_Page", bound="StudioPage")
 
@@ -90,9 +100,13 @@ class Visit:
 
     @cached_property
     def translator(self) -> Translator:
-        """The language of the page: the address's, the member's own, or the browser's."""
         own = self.signed_in.member.language if self.signed_in is not None else ""
         return choose_translator(self.request.scope, form_language=own)
+
+    @property
+    def section(self) -> str:
+        """The section of the menu; "" for what is shown to everybody."""
+        return ""
 
     @property
     def is_fragment(self) -> bool:
@@ -100,8 +114,7 @@ class Visit:
         return self.request.headers.get("hx-request") == "true"
 
     def make_path(self, path: str, notice: Notice | None = None, **query: str) -> str:
-        """The path of another page of Studio, such as "/editions"."""
-        values = {**query, **({_NOTICE: notice.value} if notice is not None else {})}
+        values = {**query, **({_NOTICE: notice.key} if notice is not None else {})}
         return f"{self.state.renderer.prefix}{path}{f'?{urlencode(values)}' if values else ''}"
 
     def redirect(self, path: str, notice: Notice | None = None, **query: str) -> Response:
@@ -113,29 +126,30 @@ class Visit:
         return RedirectResponse(path, status_code=303)
 
     def render(self, template: str, *, status: int = 0, **values: Any) -> Response:
-        """Render a page of ``templates/web/studio``. With ``errors``, its status is 422 by default."""
-        notice = find_notice(self.request.query_params.get(_NOTICE, ""))
-        signed_in = self.signed_in
+        """Render a page of ``templates/web/studio``. With ``errors``, pairs of a field and words, its status
+        is 422 by default, and the template has the words by field in ``wrong``."""
+        errors = values.get("errors", ())
         shared: dict[str, Any] = {
-            "member": signed_in.member if signed_in is not None else None,
-            "may": self._make_may(),
+            "member": self.signed_in.member if self.signed_in is not None else None,
+            "may": lambda name: self.may(Permission(name)),
             "may_open": self.may_open,
             "name_edition": self.name_edition,
             "name_country": self.name_country,
             "name_sector": self.name_sector,
             "name_language": own_language_name,
-            "notice": notice,
+            "notice": find_notice(self.request.query_params.get(_NOTICE, "")),
             "is_here_alone": self.state.is_here_alone,
-            "section": "",
-            "errors": (),
+            "place": self,
+            "section": self.section,
+            "errors": errors,
+            "wrong": dict(errors),
             **values,
         }
-        status = status or (422 if shared["errors"] else 200)
+        status = status or (422 if errors else 200)
         page = self.state.renderer.render(f"studio/{template}", self.translator, status=status, **shared)
         return compress_own_page(self.request, page)
 
     def translate(self, message: str, **values: object) -> str:
-        """Return ``message`` in the language of the page."""
         return self.translator.translate(message, **values)
 
     def explain(self, error: Exception) -> str:
@@ -166,17 +180,15 @@ class Visit:
         summary = self.state.summaries.read(slug)
         return " ".join(filter(None, (summary.title, summary.number))) or slug
 
+    def may(self, permission: Permission) -> bool:
+        """Return whether the visitor may do what ``permission`` names; templates ask for it by its name."""
+        return self.signed_in is not None and is_allowed(self.signed_in.member.role, permission)
+
     def may_open(self, path: str) -> bool:
-        """Whether there is a page at ``path``, such as "/team", that the visitor may see."""
-        role = self.signed_in.member.role if self.signed_in is not None else None
+        """Return whether there is a page at ``path``, such as "/team", that the visitor may see."""
         permissions: Mapping[str, Permission | None] = self.request.app.state.permissions
         needed = permissions.get(path)
-        return role is not None and needed is not None and is_allowed(role, needed)
-
-    def _make_may(self) -> Callable[[str], bool]:
-        """For templates: ``{% if may("write") %}``."""
-        role = self.signed_in.member.role if self.signed_in is not None else None
-        return lambda name: role is not None and is_allowed(role, Permission(name))
+        return needed is not None and self.may(needed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,15 +203,16 @@ class StudioPage(Visit):
     _reading: list[Session] = field(default_factory=list, repr=False, compare=False)
 
     def about(self, kind: type[_Page], **loaded: Any) -> _Page:
-        """Return this request as one about what was loaded for it: the further fields of ``kind``. Both read
-        in one session."""
-        return kind(
-            state=self.state,
-            request=self.request,
-            signed_in=self.signed_in,
-            _reading=self._reading,
-            **loaded,
-        )
+        """Return this request as one about what was ``loaded`` for it: the further fields of ``kind``. Both
+        read in one session."""
+        own, wanted = ({one.name for one in fields(page)} for page in (type(self), kind))
+        return kind(**{name: getattr(self, name) for name in own & wanted} | loaded)
+
+    @property
+    def section(self) -> str:
+        path: str = self.request.scope["path"]
+        name = path.removeprefix(PATH).split("/")[1]
+        return _SECTIONS.get(name, name)
 
     @property
     def session(self) -> Session:
@@ -252,10 +265,6 @@ class StudioPage(Visit):
         """The member, as the log of who did what names them."""
         return Actor.from_member(self.member)
 
-    def may(self, permission: Permission) -> bool:
-        """Whether the member may do what ``permission`` names."""
-        return is_allowed(self.member.role, permission)
-
     def require(self, permission: Permission) -> None:
         """Refuse what the member may not do; for acts that depend on more than the route. Raise
         NotAllowedError if the member's role does not allow it.
@@ -289,7 +298,6 @@ def _open_page(visit: VisitDep) -> StudioPage:
 
 
 PageDep = Annotated[StudioPage, Depends(_open_page)]
-"""A request by a member of the team."""
 
 
 def require(permission: Permission) -> Callable[[StudioPage], None]:

@@ -76,12 +76,10 @@ class PicturePage(StoryPage):
 
     @property
     def title(self) -> str:
-        """The title of the story, or of the letter."""
         return self.front_matter.text("title") or self.story or self.edition
 
     @property
     def keys(self) -> PictureKeys:
-        """What the file says about the picture."""
         return PictureKeys.read(self.picture.read(self.front_matter))
 
     @property
@@ -98,7 +96,6 @@ class PicturePage(StoryPage):
         return sha256(repr(sorted(self.picture.read(front_matter).items())).encode()).hexdigest()
 
     def measure(self, name: str) -> ImageSize | None:
-        """Return the size of a picture of the edition; None if there is none that can be shown."""
         try:
             return measure_image(locate_image(self.folder, name)) if name else None
         except ImageError:
@@ -119,15 +116,7 @@ def _open_picture(page: StoryPageDep) -> PicturePage:
     front_matter, _ = read_front_matter(TextFile(name=page.file.name, text=page.file.text))
     place = or_404(parse_place(page.request.query_params.get("place", ""), is_letter=page.is_letter))
     or_404(place.exists_or_follows(front_matter))
-    return page.about(
-        PicturePage,
-        edition=page.edition,
-        folder=page.folder,
-        story=page.story,
-        file=page.file,
-        front_matter=front_matter,
-        picture=place,
-    )
+    return page.about(PicturePage, front_matter=front_matter, picture=place)
 
 
 PicturePageDep = Annotated[PicturePage, Depends(_open_picture)]
@@ -164,7 +153,6 @@ def show_picture(page: PicturePageDep) -> Response:
 @ROUTES.post_route("/editions/{edition}/letter/picture", Permission.write)
 @ROUTES.post_route("/editions/{edition}/stories/{story}/picture", Permission.write)
 def post_picture(page: PicturePageDep, sent: SentFormDep) -> Response:
-    """Take a file, choose another picture, or save what is said about it."""
     texts = {name: " ".join(sent.text(name).split()) for name in sent.values if name != "upload"}
     focus = f"{texts.get('focus-x', '')} {texts.get('focus-y', '')}"
     keys = PictureKeys.read({**texts, "file": sent.text("file"), "focus": focus})

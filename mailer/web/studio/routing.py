@@ -33,11 +33,9 @@ class Routes(list[StudioRoute]):
     """The routes of a module, in the order in which an address is compared with their paths."""
 
     def get_route(self, path: str, permission: Permission | None) -> Callable[[_Answer], _Answer]:
-        """Declare the page at ``path``."""
         return self._declare(path, GET, permission)
 
     def post_route(self, path: str, permission: Permission | None) -> Callable[[_Answer], _Answer]:
-        """Declare the act that a form sends to ``path``."""
         return self._declare(path, POST, permission)
 
     def _declare(

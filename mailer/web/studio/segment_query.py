@@ -78,7 +78,6 @@ class SegmentQuery:
 
     @property
     def faults(self) -> list[tuple[str, str]]:
-        """All that is wrong, by field."""
         return [*([(QUERY_PARAMETER, self.problem.reason)] if self.problem else []), *self.errors]
 
     def refuse(self, words: str) -> Self:
@@ -97,7 +96,6 @@ class SegmentQuery:
 
 
 def read_query(page: StudioPage, text: str, session: Session | None = None) -> SegmentQuery:
-    """Understand what was written, or find out what is wrong with it."""
     settings, session = page.settings, session or page.session
     if len(text) > _MOST_LETTERS:
         text = " ".join(text.split())[:_MOST_LETTERS]

@@ -41,18 +41,13 @@ _NOT_ADMITTED = gettext_noop(
 
 @ROUTES.get_route("/sign-ups", Permission.see_partners)
 def show_sign_ups(page: PageDep) -> Response:
-    """Show the sign-ups that wait, those who have waited longest first."""
     return _render(page)
 
 
 @ROUTES.post_route("/sign-ups/admit", Permission.change_partners)
 def admit(page: PageDep, form: OwnFormDep) -> Response:
     key, now = page.state.workspace.keys.suppression, page.state.clock()
-
-    def admit_one(session: Session, number: int) -> bool:
-        method = "studio"
-        return admit_sign_up(session, number, key=key, by=page.member.name, method=method, now=now)
-
+    admit_one = partial(admit_sign_up, key=key, by=page.member.name, method="studio", now=now)
     return _decide(page, form, admit_one, Act.admitted_sign_up, Notice.sign_ups_admitted)
 
 
@@ -93,7 +88,6 @@ def _render(page: StudioPage, errors: list[tuple[str, str]] | None = None) -> Re
     found = list_waiting_sign_ups(page.session, after=after, limit=PAGE_SIZE + 1)
     return page.render(
         "sign_ups.html",
-        section="partners",
         people=found[:PAGE_SIZE],
         older=_make_next_path(page, found[PAGE_SIZE - 1]) if len(found) > PAGE_SIZE else "",
         is_later_page=after is not None,

@@ -18,6 +18,7 @@ from mailer.campaigns.progress import ProgressReaders
 from mailer.campaigns.readiness import ReadinessChecker
 from mailer.counts.background_counts import BackgroundCounts
 from mailer.database.engine import open_session
+from mailer.doctor.examination import Examination
 from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.team.openid_provider import OpenIdProvider
@@ -25,9 +26,9 @@ from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mails import SignInMailer
 from mailer.web.dependencies import UtcClock
 from mailer.web.mail_preview.compiler import CompilerCache
+from mailer.web.mail_preview.edition_summaries import EditionSummaries, ProblemCounts
 from mailer.web.mail_preview.shown_mail import CohortCache
 from mailer.web.page_renderer import PageRenderer
-from mailer.web.studio.edition_summaries import EditionSummaries, Examination, ProblemCounts
 from mailer.workspace import Workspace
 
 _MAX_ANSWERS = 500
@@ -51,8 +52,8 @@ class FormAnswers:
         self._lock = threading.Lock()
 
     def answer_once(self, form: str, act: Callable[[], T]) -> T:
-        """The result of ``act``, or what it was when the same ``form`` was sent before. Whoever comes while
-        it runs waits for it. What it raises is not kept, so that the form can be sent again."""
+        """Return the result of ``act``, or what it was when the same ``form`` was sent before. Whoever comes
+        while it runs waits for it. What it raises is not kept, so that the form can be sent again."""
         if not form:
             return act()
         with self._lock:
@@ -67,7 +68,7 @@ class FormAnswers:
 
 
 def leads_here_alone(address: str) -> bool:
-    """Whether a browser on another machine would look for ``address`` on its own."""
+    """Return whether a browser on another machine would look for ``address`` on its own."""
     return urlsplit(address).hostname in {"localhost", "127.0.0.1", "::1"}
 
 
@@ -76,16 +77,8 @@ class StudioState:
     """The shared state of Studio.
 
     ``address`` is what people open, without a slash at the end: https://news.example.org/studio. Paths in
-    pages begin with ``renderer.prefix``. ``live`` has the settings as they are on disk. ``previews`` has the
-    mail of the editions that were lately looked at, ``audience`` the groups of readers they go to,
-    ``summaries`` what lists show of each edition, and ``problem_counts`` how many problems each has.
-    ``sign_in_mailer`` mails links in a thread of its own; ``imports`` reads and imports uploaded lists in
-    another. ``counts`` has the numbers that take longer than a page may take, ``examination`` the doctor's
-    look at the workspace, and ``outbox`` the messages that previews have written. ``progress`` knows how far
-    the campaigns are that somebody watches, ``readiness`` whether others can be launched, and ``fragments``
-    what was last made of the former. ``passwords`` checks passwords, a few at a time. ``openid_provider`` is
-    the organisation's sign-in, if there is one. ``form_answers`` has what forms were answered with whose
-    second click must do nothing.
+    pages begin with ``renderer.prefix``. ``live`` has the settings as they are on disk, and ``fragments``
+    what was last made of ``progress``.
     """
 
     workspace: Workspace
@@ -128,7 +121,6 @@ class StudioState:
 
     @property
     def session_lifetime(self) -> timedelta:
-        """How long a session lasts without a visit."""
         return timedelta(days=self.workspace.settings.studio.session_days)
 
     @contextmanager

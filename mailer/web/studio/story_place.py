@@ -8,7 +8,6 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, Request
-from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -17,7 +16,6 @@ from editions.images.files import locate_image
 from editions.images.prepared_images import prepare_image
 from editions.model import Crop
 from editions.source.folder import EDITION_FILE
-from mailer.activity.acts import Act
 from mailer.campaigns.correction_notes import NotePlace
 from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
@@ -66,42 +64,28 @@ class EditionPage(StudioPage):
 
     @property
     def edition_path(self) -> str:
-        """The page of the edition, below /studio."""
         return f"/editions/{self.edition}"
 
     @property
     def path(self) -> str:
-        """The page of what the request is about, below /studio."""
         return self.edition_path
 
-    @property
-    def edition_title(self) -> str:
-        """What the edition is called, without its number."""
-        return self.state.summaries.read(self.edition).title or self.edition
-
     def name_section(self, key: str) -> str:
-        """Return the name of a section of the edition in the language of the page."""
         fixed = "" if key in self.settings.sectors else FIXED_SECTION_NAMES.get(key, "")
         return self.translate(fixed) if fixed else self.name_sector(key)
 
     def render(self, template: str, *, status: int = 0, **values: object) -> Response:
-        shared = {"section": "editions", "edition": self.edition, "place": self}
-        return super().render(template, status=status, **{**shared, **values})
+        return super().render(template, status=status, **{"edition": self.edition, **values})
 
     def go_back(self, notice: Notice | None = None, **query: str) -> Response:
         return self.redirect(self.path, notice, **query)
 
-    def log(self, session: Session, act: Act, *, subject: str = "", detail: str = "") -> None:
-        self.record(session, act, edition=self.edition, subject=subject, detail=detail)
-
 
 def open_edition(page: PageDep, edition: str) -> EditionPage:
-    """Return this request as one about the edition that its path names, or answer 404."""
     return page.about(EditionPage, edition=edition, folder=find_edition_folder(page, edition))
 
 
 EditionPageDep = Annotated[EditionPage, Depends(open_edition)]
-"""A request about the edition that its path names."""
 
 
 class StoryMissingError(Exception):
@@ -152,7 +136,7 @@ def open_story(page: EditionPage, story: str) -> StoryPage:
         raise StoryMissingError(page.edition, story) from error
     except EditionFileError as error:
         raise StoryUnreadableError(page.edition, error) from error
-    return page.about(StoryPage, edition=page.edition, folder=page.folder, story=story, file=file)
+    return page.about(StoryPage, story=story, file=file)
 
 
 def _open_named_story(page: EditionPageDep) -> StoryPage:
@@ -160,7 +144,6 @@ def _open_named_story(page: EditionPageDep) -> StoryPage:
 
 
 StoryPageDep = Annotated[StoryPage, Depends(_open_named_story)]
-"""A request about the story, or the letter, that its path names."""
 
 
 def make_story_path(edition: str, story: str, language: str = "") -> str:
@@ -170,7 +153,6 @@ def make_story_path(edition: str, story: str, language: str = "") -> str:
 
 
 def make_note_path(place: NotePlace) -> str:
-    """Return the page of a correction, below /studio."""
     return f"/corrections/{quote(place.edition, safe='')}/{quote(place.story, safe='')}/{place.number}"
 
 
@@ -181,7 +163,6 @@ def show_missing_story(request: Request, error: Exception) -> Response:
     return visit.render(
         "story_missing.html",
         status=404,
-        section="editions",
         edition=error.edition,
         story=error.story,
         history=f"/editions/{error.edition}/history",
@@ -194,7 +175,6 @@ def show_unreadable_story(request: Request, error: Exception) -> Response:
     return visit.render(
         "story_unreadable.html",
         status=409,
-        section="editions",
         edition=error.edition,
         message=visit.explain(error.error),
     )

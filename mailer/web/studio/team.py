@@ -1,6 +1,6 @@
 """The pages of the team: members, invitations, and who did what."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from itertools import groupby
 from typing import Annotated
@@ -30,8 +30,6 @@ from mailer.team.invitations import (
     resend_invitation,
 )
 from mailer.team.members import (
-    ROLE_HINTS,
-    ROLE_NAMES,
     Member,
     Permission,
     TeamError,
@@ -62,15 +60,12 @@ _SUBJECT = "%(subject)s"
 
 @ROUTES.get_route("/team", Permission.read)
 def show_team(page: PageDep) -> Response:
-    """Show who belongs to the team, and who was invited."""
     invitations = {one.member.id: one for one in list_open_invitations(page.session, now=page.state.clock())}
     members = list_members(page.session)
     return page.render(
         "team.html",
-        section="team",
         members=[one for one in members if one.id not in invitations],
         invited=[(one, invitations[one.id]) for one in members if one.id in invitations],
-        role_names=ROLE_NAMES,
     )
 
 
@@ -81,7 +76,6 @@ def show_invitation(page: PageDep) -> Response:
 
 @ROUTES.post_route("/team/invite", Permission.manage)
 def invite(page: PageDep, form: OwnFormDep) -> Response:
-    """Add a person to the team, and have a link mailed to them."""
     require_confirmed(page)
     role, address = _read_role(form), form.get("email").strip()
     if role is None:
@@ -110,9 +104,7 @@ def _render_invitation(page: StudioPage, form: Form, fault: tuple[str, str] | No
     errors = [fault] if fault else []
     return page.render(
         "invitation.html",
-        section="team",
         errors=errors,
-        problems=dict(errors),
         email=form.get("email"),
         name=form.get("name"),
         role=form.get("role") or Role.author.value,
@@ -134,7 +126,7 @@ def _read_role(form: Form) -> Role | None:
 
 def _list_roles(page: StudioPage) -> list[tuple[str, str, str]]:
     """The roles as triples of value, name and what a member of it may do."""
-    return [(role.value, page.translate(ROLE_NAMES[role]), page.translate(ROLE_HINTS[role])) for role in Role]
+    return [(role.value, page.translate(role.words), page.translate(role.hint)) for role in Role]
 
 
 def _open_member(page: PageDep, member: Annotated[int, depend_on_number("member")]) -> Member:
@@ -143,7 +135,6 @@ def _open_member(page: PageDep, member: Annotated[int, depend_on_number("member"
 
 
 MemberDep = Annotated[Member, Depends(_open_member)]
-"""The member whose number is in the path; otherwise the answer is 404."""
 
 
 @ROUTES.post_route("/team/{member}/resend", Permission.manage)
@@ -223,7 +214,6 @@ def _render_member(page: StudioPage, member: Member, fault: tuple[str, str] | No
     lifetime, now = page.state.session_lifetime, page.state.clock()
     return page.render(
         "member.html",
-        section="team",
         person=member,
         is_self=member.id == page.member.id,
         sessions=list_team_sessions(page.session, member.id, lifetime=lifetime, now=now),
@@ -234,7 +224,6 @@ def _render_member(page: StudioPage, member: Member, fault: tuple[str, str] | No
 
 @ROUTES.get_route("/log", Permission.manage)
 def show_log(page: PageDep) -> Response:
-    """Show the log, newest first."""
     query = page.request.query_params
     wanted, errors = _read_filter(page, query)
     before = read_row_number(query.get("before", ""))
@@ -242,10 +231,11 @@ def show_log(page: PageDep) -> Response:
     chosen = {name: query.get(name, "")[:200] for name in ("person", "act", "edition", "day")}
     given = {name: value for name, value in chosen.items() if value}
     acts = [(act.value, page.translate(act.words, subject="…")) for act in Act]
+    lines = ((entry, _describe(entry, page.translator)) for entry in entries)
+    days = groupby(lines, key=lambda line: line[0].at.date())
     return page.render(
         "log.html",
-        section="team",
-        days=[] if errors else _group_by_day(entries, page.translator),
+        days=[] if errors else [(day, list(lines)) for day, lines in days],
         older="" if older is None else page.make_path("/log", None, **given, before=str(older)),
         is_filtered=bool(given),
         is_later_page=before is not None,
@@ -255,7 +245,6 @@ def show_log(page: PageDep) -> Response:
         editions=list_logged_editions(page.session),
         chosen=chosen,
         errors=errors,
-        problems=dict(errors),
     )
 
 
@@ -302,15 +291,7 @@ def _read_filter(page: StudioPage, given: Mapping[str, str]) -> tuple[LogFilter,
     return wanted, errors
 
 
-def _group_by_day(
-    entries: Sequence[ActivityRecord], translator: Translator
-) -> list[tuple[date, list[tuple[ActivityRecord, Markup]]]]:
-    lines = ((entry, _describe(entry, translator)) for entry in entries)
-    return [(day, list(group)) for day, group in groupby(lines, key=lambda line: line[0].at.date())]
-
-
 def _describe(entry: ActivityRecord, translator: Translator) -> Markup:
-    """The sentence about an entry, with its subject marked up."""
     # A newer program may have written it.
     words = Act(entry.act).words if entry.act in list(Act) else ""
     subject = Markup("<bdi>{}</bdi>").format(entry.subject)

@@ -41,7 +41,7 @@ from mailer.counts.counters import CountedNumber, request_audience, request_diff
 from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.database.models import CampaignState
 from mailer.errors import ConfigurationError, MailerError
-from mailer.team.members import ROLE_NAMES, Permission, list_members
+from mailer.team.members import Permission, list_members
 from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.studio.approvals.asked import (
     compile_edition,
@@ -114,7 +114,6 @@ def _render(
         can_ask=is_askable(page) and page.may(Permission.prepare) and (bool(since) or not is_settled),
         can_change_steps=is_askable(page) and page.may(Permission.approve),
         is_required=page.settings.campaigns.approval == "required",
-        role_names=ROLE_NAMES,
         errors=errors,
         refused_changes=changes,
         note=note,

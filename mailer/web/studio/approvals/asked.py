@@ -32,11 +32,11 @@ from mailer.rendering.mail_merge import anonymous_reader
 from mailer.team.attempt_limits import TooManyAttemptsError
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep, read_number
+from mailer.web.mail_preview.mail_frame import show_mail, show_text
 from mailer.web.mail_preview.query import ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import describe_difference, dress_html, personalise_mail
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.studio.campaign_place import CampaignPageDep
-from mailer.web.studio.mail_frame import show_mail, show_text
 from mailer.web.studio.page import Visit, VisitDep, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import say_segment

@@ -21,7 +21,7 @@ from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.database.team_models import Role
 from mailer.i18n import gettext_noop
 from mailer.settings.campaigns import MAX_APPROVAL_STEPS
-from mailer.team.members import ROLE_NAMES, Permission, list_members
+from mailer.team.members import Permission, list_members
 from mailer.web.forms import Form, OwnFormDep, read_number
 from mailer.web.studio.approvals.approval_page import REFUSED, ask, list_steps
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
@@ -144,7 +144,7 @@ def _render(
         forms=forms,
         first_empty=max(2, sum(map(_asks_somebody, forms)) + 1),
         members=list_members(page.session),
-        roles=[(role, ROLE_NAMES[role]) for role in _ROLES],
+        roles=_ROLES,
         is_open=asked is not None and asked.is_open,
         note=note,
         errors=errors,

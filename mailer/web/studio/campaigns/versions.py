@@ -25,11 +25,11 @@ from mailer.rendering.mail_merge import anonymous_reader
 from mailer.smtp.reply_classifier import Verdict
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep, read_number
+from mailer.web.mail_preview.mail_frame import show_mail, show_text, show_words
 from mailer.web.mail_preview.prepared_mail import describe_versions, plan_test
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
 from mailer.web.studio.campaign_place import PreparedPage, PreparedPageDep
-from mailer.web.studio.mail_frame import show_mail, show_text, show_words
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import StudioPage, or_404
 from mailer.web.studio.routing import Routes

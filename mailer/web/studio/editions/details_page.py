@@ -116,7 +116,6 @@ def _find_errors(page: EditionPage, sent: Mapping[str, str]) -> list[tuple[str, 
 
 
 def _is_date(day: str) -> bool:
-    """Return whether ``day`` is a date, or empty."""
     try:
         return not day or bool(re.fullmatch(r"\d{4}-\d\d-\d\d", day, re.ASCII) and date.fromisoformat(day))
     except ValueError:
@@ -187,7 +186,6 @@ def _render(
         fields=texts,
         was=was,
         errors=errors,
-        wrong=dict(errors),
         sitting=secrets.token_urlsafe(9),
         is_date=_is_date(texts.get("date", "")),
         themes=theme_names(page.state.workspace.template_overrides),

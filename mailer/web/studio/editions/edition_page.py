@@ -1,12 +1,10 @@
 """The list of editions, and the page of one: its stories as cards, their order, and its problems."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 from starlette.responses import Response
 
-from editions.errors import Problem
 from editions.model import Crop, ImageShape
 from editions.overview import StoryCard, list_cards, read_header
 from editions.source.folder import STORIES_FOLDER, scan_folder
@@ -38,7 +36,6 @@ _WIDTH = 160
 
 @ROUTES.get_route("/editions", Permission.read)
 def list_editions(page: PageDep) -> Response:
-    """List a page of the editions, the newest first."""
     slugs = page.state.summaries.list_slugs()
     number = read_number(page.request.query_params.get("page", "1"), digits=6) or 0
     first = (number - 1) * PAGE_SIZE
@@ -46,7 +43,6 @@ def list_editions(page: PageDep) -> Response:
     shown = slugs[first : first + PAGE_SIZE]
     return page.render(
         "editions.html",
-        section="editions",
         editions=[page.state.summaries.read(slug) for slug in shown],
         states=find_edition_states(page.session, shown),
         writers=find_last_writers(page.session, shown),
@@ -95,7 +91,6 @@ def render_edition(page: EditionPage, error: str = "") -> Response:
     state = find_edition_states(page.session, [page.edition])[page.edition]
     return page.render(
         "edition.html",
-        status=422 if error else 200,
         errors=[("", error)] if error else [],
         front=document.front_matter if document else None,
         faults=problems if document is None or document.header is None else (),
@@ -141,22 +136,10 @@ def show_problems(edition: str, page: PageDep) -> Response:
     compiled = page.state.previews.compiler(edition).compile()
     return page.render(
         "problems.html",
+        compiled=compiled,
         title=compiled.edition.title if compiled.edition else edition,
-        errors=compiled.errors,
-        warnings=len(compiled.problems) - compiled.errors,
-        files=group_by_file(compiled.problems),
-        switched_off=compiled.switched_off,
+        files=[(path, _find_page(path), found) for path, found in compiled.problems_by_file],
     )
-
-
-def group_by_file(problems: Sequence[Problem]) -> list[tuple[str, str, list[Problem]]]:
-    """Return each file with the page that mends it and its problems, the most serious files first."""
-    ordered = sorted(problems, key=lambda problem: problem.path)
-    files = [
-        (path, _find_page(path), list(found))
-        for path, found in groupby(ordered, key=lambda problem: problem.path)
-    ]
-    return sorted(files, key=lambda file: min(problem.level for problem in file[2]))
 
 
 def _find_page(path: str) -> str:

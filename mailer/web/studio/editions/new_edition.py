@@ -16,7 +16,6 @@ from editions.new_editions import CopyChoice, copy_edition, create_empty_edition
 from editions.source.folder import is_slug
 from locales.languages import canonical_language
 from locales.phrase import ChoiceEnum, Phrase, load_phrase
-from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
 from mailer.atomic_write import write_atomically
@@ -94,7 +93,7 @@ WayDep = Annotated[NewEditionWay, Depends(_find_way)]
 def show_ways(page: PageDep) -> Response:
     slugs = page.state.summaries.list_slugs()
     ways = [way for way in NewEditionWay if way is not NewEditionWay.copy or slugs]
-    return page.render("new_edition.html", section="editions", ways=ways)
+    return page.render("new_edition.html", ways=ways)
 
 
 @ROUTES.get_route("/editions/new/{way}", Permission.write)
@@ -228,11 +227,9 @@ def _import_feed(page: StudioPage, form: UploadedForm, slug: str) -> None:
 def _recorded(page: StudioPage, act: Act, slug: str, subject: str = "") -> Iterator[None]:
     """Announce that an edition is made in the block, and write it down when it is."""
     line = page.describe_act(act, edition=slug, subject=subject)
-    workspace = page.state.workspace
-    with announce_acts(workspace, [line], [workspace.editions / slug]):
+    with page.announcing(line, page.state.workspace.editions / slug) as session:
         yield
-        with page.writing() as session:
-            record_line(session, line)
+        record_line(session, line)
 
 
 def _check_name(page: StudioPage, slug: str) -> None:
@@ -277,12 +274,9 @@ def _render(
 ) -> Response:
     return page.render(
         "new_edition_form.html",
-        status=422 if errors else 200,
-        section="editions",
         way=way,
         values=values,
         errors=errors,
-        wrong=dict(errors),
         slugs=page.state.summaries.list_slugs(),
     )
 

@@ -86,9 +86,7 @@ def _render_form(
     values = {name: form.get(name) for name in ("title", "sector", "kind")}
     return page.render(
         "new_story.html",
-        status=422 if errors else 200,
         errors=errors,
-        wrong=dict(errors),
         values=values | {"slug": slug or form.get("slug")},
         sectors=list_sectors(page.translator, page.settings),
         kinds=[kind for kind in StoryKind if kind.words],

@@ -52,11 +52,10 @@ def _open_conflict(page: EditionPageDep, number: str) -> ConflictPage:
     row = or_404(read_number(number))
     with page.state.read_session() as session:
         conflict = or_404(find_conflict(page.state.workspace, session, page.edition, row))
-    return page.about(ConflictPage, edition=page.edition, folder=page.folder, conflict=conflict)
+    return page.about(ConflictPage, conflict=conflict)
 
 
 ConflictPageDep = Annotated[ConflictPage, Depends(_open_conflict)]
-"""A request about the unsaved text whose number is in its path."""
 
 
 @ROUTES.get_route("/editions/{edition}/conflicts/{number}", Permission.write)

@@ -9,7 +9,6 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, Request
-from sqlmodel import col, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -19,7 +18,7 @@ from editions.text_diff.comparison import BlockChangeKind, compare_texts
 from locales.phrase import read_error
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
-from mailer.database.edition_models import RevisionKind, UnsavedText
+from mailer.database.edition_models import RevisionKind
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     EditionFile,
@@ -45,7 +44,7 @@ from mailer.revisions.history import (
 )
 from mailer.revisions.presence import end_presence, list_present, note_presence
 from mailer.revisions.story_changes import restore_story
-from mailer.revisions.unsaved_texts import list_unsaved
+from mailer.revisions.unsaved_texts import list_own_unsaved, list_unsaved
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.studio.notices import Notice
@@ -84,7 +83,6 @@ class TextPage(EditionPage):
 
 
 def read_title(text: str) -> str:
-    """Return the title at the head of a story's text; "" if there is none."""
     return read_front(text).text("title")
 
 
@@ -95,7 +93,7 @@ def open_text(page: EditionPage, text: FilePlace) -> TextPage:
         # Its own page says why it cannot be read; the history can be read all the same.
         with contextlib.suppress(EditionFileError):
             file = read_edition_file(page.folder, name)
-    return page.about(TextPage, edition=page.edition, folder=page.folder, text=text, file=file)
+    return page.about(TextPage, text=text, file=file)
 
 
 def _open_named_text(request: Request, page: EditionPageDep) -> TextPage:
@@ -106,7 +104,6 @@ def _open_named_text(request: Request, page: EditionPageDep) -> TextPage:
 
 
 TextPageDep = Annotated[TextPage, Depends(_open_named_text)]
-"""A request about the text that its path names."""
 
 
 @ROUTES.get_route("/editions/{edition}/letter/translations/{language}/history", Permission.read)
@@ -114,7 +111,6 @@ TextPageDep = Annotated[TextPage, Depends(_open_named_text)]
 @ROUTES.get_route("/editions/{edition}/stories/{story}/translations/{language}/history", Permission.read)
 @ROUTES.get_route("/editions/{edition}/stories/{story}/history", Permission.read)
 def show_history(page: TextPageDep) -> Response:
-    """Show the entries about one text, the newest first."""
     before = read_number(page.request.query_params.get("before", ""))
     entries = list_history(page.session, page.edition, page.text, before=before, limit=_ON_PAGE + 1)
     or_404(bool(entries) or page.file is not None)
@@ -279,12 +275,7 @@ def update_presence(page: TextPageDep, form: OwnFormDep) -> Response:
 
 def list_text_items(page: StudioPage) -> Iterator[WaitingItem]:
     """Their own texts that are in no file, because it had changed or could not be written."""
-    own = select(UnsavedText.edition, UnsavedText.story, UnsavedText.id).where(
-        UnsavedText.member_id == page.member.id
-    )
-    for edition, story, number in page.session.exec(
-        own.order_by(col(UnsavedText.id).desc()).limit(_MAX_TEXTS)
-    ):
+    for edition, story, number in list_own_unsaved(page.session, page.member.id, limit=_MAX_TEXTS):
         yield WaitingItem(
             title=story or edition,
             words=page.translate(gettext_noop("What you wrote is not in the file yet")),

@@ -59,7 +59,6 @@ def _render(
     hints = {ExportFormat.csv: page.translate(_OPENS_IN)}
     return page.render(
         "export.html",
-        section="partners",
         query=query,
         saved=list_saved_segments(page.session.connection()),
         format=chosen,

@@ -1,8 +1,8 @@
 """The page of a file of partners that waits to be imported, and the form of what its columns hold."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from fastapi import Depends
 from starlette.responses import Response, StreamingResponse
@@ -12,6 +12,7 @@ from mailer.database.import_models import ImportFile, ImportFileState
 from mailer.database.team_models import TeamMember
 from mailer.i18n import gettext_noop
 from mailer.list_imports.checked_file import CheckedFile, ImportChoices, read_checked_file, read_choices
+from mailer.list_imports.choice_fields import list_shown_columns, list_shown_statuses, read_choice_fields
 from mailer.list_imports.import_files import (
     NotWaitingError,
     OutdatedVersionError,
@@ -21,16 +22,14 @@ from mailer.list_imports.import_files import (
     discard_import_file,
 )
 from mailer.team.members import Permission
-from mailer.web.forms import Form, OwnFormDep, own_language_name
+from mailer.web.forms import OwnFormDep, own_language_name
 from mailer.web.studio.imports.upload_page import SHORT_WAIT
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, or_404
 from mailer.web.studio.routing import Routes
-from subscribers.imports.columns.column_mapping import FILE_NAME
-from subscribers.imports.columns.layout_guess import ColumnCorrections, ColumnUse
-from subscribers.imports.columns.status_columns import DESCRIPTIONS, EVERY_ROW, OTHERS, StatusValueCount
-from subscribers.imports.columns.status_words import StatusMeaning, fold
-from subscribers.imports.file_parts import InspectedColumn, shorten_cell
+from subscribers.imports.columns.layout_guess import ColumnUse
+from subscribers.imports.columns.status_columns import DESCRIPTIONS
+from subscribers.imports.columns.status_words import StatusMeaning
 from subscribers.imports.files.delimited_text import DELIMITERS
 from subscribers.imports.files.text_encoding import ENCODINGS
 from subscribers.imports.import_report import ImportReport
@@ -40,10 +39,6 @@ _MEANINGS = (
     *(StatusMeaning.active, StatusMeaning.unsubscribed, StatusMeaning.bounced, StatusMeaning.complained),
     *(StatusMeaning.suppressed, StatusMeaning.unconfirmed, StatusMeaning.nothing),
 )
-_MOST_COLUMNS = 100
-_MOST_VALUES = 60
-_LONGEST_BASIS = 300
-_NARROW = 20
 SHOWN_ROWS = 50
 """How many refused rows and notes a page lists."""
 
@@ -75,12 +70,8 @@ class FilePage(StudioPage):
 
     @property
     def path(self) -> str:
-        """The page of the file, below /studio; once it is imported, that of the import."""
         import_id = self.file.import_id
         return f"/imports/new/{self.number}" if import_id is None else f"/imports/{import_id}"
-
-    def render(self, template: str, *, status: int = 0, **values: object) -> Response:
-        return super().render(template, status=status, section="partners", place=self, **values)
 
 
 def _open_file(page: PageDep, number: Annotated[int, depend_on_number("file")]) -> FilePage:
@@ -117,7 +108,7 @@ def change_file(page: FilePageDep, form: OwnFormDep) -> Response:
         return page.redirect(page.path)
     if form.get("version") != page.file.version:
         return _render(page, form.get("basis"), [("", page.translate(_OUTDATED))], status=409)
-    choices = read_choices_form(form, page.choices, page.checked)
+    choices = read_choice_fields(dict(form.fields), page.choices, page.checked)
     is_same = replace(choices, basis=page.choices.basis) == page.choices
     wants_import = form.get("act") == "import"
     try:
@@ -157,7 +148,6 @@ def download_refused(page: FilePageDep) -> Response:
 
 
 def send_refused(checked: CheckedFile, number: int) -> Response:
-    """Send the rows that cannot be used as CSV."""
     headers = {"content-disposition": f'attachment; filename="refused-{number}.csv"'}
     rows = or_404(checked.report).write_refused()
     return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
@@ -179,8 +169,8 @@ def _render(
         most=SHOWN_ROWS,
         people=[(row, _describe_person(page, row)) for row in _list_people(page, report)] if report else [],
         notes=[note for note in report.notes if _SHEET_OPTION not in note.text] if report else [],
-        columns=_list_columns(page.checked),
-        statuses=list(_list_statuses(page.checked)),
+        columns=list_shown_columns(page.checked),
+        statuses=list(list_shown_statuses(page.checked)),
         uses=ColumnUse,
         meanings=_MEANINGS,
         descriptions=DESCRIPTIONS,
@@ -201,105 +191,3 @@ def _describe_person(page: FilePage, row: ParsedRow) -> Sequence[str]:
     language = own_language_name(row.language) if row.language else ""
     details = (row.organisation, page.name_country(row.country), sectors, language)
     return list(filter(None, (*details, ", ".join(sorted(row.tags)))))
-
-
-class ShownStatus(NamedTuple):
-    """A column about leaving: its title, its place from 0, and the values that are shown of it, each with the
-    name of its field, "" if it cannot be corrected. ``place`` is None for the name of the file and for
-    columns of one file of several; ``hidden`` is how many values are not shown."""
-
-    title: str
-    place: int | None
-    values: Sequence[tuple[str, StatusValueCount]]
-    hidden: int
-
-    @property
-    def is_file_name(self) -> bool:
-        return self.title == FILE_NAME
-
-
-def _list_columns(checked: CheckedFile) -> Sequence[InspectedColumn]:
-    """Return the columns that can be corrected: those with something in them; of a narrow file all."""
-    columns = checked.columns
-    is_narrow = len(columns) <= _NARROW
-    shown = [one for one in columns if one.is_filled or (is_narrow and one.use is not ColumnUse.unused)]
-    return shown[:_MOST_COLUMNS]
-
-
-def _list_statuses(checked: CheckedFile) -> Iterator[ShownStatus]:
-    """Yield the columns that tell who left. Only the first values are shown: unclear ones first."""
-    is_single = checked.inspected is None or not checked.inspected.members
-    room = _MOST_VALUES
-    for index, status in enumerate(checked.statuses):
-        place = _find_place(checked, status.column) if is_single else None
-        may_correct = is_single and (place is not None or status.column == FILE_NAME)
-        ordered = sorted(enumerate(status.values), key=lambda one: one[1].meaning is not None)
-        values = [
-            (f"meaning-{index}-{number}" if may_correct and value.value != OTHERS else "", value)
-            for number, value in ordered[:room]
-        ]
-        room -= len(values)
-        yield ShownStatus(status.column, place, values, len(ordered) - len(values))
-
-
-def read_choices_form(form: Form, before: ImportChoices, checked: CheckedFile) -> ImportChoices:
-    """Return the choices that the form makes, for a page that showed ``before`` and ``checked``.
-
-    A field that is missing, or has a value that is not offered, changes nothing.
-    """
-    sent, said = dict(form.fields), before.corrections
-
-    def choose(name: str, offered: Iterable[str], now: str | None) -> str | None:
-        chosen = sent.get(name)
-        return chosen or None if chosen in {"", *offered} else now
-
-    top, sheets = (checked.inspected.top, checked.inspected.sheets) if checked.inspected else ((), ())
-    now = None if said.header is None else str(said.header)
-    row = choose("header", ["0", *(str(number) for number, _ in top)], now)
-    header = None if row is None else int(row)
-    reading = replace(
-        before,
-        encoding=choose("encoding", ENCODINGS, before.encoding),
-        delimiter=choose("delimiter", DELIMITERS, before.delimiter),
-        sheet=choose("sheet", sheets, before.sheet),
-        corrections=replace(said, header=header),
-    )
-    basis = " ".join(sent.get("basis", before.basis).split())[:_LONGEST_BASIS]
-    if reading != before:
-        # The columns are others now, so nothing that was said of them counts.
-        return replace(reading, corrections=ColumnCorrections(header=header), basis=basis)
-    uses = dict(said.uses) | dict(_read_uses(sent, checked))
-    meanings = {place: dict(values) for place, values in said.meanings.items()}
-    file_meaning = said.file_meaning
-    for place, value, meaning in _read_meanings(sent, checked):
-        if place is None:
-            file_meaning = meaning
-        else:
-            meanings.setdefault(place, {})[value if value in DESCRIPTIONS else fold(value)] = meaning
-    told = replace(said, uses=uses, meanings=meanings, file_meaning=file_meaning)
-    return replace(before, corrections=told, basis=basis)
-
-
-def _find_place(checked: CheckedFile, title: str) -> int | None:
-    # The titles of the columns are shortened.
-    same = [one for one in checked.columns if one.title and one.title == shorten_cell(title)]
-    told = [one for one in same if one.use is ColumnUse.status]
-    return next((one.place for one in (*told, *same)), None)
-
-
-def _read_uses(sent: Mapping[str, str], checked: CheckedFile) -> Iterator[tuple[int, ColumnUse]]:
-    for column in _list_columns(checked):
-        use = sent.get(f"use-{column.place}", "")
-        if use in list(ColumnUse) and use != column.use:
-            yield column.place, ColumnUse(use)
-
-
-def _read_meanings(
-    sent: Mapping[str, str], checked: CheckedFile
-) -> Iterator[tuple[int | None, str, StatusMeaning]]:
-    for status in _list_statuses(checked):
-        for field, value in status.values:
-            said = StatusMeaning.__members__.get(sent.get(field, "") if field else "")
-            if said is not None and said is not value.meaning:
-                is_file_name = value.value == EVERY_ROW and status.is_file_name
-                yield None if is_file_name else status.place, value.value, said

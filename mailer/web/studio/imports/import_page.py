@@ -32,7 +32,6 @@ _MAILED = gettext_noop(
     "stay accounted for. Unsubscribe single people instead."
 )
 ImportNumber = Annotated[int, depend_on_number("number")]
-"""The path's ``number``, if it can be that of an import; otherwise the answer is 404."""
 
 ROUTES = Routes()
 
@@ -45,7 +44,6 @@ def show_imports(page: PageDep) -> Response:
     may_change = page.may(Permission.change_partners)
     return page.render(
         "imports.html",
-        section="partners",
         imports=shown,
         importers=find_importers(page.session, [batch.id or 0 for batch in shown]),
         waiting=list_open_files(page.session) if may_change else [],
@@ -58,7 +56,6 @@ def show_imports(page: PageDep) -> Response:
 def show_import(page: PageDep, number: ImportNumber) -> Response:
     return page.render(
         "import.html",
-        section="partners",
         batch=_find(page, number),
         importer=find_importers(page.session, [number]).get(number, ""),
         report=_find_checked(page, number).report,
@@ -79,9 +76,7 @@ def show_undo(page: PageDep, number: ImportNumber) -> Response:
     batch = _find(page, number)
     is_large = batch.added + batch.updated > _QUICK and "count" not in page.request.query_params
     if is_large and batch.rolled_back_at is None:
-        return page.render(
-            "import_undo.html", section="partners", batch=batch, plan=None, is_late=True, errors=[]
-        )
+        return page.render("import_undo.html", batch=batch, plan=None, is_late=True, errors=[])
     return _render_undo(page, batch)
 
 
@@ -140,7 +135,6 @@ def _render_undo(page: StudioPage, batch: ImportBatch, *, error: str = "", statu
     return page.render(
         "import_undo.html",
         status=status,
-        section="partners",
         batch=batch,
         plan=plan,
         numbers=_name_numbers(plan) if plan else "",

@@ -67,7 +67,6 @@ def show_upload(page: PageDep) -> Response:
 def receive(
     page: PageDep, received: Annotated[tuple[FileReader, UploadWriter], Depends(_receive_file)]
 ) -> Response:
-    """Keep the file, have it checked, and go on to its page."""
     reader, writer = received
     try:
         if words := _find_fault(page, reader):
@@ -96,7 +95,6 @@ def receive(
 
 
 def _find_fault(page: StudioPage, reader: FileReader) -> str:
-    """Return what is wrong with the file; "" if nothing is."""
     if not reader.file_name:
         return page.translate(_NO_FILE)
     if reader.size > MAX_FILE_BYTES:
@@ -111,7 +109,6 @@ def _render(page: StudioPage, fault: str = "", *, status: int = 200) -> Response
     return page.render(
         "import_upload.html",
         status=status,
-        section="partners",
         errors=[("file", fault)] if fault else [],
         waiting=list_open_files(page.session),
         most=MAX_FILE_BYTES // 1024 // 1024,

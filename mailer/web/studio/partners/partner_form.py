@@ -40,7 +40,6 @@ def show_new(page: PageDep) -> Response:
 
 @ROUTES.post_route("/partners/new", Permission.change_partners)
 def add(page: PageDep, form: OwnFormDep) -> Response:
-    """Add a partner, who gets mail from then on."""
     key, known = page.state.workspace.keys.suppression, page.settings.sectors
     try:
         changes, context = _read_changes(page, form), make_context(page, basis=form.get("basis"))
@@ -69,7 +68,6 @@ def show_edit(page: SomebodyPageDep) -> Response:
 
 @ROUTES.post_route("/partners/{subscriber}/edit", Permission.change_partners)
 def save(page: SomebodyPageDep, form: OwnFormDep) -> Response:
-    """Change a partner's details, unless somebody else has changed them since the page was opened."""
     known = page.settings.sectors
     try:
         changes, context = _read_changes(page, form), make_context(page, reason=form.get("reason"))
@@ -128,12 +126,10 @@ def _render(page: StudioPage, form: Form, *errors: tuple[str, str], known: int |
     """Render the form as it is filled in. ``known`` is the partner who has the address already."""
     return page.render(
         "partner_form.html",
-        section="partners",
         partner=page.partner if isinstance(page, PartnerPage) else None,
         form=form,
         chosen=_list_chosen(form),
         errors=errors,
-        problems=dict(errors),
         known=known,
         sectors=list_sectors(page.translator, page.settings),
         countries=[name for _, name in _list_countries(page)],

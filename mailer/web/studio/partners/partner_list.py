@@ -45,7 +45,6 @@ ROUTES = Routes()
 
 @ROUTES.get_route("/partners", Permission.see_partners)
 def show_list(page: PageDep) -> Response:
-    """Show the partners that are asked for, 50 at a time."""
     asked = page.request.query_params
     given = [(name, value.replace("\0", "")) for name, value in asked.multi_items()]
     search, query = clean_search(dict(given).get("search", "")), _read_query(page, given)
@@ -64,12 +63,11 @@ def show_list(page: PageDep) -> Response:
     sectors = read_sectors(page.session, found.rows)
     return page.render(
         "partners.html",
-        section="partners",
         search=search,
         query=query,
         form=make_filter_form(page, query),
         errors=errors,
-        problems=dict(query.errors),
+        wrong=dict(query.errors),
         found=found,
         is_empty=not errors and not found.rows and page.session.exec(anybody).first() is None,
         looked_at=LOOKED_AT,
@@ -99,14 +97,12 @@ def _order(page: StudioPage, slugs: set[str]) -> list[str]:
 
 @ROUTES.get_route("/partners/organisations", Permission.see_partners)
 def show_organisations(page: PageDep) -> Response:
-    """Show the organisations on the list, or those that are searched for."""
     given = page.request.query_params
     search, after = clean_search(given.get("search", "")), read_cursor(given.get("after", ""))
     found = read_organisation_page(page.session, search, after=after)
     kept = {"search": search} if search else {}
     return page.render(
         "partner_organisations.html",
-        section="partners",
         search=search,
         found=found,
         most=MAX_COUNTED,
@@ -119,7 +115,6 @@ def show_organisations(page: PageDep) -> Response:
 
 @ROUTES.get_route("/partners/organisations/{organisation:path}", Permission.see_partners)
 def show_organisation(page: PageDep, organisation: str) -> Response:
-    """Show the people of one organisation, and what they were last sent."""
     after, session = read_cursor(page.request.query_params.get("after", "")), page.session
     found = or_404(find_organisation(session, organisation))
     after_id = after.subscriber_id if after else 0
@@ -128,7 +123,6 @@ def show_organisation(page: PageDep, organisation: str) -> Response:
     sent = list_sent_campaigns(session, [one.id or 0 for one in shown], limit=_MOST_SENT)
     return page.render(
         "partner_organisation.html",
-        section="partners",
         organisation=found,
         most=MAX_COUNTED,
         people=shown,

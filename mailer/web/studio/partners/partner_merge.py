@@ -51,7 +51,6 @@ def show_merge(page: SomebodyPageDep) -> Response:
 
 @ROUTES.post_route("/partners/{subscriber}/merge", Permission.change_partners)
 def merge(page: SomebodyPageDep, form: OwnFormDep) -> Response:
-    """Merge the two, if nothing has changed since they were shown."""
     require_confirmed(page)
     other, reason = form.get("other").strip(), form.get("reason")
     if _is_merged(page, other):
@@ -110,7 +109,6 @@ def _render(
         other=other,
         reason=reason,
         errors=errors,
-        problems=dict(errors),
         people=people,
         details=MergeDetail,
         describe=partial(_describe, page),

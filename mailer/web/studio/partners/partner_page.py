@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Annotated, Self
+from functools import partial
+from typing import Annotated, Self, Unpack
 
 from fastapi import Depends
 from sqlmodel import Session
@@ -19,7 +20,6 @@ from mailer.campaigns.subscriber_history import (
 from mailer.database.feedback_models import Consequence, FeedbackKind
 from mailer.database.secure_delete import IncompleteErasureError
 from mailer.i18n import gettext_noop
-from mailer.privacy.address_search import FileAction
 from mailer.privacy.data_export import export_personal_data
 from mailer.privacy.erasure import ErasureError, erase_person, list_out_of_reach, plan_erasure
 from mailer.team.members import Permission
@@ -86,12 +86,6 @@ _CONSEQUENCE_WORDS = {
     Consequence.held: gettext_noop("It waits for a person to judge it."),
     Consequence.alarm: gettext_noop("It is about us, not about them."),
 }
-_FILE_WORDS = {
-    FileAction.delete: gettext_noop("is deleted"),
-    FileAction.shorten: gettext_noop("loses the rows about them"),
-    FileAction.mask: gettext_noop("has their address masked"),
-    FileAction.leave: gettext_noop("has to be edited by you"),
-}
 _BAD_DAY = gettext_noop("Write the day on which mail resumes as year, month and day, such as 2026-12-31.")
 _NO_REASON = gettext_noop("Write a few words: they are kept on record.")
 _NOT_CLEANED = gettext_noop(
@@ -110,7 +104,6 @@ ROUTES = Routes()
 
 
 def explain(error: SubscriberError) -> str:
-    """Return why a change of a partner was refused."""
     match error:
         case DetailError(field="country"):
             return gettext_noop(
@@ -149,8 +142,6 @@ def make_context(page: StudioPage, *, reason: str = "", basis: str = "") -> Cons
 
 @dataclass(frozen=True, kw_only=True)
 class PartnerPage(StudioPage):
-    """A request about a partner, as they are in the database."""
-
     partner: Subscriber
 
     @property
@@ -162,8 +153,7 @@ class PartnerPage(StudioPage):
         return self.partner.status not in {Status.erased, Status.merged}
 
     def render(self, template: str, *, status: int = 0, **values: object) -> Response:
-        shared = {"section": "partners", "partner": self.partner}
-        return super().render(template, status=status, **{**shared, **values})
+        return super().render(template, status=status, **{"partner": self.partner, **values})
 
     def read_again(self, session: Session) -> Self:
         """Return this request about the partner as they are now, to be read while ``session`` is open. They
@@ -180,7 +170,6 @@ def _open_partner(page: PageDep, number: Annotated[int, depend_on_number("subscr
 
 
 PartnerPageDep = Annotated[PartnerPage, Depends(_open_partner)]
-"""A request about the partner that its path names."""
 
 
 def _open_somebody(page: PartnerPageDep) -> PartnerPage:
@@ -208,7 +197,6 @@ def _render(page: PartnerPage, form: Form | None = None, field: str = "", words:
     return page.render(
         "partner.html",
         errors=errors,
-        problems=dict(errors),
         typed=dict(form.fields) if form else {},
         is_somebody=page.is_somebody,
         kept=None if kept is partner else kept,
@@ -234,17 +222,19 @@ def _change(
     page: PartnerPage,
     form: Form,
     field: str,
-    change: Callable[[Session, str], bool],
+    change: Callable[..., bool],
     act: Act,
     notice: Notice,
     detail: str = "",
+    *,
+    reason: str = "",
 ) -> Response:
-    """Do ``change`` to the partner with an address, with a line in the log if anything changed. ``field`` has
-    what may be wrong."""
+    """Do ``change``, which takes a session, an address and the parts of a :class:`ConsentContext`, to the
+    partner, with a line in the log if anything changed. ``field`` has what may be wrong."""
     try:
         with page.writing() as session:
             address = page.read_again(session).partner.email
-            changed = change(session, address)
+            changed = change(session, address, **make_context(page, reason=reason))
             if changed:
                 page.record(session, act, subject=address, detail=detail)
     except SubscriberError as error:
@@ -256,11 +246,10 @@ def _change(
 def save_tags(page: PartnerPageDep, form: OwnFormDep) -> Response:
     """Add and remove the tags that the form has changed. Those that others change meanwhile stay so."""
 
-    def change(session: Session, address: str) -> bool:
+    def change(session: Session, address: str, **context: Unpack[ConsentContext]) -> bool:
         wanted, before = (clean_tags(split_tags(form.get(name))) for name in ("tags", "was"))
         changes = DetailChanges(add_tags=wanted - before, remove_tags=before - wanted)
-        known = page.settings.sectors
-        return bool(edit_subscriber(session, address, changes, sectors=known, **make_context(page)))
+        return bool(edit_subscriber(session, address, changes, sectors=page.settings.sectors, **context))
 
     return _change(page, form, "tags", change, Act.edited_subscriber, Notice.partner_saved, "tags")
 
@@ -275,43 +264,28 @@ def pause(page: PartnerPageDep, form: OwnFormDep) -> Response:
         until = date.fromisoformat(form.get("until").strip())
     except ValueError:
         return _render(page, form, "until", _BAD_DAY)
-
-    def change(session: Session, address: str) -> bool:
-        context = make_context(page, reason=form.get("pause-reason"))
-        return pause_subscriber(session, address, until, **context)
-
-    act, notice = Act.paused_subscriber, Notice.partner_paused
-    return _change(page, form, "until", change, act, notice, f"until {until.isoformat()}")
+    change, reason = partial(pause_subscriber, until=until), form.get("pause-reason")
+    act, notice, detail = Act.paused_subscriber, Notice.partner_paused, f"until {until.isoformat()}"
+    return _change(page, form, "until", change, act, notice, detail, reason=reason)
 
 
 @ROUTES.post_route("/partners/{subscriber}/resume", Permission.change_partners)
 def resume(page: PartnerPageDep, form: OwnFormDep) -> Response:
-    def change(session: Session, address: str) -> bool:
-        return pause_subscriber(session, address, None, **make_context(page))
-
+    change = partial(pause_subscriber, until=None)
     return _change(page, form, "", change, Act.paused_subscriber, Notice.partner_resumed, "ended")
 
 
 @ROUTES.post_route("/partners/{subscriber}/unsubscribe", Permission.change_partners)
 def unsubscribe(page: PartnerPageDep, form: OwnFormDep) -> Response:
-    """Unsubscribe a partner who asked the team for it."""
-
-    def change(session: Session, address: str) -> bool:
-        context = make_context(page, reason=form.get("leave-reason"))
-        return unsubscribe_address(session, address, **context)
-
-    act, notice = Act.unsubscribed_subscriber, Notice.partner_unsubscribed
-    return _change(page, form, "leave-reason", change, act, notice)
+    act, notice, field = Act.unsubscribed_subscriber, Notice.partner_unsubscribed, "leave-reason"
+    return _change(page, form, field, unsubscribe_address, act, notice, reason=form.get(field))
 
 
 @ROUTES.post_route("/partners/{subscriber}/block", Permission.change_partners)
 def block(page: PartnerPageDep, form: OwnFormDep) -> Response:
-    def change(session: Session, address: str) -> bool:
-        key = page.state.workspace.keys.suppression
-        context = make_context(page, reason=form.get("block-reason"))
-        return suppress(session, address, key=key, **context)
-
-    return _change(page, form, "block-reason", change, Act.suppressed_address, Notice.partner_blocked)
+    change = partial(suppress, key=page.state.workspace.keys.suppression)
+    act, notice, field = Act.suppressed_address, Notice.partner_blocked, "block-reason"
+    return _change(page, form, field, change, act, notice, reason=form.get(field))
 
 
 @ROUTES.post_route("/partners/{subscriber}/lift", Permission.change_partners)
@@ -320,8 +294,8 @@ def lift(page: PartnerPageDep, form: OwnFormDep) -> Response:
     if not why.strip():
         return _render(page, form, "lift-reason", _NO_REASON)
 
-    def change(session: Session, address: str) -> bool:
-        key, context = page.state.workspace.keys.suppression, make_context(page)
+    def change(session: Session, address: str, **context: Unpack[ConsentContext]) -> bool:
+        key = page.state.workspace.keys.suppression
         del context["evidence"]
         unsuppress(session, address, key=key, by=page.member.name, why=why, **context)
         return True
@@ -395,7 +369,6 @@ def _render_erasure(
         errors=[("", page.translate(words))] if words else [],
         is_searched=is_searched,
         files=files,
-        file_words=_FILE_WORDS,
         root=workspace.root,
         out_of_reach=list_out_of_reach(engine),
     )

@@ -64,7 +64,6 @@ def _read_name(name: str) -> str:
 
 
 SegmentName = Annotated[str, Depends(_read_name)]
-"""The path's ``name``, if it can be the name of a segment."""
 
 
 def _find(session: Session, name: str) -> SavedSegment:
@@ -127,7 +126,6 @@ def _refuse(page: StudioPage, name: str, form: Form, error: SubscriberError, fie
 
 @ROUTES.post_route("/segments/{name}", Permission.change_partners)
 def save_changes(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response:
-    """Save a segment as it was changed, unless somebody else has changed it meanwhile."""
     query = read_query_form(page, form.fields)
     if query.errors:
         return _render(page, _find(page.session, name), query, dict(form.fields))
@@ -175,7 +173,6 @@ def delete(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response:
 
 @ROUTES.get_route("/segments", Permission.see_partners)
 def list_segments(page: PageDep) -> Response:
-    """List a page of the saved segments, by name."""
     after, connection = page.request.query_params.get("after", ""), page.session.connection()
     among = list_saved_segments(connection)
     following = [one for one in among if one.name > after]
@@ -185,7 +182,6 @@ def list_segments(page: PageDep) -> Response:
     numbers = page.state.counts.get_all([request_segment(one.text.strip()) for one in understood])
     return page.render(
         "segments.html",
-        section="segments",
         shown=shown,
         queries=queries,
         uses=find_segment_uses(connection, page.settings, shown, among),
@@ -197,7 +193,6 @@ def list_segments(page: PageDep) -> Response:
 
 @ROUTES.post_route("/segments", Permission.change_partners)
 def save_new_segment(page: PageDep, form: OwnFormDep) -> Response:
-    """Save a segment under a name that no other has."""
     query, name = read_query_form(page, form.fields), form.get("name")
     errors: list[tuple[str, str]] = []
     if not query.errors:

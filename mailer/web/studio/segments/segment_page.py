@@ -55,7 +55,6 @@ def show_new_segment(page: PageDep) -> Response:
 
 @ROUTES.get_route("/segments/query", Permission.see_partners)
 def show_query(page: PageDep) -> Response:
-    """Show what a query means, and its numbers."""
     return _show_query(page, "/segments/query")
 
 
@@ -115,7 +114,7 @@ def show_count(kind: str, page: PageDep) -> Response:
     number = page.state.counts.get(request)
     if page.is_fragment:
         return page.render("count.html", number=number)
-    return page.render("count_page.html", section="segments", number=number)
+    return page.render("count_page.html", number=number)
 
 
 def render_segment(
@@ -139,23 +138,18 @@ def render_segment(
     }
     return page.render(
         "segment.html",
-        section="segments",
         path=path,
         query=query,
         form=make_filter_form(page, query),
         numbers=_find_numbers(page, query, given.get(COMPARED, "")) if is_asked else None,
         errors=problems,
-        problems=dict(problems),
         **{**unsaved, **values},
     )
 
 
 def _find_numbers(page: StudioPage, query: SegmentQuery, compared: str) -> Mapping[str, Any] | None:
-    """Find what is known of a query, and have the rest counted; None if it is not understood.
-
-    Each :class:`CountedNumber` may still be counted. ``difference`` is None if nothing was sent yet;
-    ``compared`` is with what.
-    """
+    """Find what is known of a query, and have the rest counted; None if it is not understood. The difference
+    is None if nothing was sent yet."""
     if query.segment is None:
         return None
     text = query.text.strip() or EVERYONE
@@ -186,7 +180,6 @@ def _find_numbers(page: StudioPage, query: SegmentQuery, compared: str) -> Mappi
 
 
 def _describe_side(page: StudioPage, reasons: Mapping[str, int], query: str) -> Mapping[str, Any]:
-    """Return who is new, or gone: how many, by reason, and where they are listed."""
     return {"total": sum(reasons.values()), "reasons": reasons, "path": _list_path(page, query)}
 
 

@@ -35,7 +35,6 @@ def _open_country(country: str) -> str:
 
 
 CountryDep = Annotated[str, Depends(_open_country)]
-"""The country that the path names; otherwise the answer is 404."""
 
 
 @ROUTES.get_route("/settings/countries", Permission.manage)
@@ -57,7 +56,6 @@ def show_countries(page: SettingsPageDep) -> Response:
 
 @ROUTES.post_route("/settings/countries", Permission.manage)
 def choose_country(page: SettingsPageDep, form: OwnFormDep) -> Response:
-    """Go to the page of a country that was chosen from the list of all."""
     code = form.get("country")
     return page.redirect(f"/settings/countries/{code}" if is_country(code) else "/settings/countries")
 

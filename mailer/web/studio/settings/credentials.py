@@ -1,6 +1,6 @@
 """The pages of secrets, and of signing in to a mail provider."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any
@@ -11,10 +11,10 @@ from starlette.responses import Response
 from locales.phrase import read_error
 from mailer.activity.act_journal import announce_acts
 from mailer.activity.acts import Act
-from mailer.activity.record import ActivityLine, record_line
+from mailer.activity.record import record_line
 from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
-from mailer.oauth.grant_store import Grant, GrantStore
+from mailer.oauth.grant_store import GrantStore
 from mailer.oauth.login import PendingSignIns, choose_way, end_sign_in
 from mailer.oauth.provider import OAuthError, OAuthSignInRequiredError
 from mailer.oauth.sign_in import SignIn, list_sign_ins
@@ -51,12 +51,10 @@ def _open_secret(page: SettingsPageDep, secret: str) -> SecretPlace:
 
 
 SecretDep = Annotated[SecretPlace, Depends(_open_secret)]
-"""The secret that the path names; otherwise the answer is 404."""
 
 
 @ROUTES.get_route(_SECRETS, Permission.manage)
 def show_secrets(page: SettingsPageDep) -> Response:
-    """Show which secrets there are, and since when."""
     rows = [_describe(page, place) for place in list_secret_places(page.workspace.settings)]
     return page.render("settings_secrets.html", rows=rows)
 
@@ -68,7 +66,6 @@ def show_secret(page: SettingsPageDep, place: SecretDep) -> Response:
 
 @ROUTES.post_route(f"{_SECRETS}/{{secret}}", Permission.manage)
 def keep_secret(page: SettingsPageDep, place: SecretDep, form: OwnFormDep) -> Response:
-    """Put a secret in, or replace it."""
     require_confirmed(page)
     text = form.get("password")
     if not text.strip() or not text.isprintable():
@@ -139,12 +136,10 @@ def _open_sign_in(page: SettingsPageDep, sign_in: str) -> SignIn:
 
 
 SignInDep = Annotated[SignIn, Depends(_open_sign_in)]
-"""The sign-in to a relay or the mailbox that the path names; otherwise the answer is 404."""
 
 
 @ROUTES.get_route(f"{_SIGN_INS}/{{sign_in}}", Permission.manage)
 def show_sign_in(page: SettingsPageDep, found: SignInDep) -> Response:
-    """Show who is signed in to a relay or the mailbox, or what a sign-in that has begun waits for."""
     return _render_sign_in(page, found)
 
 
@@ -152,9 +147,10 @@ def show_sign_in(page: SettingsPageDep, found: SignInDep) -> Response:
 def begin_sign_in(page: SettingsPageDep, found: SignInDep) -> Response:
     require_confirmed(page)
     try:
-        with _announced(page, found, Act.signed_in_relay) as line:
+        with _announced(page, found, Act.signed_in_relay) as record:
             grant = _list_pending(page).begin(found, now=page.state.clock())
-            _record_grant(page, line, grant)
+            if grant is not None:
+                record(grant.account)
     except (OAuthError, ConfigurationError) as error:
         return _render_sign_in(page, found, ("", read_error(error)), 409)
     return page.redirect(f"{_SIGN_INS}/{found.name}", Notice.signed_in_relay if grant is not None else None)
@@ -162,15 +158,15 @@ def begin_sign_in(page: SettingsPageDep, found: SignInDep) -> Response:
 
 @ROUTES.post_route(f"{_SIGN_INS}/{{sign_in}}/finish", Permission.manage)
 def finish_sign_in(page: SettingsPageDep, found: SignInDep, form: OwnFormDep) -> Response:
-    """Ask the provider whether the person has signed in."""
     require_confirmed(page)
     pending = _list_pending(page).find(found, now=page.state.clock())
     if pending is None:
         return _render_sign_in(page, found, ("", page.translate(_ENDED)), 422)
     try:
-        with _announced(page, found, Act.signed_in_relay) as line:
+        with _announced(page, found, Act.signed_in_relay) as record:
             grant = _list_pending(page).finish(pending, address=form.get("address"), now=page.state.clock())
-            _record_grant(page, line, grant)
+            if grant is not None:
+                record(grant.account)
     except (OAuthError, ConfigurationError) as error:
         return _render_sign_in(page, found, ("address" if pending.request else "", read_error(error)), 422)
     if grant is None:
@@ -183,9 +179,9 @@ def delete_sign_in(page: SettingsPageDep, found: SignInDep) -> Response:
     """End a sign-in: at the provider, where that is possible, and here."""
     require_confirmed(page)
     try:
-        with _announced(page, found, Act.signed_out_relay) as line:
+        with _announced(page, found, Act.signed_out_relay) as record:
             if end_sign_in(found, page.workspace.root).was_there:
-                _record_sign_in(page, line)
+                record("")
     except (OSError, ConfigurationError) as error:
         return _render_sign_in(page, found, ("", read_error(error)), 409)
     return page.redirect(f"{_SIGN_INS}/{found.name}", Notice.signed_out_relay)
@@ -196,22 +192,18 @@ def _list_pending(page: SettingsPage) -> PendingSignIns:
 
 
 @contextmanager
-def _announced(page: SettingsPage, found: SignIn, act: Act) -> Iterator[ActivityLine]:
-    """Announce the line of a block that may keep a sign-in or end it, and then records the line."""
+def _announced(page: SettingsPage, found: SignIn, act: Act) -> Iterator[Callable[[str], None]]:
+    """Announce the line of a block that may keep a sign-in or end it. If so, the block records it, with its
+    detail, by what it is given."""
     line = page.describe_act(act, subject=found.name)
     file = GrantStore(root=page.workspace.root).find_path(found.name)
+
+    def record(detail: str) -> None:
+        with page.writing() as session:
+            record_line(session, replace(line, detail=detail))
+
     with announce_acts(page.state.workspace, [line], [file]):
-        yield line
-
-
-def _record_grant(page: SettingsPage, line: ActivityLine, grant: Grant | None) -> None:
-    if grant is not None:
-        _record_sign_in(page, replace(line, detail=grant.account))
-
-
-def _record_sign_in(page: SettingsPage, line: ActivityLine) -> None:
-    with page.writing() as session:
-        record_line(session, line)
+        yield record
 
 
 def _render_sign_in(

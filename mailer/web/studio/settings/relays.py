@@ -23,7 +23,14 @@ from mailer.selfservice.transactional_mails import MailText, build_letter
 from mailer.settings import SETTINGS_FILE, InvalidSettingsError, RelaySettings, Settings
 from mailer.settings.changes.secret_files import find_secret_place, find_secret_time, remove_secret
 from mailer.settings.changes.setting import Setting, describe_relay, list_settings
-from mailer.settings.changes.settings_file import add_relay, find_relay_path, read_settings_file, remove_relay
+from mailer.settings.changes.settings_file import (
+    add_relay,
+    find_address_fault,
+    find_relay_path,
+    hide_password,
+    read_settings_file,
+    remove_relay,
+)
 from mailer.settings.changes.toml_nodes import TomlPath
 from mailer.smtp.interfaces import SmtpError
 from mailer.smtp.reply_classifier import Verdict
@@ -44,13 +51,6 @@ _KEYS = ("url", "starttls", "priority", "weight", "rate", "messages_per_connecti
 _TABLES = ("oauth", "warm_up")
 _BAD_NAME = gettext_noop("Write small letters, digits and hyphens, such as backup.")
 _TAKEN_NAME = gettext_noop("There is a relay of this name already. Choose another name.")
-_BAD_ADDRESS = gettext_noop(
-    "Write the address as smtp://host:587, smtps://host:465, or with the user who logs in: "
-    "smtp://user@host:587."
-)
-_PASSWORD_IN_ADDRESS = gettext_noop(
-    "Leave the password out of the address. You can put it in when the relay is there."
-)
 _TEXT = MailText(
     subject=gettext_noop("A test of the relay"),
     body=gettext_noop("This mail was sent over the relay %(relay)s, to see whether it arrives."),
@@ -72,7 +72,6 @@ def _open_relay(page: SettingsPageDep, relay: str) -> RelaySettings:
 
 
 RelayDep = Annotated[RelaySettings, Depends(_open_relay)]
-"""The relay that the path names; otherwise the answer is 404."""
 
 
 @ROUTES.get_route("/settings/relays", Permission.manage)
@@ -101,7 +100,7 @@ def create_relay(page: SettingsPageDep, form: OwnFormDep) -> Response:
         file = read_settings_file(page.workspace.root)
         if _find_relay(page, name) is not None or find_relay_path(file, name) is not None:
             errors.append(("name", page.translate(_TAKEN_NAME)))
-        if fault := _find_address_fault(url):
+        if fault := find_address_fault(url):
             errors.append(("url", page.translate(fault)))
         if not errors:
             changes, was = add_relay(file, name, url)
@@ -112,7 +111,7 @@ def create_relay(page: SettingsPageDep, form: OwnFormDep) -> Response:
         errors = [("name", page.translate(_BAD_NAME)) if is_name else ("", str(error))]
     except ConfigurationError as error:
         errors, status = [("", str(error))], 409
-    shown = _hide_password(url)
+    shown = hide_password(url)
     return page.render("settings_new_relay.html", status=status, name=name, url=shown, errors=errors)
 
 
@@ -128,7 +127,7 @@ def save_relay(page: SettingsPageDep, relay: RelayDep, form: OwnFormDep) -> Resp
     sent = page.read_form(_list_settings(path), form)
     for name, one in sent.fields.items():
         is_ours = one.path[-1] == "url" and name not in sent.variables
-        if is_ours and (fault := _find_address_fault(sent.texts[name])):
+        if is_ours and (fault := find_address_fault(sent.texts[name])):
             sent = sent.refuse(name, page.translate(fault))
     # The numbers of relays change when one goes: it is still this one.
     saved = page.save_form(sent, {(*path, "name"): relay.name} if len(path) > 1 else {})
@@ -172,7 +171,6 @@ def try_relay(page: SettingsPageDep, relay: RelayDep) -> Response:
 
 @ROUTES.post_route("/settings/relays/{relay}/test", Permission.manage)
 def send_test_mail(page: SettingsPageDep, relay: RelayDep) -> Response:
-    """Send the member a mail over this relay alone."""
     require_confirmed(page)
     _record(page, relay)
     workspace, now = page.workspace, page.state.clock()
@@ -287,7 +285,7 @@ def _find_sign_in_time(root: Path, name: str) -> datetime | None:
 def _hide_passwords(form: SettingsForm) -> SettingsForm:
     """The form without the password that stands in an address; such an address is changed in the file."""
     for name, one in form.fields.items():
-        shown = _hide_password(form.texts[name]) if one.path[-1] == "url" else form.texts[name]
+        shown = hide_password(form.texts[name]) if one.path[-1] == "url" else form.texts[name]
         if shown != form.texts[name]:
             form = replace(
                 form,
@@ -295,22 +293,3 @@ def _hide_passwords(form: SettingsForm) -> SettingsForm:
                 variables={name: SETTINGS_FILE, **form.variables},
             )
     return form
-
-
-def _hide_password(url: str) -> str:
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return parts._replace(netloc=f"{parts.username or ''}@{parts.netloc.rpartition('@')[2]}").geturl()
-
-
-def _find_address_fault(url: str) -> str:
-    """What is wrong with the address of a relay, in words to translate; empty if nothing is."""
-    try:
-        parts = urlsplit(url)
-        is_server = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
-    except ValueError:
-        return _BAD_ADDRESS
-    if parts.password:
-        return _PASSWORD_IN_ADDRESS
-    return "" if is_server or (parts.scheme == "maildir" and parts.path) else _BAD_ADDRESS

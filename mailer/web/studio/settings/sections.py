@@ -42,18 +42,20 @@ _ACT = gettext_noop("See what is wrong")
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """Settings that belong together. ``settings`` is empty for what has pages of its own at ``path``.
-    ``is_technical`` says that its settings are called as in ``mailer.toml``, and shown with their
-    descriptions."""
+    """Settings that belong together. ``settings`` is empty for what has pages of its own. ``is_technical``
+    says that its settings are called as in ``mailer.toml``, and shown with their descriptions."""
 
     name: str
     title: str
     about: str
     settings: tuple[Setting, ...] = ()
-    path: str = ""
     is_technical: bool = False
     also: tuple[str, ...] = ()
     """Other sections that its page leads to."""
+
+    @property
+    def path(self) -> str:
+        return f"/settings/{self.name}"
 
 
 def _choose_settings(section: str, *, leave_out: frozenset[str] = frozenset()) -> tuple[Setting, ...]:
@@ -73,13 +75,11 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
                 name="sectors",
                 title=gettext_noop("Sectors"),
                 about=gettext_noop("What partners can follow, and the parts of an edition."),
-                path="/settings/sectors",
             ),
             Section(
                 name="countries",
                 title=gettext_noop("Countries"),
                 about=gettext_noop("How the organisation writes their names, their time zones and labels."),
-                path="/settings/countries",
             ),
             Section(
                 name="pages",
@@ -93,13 +93,11 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
                 name="relays",
                 title=gettext_noop("Relays"),
                 about=gettext_noop("The mail servers that take our mail: try them, sign in, share the load."),
-                path="/settings/relays",
             ),
             Section(
                 name="secrets",
                 title=gettext_noop("Passwords and secrets"),
                 about=gettext_noop("Whether they are there, and since when: to put in, replace and remove."),
-                path="/settings/secrets",
             ),
             Section(
                 name="sending",
@@ -118,7 +116,6 @@ GROUPS: Mapping[str, tuple[Section, ...]] = MappingProxyType(
                 name="approval-steps",
                 title=gettext_noop("Steps of an approval"),
                 about=gettext_noop("Who is asked, one after the other, and who of them has to approve."),
-                path="/settings/approval-steps",
             ),
             Section(
                 name="limits",
@@ -215,7 +212,7 @@ def save_section(page: SettingsPageDep, section: str, form: OwnFormDep) -> Respo
 
 def _list_settings(page: SettingsPage, name: str) -> list[Setting]:
     section = or_404(SECTIONS.get(name))
-    or_404(not section.path)
+    or_404(bool(section.settings))
     shows_body = shows_sample_body(page.settings)
     return [one for one in section.settings if one.name != _SAMPLE_BODY or shows_body]
 

@@ -16,12 +16,11 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
 from mailer.rendering.themes.sector_colours import (
     change_sector_colour,
-    color_sectors,
     find_own_colour,
+    find_sector_colours,
     find_theme_file,
 )
 from mailer.rendering.themes.theme import ColourPair
-from mailer.rendering.themes.theme_files import load_theme
 from mailer.settings.changes.setting import Setting, make_setting
 from mailer.team.members import Permission
 from mailer.web.forms import MAIL_LANGUAGES, OwnFormDep, own_language_name
@@ -37,7 +36,6 @@ ROUTES = Routes()
 _PATH = "/settings/sectors"
 _THEME = str(EditionHeader.model_fields["template"].default)
 _MAX_NAME = 100
-_USUAL_COLOURS = ("#7c8591", "#8593a2")
 _NO_NAME = gettext_noop("Give the sector a name.")
 _SIMILAR = gettext_noop("There is a sector “%(name)s” already, which is too similar to tell apart.")
 _IN_USE = gettext_noop(
@@ -54,7 +52,6 @@ def _open_sector(page: SettingsPageDep, sector: str) -> str:
 
 
 SectorDep = Annotated[str, Depends(_open_sector)]
-"""The sector that the path names; otherwise the answer is 404."""
 
 
 @ROUTES.get_route(_PATH, Permission.manage)
@@ -64,7 +61,6 @@ def show_sectors(page: SettingsPageDep) -> Response:
 
 @ROUTES.post_route(_PATH, Permission.manage)
 def create_sector(page: SettingsPageDep, form: OwnFormDep) -> Response:
-    """Add a sector behind the others."""
     sectors = page.workspace.settings.sectors
     typed = form.get("name")
     try:
@@ -171,15 +167,8 @@ def _list_settings(page: SettingsPage, sector: str) -> list[Setting]:
 
 
 def _find_colours(page: SettingsPage) -> Mapping[str, ColourPair]:
-    """The colours of each sector on light and on dark."""
     workspace = page.workspace
-    sectors = tuple(workspace.settings.sectors)
-    try:
-        found = color_sectors(load_theme(_THEME, workspace.template_overrides), sectors).sections
-    except MailerError:
-        # The theme is being edited, and its own page says what is wrong.
-        found = {}
-    return {slug: found.get(slug, _USUAL_COLOURS) for slug in sectors}
+    return find_sector_colours(_THEME, workspace.template_overrides, tuple(workspace.settings.sectors))
 
 
 def _render_list(

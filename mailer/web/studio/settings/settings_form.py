@@ -3,17 +3,16 @@
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Self
 
 from fastapi import Depends
-from sqlmodel import col, select
 from starlette.responses import Response
 
 from locales.phrase import gettext_noop
 from mailer.activity.acts import Act
+from mailer.activity.log import find_settings_authors
 from mailer.activity.record import record_line
-from mailer.database.team_models import ActivityRecord
 from mailer.dispatch.dispatcher import check_usable
 from mailer.errors import ConfigurationError
 from mailer.fields import FAULTS, FieldKind, FieldTextError
@@ -37,10 +36,6 @@ _NAME_TABLES = frozenset({"sector_names", "country_names"})
 
 _LONG = frozenset({"sender.postal_address"})
 """Texts on one line that are longer than a field is wide."""
-
-_LOOKED_BACK = 100
-_WRITING_TIME = timedelta(seconds=30)
-"""How long after its line in the log a change may have reached the file."""
 
 _NOTHING = gettext_noop("nothing")
 
@@ -93,7 +88,6 @@ class SettingsForm(ModelForm):
         return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
 
     def _find_changes(self, translator: Translator) -> Self:
-        """Return the form with what it asks for, and with what is wrong."""
         form = self
         changes: dict[TomlPath, TomlValue | None] = {}
         before: dict[TomlPath, Any] = {}
@@ -159,8 +153,6 @@ def _read_json(text: str, setting: Setting) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsPage(StudioPage):
-    """A request for a page of the settings."""
-
     @property
     def workspace(self) -> Workspace:
         """The workspace with its settings as they are on the disk now, or the last that could be used."""
@@ -178,12 +170,7 @@ class SettingsPage(StudioPage):
         self.state.live.refresh()
         if (form := values.get("form")) is not None:
             values["errors"], status = form.errors, form.status
-        shown = {
-            "section": "settings",
-            "fault": self.state.live.fault,
-            "wrong": dict(values.get("errors", ())),
-        }
-        return super().render(template, status=status, **shown, **values)
+        return super().render(template, status=status, fault=self.state.live.fault, **values)
 
     def open_form(self, settings: Sequence[Setting]) -> SettingsForm:
         """Return the form of settings as they are in the file; one without fields if it cannot be read."""
@@ -271,26 +258,12 @@ class SettingsPage(StudioPage):
 
     def _list_own_changes(self, paths: Collection[TomlPath]) -> set[TomlPath]:
         """Those of the settings ``paths`` that the member has changed last."""
-        query = select(ActivityRecord).where(ActivityRecord.act == Act.changed_settings)
-        lines = self.session.exec(query.order_by(col(ActivityRecord.id).desc()).limit(_LOOKED_BACK)).all()
         try:
             written = (self.workspace.root / SETTINGS_FILE).stat().st_mtime
         except OSError:
             return set()
-        # Whoever changes the file by hand leaves no line.
-        if not lines or datetime.fromtimestamp(written, UTC) > lines[0].at + _WRITING_TIME:
-            return set()
-        return {path for path in paths if _find_author(lines, write_keys(path)) == self.member.id}
-
-
-def _find_author(lines: Sequence[ActivityRecord], key: str) -> int | None:
-    for line in lines:
-        if key in line.subject.split(", "):
-            return line.member_id
-        if line.subject.endswith("…"):
-            # It was shortened, and may have named the key.
-            return None
-    return None
+        authors = find_settings_authors(self.session, datetime.fromtimestamp(written, UTC))
+        return {path for path in paths if authors(write_keys(path)) == self.member.id}
 
 
 def _check(settings: Settings, former: Settings) -> None:

@@ -53,7 +53,6 @@ def delete_session_cookie(response: Response, state: StudioState) -> None:
 
 
 def find_browser_digest(visit: Visit) -> str:
-    """Return the digest of the browser's own secret; "" if it has none yet."""
     secret = visit.request.cookies.get(_name(visit.state, _BROWSER), "")
     return digest_secret(secret) if secret else ""
 
@@ -144,11 +143,8 @@ def sign_in(visit: Visit, session: Session, member: Member, method: SignInMethod
 
 def ask_link(visit: Visit, email: str, next_path: str, *, counts_network: bool) -> Response:
     """Have a link mailed, if there is a member with the address and not too many were asked for, and go on
-    to the page that says so.
-
-    Raises:
-        TooManyAttemptsError: with ``counts_network``, the network has used its attempts up.
-    """
+    to the page that says so. With ``counts_network``, raise TooManyAttemptsError if the network has used its
+    attempts up."""
     secret, browser_digest = keep_browser_secret(visit)
     with visit.state.write_session() as session:
         limiter = make_limiter(visit, session, email)
@@ -173,7 +169,6 @@ def ask_link(visit: Visit, email: str, next_path: str, *, counts_network: bool) 
 
 
 def make_limiter(visit: Visit, session: Session, email: str = "") -> AttemptLimiter:
-    """Make the limiter of a visitor's attempts to sign in, with ``email`` if they have named one."""
     known = read_ticket_cookie(visit, TicketPurpose.known)
     signer, client = _signer(visit.state), visit.request.client
     is_known = known is not None and bool(email) and known.values[_HASH] == signer.hash_address(email)
@@ -193,7 +188,6 @@ def render_sign_in(
     status: int = 422,
     **values: object,
 ) -> Response:
-    """Render a page of signing in, with the ways there are."""
     oidc = visit.settings.studio.oidc
     usual = {
         "email": "",
@@ -211,7 +205,6 @@ def refuse_address(visit: Visit, **values: Any) -> Response:
 
 
 def refuse_too_many(visit: Visit, error: TooManyAttemptsError, **values: Any) -> Response:
-    """Say that there were too many attempts, and until when that counts."""
     words, minutes = describe_wait(visit, error)
     response = render_sign_in(visit, ("", words), status=429, **values)
     response.headers["retry-after"] = str(minutes * 60)

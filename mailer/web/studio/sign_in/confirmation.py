@@ -1,7 +1,9 @@
 """Proving again who one is, signing out, and what a page says whose session has ended."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
@@ -55,18 +57,13 @@ class ConfirmationRequiredError(Exception):
 
 
 def require_confirmed(page: StudioPage) -> None:
-    """Refuse what a member may only do shortly after proving who they are.
-
-    Raises:
-        ConfirmationRequiredError: that was more than ten minutes ago.
-    """
+    """Refuse what a member may only do shortly after proving who they are, by ConfirmationRequiredError."""
     if page.state.clock() - page.signed_in.confirmed_at >= CONFIRMED_FOR:
         raise ConfirmationRequiredError
 
 
 @ROUTES.get_route("/confirm", Permission.read)
 def show_confirmation(page: PageDep) -> Response:
-    """Ask the member to prove who they are, in one of the ways they have."""
     return _render(page, check_next_path(page.request.query_params.get("next", "")))
 
 
@@ -135,23 +132,7 @@ def show_signed_in(visit: VisitDep) -> Response:
     return visit.render("signed_in.html")
 
 
-@dataclass(frozen=True, kw_only=True)
-class SentForm:
-    """What a form has sent: its fields in their order, and whether files were among them, which a page cannot
-    keep."""
-
-    fields: tuple[tuple[str, str], ...] = ()
-    has_files: bool = False
-    is_multipart: bool = False
-
-    @property
-    def written(self) -> tuple[str, ...]:
-        """The values that somebody has written, as far as one can tell by their length."""
-        return tuple(value for _, value in self.fields if len(value) > _LONG or "\n" in value)
-
-
 async def ask_to_sign_in(request: Request, _: Exception) -> Response:
-    """Answer a request for a member's page by somebody who is not signed in."""
     return await _answer(request, "sign-in", 401, "sign_in")
 
 
@@ -173,13 +154,15 @@ async def _answer(request: Request, page: str, status: int, key: str) -> Respons
     if request.method in _SAFE_METHODS:
         prefix = visit.state.renderer.prefix
         return RedirectResponse(f"{prefix}/{page}?next={quote(find_here(request), safe='')}", status_code=303)
+    # With a browser by which somebody was signed in before, it is no stranger.
+    is_known = read_ticket_cookie(visit, TicketPurpose.known) is not None
     return visit.render(
         "session_ended.html",
         status=status,
         page=page,
         beside=beside,
         action=visit.make_path(find_here(request)),
-        sent=await _read_form(request, _MOST_BYTES if _is_known(visit) else _MOST_BYTES_OF_STRANGERS),
+        sent=await _read_sent(request, _MOST_BYTES if is_known else _MOST_BYTES_OF_STRANGERS),
     )
 
 
@@ -194,30 +177,29 @@ def _wants_json(request: Request) -> bool:
     return "application/json" in accept and "text/html" not in accept
 
 
-def _is_known(visit: Visit) -> bool:
-    """Return whether somebody is or was signed in with this browser."""
-    return visit.signed_in is not None or read_ticket_cookie(visit, TicketPurpose.known) is not None
-
-
-async def _read_form(request: Request, most_bytes: int) -> SentForm:
-    content_type = request.headers.get("content-type", "")
-    try:
+async def _read_sent(request: Request, most_bytes: int) -> Mapping[str, Any]:
+    """Return what a page keeps of a form that was sent: its fields in their order, and the values that
+    somebody has written, as far as one can tell by their length. Files cannot be kept, and secrets are not.
+    """
+    fields: list[tuple[str, str]] = []
+    file_names: Collection[str] = ()
+    is_multipart = False
+    with suppress(HTTPException, ClientDisconnect):
         body = await _read_body(request, most_bytes)
-        uploaded = read_uploaded_form(body, content_type)
+        uploaded = read_uploaded_form(body, request.headers.get("content-type", ""))
         if uploaded is None:
             fields = parse_form(body).fields
-            return SentForm(fields=tuple(field for field in fields if not _is_secret(field[0])))
-    except (HTTPException, ClientDisconnect):
-        return SentForm()
-    return SentForm(
-        fields=tuple(
-            (name, value.decode("utf-8", "replace"))
-            for name, value in uploaded.values.items()
-            if name not in uploaded.file_names and not _is_secret(name)
-        ),
-        has_files=bool(uploaded.file_names),
-        is_multipart=True,
-    )
+        else:
+            file_names, is_multipart = uploaded.file_names, True
+            texts = {name: data.decode("utf-8", "replace") for name, data in uploaded.values.items()}
+            fields = [(name, text) for name, text in texts.items() if name not in file_names]
+    kept = [(name, text) for name, text in fields if not any(word in name for word in _SECRET_FIELDS)]
+    return {
+        "fields": kept,
+        "written": [text for _, text in kept if len(text) > _LONG or "\n" in text],
+        "has_files": bool(file_names),
+        "is_multipart": is_multipart,
+    }
 
 
 async def _read_body(request: Request, most_bytes: int) -> bytes:
@@ -231,7 +213,3 @@ async def _read_body(request: Request, most_bytes: int) -> bytes:
             raise HTTPException(413)
         parts.append(part)
     return b"".join(parts)
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name for word in _SECRET_FIELDS)

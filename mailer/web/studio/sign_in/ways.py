@@ -99,7 +99,6 @@ def show_sign_in(visit: VisitDep) -> Response:
 
 @ROUTES.post_route("/sign-in", None)
 def ask_for_link(visit: VisitDep, form: OwnFormDep) -> Response:
-    """Have a link mailed, if there is a member with the address."""
     typed, next_path = form.get("email").strip(), check_next_path(form.get("next"))
     try:
         email = normalise_address(typed).email
@@ -128,7 +127,6 @@ def show_sent(visit: VisitDep) -> Response:
 
 @ROUTES.get_route("/link/{token}", None)
 def show_link(visit: VisitDep, token: str) -> Response:
-    """Show what a link is for, with the button that uses it."""
     lookup = _look_up(visit, token)
     if lookup.found is None or lookup.found.member is None:
         return _show_dead_link(visit, lookup)
@@ -140,7 +138,6 @@ def show_link(visit: VisitDep, token: str) -> Response:
 
 @ROUTES.post_route("/link/{token}", None)
 def follow_link(visit: VisitDep, token: str) -> Response:
-    """Sign in with a link, and use it up."""
     digest, now = find_browser_digest(visit), visit.state.clock()
     with visit.state.write_session() as session:
         found = use_link(session, token, browser_digest=digest, now=now) if digest else None
@@ -231,7 +228,6 @@ def _refuse(visit: Visit, words: str, *, status: int = 422, next_path: str = "")
 
 
 def find_relying_party(state: StudioState) -> RelyingParty:
-    """Return who asks: the host that people open Studio at."""
     parts = urlsplit(state.address)
     return RelyingParty(
         host=parts.hostname or "",
@@ -259,11 +255,7 @@ def take_challenge(visit: Visit, session: Session, purpose: TicketPurpose) -> st
 
 
 def check_passkey(visit: Visit, session: Session, credential: str) -> Member:
-    """Find out whose passkey has answered. The caller commits.
-
-    Raises:
-        PasskeyError: nobody's.
-    """
+    """Find out whose passkey has answered. The caller commits. Raise PasskeyError if it is nobody's."""
     state = visit.state
     challenge = take_challenge(visit, session, TicketPurpose.passkey)
     party, key = find_relying_party(state), state.workspace.keys.suppression
@@ -272,7 +264,6 @@ def check_passkey(visit: Visit, session: Session, credential: str) -> Member:
 
 @ROUTES.post_route("/sign-in/passkey/options", None)
 def give_passkey_options(visit: VisitDep) -> Response:
-    """Tell the script what to ask the browser for."""
     return answer_options(visit, TicketPurpose.passkey, ask_for_passkey(find_relying_party(visit.state)))
 
 

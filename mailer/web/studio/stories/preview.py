@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,6 +18,7 @@ from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.revisions.edition_file import EditionFile, EditionFileError, list_translations, parse_file_name
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
+from mailer.web.mail_preview.mail_frame import show_mail, show_text, show_words
 from mailer.web.mail_preview.query import (
     PreviewQuery,
     Recipient,
@@ -35,7 +35,6 @@ from mailer.web.mail_preview.shown_mail import (
     personalise_mail,
 )
 from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
-from mailer.web.studio.mail_frame import show_mail, show_text, show_words
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.stories.text_form import REFUSALS, find_base, read_story_draft, say_refusal
 from mailer.web.studio.story_place import (
@@ -52,43 +51,29 @@ _PRIVATE = "private, max-age=86400, immutable"
 """Pictures are named by their content; nobody in between keeps those of an edition that is not sent yet."""
 
 
-class ShownPart(StrEnum):
-    """How much of the edition is shown."""
-
-    story = "story"
-    """The story alone, or the letter."""
-
-    edition = "edition"
-    """The whole edition."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class StoryView:
-    """What to show: ``part`` of the edition, in the way of ``query``. ``version`` is the tag of a version of
-    the edition, and comes before the reader of ``query``."""
+    """What to show: the whole edition or one story, in the way of ``query``. ``version`` is the tag of a
+    version of the edition, and comes before the reader of ``query``."""
 
-    part: ShownPart = ShownPart.story
+    is_whole: bool = False
     version: str = ""
     query: PreviewQuery = field(default_factory=lambda: PreviewQuery(show=ShownWindows.desktop))
 
-    @property
-    def is_whole(self) -> bool:
-        return self.part is ShownPart.edition
-
     def encode(self) -> str:
         """The query that :func:`parse_view` reads as this view."""
-        own = {"part": self.part.value, "version": self.version}
+        own = {"part": "edition" if self.is_whole else "story", "version": self.version}
         return "&".join(filter(None, (urlencode({k: v for k, v in own.items() if v}), self.query.encode())))
 
 
-def parse_view(parameters: Mapping[str, str], *, usual: ShownPart = ShownPart.story) -> StoryView:
+def parse_view(parameters: Mapping[str, str], *, is_whole: bool = False) -> StoryView:
     """Parse the query of a preview; an unknown value becomes the usual one."""
     query = parse_query(parameters)
     if query.show is ShownWindows.both:
         query = replace(query, show=ShownWindows.desktop)
     part, version = parameters.get("part", ""), parameters.get("version", "")
     return StoryView(
-        part=ShownPart(part) if part in ShownPart.__members__ else usual,
+        is_whole=part == "edition" if part in {"story", "edition"} else is_whole,
         version=version if version.isalnum() and len(version) <= 40 else "",
         query=query,
     )
@@ -104,12 +89,11 @@ def show_preview(page: StoryPageDep) -> Response:
 @ROUTES.get_route("/editions/{edition}/preview", Permission.read)
 def show_edition_preview(page: EditionPageDep) -> Response:
     letter = open_story(page, "")
-    view = parse_view(page.request.query_params, usual=ShownPart.edition)
+    view = parse_view(page.request.query_params, is_whole=True)
     return letter.render("story_preview.html", **describe_view(letter, view))
 
 
 def describe_view(page: StoryPage, view: StoryView) -> dict[str, Any]:
-    """Return what the controls of the preview show."""
     return {
         "view": view,
         "query": view.query,
@@ -129,7 +113,6 @@ def find_recipient(page: StoryPage, query: PreviewQuery) -> Recipient:
 @ROUTES.get_route("/editions/{edition}/letter/preview/frame", Permission.read)
 @ROUTES.get_route("/editions/{edition}/stories/{story}/preview/frame", Permission.read)
 def show_frame(page: StoryPageDep) -> Response:
-    """Show the email of what is saved."""
     return _show_mail(page, {})
 
 
@@ -185,7 +168,6 @@ def show_image(page: EditionPageDep, name: str) -> Response:
 @ROUTES.get_route("/editions/{edition}/letter/checks", Permission.read)
 @ROUTES.get_route("/editions/{edition}/stories/{story}/checks", Permission.read)
 def show_checks(page: StoryPageDep) -> Response:
-    """Show the problems of a story, and of its edition."""
     compiled = page.state.previews.compiler(page.edition).compile()
     own, others = sort_problems(compiled.problems, page.file, page.story)
     return page.render(
@@ -214,7 +196,6 @@ def _is_error(problem: Problem) -> bool:
 
 
 def _find_page(page: EditionPage, path: str) -> str:
-    """Return the page on which the file ``path`` of the edition is written."""
     try:
         place = parse_file_name(path)
     except EditionFileError:

@@ -1,15 +1,12 @@
 """The page on which a story, or the letter, is written, and saving it."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from starlette.responses import Response
 
 from editions.changes.story_text import TextDraft, compose_text, join_words, list_fields, read_values
 from editions.model import StoryKind
-from editions.source.folder import STORIES_FOLDER
+from editions.overview import find_countries_of_stories
 from editions.source.front_matter import read_front_matter
 from editions.source.text_file import TextFile
 from locales.countries import country_name, find_countries, is_country, suggest_countries
@@ -39,9 +36,6 @@ from mailer.web.studio.story_place import StoryPage, StoryPageDep
 
 ROUTES = Routes()
 _OTHER_COUNTRY = "another_country"
-_BEGINNING = 3000
-_COUNTRIES = re.compile(r"^countries:[^\n]*(?:\n[ \t]*-[^\n]*)*", re.MULTILINE)
-_CODE = re.compile(r"\b[A-Z]{2}\b")
 _UNKNOWN_COUNTRY = gettext_noop("%(name)s is not the name of a country.")
 _LIKELY_COUNTRY = gettext_noop("%(name)s is not the name of a country. Did you mean %(likely)s?")
 
@@ -111,7 +105,7 @@ def _render(
     fields = text["fields"]
     chosen = [code for code in fields.get("countries", ()) if isinstance(code, str)]
     # What the file has and nobody offers is offered too, so that saving loses nothing.
-    codes = dict.fromkeys((*page.settings.countries, *_find_countries(page.folder), *chosen))
+    codes = dict.fromkeys((*page.settings.countries, *find_countries_of_stories(page.folder), *chosen))
     return page.render(
         "story.html",
         status=422 if errors else 200,
@@ -130,19 +124,6 @@ def _render(
         kinds=[(kind.value, page.translate(kind.words)) for kind in StoryKind if kind.words],
         **describe_view(page, StoryView()),
     )
-
-
-def _find_countries(folder: Path) -> Iterator[str]:
-    """Yield the countries of all stories of an edition: those it is about are the likeliest."""
-    for path in sorted((folder / STORIES_FOLDER).glob("[0-9]*.md")):
-        try:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                beginning = file.read(_BEGINNING)
-        except OSError:
-            continue
-        # Only a proposal: reading the front matter of all stories takes longer than all else on the page.
-        if written := _COUNTRIES.search(beginning):
-            yield from filter(is_country, _CODE.findall(written[0]))
 
 
 def _add_country(page: StoryPage, draft: TextDraft, typed: str) -> tuple[TextDraft, list[tuple[str, str]]]:

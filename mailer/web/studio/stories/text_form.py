@@ -145,7 +145,6 @@ def find_base(page: EditionPage, file: EditionFile, base: str) -> str:
 
 
 def make_save(page: EditionPage, name: str, draft: TextDraft, composed: ComposedText, *acts: Act) -> TextSave:
-    """Return the save of the file ``name`` with what was made of ``draft``."""
     return TextSave(
         edition=page.edition,
         name=name,
@@ -165,7 +164,6 @@ def is_script(page: EditionPage) -> bool:
 
 
 def say_refusal(page: EditionPage, error: Exception) -> str:
-    """Return why a text was refused, in the language of the page."""
     is_document = isinstance(error, DocumentSchemaError)
     return page.translate(_DOCUMENT_REFUSED) if is_document else page.translator.say_again(read_error(error))
 
@@ -177,14 +175,12 @@ def tell_refusal(words: str, error: Exception | None = None) -> Response:
 
 
 def tell_saved(page: EditionPage, saved: EditionFile, composed: ComposedText, **more: object) -> Response:
-    """Tell a script that a text is saved."""
     now = page.state.clock().isoformat()
     told = {"digest": saved.digest, "saved_at": now, "problems": 0, "adjusted": composed.adjusted}
     return JSONResponse(told | more)
 
 
 def show_both(page: EditionPage, conflict: Conflict) -> Response:
-    """Lead to the page of both texts."""
     path = f"{page.edition_path}/conflicts/{conflict.number}"
     if is_script(page):
         return JSONResponse({"conflict": page.make_path(path)}, status_code=409)

@@ -1,9 +1,6 @@
 """The translations of an edition: how far each is, and all texts as a file for translators, and back."""
 
-import base64
-import json
 import secrets
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,7 +18,6 @@ from mailer.activity.acts import Act
 from mailer.activity.record import record_line
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
-    EditionFileError,
     FileMissingError,
     FilePlace,
     find_file_name,
@@ -34,7 +30,9 @@ from mailer.translations import (
     ReturnedText,
     TranslationState,
     list_translation_states,
+    pack_texts,
     save_returned_texts,
+    unpack_texts,
 )
 from mailer.web.dependencies import BodyDep
 from mailer.web.forms import MAIL_LANGUAGES, OwnFormDep, own_language_name
@@ -45,7 +43,6 @@ from mailer.web.studio.story_place import EditionPage, EditionPageDep
 from mailer.web.upload import read_uploaded_form
 
 ROUTES = Routes()
-_MAX_PAYLOAD = 20_000_000
 _WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _XLIFF = "application/xliff+xml"
 _UNKNOWN_LANGUAGE = gettext_noop(
@@ -121,7 +118,7 @@ def preview_import(page: EditionPageDep, language: str, request: Request, body: 
         file_name=name,
         files=files,
         found=found,
-        payload=_pack(texts),
+        payload=pack_texts(texts),
         sitting=secrets.token_urlsafe(12),
     )
 
@@ -130,7 +127,7 @@ def preview_import(page: EditionPageDep, language: str, request: Request, body: 
 def apply_import(page: EditionPageDep, language: str, form: OwnFormDep) -> Response:
     """Write what the preview showed, each file only if it is what it was then."""
     _check_language(page, language)
-    texts = _unpack(form.get("changes"), language)
+    texts = unpack_texts(form.get("changes"), language)
     if not texts:
         return _render(page, language, page.translate(_PREVIEW_LOST))
     names = [one.name for one in texts]
@@ -200,27 +197,6 @@ def _read_original_title(folder: Path, name: str) -> str:
     if original is None:
         return ""
     return read_front(read_edition_file(folder, original).text).text("title") or story
-
-
-def _pack(texts: Sequence[ReturnedText]) -> str:
-    """Return the texts for a hidden field: what is applied is exactly what was shown, whatever became of the
-    server in between."""
-    return base64.b64encode(zlib.compress(json.dumps(texts).encode())).decode()
-
-
-def _unpack(payload: str, language: str) -> list[ReturnedText]:
-    """Return what :func:`_pack` packed, of translations into ``language``; nothing if it cannot be read."""
-    try:
-        unpacker = zlib.decompressobj()
-        plain = unpacker.decompress(base64.b64decode(payload, validate=True), _MAX_PAYLOAD)
-        if not unpacker.eof:
-            return []
-        texts = [ReturnedText(name, base, text) for name, base, text in json.loads(plain)]
-        tags = {canonical_language(parse_file_name(one.name).language) for one in texts}
-    except (ValueError, TypeError, zlib.error, EditionFileError, RecursionError):
-        return []
-    is_text = all(isinstance(part, str) for one in texts for part in one)
-    return texts if is_text and tags <= {language} else []
 
 
 def _render(

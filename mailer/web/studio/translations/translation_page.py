@@ -107,7 +107,6 @@ class TranslationPage(StoryPage):
         return FilePlace(story=self.story, language=self.language)
 
     def assess(self, text: str, session: Session) -> TranslationStatus:
-        """Tell how far the translation is if its file has ``text``."""
         same = list_same_texts(session, self.edition).get(self.file_place, frozenset())
         return assess_texts(self.file_place, self.file.text, text, same)
 
@@ -125,10 +124,6 @@ def _open_translation(page: StoryPageDep, language: str) -> TranslationPage:
         raise StoryUnreadableError(page.edition, error) from error
     return page.about(
         TranslationPage,
-        edition=page.edition,
-        folder=page.folder,
-        story=page.story,
-        file=page.file,
         language=language,
         own_language=own_language,
         name=name,
@@ -145,7 +140,6 @@ def _find_name(page: StoryPage, language: str) -> str:
 
 
 TranslationPageDep = Annotated[TranslationPage, Depends(_open_translation)]
-"""A request about the translation that its path names."""
 
 
 @ROUTES.get_route("/editions/{edition}/letter/translations/{language}", Permission.read)

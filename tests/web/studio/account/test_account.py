@@ -9,9 +9,9 @@ from sqlmodel import Session, SQLModel, select
 from mailer.database.team_models import SignInLink, SignInLinkPurpose, TeamMember, TeamSession
 from mailer.team.members import Member
 from mailer.team.passwords import PasswordChecker, find_password
+from mailer.team.sessions import describe_browser
 from mailer.team.sign_in_links import create_link
 from mailer.web.dependencies import utc_now
-from mailer.web.studio.account import describe_browser
 from tests.web.studio.conftest import Studio
 from tests.web.studio.sign_in.visitor import Visitor, visiting
 

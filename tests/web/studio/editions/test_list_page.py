@@ -10,7 +10,7 @@ from mailer.database.team_models import Role
 from mailer.revisions.edition_file import FilePlace
 from mailer.revisions.presence import note_presence
 from mailer.web.dependencies import utc_now
-from mailer.web.studio.edition_summaries import EditionSummaries
+from mailer.web.mail_preview.edition_summaries import EditionSummaries
 from tests.factories.draft_edition import Draft
 from tests.web.studio.conftest import Studio
 from tests.web.studio.editions.studio_client import StudioClient
@@ -108,9 +108,11 @@ def test_the_number_of_problems_comes_late_and_is_a_page_without_script(
     late = author.get("/editions/2026-1/problems", hx_request="true").text
     assert "3 errors" in late
     assert "<html" not in late
-    page = author.get("/editions/2026-1/problems").text
-    assert '<h2><a href="/studio/editions/2026-1/stories/dance">stories/040-dance.md</a></h2>' in page
-    assert "is not a country code" in page
+    page = author.get("/editions/2026-1/problems")
+    assert page.status == 200
+    link = '<h2><a href="/studio/editions/2026-1/stories/dance">stories/040-dance.md</a></h2>'
+    assert link in page.text
+    assert "is not a country code" in page.text
     draft.change("stories/040-dance.md", "[XX]", "[MN]")
     assert "2 errors" in author.get("/editions/2026-1/problems", hx_request="true").text
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from mailer.database.team_models import Role
-from mailer.web.studio.stories.preview import ShownPart, StoryView, parse_view
+from mailer.web.studio.stories.preview import StoryView, parse_view
 from tests.factories.draft_edition import STORY
 from tests.web.site import add_reader
 from tests.web.studio.stories.conftest import FILE, LETTER_PATH, STORY_PATH, Desk, change_field
@@ -194,7 +194,7 @@ def test_an_edition_that_cannot_be_made_says_so(desk: Desk) -> None:
 
 
 def test_a_view_survives_its_address() -> None:
-    view = StoryView(part=ShownPart.edition, version="a1b2")
+    view = StoryView(is_whole=True, version="a1b2")
     assert parse_view(dict(pair.split("=") for pair in view.encode().split("&"))) == view
     assert parse_view({"part": "all", "version": "../x"}) == StoryView()
     assert replace(view, query=replace(view.query, n=3)).encode().endswith("n=3")

@@ -21,7 +21,6 @@ _PLAIN_PAGE = (
 
 
 def show_mail(html: str) -> Response:
-    """Show the HTML of an email, which :func:`~mailer.web.mail_preview.shown_mail.dress_html` has made."""
     return HTMLResponse(html, headers=_HEADERS)
 
 
@@ -30,7 +29,6 @@ def show_text(text: str, query: PreviewQuery, *, title: str, language: str) -> R
 
 
 def show_words(words: str, query: PreviewQuery, *, title: str, language: str) -> Response:
-    """Say why there is no email to show."""
     return _show_plain(f"<p>{escape(words)}</p>", query, title=title, language=language)
 
 
