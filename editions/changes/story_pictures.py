@@ -2,24 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Self
 
 from editions.model import CENTRE, Crop, Focus, ImageShape
 from editions.source.front_matter import FrontMatter
 from editions.source.yaml_parser import KeyPath, YamlValue
+from locales.phrase import WordedEnum, gettext_noop
 
 _MAX_FURTHER = 20
 _TEXTS = ("file", "alt", "caption", "credit", "people", "ai")
 
 
-class PlaceKind(StrEnum):
+class PlaceKind(WordedEnum):
     """The key of the front matter that names a picture."""
 
-    image = "image"
-    images = "images"
-    video = "video"
-    portrait = "portrait"
+    image = ("image", gettext_noop("The story’s picture"))
+    images = ("images", gettext_noop("A further picture"))
+    """One of several, by number."""
+
+    video = ("video", gettext_noop("The video’s picture"))
+    portrait = ("portrait", gettext_noop("The portrait beside the letter"))
 
 
 @dataclass(frozen=True, kw_only=True)

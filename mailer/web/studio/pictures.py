@@ -43,12 +43,6 @@ ROUTES = Routes()
 _WIDTHS = {"thumb": 120, "view": 460}
 """In CSS pixels. Only these, so that nobody fills the memory with sizes."""
 
-_HEADINGS: Mapping[PlaceKind, str] = {
-    PlaceKind.image: gettext_noop("The story’s picture"),
-    PlaceKind.images: gettext_noop("A further picture"),
-    PlaceKind.video: gettext_noop("The video’s picture"),
-    PlaceKind.portrait: gettext_noop("The portrait beside the letter"),
-}
 _NO_PICTURE = gettext_noop("Choose a picture, from this computer or from this edition.")
 _NO_ALT = gettext_noop("Describe the picture for readers who cannot see it.")
 _NO_PEOPLE = gettext_noop("Say whether people can be recognised in it.")
@@ -250,7 +244,7 @@ def _render(
     return page.render(
         "picture.html",
         status=status,
-        heading=page.translate(_HEADINGS[page.picture.kind]),
+        heading=page.translate(page.picture.kind.words),
         sitting=secrets.token_urlsafe(9),
         form=keys,
         size=size,

@@ -1,6 +1,5 @@
 """The query of a segment as a form: boxes to tick, and words to write."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -8,17 +7,17 @@ from typing import Any, Self
 from sqlalchemy import Connection
 from sqlmodel import Session
 
-from locales.countries import is_country
 from mailer.campaigns.delivery_history import read_segment, vocabulary_of
 from mailer.campaigns.uses import make_lookups
 from mailer.counts.counters import read_cross_table, request_cross_table
 from mailer.i18n import SOURCE_LANGUAGE, gettext_noop
 from mailer.web.forms import MAIL_LANGUAGES, list_sectors, own_country_names, own_language_name
 from mailer.web.studio.page import StudioPage, Visit
-from subscribers.errors import CountryError, SegmentError, SubscriberError
+from subscribers.errors import SegmentError, SubscriberError
 from subscribers.models import Status
 from subscribers.queries import list_import_files, list_tags
 from subscribers.segments.description import Vocabulary, describe_segment
+from subscribers.segments.filter_fields import read_filter_fields
 from subscribers.segments.segment import (
     EVERYONE,
     Segment,
@@ -27,7 +26,6 @@ from subscribers.segments.segment import (
     write_filters,
 )
 from subscribers.segments.terms import IMPORT
-from subscribers.validation import resolve_country
 
 QUERY_PARAMETER = "q"
 """The name of the query in the addresses of segments."""
@@ -39,18 +37,6 @@ _MOST_LETTERS = 4100
 _MOST_COUNTRIES = 40
 _MOST_TAGS = 40
 _MOST_IMPORTS = 10
-_COMMAS = re.compile("[,，、]")
-_BOXES = {
-    "status": "statuses",
-    "country": "countries",
-    "sector": "sectors",
-    "language": "languages",
-    "tag": "tags",
-    "source": "sources",
-}
-"""The checkboxes of the form, by name, and the filter that each is for."""
-FILTER_NAMES = (*_BOXES, "other_countries", "other_tags", "org", "others")
-"""The names of all that the form of filters asks for."""
 _SOURCES = {
     "imported": gettext_noop("Added by the team"),
     "import": gettext_noop("By an import"),
@@ -198,40 +184,10 @@ def read_query_form(page: StudioPage, given: Sequence[tuple[str, str]]) -> Segme
         shown = read_filters(before, lookups)
     except SegmentError:
         return line
-    wanted, errors = _read_filters(given)
+    wanted, errors = read_filter_fields(given)
     wanted = wanted.keep_order(shown)
     if errors or (wanted == shown and not from_filters):
         return replace(line, errors=tuple(errors))
     if text.strip() != before.strip() and not from_filters:
         return line.refuse(page.translate(_BOTH_CHANGED))
     return replace(read_query(page, write_filters(wanted, lookups)), from_filters=True)
-
-
-def _read_filters(given: Sequence[tuple[str, str]]) -> tuple[SegmentFilters, list[tuple[str, str]]]:
-    values = dict(given)
-    chosen = {
-        field: [value for name, value in given if name == box and value] for box, field in _BOXES.items()
-    }
-    countries, errors = _read_countries(values.get("other_countries", ""))
-    chosen["countries"] += countries
-    chosen["tags"] += _split(values.get("other_tags", ""))
-    wanted = SegmentFilters(
-        **{field: tuple(dict.fromkeys(found)) for field, found in chosen.items()},
-        organisations=tuple(_split(values.get("org", ""))),
-        others=values.get("others", "").strip(),
-    )
-    return wanted, errors
-
-
-def _read_countries(text: str) -> tuple[list[str], list[tuple[str, str]]]:
-    codes, errors = [], []
-    for words in _split(text):
-        try:
-            codes.append(words.upper() if is_country(words.upper()) else resolve_country(words))
-        except CountryError as error:
-            errors.append(("other_countries", str(error)))
-    return codes, errors
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in _COMMAS.split(text) if part.strip()]

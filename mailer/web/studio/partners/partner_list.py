@@ -11,7 +11,6 @@ from mailer.team.members import Permission
 from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import (
-    FILTER_NAMES,
     QUERY_PARAMETER,
     SegmentQuery,
     make_filter_form,
@@ -33,6 +32,7 @@ from subscribers.directory import (
 )
 from subscribers.models import Subscriber
 from subscribers.queries import read_sectors
+from subscribers.segments.filter_fields import FILTER_NAMES
 from subscribers.segments.segment import EVERYONE
 
 _QUERY = "query"

@@ -22,7 +22,7 @@ from tests.web.studio.house import House
 from tests.web.studio.settings.conftest import Desk, change_form
 from tests.web.studio.settings.form_fields import read_form
 
-FORMS = [name for name, section in SECTIONS.items() if not section.path]
+FORMS = [name for name, section in SECTIONS.items() if section.settings]
 
 
 def find_errors(body: bytes) -> list[str]:
@@ -76,7 +76,7 @@ def test_a_form_that_changes_nothing_writes_nothing(desk: Desk, section: str) ->
 def test_the_list_leads_to_every_section(desk: Desk) -> None:
     page = desk.get("/settings").body.decode()
     for section in (one for sections in GROUPS.values() for one in sections):
-        assert f'href="/studio{section.path or f"/settings/{section.name}"}"' in page
+        assert f'href="/studio/settings/{section.name}"' in page
 
 
 def test_only_the_changed_keys_are_written_and_the_log_names_them(desk: Desk) -> None:
