@@ -12,30 +12,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
-from editions.cache import BoundedCache
 from mailer.activity.act_journal import record_interrupted_acts
-from mailer.approval_mails import APPROVAL_MAILS
-from mailer.campaigns.outbox import NoMessageError, OutboxReader
-from mailer.campaigns.progress import ProgressReaders
-from mailer.campaigns.readiness import ReadinessChecker
-from mailer.comments.mentions import COMMENT_MAILS
-from mailer.counts.background_counts import BackgroundCounts
-from mailer.doctor.examination import Examination
-from mailer.list_imports.runner import ImportRunner
+from mailer.campaigns.outbox import NoMessageError
 from mailer.live_workspace import LiveWorkspace
 from mailer.network import parse_network
 from mailer.revisions.edition_save import record_pending_saves
 from mailer.revisions.story_changes import finish_interrupted_moves
-from mailer.team.openid_provider import open_provider
-from mailer.team.passwords import PasswordChecker
-from mailer.team.sign_in_mails import SignInMailer
 from mailer.web.access import ClientAddressMiddleware
 from mailer.web.app_factory import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.language import choose_translator
-from mailer.web.mail_preview.compiler import CompilerCache
-from mailer.web.mail_preview.edition_summaries import EditionSummaries, ProblemCounts
-from mailer.web.mail_preview.shown_mail import CohortCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.security import STUDIO_POLICY, SecurityRules
 from mailer.web.studio import (
@@ -144,7 +130,6 @@ ROUTES: tuple[StudioRoute, ...] = (
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""
 
-_MAX_FRAGMENTS = 100
 _UPLOAD_BYTES = 40 * 1024 * 1024
 _LARGE_BODIES = {f"{PATH}/editions": _UPLOAD_BYTES, f"{PATH}/campaigns": _UPLOAD_BYTES}
 """Stories, pictures, documents to import and logs of a relay are larger than a form."""
@@ -200,7 +185,7 @@ async def _open_state(
     live: LiveWorkspace, workspace: Workspace, renderer: PageRenderer, address: str, clock: UtcClock
 ) -> AsyncIterator[StudioState]:
     """Open what all requests share, with the threads that mail, count and import; close it in the end."""
-    state = _make_state(live, workspace, renderer, address, clock)
+    state = StudioState(live, workspace, renderer, address, clock)
     for thread in (state.sign_in_mailer, state.counts, state.imports, state.readiness):
         thread.start()
     await asyncio.to_thread(finish_interrupted_moves, workspace, state.engine)
@@ -213,40 +198,6 @@ async def _open_state(
         for closing in (state.progress, state.readiness, state.imports, state.counts, state.sign_in_mailer):
             await asyncio.to_thread(closing.close)
         state.engine.dispose()
-
-
-def _make_state(
-    live: LiveWorkspace, workspace: Workspace, renderer: PageRenderer, address: str, clock: UtcClock
-) -> StudioState:
-    engine = workspace.open_database()
-    return StudioState(
-        workspace=workspace,
-        live=live,
-        renderer=renderer,
-        engine=engine,
-        clock=clock,
-        address=address,
-        previews=CompilerCache(workspace, clock=clock),
-        sign_in_mailer=SignInMailer(
-            workspace,
-            engine,
-            address=address,
-            clock=clock,
-            others=(COMMENT_MAILS, APPROVAL_MAILS),
-        ),
-        summaries=EditionSummaries(workspace),
-        problem_counts=ProblemCounts(workspace),
-        audience=CohortCache(engine, clock),
-        counts=BackgroundCounts(engine, workspace.settings, clock),
-        examination=Examination(workspace, clock),
-        progress=ProgressReaders(engine),
-        readiness=ReadinessChecker(workspace, engine, clock),
-        outbox=OutboxReader(workspace.outbox),
-        fragments=BoundedCache(_MAX_FRAGMENTS),
-        imports=ImportRunner(workspace, engine, clock=clock),
-        passwords=PasswordChecker(),
-        openid_provider=open_provider(workspace),
-    )
 
 
 @cache

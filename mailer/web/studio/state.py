@@ -3,25 +3,25 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from sqlalchemy import Engine
 from sqlmodel import Session
 
 from editions.cache import BoundedCache
+from mailer.approval_mails import APPROVAL_MAILS
 from mailer.campaigns.outbox import OutboxReader
 from mailer.campaigns.progress import ProgressReaders
 from mailer.campaigns.readiness import ReadinessChecker
+from mailer.comments.mentions import COMMENT_MAILS
 from mailer.counts.background_counts import BackgroundCounts
 from mailer.database.engine import open_session
 from mailer.doctor.examination import Examination
 from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
-from mailer.team.openid_provider import OpenIdProvider
+from mailer.team.openid_provider import open_provider
 from mailer.team.passwords import PasswordChecker
 from mailer.team.sign_in_mails import SignInMailer
 from mailer.web.dependencies import UtcClock
@@ -32,6 +32,7 @@ from mailer.web.page_renderer import PageRenderer
 from mailer.workspace import Workspace
 
 _MAX_ANSWERS = 500
+_MAX_FRAGMENTS = 100
 T = TypeVar("T")
 PATH = "/studio"
 """Where Studio is mounted."""
@@ -72,7 +73,6 @@ def leads_here_alone(address: str) -> bool:
     return urlsplit(address).hostname in {"localhost", "127.0.0.1", "::1"}
 
 
-@dataclass(frozen=True, kw_only=True)
 class StudioState:
     """The shared state of Studio.
 
@@ -81,27 +81,37 @@ class StudioState:
     what was last made of ``progress``.
     """
 
-    workspace: Workspace
-    live: LiveWorkspace
-    renderer: PageRenderer
-    engine: Engine
-    clock: UtcClock
-    address: str
-    previews: CompilerCache
-    sign_in_mailer: SignInMailer
-    summaries: EditionSummaries
-    problem_counts: ProblemCounts
-    audience: CohortCache
-    counts: BackgroundCounts
-    examination: Examination
-    progress: ProgressReaders
-    readiness: ReadinessChecker
-    outbox: OutboxReader
-    fragments: BoundedCache[str]
-    imports: ImportRunner
-    passwords: PasswordChecker
-    openid_provider: OpenIdProvider | None = None
-    form_answers: FormAnswers = field(default_factory=FormAnswers)
+    def __init__(
+        self,
+        live: LiveWorkspace,
+        workspace: Workspace,
+        renderer: PageRenderer,
+        address: str,
+        clock: UtcClock,
+    ) -> None:
+        engine = workspace.open_database()
+        self.workspace = workspace
+        self.live = live
+        self.renderer = renderer
+        self.engine = engine
+        self.clock = clock
+        self.address = address
+        self.previews = CompilerCache(workspace, clock=clock)
+        others = (COMMENT_MAILS, APPROVAL_MAILS)
+        self.sign_in_mailer = SignInMailer(workspace, engine, address=address, clock=clock, others=others)
+        self.summaries = EditionSummaries(workspace)
+        self.problem_counts = ProblemCounts(workspace)
+        self.audience = CohortCache(engine, clock)
+        self.counts = BackgroundCounts(engine, workspace.settings, clock)
+        self.examination = Examination(workspace, clock)
+        self.progress = ProgressReaders(engine)
+        self.readiness = ReadinessChecker(workspace, engine, clock)
+        self.outbox = OutboxReader(workspace.outbox)
+        self.fragments: BoundedCache[str] = BoundedCache(_MAX_FRAGMENTS)
+        self.imports = ImportRunner(workspace, engine, clock=clock)
+        self.passwords = PasswordChecker()
+        self.openid_provider = open_provider(workspace)
+        self.form_answers = FormAnswers()
 
     @property
     def is_https(self) -> bool:
