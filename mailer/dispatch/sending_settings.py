@@ -4,16 +4,18 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from locales.phrase import Phrase, gettext_noop
 from mailer.errors import ConfigurationError
 from mailer.oauth.access_tokens import AccessTokens
-from mailer.oauth.provider import OAuthError, ProviderUnavailableError
+from mailer.oauth.grant_store import GrantStore
+from mailer.oauth.provider import OAuthError, OAuthSignInRequiredError, ProviderUnavailableError
 from mailer.oauth.sign_in import find_relay_oauth, make_relay_sign_in
 from mailer.settings import MAIN_RELAY, RelaySettings, Settings, SmtpSettings
+from mailer.settings.changes.secret_files import find_secret_time
 from mailer.smtp.auth import Credentials, TokenFile, TokenSource, read_first_line
 from mailer.smtp.connection import SmtpOptions
 from mailer.smtp.dkim import DkimSigner, SigningKey, load_ed25519_key, load_rsa_key
@@ -145,6 +147,29 @@ def make_transport(settings: SmtpSettings, root: Path, *, name: str = MAIN_RELAY
             shown=f"{shown!r}",
         )
     )
+
+
+def find_login(smtp: SmtpSettings, relay: RelaySettings, root: Path) -> tuple[str, datetime | None]:
+    """Return how a relay is logged in to: "none", "password", "token", "oauth" or "missing"; and since when
+    its password is there, or somebody is signed in."""
+    merged, parts = merge_relay_settings(smtp, relay), urlsplit(relay.url)
+    if not parts.username:
+        return "none", None
+    if merged.oauth is not None:
+        return "oauth", _find_sign_in_time(root, relay.name)
+    if merged.token_file is not None:
+        return "token", None
+    if merged.password_file is not None:
+        return "password", find_secret_time(root, merged.password_file)
+    return "password" if parts.password else "missing", None
+
+
+def _find_sign_in_time(root: Path, name: str) -> datetime | None:
+    try:
+        grant = GrantStore(root=root).read(name)
+    except (OAuthSignInRequiredError, ConfigurationError):
+        return None
+    return grant.signed_in_at if grant is not None and not grant.refused else None
 
 
 def make_smtp_options(settings: SmtpSettings, root: Path, *, name: str = MAIN_RELAY) -> SmtpOptions:

@@ -1,7 +1,8 @@
 """The page of a member's own account: words, password, passkeys, sessions, data."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -93,16 +94,17 @@ def _read_name(form: Form) -> str:
     return " ".join(form.get("name").split())
 
 
-def _renew_sessions(page: StudioPage, session: Session, act: Act) -> str:
-    """End all sessions of the member and every link mailed to them, because of ``act``, and return the secret
-    of a new session for this browser."""
-    page.record(session, act)
-    end_all_sessions(session, page.member.id)
-    delete_links_of(session, page.member.id)
-    return open_member_session(page, session, page.member, page.signed_in.method)
-
-
-def _go_back(page: StudioPage, notice: Notice, secret: str) -> Response:
+def _change_sign_in(
+    page: StudioPage, act: Act, notice: Notice, change: Callable[[Session], object]
+) -> Response:
+    """Do ``change``, end all sessions of the member and every link mailed to them because of it, and go back
+    to the account in a new session of this browser."""
+    with page.writing() as session:
+        change(session)
+        page.record(session, act)
+        end_all_sessions(session, page.member.id)
+        delete_links_of(session, page.member.id)
+        secret = open_member_session(page, session, page.member, page.signed_in.method)
     response = page.redirect("/account", notice)
     set_session_cookie(response, page.state, secret)
     return response
@@ -125,20 +127,16 @@ def change_password(page: PageDep, form: OwnFormDep) -> Response:
         words = page.translate(fault.words, minimum=MIN_LENGTH, maximum=MAX_LENGTH)
         return _render_password(page, [("password", words)])
     hashed = page.state.passwords.hash(password)
-    with page.writing() as session:
-        store_password(session, page.member.id, hashed, now=page.state.clock())
-        secret = _renew_sessions(page, session, Act.changed_password)
-    return _go_back(page, Notice.password_changed, secret)
+    store = partial(store_password, member_id=page.member.id, hashed=hashed, now=page.state.clock())
+    return _change_sign_in(page, Act.changed_password, Notice.password_changed, store)
 
 
 @ROUTES.post_route("/account/password/remove", Permission.read)
 def remove_password(page: PageDep) -> Response:
     """Delete the password. Signing in by a link is always possible."""
     require_confirmed(page)
-    with page.writing() as session:
-        delete_password(session, page.member.id)
-        secret = _renew_sessions(page, session, Act.changed_password)
-    return _go_back(page, Notice.password_removed, secret)
+    delete = partial(delete_password, member_id=page.member.id)
+    return _change_sign_in(page, Act.changed_password, Notice.password_removed, delete)
 
 
 def _render_password(page: StudioPage, errors: Sequence[tuple[str, str]] = ()) -> Response:
@@ -158,22 +156,17 @@ def save_new_passkey(page: PageDep, form: OwnFormDep) -> Response:
     name = _read_name(form)
     if not name:
         return _render_new_passkey(page, ("name", page.translate(_PASSKEY_NAME_MISSING)))
+
+    def add(session: Session) -> None:
+        challenge = take_challenge(page, session, TicketPurpose.new_passkey)
+        party, credential = find_relying_party(page.state), form.get("credential")
+        now = page.state.clock()
+        add_passkey(session, page.member, credential, challenge, party, name=name, now=now)
+
     try:
-        with page.writing() as session:
-            challenge = take_challenge(page, session, TicketPurpose.new_passkey)
-            add_passkey(
-                session,
-                page.member,
-                form.get("credential"),
-                challenge,
-                find_relying_party(page.state),
-                name=name,
-                now=page.state.clock(),
-            )
-            secret = _renew_sessions(page, session, Act.changed_passkeys)
+        return _change_sign_in(page, Act.changed_passkeys, Notice.passkey_added, add)
     except PasskeyError:
         return _render_new_passkey(page, ("", page.translate(_NOT_MADE)), name)
-    return _go_back(page, Notice.passkey_added, secret)
 
 
 def _render_new_passkey(page: StudioPage, fault: tuple[str, str] | None = None, name: str = "") -> Response:
@@ -214,10 +207,11 @@ def _render_passkey(page: StudioPage, passkey_id: int, errors: Sequence[tuple[st
 def remove_passkey(page: PageDep, passkey_id: int) -> Response:
     """Remove a passkey, and sign the member out everywhere else."""
     require_confirmed(page)
-    with page.writing() as session:
+
+    def delete(session: Session) -> None:
         or_404(delete_passkey(session, page.member.id, passkey_id))
-        secret = _renew_sessions(page, session, Act.changed_passkeys)
-    return _go_back(page, Notice.passkey_removed, secret)
+
+    return _change_sign_in(page, Act.changed_passkeys, Notice.passkey_removed, delete)
 
 
 @ROUTES.post_route("/account/sessions/{session_id:int}/end", Permission.read)
@@ -253,7 +247,5 @@ def download_data(page: PageDep) -> Response:
 def forget_organisation_account(page: PageDep) -> Response:
     """Forget the member's account at the organisation, and sign them out everywhere else."""
     require_confirmed(page)
-    with page.writing() as session:
-        delete_organisation_account(session, page.member.id)
-        secret = _renew_sessions(page, session, Act.forgot_account)
-    return _go_back(page, Notice.account_forgotten, secret)
+    forget = partial(delete_organisation_account, member_id=page.member.id)
+    return _change_sign_in(page, Act.forgot_account, Notice.account_forgotten, forget)

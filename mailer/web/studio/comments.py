@@ -3,10 +3,10 @@
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends
-from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
@@ -249,36 +249,23 @@ ThreadPageDep = Annotated[ThreadPage, Depends(_open_thread)]
 def post_reply(page: ThreadPageDep, form: OwnFormDep) -> Response:
     """Reply to a comment. If it was deleted meanwhile, what was written becomes a new one."""
     sent = _read_form(form, f"reply-{page.thread}")
-
-    def write(session: Session) -> None:
-        reply(
-            session,
-            page.member,
-            page.thread,
-            sent.text,
-            mentioned=sent.mentioned,
-            request=sent.request,
-            now=page.state.clock(),
-        )
-
-    return _write(page, sent, write, Notice.commented)
+    return _write(page, sent, partial(reply, request=sent.request), page.thread, Notice.commented)
 
 
 @ROUTES.post_route(f"{_THREAD}/{{comment}}/edit", Permission.comment)
 def post_edit(page: ThreadPageDep, comment: CommentNumber, form: OwnFormDep) -> Response:
     sent = _read_form(form, f"edit-{comment}")
-
-    def write(session: Session) -> None:
-        now = page.state.clock()
-        edit_comment(session, page.member, comment, sent.text, mentioned=sent.mentioned, now=now)
-
-    return _write(page, sent, write, Notice.comment_changed)
+    return _write(page, sent, edit_comment, comment, Notice.comment_changed)
 
 
-def _write(page: ThreadPage, sent: CommentForm, write: Callable[[Session], None], notice: Notice) -> Response:
+def _write(
+    page: ThreadPage, sent: CommentForm, write: Callable[..., None], number: int, notice: Notice
+) -> Response:
+    """Write what was sent, by ``write``, as the thread or the comment with this number takes it."""
+    now = page.state.clock()
     try:
         with page.writing() as session:
-            write(session)
+            write(session, page.member, number, sent.text, mentioned=sent.mentioned, now=now)
     except CommentGoneError as error:
         # What was written is shown in the form of a new comment.
         kept = replace(sent, name="new", request=_new_request())

@@ -13,10 +13,10 @@ from mailer.campaigns.uses import make_lookups
 from mailer.database.team_models import Role, SignInLinkPurpose, TeamSession
 from mailer.doctor.diagnosis import find_bad, find_doubtful, find_good, keep_diagnosis
 from mailer.settings import SETTINGS_FILE
+from mailer.settings.changes.sections import SECTIONS
 from mailer.team.passwords import PasswordChecker, store_password
 from mailer.team.sign_in_links import create_first_link, create_link
 from mailer.web.dependencies import utc_now
-from mailer.web.studio.settings.sections import SECTIONS
 from subscribers.consent.sign_ups import hold_opt_in, request_opt_in
 from subscribers.consent.status_changes import unsubscribe
 from subscribers.segments.saved_segments import save_segment

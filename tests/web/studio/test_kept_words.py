@@ -16,10 +16,10 @@ from mailer.database.models import Campaign, CampaignState, Delivery, DeliverySt
 from mailer.database.team_models import Role
 from mailer.dispatch.safeguards import explain_trip
 from mailer.i18n import load_translator
+from mailer.settings.changes.sections import SECTIONS
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.app import ROUTES
-from mailer.web.studio.settings.sections import SECTIONS
 from tests.doctor.said_findings import find_english
 from tests.factories.deliveries import add_campaign
 from tests.factories.small_edition import write_edition

@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -12,16 +11,19 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
-from mailer.dispatch.sending_settings import list_relays, make_smtp_options, merge_relay_settings
+from mailer.dispatch.sending_settings import (
+    find_login,
+    list_relays,
+    make_smtp_options,
+    merge_relay_settings,
+)
 from mailer.dispatch.waiting_mails import sign_and_send_mail
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop
-from mailer.oauth.grant_store import GrantStore
-from mailer.oauth.provider import OAuthSignInRequiredError
 from mailer.oauth.sign_in import find_relay_oauth
 from mailer.selfservice.transactional_mails import MailText, build_letter
 from mailer.settings import SETTINGS_FILE, InvalidSettingsError, RelaySettings, Settings
-from mailer.settings.changes.secret_files import find_secret_place, find_secret_time, remove_secret
+from mailer.settings.changes.secret_files import find_secret_place, remove_secret
 from mailer.settings.changes.setting import Setting, describe_relay, list_settings
 from mailer.settings.changes.settings_file import (
     add_relay,
@@ -245,22 +247,9 @@ def _render(page: SettingsPage, relay: RelaySettings, form: SettingsForm, **foun
 
 
 def _describe(settings: Settings, relay: RelaySettings, root: Path) -> Mapping[str, Any]:
-    """What pages show of a relay. ``place`` is its host and port, or its folder. ``login`` is one of "none",
-    "password", "token", "oauth" and "missing"; ``since`` is when its password was put in, or somebody signed
-    in."""
-    merged = merge_relay_settings(settings.smtp, relay)
+    """What pages show of a relay. ``place`` is its host and port, or its folder."""
     parts = urlsplit(relay.url)
-    login, since = "none", None
-    if parts.username:
-        login = "missing"
-        if merged.oauth is not None:
-            login, since = "oauth", _find_sign_in_time(root, relay.name)
-        elif merged.token_file is not None:
-            login = "token"
-        elif merged.password_file is not None:
-            login, since = "password", find_secret_time(root, merged.password_file)
-        elif parts.password:
-            login = "password"
+    login, since = find_login(settings.smtp, relay, root)
     return {
         "name": relay.name,
         "place": parts.netloc.rpartition("@")[2] or parts.path,
@@ -272,14 +261,6 @@ def _describe(settings: Settings, relay: RelaySettings, root: Path) -> Mapping[s
         "since": since,
         "has_password_in_address": bool(parts.password),
     }
-
-
-def _find_sign_in_time(root: Path, name: str) -> datetime | None:
-    try:
-        grant = GrantStore(root=root).read(name)
-    except (OAuthSignInRequiredError, ConfigurationError):
-        return None
-    return grant.signed_in_at if grant is not None and not grant.refused else None
 
 
 def _hide_passwords(form: SettingsForm) -> SettingsForm:

@@ -57,14 +57,12 @@ def find_browser_digest(visit: Visit) -> str:
     return digest_secret(secret) if secret else ""
 
 
-def keep_browser_secret(visit: Visit) -> tuple[str, str]:
-    """Return the browser's own secret and its digest; a new one if none. The caller sets the cookie."""
-    secret = visit.request.cookies.get(_name(visit.state, _BROWSER), "") or make_secret()
-    return secret, digest_secret(secret)
-
-
-def set_browser_cookie(response: Response, state: StudioState, secret: str) -> None:
-    _set(response, state, _name(state, _BROWSER), secret, _BROWSER_LIFETIME)
+def keep_browser_secret(response: Response, visit: Visit) -> str:
+    """Keep the browser's own secret in its cookie, a new one if it has none, and return the digest."""
+    name = _name(visit.state, _BROWSER)
+    secret = visit.request.cookies.get(name, "") or make_secret()
+    _set(response, visit.state, name, secret, _BROWSER_LIFETIME)
+    return digest_secret(secret)
 
 
 def set_ticket_cookie(
@@ -145,7 +143,8 @@ def ask_link(visit: Visit, email: str, next_path: str, *, counts_network: bool) 
     """Have a link mailed, if there is a member with the address and not too many were asked for, and go on
     to the page that says so. With ``counts_network``, raise TooManyAttemptsError if the network has used its
     attempts up."""
-    secret, browser_digest = keep_browser_secret(visit)
+    response = visit.redirect("/sign-in/sent")
+    browser_digest = keep_browser_secret(response, visit)
     with visit.state.write_session() as session:
         limiter = make_limiter(visit, session, email)
         try:
@@ -163,8 +162,6 @@ def ask_link(visit: Visit, email: str, next_path: str, *, counts_network: bool) 
         finally:
             session.commit()
     visit.state.sign_in_mailer.wake()
-    response = visit.redirect("/sign-in/sent")
-    set_browser_cookie(response, visit.state, secret)
     return response
 
 

@@ -49,7 +49,6 @@ from mailer.web.studio.sign_in.arrival import (
     refuse_address,
     refuse_too_many,
     render_sign_in,
-    set_browser_cookie,
     set_ticket_cookie,
     sign_in,
 )
@@ -130,9 +129,8 @@ def show_link(visit: VisitDep, token: str) -> Response:
     lookup = _look_up(visit, token)
     if lookup.found is None or lookup.found.member is None:
         return _show_dead_link(visit, lookup)
-    secret, _ = keep_browser_secret(visit)
     response = visit.render("sign_in_link.html", link=lookup.found, person=lookup.found.member)
-    set_browser_cookie(response, visit.state, secret)
+    keep_browser_secret(response, visit)
     return response
 
 
@@ -335,9 +333,8 @@ def show_first_account(visit: VisitDep, token: str) -> Response:
         return visit.redirect(f"/link/{token}")
     if lookup.state is not LinkState.valid:
         return visit.render("first_account_closed.html", status=410)
-    secret, _ = keep_browser_secret(visit)
     response = visit.render(_FIRST_TEMPLATE, name="", email="", errors=[])
-    set_browser_cookie(response, visit.state, secret)
+    keep_browser_secret(response, visit)
     return response
 
 

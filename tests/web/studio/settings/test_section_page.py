@@ -12,8 +12,8 @@ from mailer.campaigns.trial import find_example_sender
 from mailer.database.team_models import Role
 from mailer.settings import Settings
 from mailer.settings.campaigns import ApprovalStepSettings
+from mailer.settings.changes.sections import GROUPS, SECTIONS
 from mailer.settings.changes.setting import describe_model, describe_relay
-from mailer.web.studio.settings.sections import GROUPS, SECTIONS
 from mailer.workspace import open_workspace
 from tests.conftest import SETTINGS
 from tests.factories.small_edition import SLUG
