@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from starlette.responses import Response
@@ -309,7 +309,10 @@ def _read_report(folder: Path) -> dict[str, object] | None:
     try:
         with (folder / REPORT_FILE).open("rb") as file:
             found = json.loads(file.read(_MAX_REPORT_BYTES))
-        left = [{key: _load_words(value) for key, value in one.items()} for one in found["left_behind"]]
+        left = [
+            {key: load_phrase(value) if isinstance(value, list) else value for key, value in one.items()}
+            for one in found["left_behind"]
+        ]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     return {**found, "left_behind": left}
@@ -317,7 +320,3 @@ def _read_report(folder: Path) -> dict[str, object] | None:
 
 def _dump_words(words: str) -> object:
     return words.dump() if isinstance(words, Phrase) else words
-
-
-def _load_words(value: Any) -> Any:
-    return load_phrase(value) if isinstance(value, list) else value

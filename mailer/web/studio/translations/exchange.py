@@ -2,13 +2,11 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from editions.changes.translation_text import read_front
 from editions.errors import DocumentError, EditionError
 from editions.text_diff.comparison import BlockChangeKind, compare_texts
 from editions.translation_exchange.exchange import read_translations
@@ -20,7 +18,6 @@ from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     FileMissingError,
     FilePlace,
-    find_file_name,
     parse_file_name,
     read_edition_file,
 )
@@ -36,6 +33,7 @@ from mailer.translations import (
 )
 from mailer.web.dependencies import BodyDep
 from mailer.web.forms import MAIL_LANGUAGES, OwnFormDep, own_language_name
+from mailer.web.studio.history.history_pages import open_text
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import or_404
 from mailer.web.studio.routing import Routes
@@ -110,7 +108,8 @@ def preview_import(page: EditionPageDep, language: str, request: Request, body: 
         except FileMissingError:
             before, digest = "", ""
         changes = [one for one in compare_texts(before, text) if one.kind is not BlockChangeKind.same]
-        files.append((_read_original_title(page.folder, changed), not digest, changes))
+        original = open_text(page, FilePlace(story=parse_file_name(changed).story))
+        files.append((original.title, not digest, changes))
         texts.append(ReturnedText(changed, digest, text))
     return page.render(
         "translation_import.html",
@@ -188,15 +187,6 @@ def _download(
 def _check_language(page: EditionPage, language: str) -> None:
     own = page.state.summaries.read(page.edition).language
     or_404(canonical_language(language) == language != own)
-
-
-def _read_original_title(folder: Path, name: str) -> str:
-    """Return the title of the story that the translation ``name`` is of; "" for edition.md."""
-    story = parse_file_name(name).story
-    original = find_file_name(folder, FilePlace(story=story)) if story else None
-    if original is None:
-        return ""
-    return read_front(read_edition_file(folder, original).text).text("title") or story
 
 
 def _render(
