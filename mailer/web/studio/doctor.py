@@ -78,19 +78,19 @@ def list_finding_items(page: StudioPage) -> Iterator[WaitingItem]:
     kept = read_diagnosis(page.state.workspace)
     if kept is None:
         return
-    translate, ngettext = page.translate, page.translator.translations.ngettext
+    translate = page.translate
     bad, doubtful = (len(list_findings(kept.findings, one)) for one in (Health.bad, Health.doubtful))
     if not (bad or doubtful):
         return
     if bad:
-        words = ngettext(
+        words = page.ngettext(
             "%(num)s thing to mend before you send", "%(num)s things to mend before you send", bad
         )
     else:
-        words = ngettext("%(num)s doubt about your mail", "%(num)s doubts about your mail", doubtful)
+        words = page.ngettext("%(num)s doubt about your mail", "%(num)s doubts about your mail", doubtful)
     yield WaitingItem(
         title=translate(gettext_noop("Doctor")),
-        words=words % {"num": bad or doubtful},
+        words=words,
         act=translate(gettext_noop("See what to do")),
         path="/doctor",
         tone="wrong" if bad else "careful",

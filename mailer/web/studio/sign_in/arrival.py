@@ -202,14 +202,9 @@ def refuse_address(visit: Visit, **values: Any) -> Response:
 
 
 def refuse_too_many(visit: Visit, error: TooManyAttemptsError, **values: Any) -> Response:
-    words, minutes = describe_wait(visit, error)
+    wait = max(error.until - visit.state.clock(), timedelta(0))
+    minutes = 1 + int(wait.total_seconds()) // 60
+    words = visit.translate(_TOO_MANY, minutes=minutes)
     response = render_sign_in(visit, ("", words), status=429, **values)
     response.headers["retry-after"] = str(minutes * 60)
     return response
-
-
-def describe_wait(visit: Visit, error: TooManyAttemptsError) -> tuple[str, int]:
-    """Say how long to wait after too many attempts: in words, and in minutes."""
-    wait = max(error.until - visit.state.clock(), timedelta(0))
-    minutes = 1 + int(wait.total_seconds()) // 60
-    return visit.translate(_TOO_MANY, minutes=minutes), minutes

@@ -26,8 +26,9 @@ from mailer.web.studio.sign_in.arrival import (
     ask_link,
     check_next_path,
     delete_session_cookie,
-    describe_wait,
     read_ticket_cookie,
+    refuse_too_many,
+    render_sign_in,
     sign_in,
 )
 from mailer.web.studio.sign_in.ways import PASSKEY_REFUSED, check_passkey, try_password
@@ -73,10 +74,7 @@ def confirm_with_password(page: PageDep, form: OwnFormDep) -> Response:
     try:
         member = try_password(page, page.member.email, form.get("password"))
     except TooManyAttemptsError as error:
-        words, minutes = describe_wait(page, error)
-        response = _render(page, next_path, ("", words), status=429)
-        response.headers["retry-after"] = str(minutes * 60)
-        return response
+        return refuse_too_many(page, error, **_list_ways(page, next_path))
     if member is None:
         return _render(page, next_path, ("password", page.translate(_WRONG_PASSWORD)))
     with page.writing() as session:
@@ -103,15 +101,17 @@ def mail_confirmation_link(page: PageDep, form: OwnFormDep) -> Response:
     return ask_link(page, page.member.email, check_next_path(form.get("next")), counts_network=False)
 
 
-def _render(page: StudioPage, next_path: str, *errors: tuple[str, str], status: int = 422) -> Response:
-    return page.render(
-        "confirm.html",
-        status=status if errors else 200,
-        errors=errors,
-        next_path=next_path,
-        has_password=find_password(page.session, page.member.id) is not None,
-        has_passkey=bool(list_passkeys(page.session, page.member.id)),
-    )
+def _render(page: StudioPage, next_path: str, *errors: tuple[str, str]) -> Response:
+    return render_sign_in(page, *errors, **_list_ways(page, next_path))
+
+
+def _list_ways(page: StudioPage, next_path: str) -> dict[str, Any]:
+    return {
+        "template": "confirm.html",
+        "next_path": next_path,
+        "has_password": find_password(page.session, page.member.id) is not None,
+        "has_passkey": bool(list_passkeys(page.session, page.member.id)),
+    }
 
 
 @ROUTES.post_route("/sign-out", None)
