@@ -118,7 +118,6 @@ def show_password(page: PageDep) -> Response:
 
 @ROUTES.post_route("/account/password", Permission.read)
 def change_password(page: PageDep, form: OwnFormDep) -> Response:
-    """Keep a new password, and sign the member out everywhere else."""
     require_confirmed(page)
     password, sender = form.get("password"), page.settings.sender
     own = (page.member.name, page.member.email, sender.name, sender.organisation)
@@ -151,7 +150,6 @@ def show_new_passkey(page: PageDep) -> Response:
 
 @ROUTES.post_route("/account/passkeys/new", Permission.read)
 def save_new_passkey(page: PageDep, form: OwnFormDep) -> Response:
-    """Keep a passkey that the browser has made, and sign the member out everywhere else."""
     require_confirmed(page)
     name = _read_name(form)
     if not name:
@@ -205,7 +203,6 @@ def _render_passkey(page: StudioPage, passkey_id: int, errors: Sequence[tuple[st
 
 @ROUTES.post_route("/account/passkeys/{passkey_id:int}/remove", Permission.read)
 def remove_passkey(page: PageDep, passkey_id: int) -> Response:
-    """Remove a passkey, and sign the member out everywhere else."""
     require_confirmed(page)
 
     def delete(session: Session) -> None:
@@ -245,7 +242,6 @@ def download_data(page: PageDep) -> Response:
 
 @ROUTES.post_route("/account/organisation/remove", Permission.read)
 def forget_organisation_account(page: PageDep) -> Response:
-    """Forget the member's account at the organisation, and sign them out everywhere else."""
     require_confirmed(page)
     forget = partial(delete_organisation_account, member_id=page.member.id)
     return _change_sign_in(page, Act.forgot_account, Notice.account_forgotten, forget)

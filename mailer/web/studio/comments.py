@@ -140,7 +140,6 @@ def _new_request() -> str:
 
 @ROUTES.get_route("/editions/{edition}/comments", Permission.read)
 def show_edition_comments(page: EditionPageDep) -> Response:
-    """Show which stories of an edition have comments, also those that were removed."""
     stories = list_commented_stories(page.session, page.edition)
     return page.render("edition_comments.html", stories=stories, make_comments_path=make_comments_path)
 

@@ -52,7 +52,6 @@ _NOT_ALLOWED = (
 
 
 def render_error_page(renderer: PageRenderer, status: int, translator: Translator) -> Response:
-    """Render the page for an HTTP status. It repeats nothing from the request."""
     if status not in _WORDS:
         return renderer.render_error(status, translator)
     title, message = _WORDS[status]

@@ -222,7 +222,6 @@ class StudioPage(Visit):
         return self._reading[0]
 
     def end_reading(self) -> None:
-        """Close the session; what was read from it stays as it is."""
         while self._reading:
             self._reading.pop().close()
 
@@ -242,7 +241,6 @@ class StudioPage(Visit):
     def describe_act(
         self, act: Act, *, edition: str = "", subject: str = "", detail: str = ""
     ) -> ActivityLine:
-        """Return the line about what the member does now."""
         now = self.state.clock()
         return ActivityLine(
             actor=self.actor, act=act, edition=edition, subject=subject, detail=detail, at=now

@@ -70,6 +70,11 @@ class EditionPage(StudioPage):
     def path(self) -> str:
         return self.edition_path
 
+    @property
+    def edition_title(self) -> str:
+        """What the edition is called, without its number."""
+        return self.state.summaries.read(self.edition).title or self.edition
+
     def name_section(self, key: str) -> str:
         fixed = "" if key in self.settings.sectors else FIXED_SECTION_NAMES.get(key, "")
         return self.translate(fixed) if fixed else self.name_sector(key)

@@ -250,7 +250,6 @@ def show_log(page: PageDep) -> Response:
 
 @ROUTES.post_route("/log/export", Permission.manage)
 def export_log(page: PageDep, form: OwnFormDep) -> Response:
-    """Send the chosen part of the log as CSV, and write down that it was taken."""
     require_confirmed(page)
     wanted, errors = _read_filter(page, dict(form.fields))
     if errors:

@@ -108,7 +108,6 @@ def show_new_edition(way: WayDep, page: PageDep) -> Response:
 
 @ROUTES.post_route("/editions/new/{way}", Permission.write)
 def create_edition(way: WayDep, page: PageDep, form: SentFormDep) -> Response:
-    """Make an edition, and go on to it or to what an import has left out."""
     slug = _read_line(form, "slug")
     try:
         _check_name(page, slug)

@@ -131,7 +131,6 @@ def show_history(page: TextPageDep) -> Response:
 
 @ROUTES.get_route("/editions/{edition}/history", Permission.read)
 def show_edition_history(page: EditionPageDep) -> Response:
-    """Show everything that happened to the texts of an edition, and the stories that were removed."""
     return _render_edition_history(page)
 
 

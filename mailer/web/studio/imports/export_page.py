@@ -31,7 +31,6 @@ def show_export(page: PageDep) -> Response:
 
 @ROUTES.post_route("/exports", Permission.manage)
 def export(page: PageDep, form: OwnFormDep) -> Response:
-    """Send the chosen people as CSV, and write down that they were taken."""
     require_confirmed(page)
     query, wanted = form.get("q")[:_LONGEST_QUERY], form.get("format")
     chosen = next((one for one in _FORMATS if one == wanted), ExportFormat.csv)

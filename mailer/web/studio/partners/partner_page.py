@@ -305,7 +305,6 @@ def lift(page: PartnerPageDep, form: OwnFormDep) -> Response:
 
 @ROUTES.post_route("/partners/{subscriber}/data", Permission.manage)
 def send_data(page: SomebodyPageDep) -> Response:
-    """Send everything that is kept about a partner as a file of JSON, and write down that it was taken."""
     require_confirmed(page)
     key, now = page.state.workspace.keys.suppression, page.state.clock()
     with page.writing() as session:

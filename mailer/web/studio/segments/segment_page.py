@@ -108,7 +108,6 @@ def show_numbers(page: PageDep) -> Response:
 
 @ROUTES.get_route("/counts/{kind}", Permission.see_partners)
 def show_count(kind: str, page: PageDep) -> Response:
-    """Show a number as far as it is known, and have it counted."""
     request = or_404(read_request(kind, page.request.query_params))
     or_404(request.kind in _ALONE)
     number = page.state.counts.get(request)

@@ -90,7 +90,6 @@ def keep_secret(page: SettingsPageDep, place: SecretDep, form: OwnFormDep) -> Re
 
 @ROUTES.post_route(f"{_SECRETS}/{{secret}}/remove", Permission.manage)
 def delete_secret(page: SettingsPageDep, place: SecretDep) -> Response:
-    """Remove a secret: its key from the settings, and its file if that is ours."""
     require_confirmed(page)
     _record_secret(page, place)
     try:

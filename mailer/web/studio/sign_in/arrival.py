@@ -74,7 +74,6 @@ def set_ticket_cookie(
 
 
 def read_ticket_cookie(visit: Visit, purpose: TicketPurpose) -> Ticket | None:
-    """Read the browser's ticket for ``purpose``; None if it has none that is valid."""
     text = visit.request.cookies.get(_name(visit.state, purpose), "")
     return _signer(visit.state).read(purpose, text, now=visit.state.clock())
 

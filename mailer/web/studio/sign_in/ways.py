@@ -235,7 +235,6 @@ def find_relying_party(state: StudioState) -> RelyingParty:
 
 
 def answer_options(visit: Visit, purpose: TicketPurpose, asked: PasskeyRequest) -> Response:
-    """Give the script what it asks the browser, and the browser a ticket with the challenge."""
     response = Response(asked.options, media_type="application/json")
     values = {_CHALLENGE: asked.challenge}
     set_ticket_cookie(response, visit, purpose, values, lifetime=_PASSKEY_LIFETIME)

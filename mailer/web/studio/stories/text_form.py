@@ -169,7 +169,6 @@ def say_refusal(page: EditionPage, error: Exception) -> str:
 
 
 def tell_refusal(words: str, error: Exception | None = None) -> Response:
-    """Tell a script why a text was refused, and in which block."""
     block = error.block if isinstance(error, UnwritableError) else None
     return JSONResponse({"error": words, "block": block}, status_code=422)
 
