@@ -115,13 +115,9 @@ def resolve_by_log(
     the log cannot be read.
     """
     campaign = _load_campaign(engine, campaign_id, sends_again=resend_missing)
-    dead = _find_dead(engine, workspace, campaign_id)
+    dead, held = _read_doubts(engine, workspace, campaign_id)
     domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
-    with engine.connect().execution_options(read_only=True) as connection:
-        doubts = {
-            message_id(campaign_id, doubt.subscriber_id, domain, signer): doubt
-            for doubt in list_in_doubt(connection, campaign_id, dead)
-        }
+    doubts = {message_id(campaign_id, doubt.subscriber_id, domain, signer): doubt for doubt in held}
     # Read the log outside a transaction: it may be long, and a campaign must not wait for it.
     log = read_postfix_log(paths, doubts.__contains__, now=now, zone=zone, standard_input=standard_input)
     began = campaign.launched_at or campaign.created_at
@@ -157,9 +153,7 @@ def resolve_by_hand(
     and would send again."""
     _load_campaign(engine, campaign_id, sends_again=not arrived)
     wanted = None if address is None else normalise_address(address).email
-    dead = _find_dead(engine, workspace, campaign_id)
-    with engine.connect().execution_options(read_only=True) as connection:
-        doubts = list_in_doubt(connection, campaign_id, dead)
+    dead, doubts = _read_doubts(engine, workspace, campaign_id)
     chosen = [doubt for doubt in doubts if wanted is None or doubt.email == wanted]
     if wanted is not None and not chosen:
         raise NotInDoubtError(campaign_id, wanted)
@@ -181,9 +175,7 @@ def resolve_chosen(
     as they are. ``record`` is called in the same transaction. Raise CampaignStateError if the campaign is
     cancelled and would send again."""
     _load_campaign(engine, campaign_id, sends_again=not arrived)
-    dead = _find_dead(engine, workspace, campaign_id)
-    with engine.connect().execution_options(read_only=True) as connection:
-        doubts = list_in_doubt(connection, campaign_id, dead)
+    dead, doubts = _read_doubts(engine, workspace, campaign_id)
     changes = _decide([doubt for doubt in doubts if doubt.delivery_id in deliveries], arrived=arrived)
     return _apply(engine, campaign_id, changes, dead=dead, dry_run=False, now=now, record=record)
 
@@ -204,9 +196,14 @@ def _load_campaign(engine: Engine, campaign_id: int, *, sends_again: bool) -> Ca
     return campaign
 
 
-def _find_dead(engine: Engine, workspace: Workspace, campaign_id: int) -> set[str]:
+def _read_doubts(
+    engine: Engine, workspace: Workspace, campaign_id: int
+) -> tuple[set[str], Sequence[Row[Any]]]:
+    """Return the dispatchers that are dead, and the deliveries in doubt that they or nobody holds."""
     with Presence(engine, workspace.root, campaign_id) as presence:
-        return presence.find_dead()
+        dead = presence.find_dead()
+    with engine.connect().execution_options(read_only=True) as connection:
+        return dead, list_in_doubt(connection, campaign_id, dead)
 
 
 def _classify(
