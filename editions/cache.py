@@ -17,9 +17,7 @@ _MAX_DIGESTS = 10_000
 
 class BoundedCache(Generic[V]):
     """A thread-safe cache; the least recently used values are removed when ``max_size`` is reached.
-
-    ``measure`` gives the size of a value; without it, each counts as one.
-    """
+    ``measure`` gives the size of a value; without it, each counts as one."""
 
     def __init__(self, max_size: int, measure: Callable[[V], int] | None = None) -> None:
         self._max_size = max_size
@@ -71,10 +69,8 @@ class BoundedCache(Generic[V]):
 
 
 class LatestCache(Generic[V]):
-    """The latest value for each slot, with its inputs; for inputs that are too large to be a key.
-
-    Inputs are compared with ``==`` and must not be changed. ``max_size`` is the number of slots.
-    """
+    """The latest value for each slot, with its inputs; for inputs that are too large to be a key. Inputs are
+    compared with ``==`` and must not be changed. ``max_size`` is the number of slots."""
 
     def __init__(self, max_size: int) -> None:
         self._made: BoundedCache[tuple[tuple[object, ...], V]] = BoundedCache(max_size)
@@ -109,8 +105,7 @@ _digests: BoundedCache[bytes] = BoundedCache(_MAX_DIGESTS)
 
 def stamp_file(path: Path | str) -> FileStamp:
     """Return the stamp of the file at ``path``; take it before reading the content. Raise OSError if the file
-    does not exist or is not accessible.
-    """
+    does not exist or is not accessible."""
     return stamp_from_stat(os.stat(path))  # noqa: PTH116 - quicker than Path.stat, and called for every file
 
 

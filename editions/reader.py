@@ -79,8 +79,7 @@ def inspect_edition(
 
 def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:
     """Return the edition in ``folder``, ready to be rendered. Raise EditionError if at least one problem is
-    an error; it has all problems, warnings too.
-    """
+    an error; it has all problems, warnings too."""
     inspection = inspect_edition(folder, sectors=sectors)
     if inspection.edition is None:
         raise EditionError(inspection.problems)

@@ -30,8 +30,7 @@ _SPARE_ROWS = 2
 
 def read_details(text: str, sectors: Collection[str]) -> dict[str, str]:
     """Return the texts of a form for ``edition.md``, also those that are empty. Raise FrontMatterError if its
-    front matter cannot be read.
-    """
+    front matter cannot be read."""
     values = read_fields(text)
     texts = {key: _one_line(values.get(key, "")) or _USUAL.get(key, "") for key in _LINES}
     authors = values.get("authors", "")

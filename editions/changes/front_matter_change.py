@@ -39,8 +39,7 @@ class _Fenced(NamedTuple):
 
 def read_fields(text: str) -> dict[str, YamlValue]:
     """Return the values of the front matter of a file, by key; what is empty is left out. Raise
-    FrontMatterError if it has no front matter, or this is not YAML.
-    """
+    FrontMatterError if it has no front matter, or this is not YAML."""
     return _read_values(_find_front_matter(text).yaml)
 
 

@@ -129,8 +129,7 @@ class NumberedStory:
 
 def list_numbered_stories(folder: Path) -> tuple[NumberedStory, ...]:
     """Return the stories of the edition in ``folder``, in their order; those without an original are no
-    stories. Raise OSError if its stories cannot be listed.
-    """
+    stories. Raise OSError if its stories cannot be listed."""
     try:
         names = sorted(path.name for path in (folder / STORIES_FOLDER).iterdir())
     except FileNotFoundError:
@@ -158,19 +157,18 @@ def plan_story_move(stories: Sequence[NumberedStory], slug: str, *, before: str 
         return ()
     number = _find_free_number(others, place)
     if number is not None:
-        return _renumber_story(moved, number)
+        return _renumber_story(moved, moved.number, number)
     numbers = _renumber(stories, others[place] if place < len(others) else None)
     hole = numbers.pop()
     return (
         *_order_safely(stories, numbers),
-        *_renumber_story_from(moved, numbers[list(stories).index(moved)], hole),
+        *_renumber_story(moved, numbers[list(stories).index(moved)], hole),
     )
 
 
 def plan_new_story(stories: Sequence[NumberedStory], slug: str) -> tuple[str, tuple[FileMove, ...]]:
     """Return the name of the file of a new story at the end, and the renames that make room for it. Raise
-    StoryOrderError if there is a story with this slug, or there are too many.
-    """
+    StoryOrderError if there is a story with this slug, or there are too many."""
     if any(story.slug == slug for story in stories):
         raise StoryOrderError(
             slug, "taken-slug", gettext_noop("there is a story with the name %(slug)s already."), slug=slug
@@ -254,14 +252,12 @@ def _order_safely(stories: Sequence[NumberedStory], numbers: Sequence[int]) -> t
     pairs = list(zip(stories, numbers, strict=True))
     up = [pair for pair in reversed(pairs) if pair[0].number < pair[1]]
     down = [pair for pair in pairs if pair[0].number > pair[1]]
-    return tuple(move for story, number in (*up, *down) for move in _renumber_story(story, number))
+    return tuple(
+        move for story, number in (*up, *down) for move in _renumber_story(story, story.number, number)
+    )
 
 
-def _renumber_story(story: NumberedStory, number: int) -> tuple[FileMove, ...]:
-    return _renumber_story_from(story, story.number, number)
-
-
-def _renumber_story_from(story: NumberedStory, old: int, new: int) -> tuple[FileMove, ...]:
+def _renumber_story(story: NumberedStory, old: int, new: int) -> tuple[FileMove, ...]:
     """Return renames of a story's files from the number ``old``: the original first, and its translations
     after it."""
     moves = []

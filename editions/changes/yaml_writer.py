@@ -68,7 +68,7 @@ def write_inline(value: YamlValue, *, in_flow: bool = False) -> str:
 def write_block_scalar(text: str, *, style: str = "|") -> tuple[str, list[str]] | None:
     """Return ``text`` as the sign of a block and its lines, not yet indented; None where only quotes can hold
     it. ``style`` is ``>`` for a text without line ends that is folded to the width of a page."""
-    if style == ">" and _can_fold(text):
+    if style == ">" and text and not re.search(r"\s\s|[^\S ]|^\s|\s$", text):
         return ">-", textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
     body = text.removesuffix("\n")
     lines = body.split("\n")
@@ -134,10 +134,6 @@ def _needs_escapes(text: str) -> bool:
 def _escape(found: re.Match[str]) -> str:
     sign = found.group()
     return _ESCAPES.get(sign) or f"\\u{ord(sign):04X}"
-
-
-def _can_fold(text: str) -> bool:
-    return bool(text) and not re.search(r"\s\s|[^\S ]|^\s|\s$", text)
 
 
 def _fits_in_brackets(value: Sequence[YamlValue]) -> bool:

@@ -19,12 +19,10 @@ CHECKS_KEY = "checks"
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One check.
-
-    ``number`` is its place in the list of what a newsletter is checked for (1 to 39), None where it is about
-    files alone. ``title`` says what is wrong, ``why`` whom it harms, ``advice`` what to do; each is one or
-    more whole sentences. ``sources`` are web addresses. An ``essential`` check cannot be switched off.
-    """
+    """One check. ``number`` is its place in the list of what a newsletter is checked for (1 to 39), None
+    where it is about files alone. ``title`` says what is wrong, ``why`` whom it harms, ``advice`` what to do;
+    each is one or more whole sentences. ``sources`` are web addresses. An ``essential`` check cannot be
+    switched off."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -40,8 +38,7 @@ class Check:
 
 def load_checks(path: Path) -> Mapping[str, Check]:
     """Return the checks in the TOML file ``path`` by code, in its order. Raise ValueError if an entry lacks a
-    key, has one that checks do not have, or a level is not known.
-    """
+    key, has one that checks do not have, or a level is not known."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     checks = {code: {"code": code, **entry} for code, entry in entries.items()}
     return MappingProxyType(TypeAdapter(dict[str, Check]).validate_python(checks))

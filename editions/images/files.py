@@ -70,8 +70,7 @@ _MAX_SIDE = 2400
 
 def locate_image(folder: Path, name: str) -> Path:
     """Return the path of the picture ``name`` of the edition in ``folder``. Raise ImageError if the name is
-    not a plain file name, the file is missing, or it is outside the folder.
-    """
+    not a plain file name, the file is missing, or it is outside the folder."""
     if not name or name in {".", ".."} or any(character in name for character in "/\\\0"):
         raise ImageError(
             name,
@@ -144,8 +143,7 @@ def read_image_file(path: Path) -> bytes:
 @contextmanager
 def open_image(name: str, content: bytes, *, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """Open ``content``, from the file ``name``, as a picture in one of ``formats``. Raise ImageError if it is
-    in another format, has too many pixels, or cannot be read.
-    """
+    in another format, has too many pixels, or cannot be read."""
     with _pillow_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -228,8 +226,7 @@ def convert_image(
 ) -> tuple[bytes, str]:
     """Return ``data`` and its file ending; unchanged where an email can carry it, it is not cropped and not
     huge. ``crop`` is the share to cut off at the left, the top, the right and the bottom. Raise ImageError if
-    Pillow cannot read it, or it is too large.
-    """
+    Pillow cannot read it, or it is too large."""
     with open_image(name, data, formats=(*FORMATS, *_CONVERTED_FORMATS)) as image:
         kind = str(image.format)
         is_huge = len(data) > _MAX_KEPT_BYTES or image.width * image.height > _MAX_KEPT_PIXELS

@@ -167,8 +167,7 @@ _prepared: BoundedCache[PreparedImage] = BoundedCache(64_000_000, measure=lambda
 
 def measure_image(path: Path) -> ImageSize:
     """Return the size of the picture at ``path``, which is decoded completely, as sending it will. Raise
-    ImageError if it is not a JPEG, PNG or GIF, is damaged, or is too large.
-    """
+    ImageError if it is not a JPEG, PNG or GIF, is damaged, or is too large."""
     return _get_or_create(_sizes, path, None, decode_size)
 
 

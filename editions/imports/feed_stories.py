@@ -220,8 +220,7 @@ def _one_line(text: str) -> str:
 
 def find_feed(address: str, fetch: Fetch) -> ParsedFeed:
     """Return the feed at ``address``, or the first one that the page there names. Raise DocumentError if it
-    cannot be fetched, or is neither.
-    """
+    cannot be fetched, or is neither."""
     found = _fetch(address, fetch)
     if feed := parse_feed(found.data, address=found.address, charset=found.charset):
         return feed

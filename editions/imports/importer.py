@@ -68,8 +68,7 @@ class ImageStore:
 
     def save(self, picture: SourceImage) -> str | None:
         """Save ``picture`` and return its file name; None when an email cannot carry it, which is logged.
-        Raise DocumentError if the picture cannot be unpacked.
-        """
+        Raise DocumentError if the picture cannot be unpacked."""
         key = (picture.part, picture.crop)
         if key not in self._names:
             self._names[key] = self._write(picture)

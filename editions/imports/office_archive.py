@@ -71,8 +71,7 @@ class OfficeArchive:
 
     def parse_part(self, part: str) -> etree._Element | None:
         """Return the root of ``part``; None when there is no such part. Raise DocumentError if it is too
-        large, broken, or has a document type.
-        """
+        large, broken, or has a document type."""
         if part not in self._parts:
             return None
         if self.part_size(part) > _MAX_PART_BYTES:

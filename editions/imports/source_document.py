@@ -61,11 +61,9 @@ class SourceImage:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceDocument:
-    """A document, read. ``name`` is its file or address; ``title`` is that of its properties.
-
-    ``language`` is what its program set, such as ``en-GB``, which is often the language the program was
-    installed in; ``east_asian_language`` is what it set for Chinese, Japanese and Korean text.
-    """
+    """A document, read. ``name`` is its file or address; ``title`` is that of its properties. ``language`` is
+    what its program set, such as ``en-GB``, which is often the language the program was installed in;
+    ``east_asian_language`` is what it set for Chinese, Japanese and Korean text."""
 
     name: str
     body: etree._Element

@@ -78,11 +78,9 @@ class TextLink:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedMarkdown:
-    """Rendered Markdown: ``html`` is sanitised XHTML, ``text`` the same as plain text.
-
-    In ``word_count``, two Chinese or Japanese characters count as one word, since they take as long to read.
-    ``has_wide_table`` is whether a table in it does not fit the screen of a phone.
-    """
+    """Rendered Markdown: ``html`` is sanitised XHTML, ``text`` the same as plain text. In ``word_count``, two
+    Chinese or Japanese characters count as one word, since they take as long to read. ``has_wide_table`` is
+    whether a table in it does not fit the screen of a phone."""
 
     html: str
     text: str

@@ -88,17 +88,13 @@ def _split_edge(
         if text is BREAK:
             edge.append(text)
             continue
-        length = 0 if text.is_code else _edge_length(text.text, is_edge)
+        length = 0 if text.is_code else len([*takewhile(is_edge, text.text)])
         plain = tuple(mark for mark in text.marks if mark.kind is not kind)
         if length:
             edge.append(Text(text.text[:length], plain))
         if length < len(text.text):
             return edge, [Text(text.text[length:], text.marks), *run[place + 1 :]]
     return edge, []
-
-
-def _edge_length(text: str, is_edge: Callable[[str], bool]) -> int:
-    return next((place for place, character in enumerate(text) if not is_edge(character)), len(text))
 
 
 def _reverse(text: Text) -> Text:
@@ -261,12 +257,9 @@ def _find_places(before: str, source: str) -> dict[int, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenBlock:
-    """A block in its canonical form, and how it is written.
-
-    ``origin`` is the place of the block that it was in the original; ``kept`` is whether it has that one's
-    bytes. ``adjusted`` says that it has the words that were asked for, with emphasis drawn in past
-    punctuation.
-    """
+    """A block in its canonical form, and how it is written. ``origin`` is the place of the block that it was
+    in the original; ``kept`` is whether it has that one's bytes. ``adjusted`` says that it has the words that
+    were asked for, with emphasis drawn in past punctuation."""
 
     block: Block
     source: str
@@ -317,20 +310,14 @@ def measure_depth(block: Block) -> int:
 
 
 def _patch(block: Block, former: WrittenBlock, references: dict[str, Any] | None) -> str | None:
-    for source in _list_patches(block, former):
-        if reads_as(source, block, references):
-            return source
-    return None
-
-
-def _list_patches(block: Block, former: WrittenBlock) -> Iterator[str]:
     if former.block.kind is block.kind:
         for style in list_styles(detect_style(former.source)):
             patched = patch_source(
                 former.source, before=write_block(former.block, style), after=write_block(block, style)
             )
-            if patched is not None:
-                yield patched
+            if patched is not None and reads_as(patched, block, references):
+                return patched
+    return None
 
 
 def _find_source(block: Block, base: Style, references: dict[str, Any] | None) -> str | None:

@@ -70,8 +70,7 @@ class UnmodelledError(Exception):
 def read_inline(children: Sequence[Token]) -> tuple[Text, ...]:
     """Read the tokens inside a block. A line end of the source becomes what it is in the mail: a space, or
     nothing between two Chinese or Japanese characters. Raise UnmodelledError if there is a picture, a
-    footnote, HTML, or a link that must not be opened.
-    """
+    footnote, HTML, or a link that must not be opened."""
     tokens = [*children]
     join_soft_breaks(tokens)
     texts: list[Text] = []
@@ -147,10 +146,8 @@ class SourceBlock:
 
 @dataclass(frozen=True, kw_only=True)
 class MarkdownSource:
-    """Markdown as blocks. Joined, the gaps and sources and the ``tail`` are what was read.
-
-    ``references`` are the definitions of links, by which a part of it can be read alone.
-    """
+    """Markdown as blocks. Joined, the gaps and sources and the ``tail`` are what was read. ``references`` are
+    the definitions of links, by which a part of it can be read alone."""
 
     blocks: tuple[SourceBlock, ...]
     tail: str

@@ -83,7 +83,7 @@ def write_inline(texts: tuple[Text, ...], style: Style) -> str:
         while len(opened) > kept:
             written.append(_write_closing(opened.pop(), style))
         for mark in _sort_by_length([mark for mark in marks if mark not in opened], texts, place):
-            written.append(_write_opening(mark, style))
+            written.append("[" if mark.kind is MarkKind.link else _sign(mark, style))
             opened.append(mark)
         if text is BREAK:
             lines.append(_finish_line(written, style) + "\\")
@@ -114,10 +114,6 @@ def _sort_by_length(marks: Sequence[Mark], texts: Sequence[Text], place: int) ->
         return last
 
     return sorted(marks, key=lambda mark: (-length(mark), MARK_ORDER[mark.kind]))
-
-
-def _write_opening(mark: Mark, style: Style) -> str:
-    return "[" if mark.kind is MarkKind.link else _sign(mark, style)
 
 
 def _write_closing(mark: Mark, style: Style) -> str:

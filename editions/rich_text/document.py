@@ -33,8 +33,7 @@ class Assembly:
 
     def join(self) -> str:
         """Return the body. Raise UnwritableError if it is too long, or blocks cannot be beside each other as
-        the document has them.
-        """
+        the document has them."""
         self._tell_lists_apart()
         for mend in (self._rewrite_wrong, self._move_apart, self._rewrite_wrong):
             markdown = self._write()
@@ -210,8 +209,7 @@ class ComposedText(NamedTuple):
 def write_document(original: str, document: Mapping[str, Any]) -> ComposedText:
     """Write a document as Markdown. ``original`` is the body that it was read from: of it, every block that
     has not changed keeps its bytes, and so does what is between them. Raise UnwritableError if Markdown
-    cannot say what the document shows, and DocumentSchemaError if the editor makes no such document.
-    """
+    cannot say what the document shows, and DocumentSchemaError if the editor makes no such document."""
     decoded = decode_document(document)
     wanted = canonical_blocks(decoded)
     source = read_blocks(original)
@@ -247,14 +245,10 @@ def _write_parts(
 
 
 def read_document(markdown: str) -> dict[str, Any]:
-    """Read a body as a document of ProseMirror, ready for JSON.
-
-    Its nodes are ``paragraph``, ``heading`` (level 2 or 3), ``blockquote``, ``horizontal_rule``,
-    ``bullet_list`` and ``ordered_list`` with ``tight`` (and ``order``), ``list_item``, ``text`` and
-    ``hard_break``; its marks ``link`` (href, title), ``em``, ``strong``, ``strike`` and ``code``. A block
-    that the editor has nothing for, such as a table, is ``raw``: its text is the Markdown as it is written,
-    and ``why`` a :class:`~editions.rich_text.nodes.RawReason`.
-
-    Never raises: every text is Markdown.
-    """
+    """Read a body as a document of ProseMirror, ready for JSON. Its nodes are ``paragraph``, ``heading``
+    (level 2 or 3), ``blockquote``, ``horizontal_rule``, ``bullet_list`` and ``ordered_list`` with ``tight``
+    (and ``order``), ``list_item``, ``text`` and ``hard_break``; its marks ``link`` (href, title), ``em``,
+    ``strong``, ``strike`` and ``code``. A block that the editor has nothing for, such as a table, is ``raw``:
+    its text is the Markdown as it is written, and ``why`` a :class:`~editions.rich_text.nodes.RawReason`.
+    Never raises: every text is Markdown."""
     return encode_document([found.block for found in read_blocks(markdown).blocks])

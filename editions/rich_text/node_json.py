@@ -91,8 +91,7 @@ def _encode_mark(mark: Mark) -> dict[str, Any]:
 
 def decode_document(document: Mapping[str, Any]) -> tuple[Block, ...]:
     """Return the blocks of a document, of which nothing is believed. Raise DocumentSchemaError if it has
-    something that the editor does not make.
-    """
+    something that the editor does not make."""
     return _Decoder().decode(document)
 
 

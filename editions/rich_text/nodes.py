@@ -115,10 +115,8 @@ LIST_KINDS = frozenset({BlockKind.bullet_list, BlockKind.ordered_list})
 
 class Block(NamedTuple):
     """A block. ``texts`` are those of a paragraph or heading, ``blocks`` are in a quotation, list or item.
-
     ``level`` is a heading's, ``order`` the first number of an ordered list. A ``tight`` list has no space
-    between its items. ``source`` is the Markdown of a raw block, and ``why`` the reason that it is one.
-    """
+    between its items. ``source`` is the Markdown of a raw block, and ``why`` the reason that it is one."""
 
     kind: BlockKind
     texts: tuple[Text, ...] = ()
@@ -132,9 +130,8 @@ class Block(NamedTuple):
 
 class UnwritableError(Exception):
     """Markdown cannot say what the document shows. The message says what and what to do, for the writer.
-
-    ``block`` is the place of the block among the document's own, from zero; None if it is about all of them.
-    """
+    ``block`` is the place of the block among the document's own, from zero; None if it is about all of
+    them."""
 
     def __init__(self, message: str, *, block: int | None = None) -> None:
         super().__init__(message)

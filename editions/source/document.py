@@ -29,11 +29,8 @@ _BLOCK_SCALAR = re.compile(r"[|>][+-]?\s*$")
 
 @dataclass(frozen=True, kw_only=True)
 class Document(Generic[H_co]):
-    """A file of the edition.
-
-    ``front_matter`` is as written, ``header`` the same validated, or None when it is not valid.
-    ``introductions`` are the texts of that key by section, rendered.
-    """
+    """A file of the edition. ``front_matter`` is as written, ``header`` the same validated, or None when it
+    is not valid. ``introductions`` are the texts of that key by section, rendered."""
 
     name: str
     language: str

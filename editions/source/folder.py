@@ -46,11 +46,9 @@ class StoryFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class FolderContents:
-    """The files of an edition; ``problems`` has those that do not belong to it.
-
-    ``slug`` is the folder's own name. ``stamps`` has the ordinary files that were just found in the folder
-    itself: no links, which may lead out of it.
-    """
+    """The files of an edition; ``problems`` has those that do not belong to it. ``slug`` is the folder's own
+    name. ``stamps`` has the ordinary files that were just found in the folder itself: no links, which may
+    lead out of it."""
 
     slug: str = ""
     has_edition: bool = False

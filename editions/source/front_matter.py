@@ -43,12 +43,9 @@ _NEEDED = frozenset({"language"})
 
 @dataclass(frozen=True, kw_only=True)
 class FrontMatter:
-    """A file split into front matter and body.
-
-    ``values`` is None when the front matter could not be read. An empty value counts as not given, and is
-    left out. ``body`` is Markdown and begins on line ``body_line`` of the file; ``lines`` has the line of
-    each key and each item, counted from the top of the file.
-    """
+    """A file split into front matter and body. ``values`` is None when the front matter could not be read. An
+    empty value counts as not given, and is left out. ``body`` is Markdown and begins on line ``body_line`` of
+    the file; ``lines`` has the line of each key and each item, counted from the top of the file."""
 
     values: dict[str, YamlValue] | None
     lines: Mapping[KeyPath, int]

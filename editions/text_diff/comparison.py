@@ -104,13 +104,10 @@ def _begins_block(line: str, taken: list[str], *, after_blank: bool) -> bool:
         return False
     if after_blank or _HEADING.match(line) or _LIST_ITEM.match(line) or _FENCE.match(line):
         return True
-    before = taken[-1]
-    return bool(_HEADING.match(before)) or (len(taken) > 1 and _is_closing(taken, before))
-
-
-def _is_closing(taken: list[str], line: str) -> bool:
-    opening = _FENCE.match(taken[0])
-    return opening is not None and _closes(opening["marks"], line)
+    if _HEADING.match(taken[-1]):
+        return True
+    opening = _FENCE.match(taken[0]) if len(taken) > 1 else None
+    return opening is not None and _closes(opening["marks"], taken[-1])
 
 
 def _follow_fence(fence: str, line: str) -> str:

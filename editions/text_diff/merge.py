@@ -85,8 +85,7 @@ def list_conflicts(parts: Sequence[MergePart]) -> list[int]:
 
 def settle_merge(parts: Sequence[MergePart], choices: Mapping[int, MergeChoice]) -> str:
     """Return the merged text, with the choice for the place of each conflict. Raise UnsettledError if a
-    conflict has no choice.
-    """
+    conflict has no choice."""
     text = ""
     before: _Piece = ((), None)
     for number, part in enumerate(parts):

@@ -28,8 +28,7 @@ from locales.phrase import Phrase, gettext_noop, read_error
 
 def list_translated_files(folder: Path, language: str) -> Iterator[TranslatedFile]:
     """Yield every file of the edition in ``folder`` with its translation into ``language``: the edition, then
-    its stories. Raise EditionError if a file cannot be read.
-    """
+    its stories. Raise EditionError if a file cannot be read."""
     contents = scan_folder(folder)
     if not contents.has_edition:
         raise EditionError(contents.problems)
@@ -58,8 +57,7 @@ def _read(folder: Path, name: str) -> TextFile:
 
 def export_texts(folder: Path, language: str) -> Exchange:
     """Collect every text of the edition in ``folder`` that is translated, with what there is in ``language``.
-    Raise EditionError if a file of the edition cannot be read.
-    """
+    Raise EditionError if a file of the edition cannot be read."""
     files = list(list_translated_files(folder, language))
     edition = files[0].front_matter
     return Exchange(

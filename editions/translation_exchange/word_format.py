@@ -256,8 +256,7 @@ def read_docx(name: str, data: bytes, exchange: Exchange) -> list[ReturnedUnit]:
     """Read the file ``name``. ``exchange`` are the texts of the edition now, by which a row is recognised
     that has lost its id. Tracked changes count as accepted; comments are left out. Rows of other kinds are
     not returned: headings, and what is outside the table. Raise DocumentError if it is no Word document, is
-    damaged, protected or too large, or has no such table.
-    """
+    damaged, protected or too large, or has no such table."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             package = DocxPackage(name, archive)

@@ -128,8 +128,7 @@ _MAX_BYTES = 20_000_000
 def read_xliff(name: str, data: bytes) -> tuple[str, list[ReturnedUnit]]:
     """Read the file ``name``: the language it is a translation into, and its units. One that a tool has
     divided into segments is put together again; where one of them has no translation, the unit has none.
-    Raise DocumentError if it is not XLIFF 2, is damaged or too large, or has a document type.
-    """
+    Raise DocumentError if it is not XLIFF 2, is damaged or too large, or has a document type."""
     root = _parse(name, data)
     units = [
         _read_unit(file.get("id", ""), unit)

@@ -133,8 +133,7 @@ class CompiledEdition:
     @classmethod
     def from_bytes(cls, data: bytes) -> "CompiledEdition":
         """Read what :meth:`to_bytes` wrote; ``images`` is empty. Raise CompiledVersionError if it was written
-        in another format.
-        """
+        in another format."""
         try:
             values = json.loads(data)
             version = values.pop("version", None)

@@ -34,8 +34,7 @@ def compile_edition(
 ) -> CompiledEdition:
     """Compile ``edition`` in ``language`` (None means its own); templates in ``overrides`` take precedence
     over ours. Raise TemplateError if a template or the theme is wrong, the edition is not available in the
-    language, or a text contains a reserved mark; with template, story and line.
-    """
+    language, or a text contains a reserved mark; with template, story and line."""
     return _compile(edition, settings, language, overrides)[0]
 
 

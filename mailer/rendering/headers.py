@@ -48,8 +48,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 def write_header(name: str, value: str) -> str:
     """Return the header field as sent, with its line end. Raise ValueError if ``value`` would end the line
-    early or start another header, is not ASCII, or has a line that is too long.
-    """
+    early or start another header, is not ASCII, or has a line that is too long."""
     if not _FOLDED.fullmatch(value):
         raise ValueError(f"{name}: a line break or a NUL in the value")
     if not value.isascii():
@@ -76,8 +75,7 @@ def plain_phrase(text: str) -> str:
 
 def format_mailbox(name: str, address: str) -> str:
     """Return ``name <address>`` for From, To or Reply-To; the name encoded unless it is plain words. Raise
-    ValueError if the address would need quoting, or its domain is not in ASCII.
-    """
+    ValueError if the address would need quoting, or its domain is not in ASCII."""
     return format_phrase(plain_phrase(name), address)
 
 

@@ -180,8 +180,7 @@ def personalise(compiled: CompiledEdition, reader: Reader, variant: Variant | No
 
 def merge_values(compiled: CompiledEdition, reader: Reader) -> Mapping[MergeTag, str]:
     """Return the value of each merge tag for ``reader``; the greeting is empty if the name is not known.
-    Raise BuildError if a link is not a valid URL.
-    """
+    Raise BuildError if a link is not a valid URL."""
     values = {
         MergeTag.greeting: format_greeting(compiled, plain_phrase(reader.name)),
         MergeTag.unsubscribe_url: reader.unsubscribe_url,

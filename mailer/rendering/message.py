@@ -284,8 +284,7 @@ def _write_part_headers(subtype: str, body: EncodedBody) -> str:
 @lru_cache(maxsize=8)
 def sender_address(address: str) -> str:
     """Return one of our own addresses as used in headers, with its domain in ASCII. Raise ConfigurationError
-    if it is not a valid address, or its local part is not ASCII, which many servers reject.
-    """
+    if it is not a valid address, or its local part is not ASCII, which many servers reject."""
     try:
         normalised = normalise_address(address)
     except AddressError as error:

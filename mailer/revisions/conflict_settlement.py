@@ -69,8 +69,7 @@ class OpenConflict:
 
 def find_conflict(workspace: Workspace, session: Session, edition: str, number: int) -> OpenConflict | None:
     """Find the unsaved text ``number``, and look at the file that it is for; None if it was settled, or is of
-    another edition. Raise ConfigurationError if the edition is gone.
-    """
+    another edition. Raise ConfigurationError if the edition is gone."""
     unsaved = find_unsaved(session, edition, number)
     if unsaved is None:
         return None
@@ -100,8 +99,7 @@ def keep_merged(
 ) -> EditionFile | Conflict:
     """Save the merged text with a choice for each place of a conflict. If the file has changed once more, or
     cannot be written, nothing changes and the unsaved text stays. The caller commits. Raise UnsettledError if
-    a choice is missing.
-    """
+    a choice is missing."""
     merged = settle_merge(conflict.parts, choices)
     base = conflict.theirs.digest if conflict.theirs is not None else ""
     kind = RevisionKind.merged
@@ -116,8 +114,7 @@ def put_back(
 ) -> Conflict | None:
     """Make a file of a text whose file was removed, or bring its whole story back with it. If a file is there
     again, or cannot be written, nothing changes, and the unsaved text stays. The caller commits. Raise
-    ConfigurationError if the edition is gone, and EditionFileError if the story cannot be brought back.
-    """
+    ConfigurationError if the edition is gone, and EditionFileError if the story cannot be brought back."""
     unsaved, story = conflict.unsaved, conflict.unsaved.story
     names = list_story_names(workspace.edition_folder(unsaved.edition), story)
     if not story or any(not parse_file_name(name).language for name in names):

@@ -114,8 +114,7 @@ class TextSave:
 
 def parse_file_name(name: str) -> FilePlace:
     """Tell which text the file ``name`` is: edition.md, edition.LANG.md, stories/NNN-SLUG.md or
-    stories/NNN-SLUG.LANG.md. Raise FileNameError if it is none of these.
-    """
+    stories/NNN-SLUG.LANG.md. Raise FileNameError if it is none of these."""
     found = _EDITION.fullmatch(name) or _STORY.fullmatch(name)
     if found is None or len(name) > _MAX_NAME_LENGTH:
         raise FileNameError(name)
@@ -188,8 +187,7 @@ def read_number(name: str) -> str:
 
 def locate_file(folder: Path, name: str) -> str | None:
     """Return where the file ``name`` is now: it may have got another number since; None if it was removed.
-    Raise FileNameError if this is no name of a text of an edition.
-    """
+    Raise FileNameError if this is no name of a text of an edition."""
     place = parse_file_name(name)
     return name if os.path.lexists(folder / name) else find_file_name(folder, place)
 
@@ -248,8 +246,7 @@ def decode_text(name: str, data: bytes) -> str:
 
 def encode_text(text: str, like: bytes = b"") -> bytes:
     """Return the bytes of ``text`` for a file: with the line ends and the byte order mark of ``like``, the
-    bytes it has until now. Raise TextRefusedError if it cannot be the text of a file.
-    """
+    bytes it has until now. Raise TextRefusedError if it cannot be the text of a file."""
     normalised = normalise_line_ends(text)
     if "\0" in normalised:
         raise TextRefusedError(

@@ -73,8 +73,7 @@ def move_story(
     now: datetime,
 ) -> None:
     """Put a story directly before or after another one, and commit that. Raise StoryOrderError if one of them
-    is gone, or there is no room, and OSError if a file cannot be renamed; the order is then as before.
-    """
+    is gone, or there is no room, and OSError if a file cannot be renamed; the order is then as before."""
     line = ActivityLine(
         actor=Actor.from_member(member), act=Act.moved_story, edition=edition, subject=slug, at=now
     )
@@ -105,8 +104,7 @@ def add_story(
 ) -> None:
     """Add a story at the end of an edition, and commit that. Raise StoryOrderError if its slug is taken, or
     there are too many, EditionFileError if its file cannot be written, and OSError if others have to make
-    room and cannot be renamed.
-    """
+    room and cannot be renamed."""
     text = change_front_matter(
         _EMPTY_STORY,
         {"title": title, "sector": sector, "kind": kind if kind != "story" else None},
@@ -172,8 +170,7 @@ def remove_story(
 ) -> int:
     """Remove all files of a story and commit that; return how many. Its texts are in the history before the
     first file goes. Raise ConfigurationError if there is no such edition, and EditionFileError if a file
-    cannot be read or removed.
-    """
+    cannot be read or removed."""
     folder = workspace.edition_folder(edition)
     line = ActivityLine(
         actor=Actor.from_member(member), act=Act.removed_story, edition=edition, subject=story, at=now

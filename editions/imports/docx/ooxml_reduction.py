@@ -110,8 +110,7 @@ def simplify_document(
 ) -> tuple[bytes, list[SourceImage]]:
     """Remove what an email cannot carry from the document, and log it in ``omissions``. Return a document
     ready for mammoth, in which each picture is replaced with its number in a list, and that list. Raise
-    DocumentError if a part of the document is damaged or too large.
-    """
+    DocumentError if a part of the document is damaged or too large."""
     pictures: list[SourceImage] = []
     parts: dict[str, bytes] = {}
     simplifier = _Simplifier(package, package.document, styles, omissions, pictures)

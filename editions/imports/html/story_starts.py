@@ -47,10 +47,8 @@ class StartRule(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class StoryStarts:
     """Where stories begin; ``level`` is that of the heading, or 0. The others are indices of blocks.
-
     ``titles`` begin a story; ``masthead`` is the document's title; ``sections`` are headings above several
-    stories, with no text of their own; ``kickers`` are lines that look like titles and stand above one.
-    """
+    stories, with no text of their own; ``kickers`` are lines that look like titles and stand above one."""
 
     rule: StartRule
     level: int = 0
@@ -135,12 +133,10 @@ def _rank_heads(blocks: Sequence[etree._Element], ranks: Mapping[int, int]) -> l
 
 
 def _choose_rank(heads: Sequence[_Head], *, has_name: bool, blocks: Sequence[etree._Element]) -> int:
-    """Return the highest rank that gives at least two stories; 0 when none does.
-
-    Heads that all stand directly above other heads, and above many of them, are those of sections. A single
-    head above several is the newsletter's name, unless the document has another name and few heads below it:
-    then it is one story with subheadings.
-    """
+    """Return the highest rank that gives at least two stories; 0 when none does. Heads that all stand
+    directly above other heads, and above many of them, are those of sections. A single head above several is
+    the newsletter's name, unless the document has another name and few heads below it: then it is one story
+    with subheadings."""
     ranks = sorted({head.rank for head in heads if head.any})
     for rank, deeper in zip_longest(ranks, ranks[1:], fillvalue=0):
         peers = [head for head in heads if head.rank == rank and head.any]
@@ -161,10 +157,8 @@ def _own_length(blocks: Sequence[etree._Element], heads: Sequence[_Head], head: 
 
 
 def _at_rank(starts: StoryStarts, heads: Sequence[_Head], rank: int, name: tuple[int, ...]) -> StoryStarts:
-    """Return the choice of all heads of ``rank``, and of higher ones with text of their own.
-
-    A single one above the first of them is the document's name, if it has no other.
-    """
+    """Return the choice of all heads of ``rank``, and of higher ones with text of their own. A single one
+    above the first of them is the document's name, if it has no other."""
     taken = [head for head in heads if head.rank <= rank]
     first = next((head.index for head in taken if head.rank == rank), 0)
     top = taken[0] if taken else None

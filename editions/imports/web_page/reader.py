@@ -114,8 +114,7 @@ def _measure(root: etree._Element) -> tuple[int, int]:
 @contextmanager
 def read_web_page(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
     """Read the page at ``path``, and its pictures from the folder it is in. Raise DocumentError if it is too
-    large or nested too deep, and OSError if the file cannot be read.
-    """
+    large or nested too deep, and OSError if the file cannot be read."""
     if path.stat().st_size > _MAX_PAGE_BYTES:
         raise DocumentError(
             path.name,

@@ -233,7 +233,8 @@ class PageStyles:
             size=_read_size(said, element, outer.size),
             alignment=_ALIGNMENTS.get(align, "") if align else outer.alignment,
             is_block=said.get("display") in _BLOCK_DISPLAYS,
-            keeps_lines=tag == "pre" or _keeps_lines(said.get("white-space", ""), outer.keeps_lines),
+            keeps_lines=tag == "pre"
+            or (said["white-space"].startswith("pre") if said.get("white-space") else outer.keeps_lines),
         )
 
 
@@ -255,10 +256,6 @@ def _hides(said: dict[str, str]) -> bool:
             and any(read_pixels(said.get(name, "")) == 0 for name in ("max-height", "height"))
         )
     )
-
-
-def _keeps_lines(white_space: str, outer: bool) -> bool:
-    return white_space.startswith("pre") if white_space else outer
 
 
 def _read_bold(said: dict[str, str], tag: str, outer: bool) -> bool:

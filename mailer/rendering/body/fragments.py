@@ -46,10 +46,8 @@ class _Tag(StrEnum):
 
 
 class MergeTag(_Tag):
-    """A merge tag that a template may use.
-
-    :class:`~mailer.rendering.template_context.page.MergeTags` says what each is.
-    """
+    """A merge tag that a template may use. :class:`~mailer.rendering.template_context.page.MergeTags` says
+    what each is."""
 
     greeting = "greeting"
     unsubscribe_url = "unsubscribe_url"
@@ -148,8 +146,7 @@ Parts: TypeAlias = tuple[Part[T], ...]
 
 def mark_begin(kind: str, key: str = "") -> Markup:
     """Return the mark that begins a fragment in markup. Raise ValueError if there is no such kind, or the key
-    contains a character that no slug has.
-    """
+    contains a character that no slug has."""
     return Markup(f"<!--@begin {_check(kind, key)} {key}-->")  # noqa: S704 - both are checked
 
 
@@ -178,8 +175,7 @@ def _check(kind: str, key: str = "") -> str:
 
 def parse_fragments(marked: str, *, what: str, markup: bool) -> Parts[str]:
     """Cut ``marked`` at its marks; ``what`` names it in messages. Raise TemplateError if a mark is missing or
-    misplaced, two fragments of one kind have the same key, or there is an unknown merge tag.
-    """
+    misplaced, two fragments of one kind have the same key, or there is an unknown merge tag."""
     reading = _FragmentParser(what)
     end = 0
     for mark in (_IN_MARKUP if markup else _IN_TEXT).finditer(marked):

@@ -217,8 +217,7 @@ def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandbo
 
 def render_template(environment: ImmutableSandboxedEnvironment, name: str, **context: object) -> str:
     """Render the template ``name``. Raise TemplateError if it does not exist, cannot be read, uses a missing
-    value, does something forbidden, or writes too much; with name and line.
-    """
+    value, does something forbidden, or writes too much; with name and line."""
     try:
         rendered = environment.get_template(name).render(context)
         # A lone surrogate, which a template can write as "\\ud83d", cannot be encoded.

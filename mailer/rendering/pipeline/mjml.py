@@ -67,14 +67,10 @@ def apply_workarounds(mjml: str) -> str:
 
 
 def escape_attributes(mjml: str) -> str:
-    r"""Write the risky characters of every attribute value as numeric references.
-
-    MRML prints values with Rust's ``{:?}``: a backslash comes out doubled, ``"`` inside single quotes as
-    ``\"``, and anything Rust finds unprintable (U+3000, U+00A0, the joiner of emoji, combining accents) as
-    ``\u{3000}``.
-
-    The words of ``mj-title`` count as one too: MRML makes ``aria-label`` of them.
-    """
+    r"""Write the risky characters of every attribute value as numeric references. MRML prints values with
+    Rust's ``{:?}``: a backslash comes out doubled, ``"`` inside single quotes as ``\"``, and anything Rust
+    finds unprintable (U+3000, U+00A0, the joiner of emoji, combining accents) as ``\u{3000}``. The words of
+    ``mj-title`` count as one too: MRML makes ``aria-label`` of them."""
     titled = _TITLE.sub(lambda match: "".join(map(_escape, match[0])), mjml)
     pieces, end = [], 0
     for match in _COMMENT_OR_TAG.finditer(titled):
@@ -174,8 +170,7 @@ def strip_origins(mjml: str) -> str:
 def convert_mjml(mjml: str, *, template: str, marks_head: bool = False) -> str:
     """Render ``mjml`` to a complete HTML document, without inlining styles. If it ``marks_head``, then
     :func:`split_head` must follow. Raise MjmlError if it is not well-formed, or uses something that is not
-    listed; every error with its line.
-    """
+    listed; every error with its line."""
     check_mjml(mjml, template=template)
     # Not imported at the top: the command line imports this module without converting anything.
     from mjml import mjml2html

@@ -80,8 +80,7 @@ def _stamp_files(folder: str, stamps: list[tuple[str, FileStamp]]) -> None:
 
 def read_toml(name: str, overrides: Path | None) -> dict[str, Any]:
     """Read the data file ``name`` (such as ``email/periodical.toml``), the workspace's lines merged over
-    ours. Raise TemplateError if there is no such file, or one of them is not valid TOML.
-    """
+    ours. Raise TemplateError if there is no such file, or one of them is not valid TOML."""
     merged: dict[str, Any] = {}
     found = [path for folder in reversed(template_folders(overrides)) if (path := folder / name).is_file()]
     if not found:
@@ -169,8 +168,7 @@ def _phrases_schema() -> TypeAdapter[Phrases]:
 def load_phrases(language: str, overrides: Path | None = None) -> Phrases:
     """Return the phrases for ``language``, or for the nearest language available (``zh`` for ``zh-Hans``), or
     English. Raise TemplateError if the file for that language lacks a phrase, has an unknown one, or one with
-    an invalid placeholder.
-    """
+    an invalid placeholder."""
     nearest = find_phrase_language(language, overrides)
     name = _phrase_file(nearest)
     try:

@@ -165,8 +165,7 @@ def _walk_tokens(holder: type, prefix: str) -> Iterator[tuple[str, Any]]:
 
 def check_version(values: Mapping[str, Any], file: str) -> int:
     """Return the version that the merged ``values`` of the theme ``file`` state. Raise TemplateError if it is
-    not a number, or is that of a newer program.
-    """
+    not a number, or is that of a newer program."""
     version = values.get(VERSION_KEY, _UNVERSIONED)
     if type(version) is not int or version < 1:
         raise TemplateError(
@@ -264,8 +263,7 @@ def _theme_schema() -> TypeAdapter[Theme]:
 def load_theme(name: str, overrides: Path | None = None) -> Theme:
     """Return the theme ``name``, with the workspace's lines merged over ours. Raise TemplateError if there is
     no such theme, it has an unknown or invalid token, or a text colour is hard to read on its background;
-    every error with its file, its token and what to write.
-    """
+    every error with its file, its token and what to write."""
     known = theme_names(overrides)
     if not _NAME.fullmatch(name) or name not in known:
         raise TemplateError(

@@ -158,8 +158,7 @@ class RenderProcess:
 
 def start_process() -> RenderProcess:
     """Start a process, without waiting until it is ready. Raise MailerError if no Python executable was
-    found.
-    """
+    found."""
     ours, theirs = socket.socketpair()
     # No prctl(PR_SET_PDEATHSIG): it depends on the thread that started the process, and a server's threads
     # come and go. An idle process ends when the connection closes, a busy one at its CPU limit.
@@ -181,8 +180,7 @@ def start_process() -> RenderProcess:
 
 def find_python() -> str:
     """Return the Python executable to start: the one running this program, also when it is embedded and
-    ``sys.executable`` is empty. Raise MailerError if no Python executable was found.
-    """
+    ``sys.executable`` is empty. Raise MailerError if no Python executable was found."""
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     candidates = (Path(prefix, "bin", name) for prefix in (sys.prefix, sys.base_prefix))
     found = sys.executable or next((str(path) for path in candidates if path.is_file()), None)

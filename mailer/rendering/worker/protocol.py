@@ -39,8 +39,7 @@ class RenderLimits:
 class RenderRequest:
     """A page to render, and the limits for it. ``readable`` is the only folder outside the program that the
     process may read from the first request on; ``overrides`` is in it. ``inline_css`` is as in
-    :func:`mailer.rendering.worker.main.render_page`.
-    """
+    :func:`mailer.rendering.worker.main.render_page`."""
 
     page: "Page"
     template: str
@@ -99,8 +98,7 @@ def send_request(connection: socket.socket, pickled: bytes) -> None:
 
 def receive_request(connection: socket.socket) -> bytes | None:
     """Wait for the next pickled :class:`RenderRequest`; None when the other side has closed the connection.
-    Raise ConnectionClosedError if it did so in the middle of one.
-    """
+    Raise ConnectionClosedError if it did so in the middle of one."""
     head = _receive_bytes(connection, _LENGTH_PREFIX.size)
     if not head:
         return None
