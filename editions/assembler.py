@@ -63,8 +63,7 @@ _SAME = object()
 
 
 def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
-    """Return the edition of ``documents``, in which every header is valid. Raise ValueError if there is no
-    edition.md."""
+    """Return the edition of ``documents``, in which every header is valid and one is edition.md's."""
     document = documents.edition
     if document is None or document.header is None:
         raise ValueError("an edition without a valid edition.md cannot be assembled")

@@ -74,8 +74,7 @@ class NoteText:
 
 @dataclass(frozen=True, kw_only=True)
 class CorrectionNote:
-    """A note in its own ``language``, which comes first in ``texts``, and its translations. ``day`` is None
-    if it does not say when the correction was made."""
+    """A note in its own ``language``, which comes first in ``texts``, and its translations."""
 
     file: str
     language: str
@@ -96,8 +95,7 @@ class NoteInspection:
 
 
 def inspect_note(path: Path, *, language: str) -> NoteInspection:
-    """Read the note in the file ``path``, which is in ``language`` if it does not say otherwise. Never raises
-    for what is in the files."""
+    """Read the note in the file ``path``, which is in ``language`` if it does not say otherwise."""
     folder, name = path.parent, path.name
     original, problems = _read(folder, name, NoteHeader, None)
     documents = [original] if original else []

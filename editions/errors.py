@@ -54,8 +54,7 @@ class EditionError(Exception):
 
 
 class FaultError(EditionError):
-    """There is one fault, of what is called ``name``: its ``code``, and the ``reason``, which says what to
-    do."""
+    """There is one fault, ``code``, of what is called ``name``; the ``reason`` says what to do."""
 
     line = 1
 

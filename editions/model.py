@@ -61,7 +61,7 @@ class Crop:
 
 
 def _place(length: int, shown: int, focus: int) -> int:
-    """Return where ``shown`` pixels of ``length`` begin, so that the point at ``focus`` per cent is in their
+    """Return where ``shown`` pixels of ``length`` begin, with the point at ``focus`` per cent in their
     middle."""
     return max(0, min(length - shown, round(length * focus / 100 - shown / 2)))
 
@@ -252,8 +252,7 @@ class StoryText:
 
 @dataclass(frozen=True, kw_only=True)
 class EditionText:
-    """The texts of an edition in one language: its masthead, what inboxes show, and the introductions of
-    sections, by section key."""
+    """The texts of an edition in one language; introductions are by section key."""
 
     language: str
     title: str

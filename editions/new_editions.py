@@ -63,15 +63,13 @@ def _to_latin(text: str) -> str:
 
 
 def guess_issue_number(slug: str, today: date) -> str:
-    """Return the issue number of an edition with this slug: 2021-2 for ``beijing-2021-2``, else year and
-    month."""
+    """Return 2021-2 for the slug ``beijing-2021-2``, else year and month."""
     found = _ISSUE_NUMBER.search(slug)
     return found.group() if found else f"{today:%Y-%m}"
 
 
 def guess_period(today: date, language: str) -> str:
-    """Return the month of ``today``, written in ``language``, or in English where CLDR does not know its
-    months."""
+    """Return the month of ``today`` in ``language``, or in English where CLDR does not know its months."""
     return format_skeleton("yMMMM", today, locale=find_locale(language) or "en")
 
 
@@ -228,8 +226,8 @@ def _copy_pictures(folder: Path, building: Path, images: Collection[str], *, eve
 
 
 def suggest_name(slugs: Collection[str], today: date) -> str:
-    """Return a name for the edition after those with the names ``slugs``, the newest of which comes first:
-    2026-3 after 2026-2, and 2027-1 in the next year."""
+    """Return a name for the edition after the first of ``slugs``: 2026-3 after 2026-2, 2027-1 a year
+    later."""
     newest = next(iter(slugs), "")
     if found := _YEAR_AND_NUMBER.fullmatch(newest):
         same_year = int(found["year"]) >= today.year

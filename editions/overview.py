@@ -166,6 +166,7 @@ def summarise_edition(folder: Path, contents: FolderContents, sectors: Collectio
         return EditionSummary(slug=folder.name, stories=stories, fault=fault)
     front = document.front_matter
     complete, incomplete = _sort_languages(contents)
+    newest = max((stamp.modified for stamp in contents.stamps.values()), default=0)
     return EditionSummary(
         slug=folder.name,
         title=front.text("title"),
@@ -176,7 +177,7 @@ def summarise_edition(folder: Path, contents: FolderContents, sectors: Collectio
         incomplete=incomplete,
         stories=stories,
         cover=_find_cover(folder, contents, document.language, sectors),
-        changed_at=_find_change(contents),
+        changed_at=datetime.fromtimestamp(newest / 1e9, UTC) if newest else None,
     )
 
 
@@ -194,11 +195,6 @@ def _find_cover(folder: Path, contents: FolderContents, language: str, sectors: 
     first = contents.stories[:3]
     cards = (read_card(folder, one, contents, language=language, sectors=sectors) for one in first)
     return next((card.image for card in cards if card.image), "")
-
-
-def _find_change(contents: FolderContents) -> datetime | None:
-    newest = max((stamp.modified for stamp in contents.stamps.values()), default=0)
-    return datetime.fromtimestamp(newest / 1e9, UTC) if newest else None
 
 
 def digest_stamps(contents: FolderContents) -> str:

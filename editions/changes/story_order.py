@@ -119,8 +119,7 @@ def _is_inside(name: object) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class NumberedStory:
-    """A story and the names of its files in ``stories/``, its original first: also those whose language
-    nobody knows."""
+    """A story and the names of its files in ``stories/``, its original first."""
 
     number: int
     slug: str
@@ -153,7 +152,8 @@ def plan_story_move(stories: Sequence[NumberedStory], slug: str, *, before: str 
     moved = _find_story(stories, slug)
     others = [story for story in stories if story is not moved]
     place = others.index(_find_story(others, before)) if before else len(others)
-    if place == list(stories).index(moved) and _is_between(moved, others, place):
+    low, high = _neighbours(others, place)
+    if place == list(stories).index(moved) and low < moved.number < high:
         return ()
     number = _find_free_number(others, place)
     if number is not None:
@@ -205,11 +205,6 @@ def _check_slugs(stories: Sequence[NumberedStory]) -> None:
         seen.add(story.slug)
 
 
-def _is_between(story: NumberedStory, others: Sequence[NumberedStory], place: int) -> bool:
-    low, high = _neighbours(others, place)
-    return low < story.number < high
-
-
 def _neighbours(others: Sequence[NumberedStory], place: int) -> tuple[int, int]:
     low = others[place - 1].number if place else 0
     high = others[place].number if place < len(others) else MAX_STORIES + 1
@@ -217,8 +212,7 @@ def _neighbours(others: Sequence[NumberedStory], place: int) -> tuple[int, int]:
 
 
 def _find_free_number(others: Sequence[NumberedStory], place: int) -> int | None:
-    """Return a number between the neighbours of ``place``: after the last one the next ten, elsewhere the
-    roundest in the middle."""
+    """Return a number between the neighbours of ``place``: at the end the next ten, else the roundest."""
     low, high = _neighbours(others, place)
     following = (low // _STEP + 1) * _STEP
     if place == len(others) and following < high:
@@ -231,8 +225,7 @@ def _find_free_number(others: Sequence[NumberedStory], place: int) -> int | None
 
 
 def _renumber(stories: Sequence[NumberedStory], before: NumberedStory | None) -> list[int]:
-    """Return new numbers for ``stories`` in their order, with one free before ``before`` or at the end; that
-    is the last of the list."""
+    """Return new numbers for ``stories``, and last the one kept free before ``before`` or at the end."""
     if len(stories) >= MAX_STORIES:
         raise StoryOrderError(
             stories[-1].slug,
@@ -247,8 +240,7 @@ def _renumber(stories: Sequence[NumberedStory], before: NumberedStory | None) ->
 
 
 def _order_safely(stories: Sequence[NumberedStory], numbers: Sequence[int]) -> tuple[FileMove, ...]:
-    """Return renames that keep the order of ``stories`` after each of them: those that go up, the last first;
-    then those that go down, the first first."""
+    """Return renames, after each of which ``stories`` are in order: first the last of those that go up."""
     pairs = list(zip(stories, numbers, strict=True))
     up = [pair for pair in reversed(pairs) if pair[0].number < pair[1]]
     down = [pair for pair in pairs if pair[0].number > pair[1]]
@@ -258,8 +250,7 @@ def _order_safely(stories: Sequence[NumberedStory], numbers: Sequence[int]) -> t
 
 
 def _renumber_story(story: NumberedStory, old: int, new: int) -> tuple[FileMove, ...]:
-    """Return renames of a story's files from the number ``old``: the original first, and its translations
-    after it."""
+    """Return renames of a story's files from the number ``old``, the original first."""
     moves = []
     for name in story.files:
         end = name[len("000") :]

@@ -81,8 +81,7 @@ def list_further(front_matter: FrontMatter) -> list[Mapping[str, YamlValue]]:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureKeys:
-    """What is said about a picture, as written. ``file`` is a file in ``images/``; ``shape`` is "" for the
-    whole picture."""
+    """What is said about a picture, as written; ``shape`` is "" for the whole picture."""
 
     file: str = ""
     alt: str = ""

@@ -138,8 +138,8 @@ class _NodeReader:
         )
 
     def _read_value(self, event: Event, before: int, column: int) -> YamlNode:
-        """Return the node of ``event``. ``before`` is a place before it, where an empty value stands;
-        ``column`` is that of its key or hyphen."""
+        """Return the node of ``event``; an empty value stands at ``before``, its key or hyphen in
+        ``column``."""
         if isinstance(event, MappingStartEvent):
             return self.read_mapping(event)
         if isinstance(event, SequenceStartEvent):
@@ -153,8 +153,7 @@ class _NodeReader:
         return ScalarNode(value=str(getattr(event, "value", "")), start=start, end=end, style=style)
 
     def _find_block_end(self, start: int, column: int) -> int:
-        """Return where the lines below a ``|`` or ``>`` at ``start`` end: those that are indented further
-        than the key in ``column``, as far as the first of them."""
+        """Return the end of the lines below a ``|`` or ``>`` at ``start`` that are beyond ``column``."""
         header_end = find_line_end(self._text, start)
         keeps_blank_lines = "+" in self._text[start : start + 3]
         indent, end = 0, header_end
@@ -259,7 +258,9 @@ class _Splicer:
     def _change_inside(self, node: YamlNode, old: YamlValue, new: YamlValue) -> list[Edit] | None:
         """Return the edits within ``node``; None if it has to be written anew as a whole."""
         if isinstance(node, ScalarNode):
-            return self._change_scalar(node, new)
+            if node.is_block or not isinstance(new, str) or "\n" in new or node.start == node.end:
+                return None
+            return [Edit(node.start, node.end, write_scalar(new, style=node.style))]
         if not node.is_block:
             if isinstance(new, str):
                 return None
@@ -272,11 +273,6 @@ class _Splicer:
             except _RewriteError:
                 return None
         return None
-
-    def _change_scalar(self, node: ScalarNode, new: YamlValue) -> list[Edit] | None:
-        if node.is_block or not isinstance(new, str) or "\n" in new or node.start == node.end:
-            return None
-        return [Edit(node.start, node.end, write_scalar(new, style=node.style))]
 
     def _change_items(
         self, node: SequenceNode, old: Sequence[YamlValue], new: Sequence[YamlValue]
@@ -311,8 +307,8 @@ class _Splicer:
         return Edit(place, place, "".join(f"{line}{self._line_end}" for line in lines))
 
     def _find_place(self, node: MappingNode, key: str, order: Sequence[str]) -> int:
-        """Return where the line of a new ``key`` goes: to its example after a ``#``, or after the last key
-        that comes before it."""
+        """Return where the line of a new ``key`` goes: to its example after a ``#``, or after the last before
+        it."""
         if (example := self._find_example(node, key)) is not None:
             return example
         rank = {name: number for number, name in enumerate(order)}

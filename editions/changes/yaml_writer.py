@@ -44,7 +44,7 @@ def write_scalar(text: str, *, style: str = "", in_flow: bool = False) -> str:
     >>> write_scalar("Teachers meet"), write_scalar("1.10"), write_scalar("Water: a right", style="'")
     ('Teachers meet', '"1.10"', "'Water: a right'")
     """
-    if _needs_escapes(text) or style == '"':
+    if style == '"' or any(sign in text for sign in "\t\n\ufeff\x85\u2028\u2029\x7f"):
         return f'"{_ESCAPED.sub(_escape, text)}"'
     if style == "'":
         return "'" + text.replace("'", "''") + "'"
@@ -125,10 +125,6 @@ def write_entries(values: dict[str, YamlValue]) -> list[str]:
 def indent_lines(lines: Iterable[str], indent: str) -> list[str]:
     """Return ``lines`` further to the right; blank lines stay without blanks."""
     return [f"{indent}{line}" if line else "" for line in lines]
-
-
-def _needs_escapes(text: str) -> bool:
-    return any(sign in text for sign in "\t\n\ufeff\x85\u2028\u2029\x7f")
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -150,8 +150,7 @@ def _list_folders(editions: Path) -> list[Path]:
 
 
 def _read_age(folder: Path) -> tuple[str, tuple[int, ...]] | None:
-    """Return the date and number of the edition in ``folder``; None without a date. Its front matter is not
-    parsed: there may be many."""
+    """Return the date and number of the edition in ``folder``, without parsing all of its front matter."""
     if not (folder / EDITION_FILE).is_file():
         return None
     file, _ = read_text_file(folder, EDITION_FILE)

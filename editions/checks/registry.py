@@ -82,8 +82,7 @@ def read_disabled_checks(front_matter: FrontMatter) -> tuple[DisabledCheck, ...]
 
 
 def check_disabled_reasons(document: AnyDocument) -> Iterator[Problem]:
-    """Check that every check that is switched off has a reason. A blank one is no value, but its line is
-    known."""
+    """Check that every check that is switched off has a reason, and not a blank one."""
     given = {switch.code for switch in read_disabled_checks(document.front_matter)}
     for key_path, line in document.front_matter.lines.items():
         if key_path[0] == CHECKS_KEY and len(key_path) == 2 and key_path[1] not in given:

@@ -108,8 +108,7 @@ def _unpack(kind: bytes, data: bytes) -> bytes:
 
 
 def _is_generator_text(part: bytes) -> bool:
-    """Return whether ``part`` is a text chunk in which a generator of pictures notes its settings: the web
-    interface of Stable Diffusion, ComfyUI, InvokeAI or NovelAI."""
+    """Return whether ``part`` is a text chunk in which a generator of pictures notes its settings."""
     keyword, _, text = part.partition(b"\0")
     return (
         (keyword == b"parameters" and b"Steps: " in text and b"Sampler: " in text)
@@ -142,8 +141,7 @@ _ORIENTATION, _SIDEWAYS = 274, frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSize:
-    """The size of a picture in its own pixels, upright, and what its labels say about AI. ``digest`` is the
-    SHA-256 of its file."""
+    """The pixels of a picture, upright, what its labels say about AI, and its file's SHA-256."""
 
     width: int
     height: int
@@ -210,8 +208,7 @@ def prepare_image(
 def _get_or_create(
     cache: BoundedCache[V], path: Path, form: _Form | None, create: Callable[[str, bytes], V]
 ) -> V:
-    """Return the result of ``create`` for the file at ``path``, from the cache if its content was seen
-    before: the content decides, never the file's name or date."""
+    """Return what ``create`` makes of the file at ``path``, from the cache if its content was seen before."""
     try:
         stamp = stamp_file(path)
     except OSError as error:

@@ -114,8 +114,7 @@ def _chinese_variant(setting: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentContent:
-    """The content of a document. ``preamble`` is the text before its first story; the images of chapters
-    are numbers of ``images``. ``language`` is detected."""
+    """The content of a document; ``preamble`` is before its first story, ``language`` is detected."""
 
     title: str
     subtitle: str

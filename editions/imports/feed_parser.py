@@ -22,8 +22,7 @@ _MEDIA = "http://search.yahoo.com/mrss"
 
 
 def parse_date(text: str) -> datetime | None:
-    """Return a date as RFC 822 (``Tue, 3 Nov 2026 10:00:00 GMT``) or RFC 3339 (``2026-11-03T10:00:00Z``) has
-    it; None if it is neither. Without a zone it is in UTC."""
+    """Return a date of RFC 822 or RFC 3339, in UTC if it has no zone; None if it is neither."""
     text = text.strip()
     if not text:
         return None

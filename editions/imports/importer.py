@@ -191,8 +191,7 @@ def import_feed(
 
 
 class _EditionWriter:
-    """Writes the files of one edition into ``folder``; ``source`` is what it is made from, a file's name or
-    an address."""
+    """Writes an edition into ``folder``; ``source`` is the file's name or the address it is made from."""
 
     def __init__(
         self, folder: Path, source: str, content: DocumentContent, omissions: OmissionLog, *, language: str
@@ -259,8 +258,7 @@ class _EditionWriter:
     def _place_images(
         self, images: Sequence[ChapterImage], *, fits: Callable[[str], bool], most: int = _MAX_IMAGES
     ) -> list[ChapterImage]:
-        """Return the first of ``images`` that can be sent and whose file ``fits``, at ``most`` so many; the
-        others are kept as files and logged."""
+        """Return the first ``most`` of ``images`` whose file ``fits``; the others are kept, and logged."""
         placed: list[ChapterImage] = []
         for figure in images:
             picture = self._content.images[figure.number]

@@ -103,8 +103,7 @@ def _without_formats(block: etree._Element, *, with_links: bool) -> etree._Eleme
 
 
 def _reads_the_same(block: etree._Element, written: str, language: str, *, with_formats: bool) -> bool:
-    """Return whether ``written`` is rendered with the words of ``block``; ``with_formats`` is also with as
-    many links and passages in bold, italics and struck through."""
+    """Return whether ``written`` has the words of ``block``; ``with_formats`` is also as many formats."""
     rendered = render_markdown(written, language=language)
     if any(problem.code in _MISREADINGS for problem in rendered.problems):
         return False

@@ -44,8 +44,7 @@ class OfficeArchive:
         return tuple(self._parts)
 
     def part_size(self, part: str) -> int:
-        """Return the stated size of ``part`` in bytes, unpacked; 0 when it is missing. No more is ever
-        unpacked."""
+        """Return the stated size of ``part`` unpacked, which is the limit; 0 when it is missing."""
         return self._parts[part].file_size if part in self._parts else 0
 
     def is_encrypted(self, part: str) -> bool:

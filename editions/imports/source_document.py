@@ -179,10 +179,10 @@ class OmissionLog:
         self._counted.setdefault((self.place, kind), []).append(words)
 
     def list_omissions(self) -> tuple[Omission, ...]:
-        summaries = [
-            Omission(where=place, what=_summarise(kind, passages), words=_lost_words(kind, passages))
-            for (place, kind), passages in self._counted.items()
-        ]
+        summaries = []
+        for (place, kind), passages in self._counted.items():
+            lost = "" if kind is OmissionKind.insertion else " ".join(" ".join(passages).split())
+            summaries.append(Omission(where=place, what=_summarise(kind, passages), words=lost))
         order = {place: number for number, place in enumerate(self._places)}
         return tuple(sorted([*self._noted, *summaries], key=lambda omission: order[omission.where]))
 
@@ -219,11 +219,6 @@ def shorten_quotation(words: str) -> str:
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
-
-
-def _lost_words(kind: OmissionKind, passages: list[str]) -> str:
-    lost = "" if kind is OmissionKind.insertion else " ".join(passages)
-    return " ".join(lost.split())
 
 
 def _summarise(kind: OmissionKind, passages: list[str]) -> str:

@@ -91,8 +91,7 @@ def _fold_names(state: StateCore) -> None:
 
 
 def prepare_notes(tokens: list[Token]) -> None:
-    """Put the number of each footnote in ``tokens`` into its first paragraph, in place, and remove the
-    plugin's own link back."""
+    """Put the number of each footnote into its first paragraph, in place of the plugin's own link back."""
     kept: list[Token] = []
     number = 0
     for token in tokens:
@@ -187,8 +186,7 @@ def write_marker(number: int, kind: str) -> str:
 
 
 def _read_list(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
-    """Read a list by writing digits in place of its signs, as many as they have characters, for the rule that
-    reads numbered lists."""
+    """Read a list with digits in place of its signs, as many, for the rule that reads numbered lists."""
     sign = "" if state.is_code_block(start_line) else _sign_at(state, start_line)
     kind = _find_kind(state, start_line, end_line, sign) if sign else ""
     # As in CommonMark, only a list from its beginning can follow a paragraph without a blank line.
@@ -219,8 +217,7 @@ def _sign_at(state: StateBlock, line: int) -> str:
 
 
 def _find_kind(state: StateBlock, start_line: int, end_line: int, sign: str) -> str:
-    """Return the ``type`` of the list that begins with ``sign``: that in which another item follows; else
-    empty."""
+    """Return the ``type`` of list that ``sign`` begins and another item follows in; else empty."""
     following = _find_next_sign(state, start_line, end_line)
     for kind in ("i", "a") if sign.islower() else ("I", "A"):
         number = _read_sign(sign, kind)
@@ -294,8 +291,7 @@ def create_parser(renderer: type[RendererHTML] = RendererHTML) -> MarkdownIt:
 
 
 def mask_code(source: str) -> str:
-    """Return ``source`` with each character of a code block or a code span replaced by a space, so that every
-    line and column stays where it is."""
+    """Return ``source`` with each character of code as a space, so that every line and column stays."""
     if not _MAY_BE_CODE.search(source):
         return source
     lines = source.split("\n")
@@ -313,8 +309,7 @@ def mask_code_spans(source: str) -> str:
 
 @cache
 def _block_parser() -> MarkdownIt:
-    """Return a parser that finds the blocks of a body and leaves their text alone: what is indented below a
-    list item or a footnote is no code."""
+    """Return a parser of blocks alone, to which what is indented below an item or a footnote is no code."""
     parser = MarkdownIt("commonmark").enable("table")
     use_footnotes(parser)
     use_lettered_lists(parser)

@@ -40,8 +40,8 @@ class _Cell:
 
 
 def arrange_tables(tokens: Sequence[Token], *, language: str) -> bool:
-    """Align the columns of numbers in ``tokens``, in place, and prepare wide tables for phones; return
-    whether there are any. What Markdown itself says about a column's alignment is kept."""
+    """Align columns of numbers, unless Markdown does, and prepare wide tables for phones; return whether
+    there are any."""
     has_wide = False
     end = "left" if text_direction(language) == "rtl" else "right"
     for opening, rows in _find_tables(tokens):
@@ -89,8 +89,7 @@ def _is_numeric(column: Sequence[_Cell]) -> bool:
 
 
 def _measure(columns: Sequence[Sequence[_Cell]]) -> float:
-    """Return the least width at which a table reads well, in pixels: no word broken, and a sentence not in
-    a column of one word."""
+    """Return the least width at which a table reads well: no word broken, no column of single words."""
     return sum(
         max(_longest_word(column), min(_READABLE, max(_text_width(cell.text) for cell in column))) + _PADDING
         for column in columns

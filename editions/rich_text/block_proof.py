@@ -103,7 +103,11 @@ def _reverse(text: Text) -> Text:
 
 def canonical_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
     """Return blocks in canonical form: empty paragraphs and empty raw blocks are left out."""
-    return tuple(canonical for block in blocks if not _is_empty(canonical := canonical_block(block)))
+    return tuple(
+        canonical
+        for canonical in map(canonical_block, blocks)
+        if canonical.kind not in {BlockKind.paragraph, BlockKind.raw} or canonical.texts or canonical.source
+    )
 
 
 def canonical_block(block: Block) -> Block:
@@ -121,12 +125,6 @@ def canonical_block(block: Block) -> Block:
         return Block(kind, blocks=canonical_blocks(block.blocks))
     items = tuple(canonical_block(item) for item in block.blocks)
     return Block(kind, blocks=items, tight=_is_tight(block.tight, items), order=block.order)
-
-
-def _is_empty(block: Block) -> bool:
-    return (block.kind is BlockKind.paragraph and not block.texts) or (
-        block.kind is BlockKind.raw and not block.source
-    )
 
 
 def _strip_blank_lines(source: str) -> str:
@@ -220,8 +218,7 @@ def _strip_line(line: list[Text]) -> list[Text]:
 
 
 def patch_source(source: str, *, before: str, after: str) -> str | None:
-    """Return ``source`` with the change from ``before`` to ``after``; None where it is not found. ``before``
-    says the same as ``source`` with other signs and line ends."""
+    """Return ``source``, which says ``before`` with other signs, changed to ``after``; None if not found."""
     start = _count_same(before, after)
     rest = min(len(before), len(after)) - start
     end = _count_same(before[len(before) - rest :][::-1], after[len(after) - rest :][::-1])

@@ -43,8 +43,7 @@ class Escapes(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """A way to write a block: ``em`` is the sign of emphasis, ``bullet`` that of items, ``delimiter`` what
-    follows the number of an item."""
+    """The signs of a block: of emphasis, of items, and what follows the number of an item."""
 
     escapes: Escapes = Escapes.none
     em: str = "*"
@@ -183,8 +182,7 @@ def escape_text(text: str, escapes: Escapes) -> str:
 
 
 def _encode_spaces(text: str, *, first: bool, last: bool) -> str:
-    """Return ``text`` with wide and unbreakable spaces at the ends of a line as entities: the parser drops
-    them."""
+    """Return ``text`` with wide and unbreakable spaces at line ends as entities; the parser drops them."""
     if first:
         text = _SPACE_AT_START.sub(_as_entities, text)
     return _SPACE_AT_END.sub(_as_entities, text) if last else text

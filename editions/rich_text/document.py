@@ -63,8 +63,7 @@ class Assembly:
                 self._parts[place] = self._rewrite(part, other_style(style))
 
     def _rewrite_wrong(self, wrong: Sequence[int]) -> None:
-        """Write anew what depends on the rest: on the definition of a link that is gone, or on a footnote
-        that has the same sign as the text."""
+        """Write anew what depends on a definition that is gone, or has the sign of a footnote."""
         for place in wrong:
             part = self._parts[place]
             style = detect_style(part.source)

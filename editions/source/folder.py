@@ -268,8 +268,7 @@ class _FolderScanner:
         )
 
     def _suggest_name(self, name: str) -> str:
-        """Return a valid name for the story ``name``: with its own number, or else the next free multiple of
-        ten."""
+        """Return a valid name for the story ``name``, with its number or the next free multiple of ten."""
         stem = name.rpartition(".")[0].lower()
         number_match = re.match(r"\d+", stem)
         slug = re.sub(r"[^a-z0-9]+", "-", stem[number_match.end() :] if number_match else stem).strip("-")

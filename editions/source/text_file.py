@@ -33,8 +33,7 @@ _unchanged_files: BoundedCache[tuple[TextFile, tuple[Problem, ...]]] = BoundedCa
 
 
 def text_digest(text: str) -> str:
-    """Return a short digest of a text: 12 hexadecimal digits, the same for every kind of line end. A
-    translation has that of its original in ``translated_from``."""
+    """Return 12 hexadecimal digits of a text, for ``translated_from``; every kind of line end is the same."""
     return hashlib.sha256(normalise_line_ends(text).strip().encode("utf-8", "replace")).hexdigest()[:12]
 
 

@@ -240,8 +240,8 @@ def _read_field(front_matter: FrontMatter, path: KeyPath) -> Texts:
 
 
 def list_fields(front_matter: FrontMatter, *, is_story: bool) -> Iterator[tuple[KeyPath, str]]:
-    """Yield where the texts are in the front matter that a translator gets, all but the addresses of links,
-    each with a note of what it is."""
+    """Yield where the texts of a translator are, all but the addresses of links, each with a note of what it
+    is."""
     for text in list_translatable_texts(front_matter, is_story=is_story):
         if text.path[-1] != "url":
             note = _describe(text.path, is_story=is_story)

@@ -154,15 +154,13 @@ class _DocumentWriter:
             host = paragraph
             link = next((mark for mark in text.marks if mark.kind is MarkKind.link), None)
             if link is not None:
-                host = etree.SubElement(paragraph, f"{_W}hyperlink", {f"{_R}id": self._find_id(link)})
+                identifier = self._links.setdefault(link.href, f"link{len(self._links) + 1}")
+                host = etree.SubElement(paragraph, f"{_W}hyperlink", {f"{_R}id": identifier})
             for number, line in enumerate(text.text.split("\n")):
                 if number:
                     etree.SubElement(etree.SubElement(host, f"{_W}r"), f"{_W}br")
                 if line:
                     _add_marked_run(host, line, text)
-
-    def _find_id(self, link: Mark) -> str:
-        return self._links.setdefault(link.href, f"link{len(self._links) + 1}")
 
 
 def _list_instructions(exchange: Exchange) -> Iterator[tuple[str, str]]:

@@ -86,8 +86,7 @@ def _append_text(host: etree._Element, text: str) -> None:
 
 
 def read_inline(element: etree._Element, data: Mapping[str, str]) -> Texts:
-    """Read a ``source`` or ``target``. ``data`` are the unit's addresses by id. Elements of other tools, such
-    as annotations, are read through."""
+    """Read a ``source`` or ``target``, through other tools' elements; ``data`` are addresses by id."""
     return tuple(_read(element, (), data, {}))
 
 
@@ -212,8 +211,7 @@ _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
 def write_xliff(exchange: Exchange) -> bytes:
-    """Write ``exchange`` as XLIFF 2.1 in UTF-8: a ``file`` for each file, a ``unit`` of one segment for each
-    text."""
+    """Write ``exchange`` as XLIFF 2.1: a ``file`` for each file, a ``unit`` of one segment for each text."""
     root = etree.Element(
         f"{_NS}xliff",
         {"version": "2.1", "srcLang": exchange.source_language, "trgLang": exchange.language},

@@ -62,8 +62,7 @@ _MESSAGES = {
 def probe_links(
     links: Iterable[str], *, is_allowed: AddressRule = is_public, timeout: float = _TIMEOUT
 ) -> Iterator[tuple[LinkStatus, str]]:
-    """Test ``links``, several at a time, each step within ``timeout`` seconds, and yield in their order how
-    each is, and its status code, or why there is none."""
+    """Test ``links``, several at a time; yield in order how each is, and its status code or the reason."""
     with (
         open_public_client(is_allowed, timeout=timeout, user_agent=_USER_AGENT) as client,
         ThreadPoolExecutor(_MAX_CONCURRENT) as pool,

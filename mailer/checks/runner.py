@@ -112,8 +112,7 @@ class _SourceFile:
         return None if place < 0 else SourceLine(self.name, bisect_right(starts, place))
 
     def _find_signs(self, signs: str) -> SourceLine | None:
-        """Return for a text of signs more than of letters, such as ``{{``: letters alone stand in many
-        places."""
+        """Return for signs such as ``{{``, whose letters would stand in many places."""
         is_telling = len(signs) > 1 and not signs.replace(" ", "").isalnum()
         place = self.text.find(signs) if is_telling else -1
         return SourceLine(self.name, self.text.count("\n", 0, place) + 1) if place >= 0 else None
@@ -165,8 +164,7 @@ class SourceLines:
         return SourceLine(files[0].name, 1)
 
     def _list_files(self, story: str, language: str) -> Sequence[_SourceFile]:
-        """Return the files that a text of ``story``, or of the edition outside its stories, can come from:
-        the translation into ``language`` first, then the original."""
+        """Return the files a text can come from: the translation into ``language``, then the original."""
         translation, original = (
             [file for file in self._files if file.slug == story and file.language == wanted]
             for wanted in (language, "")

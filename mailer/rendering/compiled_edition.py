@@ -29,8 +29,7 @@ _READABLE_VERSIONS = frozenset({2, FORMAT_VERSION})
 
 
 class CompiledVersionError(MailerError):
-    """A stored edition was compiled by a different version of the program. ``version`` is the format it
-    states."""
+    """A stored edition was compiled by another version of the program, in the format ``version``."""
 
     def __init__(self, version: object) -> None:
         self.version = version
@@ -42,8 +41,7 @@ class CompiledVersionError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class MailTexts:
-    """Both parts of an email as text: of one reader, or of a variant with placeholders (``@@greeting@@``) for
-    its merge tags."""
+    """Both parts of an email as text: of one reader, or with placeholders (``@@greeting@@``)."""
 
     html: str
     text: str

@@ -60,8 +60,7 @@ def write_header(name: str, value: str) -> str:
 
 
 def plain_phrase(text: str) -> str:
-    """Return ``text`` on one line with single spaces, without control characters, unpaired surrogates, and
-    characters that change the direction of what follows."""
+    """Return ``text`` on one line, without control characters, lone surrogates and changes of direction."""
     if text.isprintable():
         # Nothing that is removed below is printable, and most names are.
         return " ".join(text.split())
@@ -128,8 +127,7 @@ def _split_words(text: str) -> Iterator[bytes]:
 
 
 def split_address(base: str, delimiter: str) -> tuple[str, str]:
-    """Return what stands before and after the token in the addresses made from ``base``, such as
-    ``("bounce+", "@news.example.org")``."""
+    """Return what is around the token in addresses from ``base``: ``("bounce+", "@example.org")``."""
     local_part, _, domain = base.rpartition("@")
     return f"{local_part}{delimiter}", f"@{domain}"
 

@@ -70,8 +70,7 @@ def render_checked(
 def _update(
     before: Page, rendered: RenderedPage, page: Page, *, template: str, overrides: Path | None
 ) -> RenderedPage | None:
-    """Return the rendering of ``page`` made from that of the page ``before``; None if it has to be rendered
-    completely."""
+    """Return the rendering of ``page`` made from that of ``before``; None if all has to be rendered."""
     known, stories = _list_stories(before), _list_stories(page)
     if list(known) != list(stories) or _without_stories(before) != _without_stories(page):
         return None

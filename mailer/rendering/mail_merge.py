@@ -209,6 +209,5 @@ def check_url(value: str, tag: MergeTag | LinkTag, reader: Reader) -> None:
 
 
 def fill_merge_tags(template: str, values: Mapping[MergeTag, str], written: Callable[[str], str]) -> str:
-    """Return ``template`` with its merge tags filled in, in one pass, so that a name that looks like a merge
-    tag stays a name."""
+    """Return ``template`` with its merge tags filled in, in one pass: a name like a tag stays a name."""
     return TAG_PATTERN.sub(lambda match: written(values[MergeTag(match[1])]), template)

@@ -265,8 +265,7 @@ def _format_date(now: datetime) -> str:
 
 
 def _write_leave_address(feedback: FeedbackSettings) -> tuple[str, str]:
-    """Return what stands before and after the token of the address that unsubscribes, beside the https
-    page."""
+    """Return what is around the token of the address that unsubscribes, beside the https page."""
     before, after = split_address(feedback.leave_address, feedback.delimiter)
     # RFC 6068, section 2: an equals sign in the address is escaped, a plus sign is not.
     return f", <mailto:{quote(before, safe='+')}", f"{after}>"
@@ -317,8 +316,7 @@ def _list_id(settings: Settings) -> str:
 
 
 def names_survive_folding() -> bool:
-    """Return whether a display name crafted to look like an address is still read as a name by other
-    programs."""
+    """Return whether a display name like an address is still read as a name by other programs."""
     to = write_header("To", format_mailbox("evil@example.com, " + "x" * 80, "reader@example.org"))
     addresses = message_from_bytes(to.encode(), policy=policy.default)["To"].addresses
     return [address.addr_spec for address in addresses] == ["reader@example.org"]

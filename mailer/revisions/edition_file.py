@@ -39,8 +39,7 @@ _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 class EditionFileError(MailerError):
-    """The file cannot be read or written. ``message`` is English, with places for ``values``; pages translate
-    it."""
+    """The file cannot be read or written. ``message`` is English, with places for ``values``."""
 
     def __init__(self, message: str, **values: object) -> None:
         self.message = message

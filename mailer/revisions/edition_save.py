@@ -195,8 +195,7 @@ def _read_note(path: Path) -> PendingSave | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Conflict:
-    """The text is not in the file, and is kept as number ``number`` of the unsaved texts. ``detail`` is the
-    system's reason if the file could not be written."""
+    """The text is not in the file but the unsaved text ``number``; ``detail`` is the system's reason."""
 
     number: int
     reason: UnsavedReason

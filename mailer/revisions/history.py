@@ -209,8 +209,7 @@ def list_history(
 def list_edition_history(
     session: Session, edition: str, *, before: int | None = None, limit: int = 30
 ) -> list[list[RevisionEntry]]:
-    """Return the entries of a whole edition, the newest first, each with all its files; ``before`` the entry
-    with that number."""
+    """Return the entries of an edition, the newest first, each with all its files; older than ``before``."""
     query = sa_select(col(EditionRevision.id)).where(col(EditionRevision.edition) == edition)
     if before is not None:
         query = query.where(col(EditionRevision.id) < before)
@@ -289,8 +288,7 @@ def _make_entry(row: Row[EditionRevision, RevisionFile, str | None]) -> Revision
 
 
 def list_last_edits(session: Session, *, limit: int) -> dict[str, tuple[str, datetime | None]]:
-    """Return who changed the editions last that were changed last, "" where that is not known, and when, the
-    latest first."""
+    """Return who changed the last editions, "" if unknown, and when, the latest first."""
     newest = func.max(EditionRevision.id)
     latest = select(newest).where(col(EditionRevision.kind) != RevisionKind.found)
     latest = latest.group_by(col(EditionRevision.edition)).order_by(newest.desc()).limit(limit)
@@ -304,8 +302,7 @@ def list_last_edits(session: Session, *, limit: int) -> dict[str, tuple[str, dat
 
 
 def find_last_writers(session: Session, editions: Collection[str]) -> dict[str, tuple[str, datetime]]:
-    """Return the name of the member who has last changed each of ``editions`` in Studio, and when, as far as
-    that is known."""
+    """Return who last changed each of ``editions`` in Studio, and when, as far as known."""
     latest = (
         sa_select(func.max(EditionRevision.id))
         .where(col(EditionRevision.edition).in_(editions))

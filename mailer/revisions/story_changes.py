@@ -150,8 +150,7 @@ def _record_moves(
 
 
 def finish_interrupted_moves(workspace: Workspace, engine: Engine) -> None:
-    """Finish the moves of stories that had begun in any edition. What cannot be finished now is left for the
-    next change of that edition."""
+    """Finish the moves of stories in any edition; what cannot be finished now waits for its next change."""
     for journal in workspace.editions.glob(f"*/{JOURNAL}"):
         try:
             with Session(engine) as session, lock_edition(workspace, session, journal.parent.name):
@@ -259,8 +258,7 @@ def _find_texts(session: Session, edition: str, story: str) -> dict[str, Revisio
 
 
 def _choose_number(folder: Path, wanted: str, left: Collection[str]) -> str:
-    """Return the number for a story of which the files ``left`` are still there: a translation belongs to the
-    story that has its name and its number."""
+    """Return the number for a story whose translations ``left`` are still there, or else it had."""
     numbers = sorted(map(read_number, left))
     if numbers:
         return wanted if wanted in numbers else numbers[0]

@@ -59,8 +59,8 @@ def find_unsaved(session: Session, edition: str, number: int) -> UnsavedText | N
 def list_unsaved(
     session: Session, edition: str, place: FilePlace | None = None
 ) -> Sequence[tuple[UnsavedText, str]]:
-    """Return the unsaved texts of an edition, or of one of its files, the oldest first, each with the name of
-    who wrote it."""
+    """Return the unsaved texts of an edition or one of its files, the oldest first, with their writers'
+    names."""
     query = select(UnsavedText, TeamMember.name).where(TeamMember.id == UnsavedText.member_id)
     query = query.where(UnsavedText.edition == edition)
     if place is not None:
@@ -79,8 +79,8 @@ def list_own_unsaved(
 
 
 def delete_unsaved(session: Session, number: int | None, *, mine: str | None = None) -> None:
-    """Delete the unsaved text ``number``, unless its page has sent another than ``mine`` since that was
-    settled. The caller commits."""
+    """Delete the unsaved text ``number``, unless its page has sent another than ``mine`` by now. The caller
+    commits."""
     row = session.get(UnsavedText, number)
     if row is not None and mine in {None, row.mine}:
         session.delete(row)

@@ -49,8 +49,8 @@ class DrawingReplacer:
         self._pictures = images
 
     def replace(self, drawing: etree._Element) -> list[etree._Element]:
-        """Replace ``drawing`` with what can be kept of it, and log the rest; return the paragraphs of its
-        text boxes, which are now after the paragraph around it."""
+        """Replace ``drawing`` with what can be kept; return the paragraphs of its text boxes, now after
+        it."""
         if prefixed_name(drawing) in {"w:object", "w:control"}:
             self._note_object(drawing)
             remove_element(drawing)

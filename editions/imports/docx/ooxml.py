@@ -202,8 +202,7 @@ def _rewrite(instructions: list[etree._Element]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Relationship:
-    """A relationship between two parts. ``target`` is a part's name, or a URL if ``external``; ``kind`` is
-    the last word of its type, such as ``hyperlink``."""
+    """A relationship to ``target``, a part's name or an external URL; ``kind`` is such as ``hyperlink``."""
 
     kind: str
     target: str

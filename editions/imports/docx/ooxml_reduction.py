@@ -203,7 +203,8 @@ class _Simplifier:
         facts = self._typography.facts(paragraph, style.role)
         if text and (facts or style.role in {WordParagraphRole.heading, WordParagraphRole.document_title}):
             self._omissions.enter_possible_story(text)
-        if alignment := self._cell_alignment(paragraph, properties):
+        is_in_cell = next(ancestors(paragraph, "w:tc"), None) is not None
+        if is_in_cell and (alignment := _ALIGNMENTS.get(self._styles.alignment(properties))):
             facts.append(f"align-{alignment}")
         replacement = _paragraph_properties(style, properties)
         if properties is not None:
@@ -225,12 +226,6 @@ class _Simplifier:
                 addresses.append(add_fragment(relation.target, get_attribute(link, name="w:anchor")))
         kept = [address for address in addresses if address and not address.startswith("#")]
         return " ".join([plain_text(element), *kept])
-
-    def _cell_alignment(self, paragraph: etree._Element, properties: etree._Element | None) -> str:
-        """Return how ``paragraph`` is aligned in its cell, if not at the left."""
-        if next(ancestors(paragraph, "w:tc"), None) is None:
-            return ""
-        return _ALIGNMENTS.get(self._styles.alignment(properties), "")
 
     def _run(self, run: etree._Element) -> None:
         properties = run.find(qualified_name("w:rPr"))
@@ -279,8 +274,8 @@ class _Simplifier:
         self._walk_all(unwrap_element(element))
 
     def _alternatives(self, element: etree._Element) -> None:
-        """Keep the last of several alternatives, which is for programs with few features such as mammoth; an
-        earlier one if only that has all the text."""
+        """Keep the last of several alternatives, which is for simple programs; an earlier one if only that
+        has all the text."""
         forms = [form for form in element if prefixed_name(form) in {"mc:Choice", "mc:Fallback"}]
         texts = [plain_text(form) for form in forms]
         fullest = max(map(len, texts), default=0)

@@ -50,8 +50,7 @@ class WordParagraphRole(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ParagraphStyle:
-    """A paragraph's role. ``level`` counts from 1, or is 0 where there is none; ``numbering`` is its
-    ``w:numPr``, if any."""
+    """A paragraph's role, its ``level`` from 1 (0 for none) and its ``w:numPr``."""
 
     role: WordParagraphRole = WordParagraphRole.body
     level: int = 0

@@ -83,8 +83,7 @@ def _key(text: str) -> str:
 
 @dataclass
 class Chapter:
-    """One story of the document: its title, the blocks below it, and what a title cannot hold: its links, and
-    the notes it refers to, as paragraphs for the end of the story."""
+    """A story of the document: its title, that one's links, the blocks below, and its notes as paragraphs."""
 
     title: str
     blocks: list[etree._Element] = field(default_factory=list)
@@ -260,8 +259,7 @@ def _wrap_loose_text(around: etree._Element) -> list[etree._Element]:
 
 
 def _is_layout_table(table: etree._Element) -> bool:
-    """Return whether a table is only for layout: it has pictures or headings, only one row or column, or long
-    text."""
+    """Return whether a table has pictures, headings, only one row or column, or long text."""
     rows = [[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")]
     return (
         any(True for _ in table.iterdescendants(*_LAYOUT_CONTENT))

@@ -196,8 +196,7 @@ def _read_address(written: str) -> str:
 
 
 def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage], list[etree._Element]]:
-    """Take the pictures out. A caption belongs to the picture before it, or else to the one after it. It
-    cannot hold a link, so that is kept as a line of its own."""
+    """Take the pictures out, each with its caption; the link of a caption stays as a line of its own."""
     numbered_blocks = [(_take_images(block), block) for block in blocks]
     captions = _match_captions(numbered_blocks)
     kept: list[etree._Element] = []
@@ -264,8 +263,7 @@ def _collect_notes(
 
 
 def _write_note(note: etree._Element, mark: str) -> etree._Element:
-    """Return ``note`` as one paragraph after its ``mark``, without mammoth's link back. The lines of a note
-    of several paragraphs stay apart."""
+    """Return ``note`` as one paragraph of several lines after its ``mark``, without mammoth's link back."""
     for arrow in [link for link in note.iter("a") if (link.get("href") or "").startswith("#")]:
         arrow.text = None
     parts = [part for part in note.iter(*_NOTE_LINES) if part.find("p") is None] or [note]

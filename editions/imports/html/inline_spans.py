@@ -32,8 +32,7 @@ _SHIFTED_FORMS = {"sup": _SUPERSCRIPTS, "sub": _SUBSCRIPTS}
 
 @dataclass(frozen=True, kw_only=True)
 class InlineSpan:
-    """Text in one format, linked to ``href`` if it is not empty; a line break is a span of its own,
-    :data:`LINE_BREAK`."""
+    """Text in one format, linked to ``href`` if it is not empty, or :data:`LINE_BREAK`."""
 
     text: str
     strong: bool = False
@@ -219,8 +218,7 @@ def _move_spaces_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
 
 
 def _align_touching_formats(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
-    """Give a formatted span that touches another one the format of the first; Markdown could not separate
-    them."""
+    """Give a formatted span that touches another the first one's format; Markdown could not separate them."""
     before: InlineSpan | None = None
     for span in spans:
         touches = (

@@ -108,11 +108,11 @@ def choose_starts(blocks: Sequence[etree._Element], *, level: int = 0) -> StoryS
 
 def _rank_heads(blocks: Sequence[etree._Element], ranks: Mapping[int, int]) -> list[_Head]:
     # How much there is before each block, so that a document of many heads takes one walk.
-    contents = [0, *accumulate(i not in ranks and _has_content(block) for i, block in enumerate(blocks))]
+    full = [_has_text(block) or has_picture(block) for block in blocks]
+    contents = [0, *accumulate(i not in ranks and is_full for i, is_full in enumerate(full))]
     heads: list[_Head] = []
-    later: list[
-        int
-    ] = []  # The heads below the current one, of ever higher rank: the next one of its rank is there.
+    # The heads below the current one, of ever higher rank: the next one of its rank is there.
+    later: list[int] = []
     next_head = len(blocks)
     for index in sorted(ranks, reverse=True):
         while later and ranks[later[-1]] > ranks[index]:
@@ -298,7 +298,3 @@ def _is_heading(block: etree._Element) -> bool:
 
 def _has_text(block: etree._Element) -> bool:
     return has_visible_text(text_content(block))
-
-
-def _has_content(block: etree._Element) -> bool:
-    return _has_text(block) or has_picture(block)

@@ -46,8 +46,7 @@ def detach(element: etree._Element) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class TextFormat:
-    """The format of text. ``shift`` is ``sup``, ``sub`` or empty; ``size`` is in points, 0 where a
-    reader does not say it here."""
+    """The format of text. ``shift`` is ``sup``, ``sub`` or empty; ``size`` is in points, 0 if unknown."""
 
     bold: bool = False
     italic: bool = False

@@ -118,8 +118,7 @@ class OdtPackage(OfficeArchive):
         return root
 
     def find_part(self, address: str) -> str:
-        """Return the name of the part at the ``address`` of a picture or object; empty when it is not in the
-        file."""
+        """Return the name of the part at an ``address``; empty when it is not in the file."""
         if ":" in address:
             return ""
         # An address that leads out of the zip names no part, and nothing outside is ever opened.

@@ -134,8 +134,7 @@ class OdtStyles:
         return ""
 
     def default_language(self, script: str = "") -> str:
-        """Return the language set for all text, such as ``en-GB``; with ``-asian`` that of Chinese, Japanese
-        or Korean text."""
+        """Return the language set for all text, such as ``en-GB``; ``-asian`` is that of CJK text."""
         chain = [*self._inheritance("paragraph", "Standard")]
         if "paragraph" in self._defaults:
             chain.append(self._defaults["paragraph"])
@@ -262,8 +261,7 @@ class ListNumbering:
         self._open.append(_OpenList(style=style, next_number=number, numbered=numbered, name=name))
 
     def count(self, item: etree._Element) -> tuple[bool, int, bool]:
-        """Count ``item``: whether it is numbered, its number, and whether it begins its list or says its
-        number."""
+        """Count ``item``: whether it is numbered, its number, and whether that has to be said."""
         listed = self._open[-1]
         written = get_attribute(item, "text:start-value")
         if written.isascii() and written.isdecimal():

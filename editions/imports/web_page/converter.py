@@ -176,7 +176,7 @@ class PageConverter:
         if not text:
             return
         if style.is_hidden:
-            if _has_letters(text):
+            if any(map(str.isalnum, text)):
                 self._omissions.count(OmissionKind.hidden, text)
             return
         for number, line in enumerate(text.split("\n") if style.keeps_lines else (text,)):
@@ -401,8 +401,7 @@ class PageConverter:
 
 
 def _find_notes(root: etree._Element) -> frozenset[str]:
-    """Return the ids of list items that are notes: all items of a numbered list, each referred to by a raised
-    number."""
+    """Return the ids of the items of numbered lists to all of which raised numbers refer."""
     referred = {
         (link.get("href") or "").removeprefix("#")
         for mark in root.iter("sup")
@@ -429,10 +428,6 @@ def _is_article(content: list[etree._Element]) -> bool:
 def _has_border(said: dict[str, tuple[str, bool]]) -> bool:
     values = [said.get(name, ("", False))[0] for name in ("border", "border-bottom")]
     return any(value and not value.startswith(("0", "none")) for value in values)
-
-
-def _has_letters(text: str) -> bool:
-    return any(character.isalnum() for character in text)
 
 
 def _read_number(written: str | None, default: int) -> int:

@@ -51,8 +51,8 @@ _MERGE_TAG = re.compile(r"\*\|.*?\|\*|\{\{.*?\}\}|%%.*?%%")
 
 
 def decode_page(data: bytes, *, charset: str = "") -> str:
-    """Return the text of a page: by its byte order mark, the ``charset`` it was sent with, or what it says
-    itself; else UTF-8, if it is that, or what it looks like."""
+    """Return the text of a page, by byte order mark, ``charset``, what it says itself, or what it looks
+    like."""
     for mark, name in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(name, "replace")

@@ -180,8 +180,7 @@ def _parse_selector(selector: str) -> tuple[PageSelector, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownStyle:
-    """How text is shown: in which format, in type of how many pixels, with which ``alignment``, and whether a
-    new line in the source is one on the page."""
+    """How text is shown: its format, size in pixels, ``alignment``, and whether its new lines are kept."""
 
     format: TextFormat = _PLAIN
     size: float = _BASE_SIZE

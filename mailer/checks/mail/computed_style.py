@@ -240,11 +240,7 @@ def _read_weight(won: dict[str, _WinningValue], inherited: bool) -> bool:
     if name == "font":
         found = _FONT.fullmatch(won[name].value)
         words = found["before"].split() if found else []
-    return any(_is_heavy(word) for word in words)
-
-
-def _is_heavy(word: str) -> bool:
-    return word in {"bold", "bolder"} or (word.isdecimal() and int(word) >= 700)
+    return any(word in {"bold", "bolder"} or (word.isdecimal() and int(word) >= 700) for word in words)
 
 
 def _read_line(won: dict[str, _WinningValue], size: float, above: ComputedStyle) -> float | None:

@@ -9,8 +9,7 @@ from mailer.checks.mail.stylesheet import Compound, Selector, StyleRule
 
 
 class Node:
-    """An element with what selectors need: plain attributes are faster than lxml's. ``language`` is the
-    ``lang`` that applies, empty if none does. ``matched_rules`` are each with its specificity."""
+    """An element with what selectors need: plain attributes are faster than lxml's."""
 
     __slots__ = (
         "children", "classes", "element", "is_last", "language", "matched_rules", "parent", "previous",

@@ -71,8 +71,7 @@ class StyleRule:
 
 @lru_cache(maxsize=64)
 def parse_sheet(text: str, media: str = "", first: int = 0) -> "StyleSheet":
-    """Parse the sheet ``text``; ``media`` is the attribute of its element, ``first`` the order of its first
-    rule."""
+    """Parse the sheet ``text``; ``media`` is of its element, ``first`` the order of its first rule."""
     return StyleSheet(text, (media.lower(),) if media.strip() else (), first)
 
 

@@ -61,8 +61,7 @@ def check_text_part(mail: ParsedMail) -> Iterator[MailFinding]:
 
 
 def _words(text: str) -> set[str]:
-    """Return the words of ``text``; for scripts without spaces the single characters, because the text part
-    breaks lines between them."""
+    """Return the words of ``text``; of scripts without spaces, single characters."""
     written = _ADDRESS.sub(" ", text.casefold())
     return set(_WORD.findall(_NO_SPACES.sub(r" \g<0> ", written)))
 

@@ -74,8 +74,7 @@ def _display_name(feature: Feature) -> str:
 
 
 def _list_usages(mail: ParsedMail) -> Iterator[tuple[str, str, bool]]:
-    """Yield kind and name of each feature in use, and whether it is on an element itself, where nothing
-    replaces it."""
+    """Yield kind and name of each feature in use, and whether it is on an element itself, not replaceable."""
     for tag in mail.by_tag:
         # Names with a colon come from comments for Outlook that the parser has treated as elements.
         if ":" not in tag:
@@ -193,7 +192,7 @@ def check_conditionals(mail: ParsedMail) -> Iterator[MailFinding]:
                     "a comment for Outlook is not closed, not opened, or has the form <![if: "
                     "“%(start)s”. Write <!--[if mso]>…<![endif]-->, and do not nest them."
                 ),
-                start=_around(mail, marker.start()),
+                start=excerpt(mail.source.html[max(marker.start() - 20, 0) : marker.start() + 40], 60),
                 key="",
             )
             return
@@ -207,10 +206,6 @@ def check_conditionals(mail: ParsedMail) -> Iterator[MailFinding]:
             ),
             key="",
         )
-
-
-def _around(mail: ParsedMail, place: int) -> str:
-    return excerpt(mail.source.html[max(place - 20, 0) : place + 40], 60)
 
 
 def check_tag_balance(mail: ParsedMail) -> Iterator[MailFinding]:

@@ -136,7 +136,8 @@ def check_contrast(mail: ParsedMail) -> Iterator[MailFinding]:
         worst: dict[tuple[str, str, bool], TextRun] = {}
         for run in mail.text_runs:
             style = styles[run.node]
-            key = (style.colour, style.background, _is_large(style))
+            large = style.font_size >= (_LARGE_BOLD if style.is_bold else _LARGE)
+            key = (style.colour, style.background, large)
             # Light text on a background that stayed light is reported by check_dark_backgrounds.
             if (
                 key not in worst
@@ -193,10 +194,6 @@ def check_dark_backgrounds(mail: ParsedMail) -> Iterator[MailFinding]:
 
 def _is_light_on_light(style: ComputedStyle) -> bool:
     return bool(style.is_dark_colour and style.light_background and is_light(style.colour))
-
-
-def _is_large(style: ComputedStyle) -> bool:
-    return style.font_size >= _LARGE or (style.is_bold and style.font_size >= _LARGE_BOLD)
 
 
 def _has_letters(words: str) -> bool:

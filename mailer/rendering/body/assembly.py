@@ -78,8 +78,8 @@ def _escape_line_start(line: bytes) -> bytes:
 
 
 def _break_line(line: bytes, longest: int) -> bytes:
-    """Return ``line``, which may be slightly too long, with a soft break if it is: not inside an escape, and
-    not before something that must not start a line."""
+    """Return ``line`` with a soft break if it is too long: not in an escape, nor before what must not start
+    one."""
     if len(line) <= longest:
         return line
     cut = next(
@@ -105,8 +105,7 @@ class Base64Piece:
         self._shifted: list[tuple[bytes, bytes, bytes] | None] = [None, None, None]
 
     def encode_after(self, carried: int) -> tuple[bytes, bytes, bytes]:
-        """Return the bytes that complete a group of which ``carried`` bytes are there, the encoded middle,
-        and the rest."""
+        """Return what completes a group of ``carried`` bytes, the encoded middle, and the rest."""
         found = self._shifted[carried]
         if found is None:
             head = -carried % 3
@@ -202,8 +201,7 @@ def select_fragments(
 def walk_selected(
     parts: Parts[T], selection: Selection, write: Callable[[str], T], section: str = ""
 ) -> Iterator[T | MergeTag | LinkTag]:
-    """Yield the texts and merge tags of ``parts`` that are in the selection, in its order, and what ``write``
-    makes of the numbers of stories."""
+    """Yield the texts and merge tags of the selection in its order, and what ``write`` makes of numbers."""
     for part in parts:
         if isinstance(part, FragmentGroup):
             for fragment in selection.arrange_fragments(part.fragments):
@@ -219,8 +217,7 @@ def walk_selected(
 
 
 def join_text(parts: Parts[str], selection: Selection, *, markup: bool, section: str = "") -> str:
-    """Return the email of the selection as text, with its merge tags as placeholders; ``parts`` are inside
-    ``section``, if that is given."""
+    """Return the selection as text with placeholders; ``parts`` are inside ``section`` if that is given."""
     leaves = walk_selected(parts, selection, escape if markup else str, section)
     return "".join(leaf.placeholder if isinstance(leaf, MergeTag | LinkTag) else leaf for leaf in leaves)
 
@@ -310,8 +307,7 @@ class BodyTemplate:
         self._frame[::2] = pieces
 
     def fill(self, values: Sequence[bytes]) -> Sequence[bytes]:
-        """Return the encoded body for one reader, in pieces to be joined; ``values`` as made by
-        :meth:`EncodedBody.encode_value`."""
+        """Return one reader's encoded body in pieces; :meth:`EncodedBody.encode_value` made ``values``."""
         filled = self._frame.copy()
         filled[1::2] = [values[place] for place in self._places]
         return filled

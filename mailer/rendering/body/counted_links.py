@@ -69,8 +69,7 @@ class _Place(NamedTuple):
 
 
 def find_links(parts: Parts[str], base_url: str) -> Iterator[tuple[LinkKey, str]]:
-    """Yield the links of an HTML part to count, those that do not lead to our own pages at ``base_url``, each
-    with what it says, in order; the same link may come several times."""
+    """Yield the links of an HTML part that do not lead to ``base_url``, each with what it says, in order."""
     for run, story in _walk_runs(parts, ""):
         for place in _find_places(_join(run), story):
             if _is_counted(place.key.url, base_url):
@@ -89,8 +88,7 @@ def measure_growth(html: str, base_url: str) -> int:
 
 
 def replace_links(parts: Parts[str], numbers: Mapping[LinkKey, int]) -> Parts[str]:
-    """Return the HTML part with the addresses of the links in ``numbers`` replaced by :class:`LinkTag` and
-    the link's number. All others stay as they are."""
+    """Return the HTML part with a numbered :class:`LinkTag` for each address in ``numbers``."""
     return _replace(parts, numbers, "")
 
 

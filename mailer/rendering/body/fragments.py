@@ -81,8 +81,7 @@ class StoryCount(_Tag):
 
 
 class LinkTag(_Tag):
-    """A tag that no template may write: :mod:`mailer.rendering.body.counted_links` puts it where the address
-    of a link was."""
+    """A tag that :mod:`mailer.rendering.body.counted_links` puts in place of a link's address."""
 
     click_url = "click_url"
     """Where this reader's clicks are counted. The number of the link follows."""
@@ -187,8 +186,7 @@ def parse_fragments(marked: str, *, what: str, markup: bool) -> Parts[str]:
 
 
 def find_fragment(marked: str, kind: FragmentKind, key: str, *, markup: bool) -> tuple[int, int] | None:
-    """Return where the content of a fragment starts and ends in ``marked``; None if it is missing or contains
-    another fragment."""
+    """Return where a fragment's content starts and ends; None if it is missing or contains another."""
     begin, end, any_mark = (
         (mark_begin, mark_end, _IN_MARKUP) if markup else (mark_begin_text, mark_end_text, _IN_TEXT)
     )
@@ -285,18 +283,15 @@ def group_fragments(parts: Sequence[str | MergeTag | StoryCount | Fragment[str]]
         if not isinstance(part, Fragment) or part.kind not in _GROUPS:
             gathered.append(part)
             continue
-        if len(gathered) > 1 and _is_gap(gathered[-1]) and _may_join(gathered[-2], part):
-            gathered.pop()
         last = gathered[-1] if gathered else None
+        if type(last) is str and not last.strip() and len(gathered) > 1 and _may_join(gathered[-2], part):
+            gathered.pop()
+            last = gathered[-1]
         if isinstance(last, FragmentGroup) and _may_join(last, part):
             gathered[-1] = FragmentGroup((*last.fragments, part))
         else:
             gathered.append(FragmentGroup((part,)))
     return tuple(gathered)
-
-
-def _is_gap(part: Part[str]) -> bool:
-    return type(part) is str and not part.strip()
 
 
 def _may_join(part: Part[str], new: Fragment[str]) -> bool:

@@ -229,8 +229,7 @@ def _select(path: etree.XPath, tree: etree._ElementTree) -> list[etree._Element]
 
 
 def close_empty_items(tree: etree._ElementTree) -> None:
-    """Put a comment into each empty list item: lxml omits the end tag of an item without content, which HTML
-    allows, but then a fragment would not be complete in itself."""
+    """Put a comment into each empty list item, whose end tag lxml omits and a fragment needs."""
     for item in _select(_EMPTY_ITEM, tree):
         item.append(etree.Comment(""))
 

@@ -66,8 +66,7 @@ def _wrap_line(line: str, width: int) -> str:
 
 @dataclass
 class StoryAccess:
-    """One email being rendered: the story whose fragment is open, and whether all stories were used only in
-    their own."""
+    """The story whose fragment is open, and whether all stories were used only in their own."""
 
     open_slug: str = ""
     stories_isolated: bool = True
@@ -167,8 +166,8 @@ def _find_file(places: tuple[str, ...]) -> tuple[str, FileStamp] | None:
 
 
 class _MailEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox with a shortcut for the fields of a page, which are safe by design; rendering an email
-    reads some two thousand. It also tracks which stories are read."""
+    """Jinja's sandbox with a shortcut for the fields of a page, of which an email reads two thousand. It also
+    tracks which stories are read."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         kind: Any = type(obj)

@@ -170,8 +170,8 @@ class PageBuilder:
         )
 
     def _name_section(self, key: str) -> tuple[str, Markup]:
-        """Return the name from the settings in this language, or in the edition's own if this is it;
-        otherwise the one from our phrases, if there is one."""
+        """Return the name from the settings in this language or the edition's own, or else from our
+        phrases."""
         if translated := self.settings.find_sector_name(key, self.language):
             return translated, self._mark_text(translated)
         configured, phrase = self.settings.sectors.get(key), self.phrases.sections.get(key)
@@ -410,8 +410,7 @@ class PageBuilder:
         return embed_html(phrase, self._phrase_language(surrounding), surrounding)
 
     def _phrase_language(self, surrounding: str) -> str:
-        """Return the language of our phrases in ``surrounding`` text: the same (``zh`` is good enough for
-        ``zh-Hans``), or another one if we have no phrases in it."""
+        """Return ``surrounding`` if we have phrases in it (``zh`` will do for ``zh-Hans``), else theirs."""
         ours = self.phrases.language
         return surrounding if ours.partition("-")[0] == surrounding.partition("-")[0] else ours
 

@@ -3,7 +3,7 @@
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -63,8 +63,7 @@ def find_sector_colours(name: str, overrides: Path | None, sectors: Sequence[str
 
 
 def measure_distance(one: str, other: str) -> float:
-    """Return how different two colours written ``#rrggbb`` look: their distance in OKLab, where black and
-    white are 1 apart and about 0.02 can just be seen."""
+    """Return the distance of two ``#rrggbb`` in OKLab: of black and white 1, just visible 0.02."""
     return math.dist(_to_lab(one), _to_lab(other))
 
 
@@ -75,7 +74,12 @@ def _list_grounds(palette: Palette) -> _Pair:
 @lru_cache(maxsize=64)
 def _choose_colours(light: _Pair, dark: _Pair, taken: tuple[_Pair, ...], number: int) -> tuple[_Pair, ...]:
     """Return ``number`` pairs, each the candidate that is farthest from all before it."""
-    candidates = list(dict.fromkeys(_list_candidates(light, dark)))
+    found = (
+        (_find_readable(hue, step, light), _find_readable(hue, step, dark))
+        for step in range(len(_DARK_TEXT))
+        for hue in _HUES
+    )
+    candidates = list(dict.fromkeys(found))
     nearest = [min(_pair_distance(candidate, pair) for pair in taken) for candidate in candidates]
     chosen: list[_Pair] = []
     for _ in range(number):
@@ -91,12 +95,6 @@ def _choose_colours(light: _Pair, dark: _Pair, taken: tuple[_Pair, ...], number:
 def _pair_distance(one: _Pair, other: _Pair) -> float:
     """Return the distance in the palette in which the two are nearer to each other."""
     return min(measure_distance(one[0], other[0]), measure_distance(one[1], other[1]))
-
-
-def _list_candidates(light: _Pair, dark: _Pair) -> Iterator[_Pair]:
-    for step in range(len(_DARK_TEXT)):
-        for hue in _HUES:
-            yield _find_readable(hue, step, light), _find_readable(hue, step, dark)
 
 
 def _find_readable(hue: int, step: int, grounds: _Pair) -> str:

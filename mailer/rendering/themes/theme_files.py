@@ -139,8 +139,8 @@ def explain_error(fault: ErrorDetails) -> str:
 
 
 def _suggest(above: list[str], name: str) -> str:
-    """Return what ``name`` was probably meant to be: a token of that name in another table, or the most
-    similar one in its own."""
+    """Return what ``name`` was probably meant to be: that of another table, or the most similar of its
+    own."""
     table = "".join(f"{part}." for part in above)
     tokens = [token for token, _ in _walk_tokens(Theme, "")]
     elsewhere = [token for token in tokens if token.rpartition(".")[2] == name]

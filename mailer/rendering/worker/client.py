@@ -34,8 +34,7 @@ _all_workers: "weakref.WeakSet[RenderWorker]" = weakref.WeakSet()
 
 
 class _ReadableFolder:
-    """The one folder that a process can read: the kernel confines it to this one, whatever its name becomes.
-    It is held open, so that no folder made later gets its inode."""
+    """The one folder a process is confined to, held open so that no folder made later gets its inode."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path

@@ -128,8 +128,8 @@ class RenderProcess:
             raise TemplateError(f"{template}: {explain_exit(code, limits)}") from None
 
     def _wait_for_exit(self) -> int | None:
-        """Return the exit code of a process that closed its connection, negative for a signal; None if it is
-        still running."""
+        """Return the exit code of a process that closed its connection (a signal is negative); None if it
+        runs."""
         try:
             return self.process.wait(_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -149,8 +149,7 @@ class RenderProcess:
         self.close()
 
     def close(self) -> None:
-        """Close our end of the connection. The process then exits by itself, unless another program holds the
-        connection too."""
+        """Close our end of the connection, at which the process exits unless another program holds it too."""
         self.connection.close()
         if self.process.stderr is not None:
             self.process.stderr.close()
