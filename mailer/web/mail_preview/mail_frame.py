@@ -1,10 +1,13 @@
-"""An email in a frame of a page: with a policy of its own, and as text where one wants to see the text."""
+"""An email in a frame of a page: with a policy of its own, as text where one wants that, and its pictures."""
 
 from html import escape
+from pathlib import Path
 
-from starlette.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, HTMLResponse, Response
 
 from mailer.web.mail_preview.query import ColourScheme, PreviewQuery
+from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.security import make_mail_policy
 
 # Of the same origin as the page around it, so that its pictures get the cookie of the session, and so that
@@ -22,6 +25,20 @@ _PLAIN_PAGE = (
 
 def show_mail(html: str) -> Response:
     return HTMLResponse(html, headers=_HEADERS)
+
+
+def show_picture(folder: Path, name: str) -> Response:
+    """Show a picture of a mail, from the folder where all pictures are that are mailed, named by their
+    content. Raise HTTPException 404 if there is no such picture."""
+    path = folder / name
+    try:
+        is_there = name == path.name and "\0" not in name and path.suffix in IMAGE_TYPES and path.is_file()
+    except (OSError, ValueError) as error:
+        raise HTTPException(404) from error
+    if not is_there:
+        raise HTTPException(404)
+    headers = {**IMAGE_HEADERS, "cache-control": "private, max-age=86400, immutable"}
+    return FileResponse(path, media_type=IMAGE_TYPES[path.suffix], headers=headers)
 
 
 def show_text(text: str, query: PreviewQuery, *, title: str, language: str) -> Response:

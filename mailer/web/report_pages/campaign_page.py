@@ -1,8 +1,9 @@
 """The page of a campaign: its head, and its sections in the order in which a team asks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from mailer.campaigns.report.campaign_report import CampaignReport
 from mailer.campaigns.report.summary import CampaignSummary
@@ -36,6 +37,23 @@ _UNCOUNTED = {
     ReportPart.lost_organisations: ("organisations", gettext_noop("Organisations without a partner")),
 }
 """The anchors and headings of the parts that may not have been counted yet."""
+
+TABLE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "numbers": gettext_noop("The numbers"),
+        "comparison": gettext_noop("Beside other campaigns"),
+        "hand-over": gettext_noop("Time to hand over"),
+        "countries": gettext_noop("By country"),
+        "sectors": gettext_noop("By country and sector"),
+        "reasons": gettext_noop("Why it did not arrive"),
+        "returned": gettext_noop("What came back"),
+        "alarms": gettext_noop("What servers say about the sender"),
+        "links": gettext_noop("Links"),
+        "organisations": gettext_noop("Organisations without a partner"),
+        "warnings": gettext_noop("Warnings of the checks"),
+    }
+)
+"""The words for each table that can be taken as a file, in the order of the report."""
 
 
 class CampaignPage(NamedTuple):

@@ -37,18 +37,9 @@ from mailer.web.studio import (
     sign_ups,
     team,
 )
-from mailer.web.studio.approvals import approval_page, asked, steps_page
+from mailer.web.studio.approvals import approval_page, asked
 from mailer.web.studio.campaign_place import PreparationClosedError, show_closed
-from mailer.web.studio.campaigns import (
-    campaign_list,
-    campaign_page,
-    decisions,
-    doubts,
-    launch,
-    live,
-    trial,
-    versions,
-)
+from mailer.web.studio.campaigns import campaign_list, campaign_page, decisions, launch, live
 from mailer.web.studio.editions import details_page, edition_page, new_edition, story_pages
 from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
 from mailer.web.studio.history import conflict_page, history_pages
@@ -77,7 +68,6 @@ _log = logging.getLogger(__name__)
 ROUTES: tuple[StudioRoute, ...] = (
     *account.ROUTES,
     *approval_page.ROUTES,
-    *steps_page.ROUTES,
     *asked.ROUTES,
     *home.ROUTES,
     *new_edition.ROUTES,
@@ -89,7 +79,6 @@ ROUTES: tuple[StudioRoute, ...] = (
     *campaign_list.ROUTES,
     *campaign_page.ROUTES,
     *decisions.ROUTES,
-    *versions.ROUTES,
     *comments.ROUTES,
     *pictures.ROUTES,
     *corrections.ROUTES,
@@ -123,9 +112,7 @@ ROUTES: tuple[StudioRoute, ...] = (
     *segment_page.ROUTES,
     *saved_page.ROUTES,
     *live.ROUTES,
-    *doubts.ROUTES,
     *launch.ROUTES,
-    *trial.ROUTES,
     *outbox.ROUTES,
 )
 """All routes of Studio. A test demands that its matrix of roles has each."""

@@ -1,21 +1,16 @@
 """The outbox of previews as an inbox that one can read."""
 
-from pathlib import PurePosixPath
-
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.team.members import Permission
 from mailer.web.mail_html import open_links_in_new_tab, rewrite_media_urls
-from mailer.web.mail_preview.mail_frame import show_mail
-from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
+from mailer.web.mail_preview.mail_frame import show_mail, show_picture
 from mailer.web.studio.page import PageDep
 from mailer.web.studio.routing import Routes
 
 ROUTES = Routes()
 
 _MAX_LENGTH = 320
-_PRIVATE = "private, max-age=86400, immutable"
 
 
 @ROUTES.get_route("/outbox", Permission.see_partners)
@@ -34,15 +29,8 @@ def show_outbox(page: PageDep) -> Response:
 
 
 @ROUTES.get_route("/outbox/media/{file}", Permission.see_partners)
-def show_picture(page: PageDep, file: str) -> Response:
-    media_type = IMAGE_TYPES.get(PurePosixPath(file).suffix)
-    if media_type is None or PurePosixPath(file).name != file:
-        raise HTTPException(404)
-    try:
-        data = (page.state.workspace.media / file).read_bytes()
-    except (OSError, ValueError) as error:
-        raise HTTPException(404) from error
-    return Response(data, media_type=media_type, headers={**IMAGE_HEADERS, "cache-control": _PRIVATE})
+def show_media(page: PageDep, file: str) -> Response:
+    return show_picture(page.state.workspace.media, file)
 
 
 @ROUTES.get_route("/outbox/{name}", Permission.see_partners)

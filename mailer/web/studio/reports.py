@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
-from types import MappingProxyType
-from typing import Final
 
 from sqlmodel import col, select
 from starlette.responses import Response, StreamingResponse
@@ -14,10 +12,9 @@ from mailer.campaigns.report.campaign_report import CampaignReport, read_time_li
 from mailer.campaigns.report.csv_export import generate_deliveries, write_table
 from mailer.campaigns.report.sections import ReportTable, describe_report
 from mailer.database.models import Campaign, DeliveryState
-from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import OwnFormDep
-from mailer.web.report_pages.campaign_page import describe_campaign
+from mailer.web.report_pages.campaign_page import TABLE_WORDS, describe_campaign
 from mailer.web.report_pages.overview_page import describe_overview
 from mailer.web.report_pages.section import Viewer
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
@@ -27,23 +24,6 @@ from mailer.web.studio.segment_query import make_vocabulary, say_segment
 from mailer.web.studio.sign_in.confirmation import require_confirmed
 
 ROUTES = Routes()
-
-TABLE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "numbers": gettext_noop("The numbers"),
-        "comparison": gettext_noop("Beside other campaigns"),
-        "hand-over": gettext_noop("Time to hand over"),
-        "countries": gettext_noop("By country"),
-        "sectors": gettext_noop("By country and sector"),
-        "reasons": gettext_noop("Why it did not arrive"),
-        "returned": gettext_noop("What came back"),
-        "alarms": gettext_noop("What servers say about the sender"),
-        "links": gettext_noop("Links"),
-        "organisations": gettext_noop("Organisations without a partner"),
-        "warnings": gettext_noop("Warnings of the checks"),
-    }
-)
-"""What each table is called, in the order of the report."""
 
 _OF_PEOPLE = frozenset({"organisations", "reasons", "returned", "alarms"})
 """Tables that may tell of one person alone."""

@@ -7,13 +7,12 @@ needs a button. Their link shows nothing else of Studio, and ends with the reque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from fastapi import Depends
 from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.activity.record import Actor, record_activity
@@ -32,10 +31,9 @@ from mailer.rendering.mail_merge import anonymous_reader
 from mailer.team.attempt_limits import TooManyAttemptsError
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep, read_number
-from mailer.web.mail_preview.mail_frame import show_mail, show_text
+from mailer.web.mail_preview.mail_frame import show_mail, show_picture, show_text
 from mailer.web.mail_preview.query import ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import describe_difference, dress_html, personalise_mail
-from mailer.web.page_renderer import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.studio.campaign_place import CampaignPageDep
 from mailer.web.studio.page import Visit, VisitDep, or_404
 from mailer.web.studio.routing import Routes
@@ -160,20 +158,6 @@ def show_frozen_mail(visit: Visit, asked: Round, number: str, base: str) -> Resp
     return show_mail(dress_html(shown.html, query, base_url=visit.settings.web.base_url, prefix=base))
 
 
-def show_frozen_image(visit: Visit, name: str) -> Response:
-    """Show a picture of what was asked for: as launches do, asking puts them into the media folder, named by
-    their content."""
-    media_type = or_404(IMAGE_TYPES.get(PurePosixPath(name).suffix))
-    or_404(name == Path(name).name and "\0" not in name)
-    path = visit.state.workspace.media / name
-    try:
-        or_404(path.is_file())
-    except (OSError, ValueError) as error:
-        raise HTTPException(404) from error
-    headers = {**IMAGE_HEADERS, "cache-control": "private, max-age=86400, immutable"}
-    return FileResponse(path, media_type=media_type, headers=headers)
-
-
 def _find_asked(page: CampaignPageDep, number: str) -> Round:
     # In the thread of the dependencies: a session of its own.
     with page.state.read_session() as session:
@@ -196,8 +180,9 @@ def show_frame(page: CampaignPageDep, asked: _AskedDep, variant: str) -> Respons
 
 @ROUTES.get_route(f"{_ROUND}/media/{{name}}", Permission.read)
 def show_image(page: CampaignPageDep, number: str, name: str) -> Response:
+    # As launches do, asking puts the pictures into the media folder.
     _find_asked(page, number)
-    return show_frozen_image(page, name)
+    return show_picture(page.state.workspace.media, name)
 
 
 @ROUTES.get_route("/review/{token}", None)
@@ -246,7 +231,7 @@ def show_review_frame(visit: VisitDep, token: str, variant: str) -> Response:
 @ROUTES.get_route("/review/{token}/media/{name}", None)
 def show_review_image(visit: VisitDep, token: str, name: str) -> Response:
     _require_open(visit, token)
-    return show_frozen_image(visit, name)
+    return show_picture(visit.state.workspace.media, name)
 
 
 def _require_open(visit: Visit, token: str) -> Round:

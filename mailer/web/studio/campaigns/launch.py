@@ -1,7 +1,8 @@
-"""Launching a campaign: what will happen, the number to type, undoing it, and a second person."""
+"""Launching a campaign: what will happen, the number to type, undoing it, a second person, and trial mode."""
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 from urllib.parse import quote
@@ -27,17 +28,21 @@ from mailer.campaigns.pending_launches import (
 )
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.readiness import LaunchFault, LaunchFaultKind, LaunchReadiness
+from mailer.campaigns.trial import TrialError, begin_trial, end_trial, read_trial
 from mailer.campaigns.worker import count_workers
 from mailer.database.engine import read_clock
 from mailer.database.launch_models import PendingLaunchState
+from mailer.doctor import Health, diagnose_workspace
+from mailer.doctor.diagnosis import keep_diagnosis
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission, list_members
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
 from mailer.web.studio.notices import Notice
-from mailer.web.studio.page import StudioPage, or_404
+from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.segment_query import say_segment
+from mailer.web.studio.sign_in.confirmation import require_confirmed
 from mailer.web.studio.waiting_item import WaitingItem
 
 ROUTES = Routes()
@@ -314,3 +319,49 @@ def list_launch_items(page: StudioPage) -> Iterator[WaitingItem]:
             tone="wrong",
             waits_for=translate(gettext_noop("a second person")) if one.asked_by == page.member.id else "",
         )
+
+
+@ROUTES.get_route("/trial", Permission.read)
+def show_trial(page: PageDep) -> Response:
+    return _render_trial(page)
+
+
+@ROUTES.post_route("/trial/end", Permission.manage)
+def end(page: PageDep) -> Response:
+    """End trial mode, if the doctor finds nothing bad: it looks now, which takes some seconds."""
+    require_confirmed(page)
+    findings = diagnose_workspace(page.state.workspace)
+    # The doctor's page then explains the same findings. A full disk hinders the page alone.
+    with contextlib.suppress(OSError):
+        keep_diagnosis(page.state.workspace, findings, now=page.state.clock())
+    faults = [f"{one.subject}: {one.message}" for one in findings if one.verdict is Health.bad]
+    try:
+        with page.writing() as session:
+            connection, settings = session.connection(), page.settings
+            before, now = read_trial(connection, settings), read_clock(connection)
+            if end_trial(connection, settings, by=page.member.name, now=now, faults=faults) != before:
+                page.record(session, Act.ended_trial)
+    except TrialError:
+        return _render_trial(page, faults)
+    return page.redirect("/trial", Notice.trial_ended)
+
+
+@ROUTES.post_route("/trial/begin", Permission.manage)
+def begin(page: PageDep) -> Response:
+    require_confirmed(page)
+    try:
+        with page.writing() as session:
+            connection, settings = session.connection(), page.settings
+            before, now = read_trial(connection, settings), read_clock(connection)
+            if begin_trial(connection, settings, by=page.member.name, now=now) != before:
+                page.record(session, Act.began_trial)
+    except TrialError:
+        return _render_trial(page)
+    return page.redirect("/trial", Notice.trial_begun)
+
+
+def _render_trial(page: StudioPage, faults: Sequence[str] = ()) -> Response:
+    trial = read_trial(page.session.connection(), page.settings)
+    return page.render(
+        "trial.html", status=422 if faults else 200, section="campaigns", trial=trial, faults=faults
+    )
