@@ -104,11 +104,10 @@ class SuppressionError(SubscriberError):
 
 
 class OnListError(SubscriberError):
-    """An address to be added is on the list already; ``known_as`` is the status of its subscriber."""
+    """An address to be added is on the list already."""
 
     def __init__(self, email: str, status: str) -> None:
         self.email = email
-        self.known_as = status
         known = {
             "active": f"To change it: mailer subscribers edit {email}",
             "paused": f"To change it: mailer subscribers edit {email}",

@@ -172,9 +172,8 @@ class StatusReader:
         ignored: Sequence[int] = (),
     ) -> None:
         self._ignored = tuple(ignored)
-        self.columns = tuple(columns)
         self._titles = titles
-        self._tallies = [_ColumnTally(column=column) for column in self.columns]
+        self._tallies = [_ColumnTally(column=column) for column in columns]
         self._single = tuple(place for place, separator in watched.items() if separator is None)
         self._several = tuple((place, separator) for place, separator in watched.items() if separator)
         self._strong = strong_words()
