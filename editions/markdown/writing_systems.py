@@ -27,10 +27,11 @@ _HAN = (
     "\U00020000-\U0003fffd"
 )
 _KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d\U0001aff0-\U0001b16f"
-_HANGUL = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"
+_HANGUL_SCRIPT = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"
+_HANGUL = re.compile(f"[{_HANGUL_SCRIPT}]")
 _CYRILLIC = "\u0400-\u0482\u048a-\u052f\u1c80-\u1c8f"
 _MONGOLIAN = "\u1820-\u18aa"
-_NON_LATIN = re.compile(f"[{_HAN}{_KANA}{_HANGUL}{_CYRILLIC}{_MONGOLIAN}]")
+_NON_LATIN = re.compile(f"[{_HAN}{_KANA}{_HANGUL_SCRIPT}{_CYRILLIC}{_MONGOLIAN}]")
 # East Asian punctuation: part of a run, but not a run on its own.
 _CJK_PUNCTUATION = "\u3001-\u3003\u3008-\u301f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 # Allowed between two letters of one run: spaces, digits and common punctuation; U+0301 is a stress mark.
@@ -150,7 +151,7 @@ def _is_written_without_spaces(character: str) -> bool:
     return (
         is_cjk(character)
         and unicodedata.east_asian_width(character) in _WIDE
-        and not re.match(f"[{_HANGUL}]", character)
+        and not _HANGUL.match(character)
     )
 
 
@@ -252,7 +253,7 @@ def _language_of(run: re.Match[str], own: str) -> str | None:
 
 @cache
 def _run_pattern() -> re.Pattern[str]:
-    scripts = {"han": _HAN + _KANA, "hangul": _HANGUL, "cyrillic": _CYRILLIC, "mongolian": _MONGOLIAN}
+    scripts = {"han": _HAN + _KANA, "hangul": _HANGUL_SCRIPT, "cyrillic": _CYRILLIC, "mongolian": _MONGOLIAN}
     return re.compile(
         "|".join(f"(?P<{name}>{_run_expression(letters)})" for name, letters in scripts.items())
     )
