@@ -135,9 +135,7 @@ class WantedStep:
 
 
 def read_step_settings(connection: Connection, settings: Settings) -> tuple[WantedStep, ...]:
-    """Return the steps of the settings; nothing if there are none. Raise ConfigurationError if a step asks
-    somebody who does not belong to the team.
-    """
+    """Return the steps of the settings. Raise ConfigurationError if one asks somebody outside the team."""
     steps = settings.campaigns.approval_steps
     colleagues = list_colleagues(connection) if steps else ()
     return tuple(_read_step(step, colleagues) for step in steps)
@@ -176,9 +174,7 @@ def choose_steps(connection: Connection, settings: Settings, plan: Plan) -> tupl
 
 
 def parse_reviewer(text: str) -> WantedReviewer:
-    """Parse ``Ana Diaz <ana@ministry.example>``, or an address alone. Raise ApprovalRefusedError if there is
-    no address in it.
-    """
+    """Parse ``Ana Diaz <ana@x.example>`` or an address. Raise ApprovalRefusedError if there is none."""
     name, address = parseaddr(text.strip())
     try:
         email = normalise_address(address).email
@@ -236,8 +232,7 @@ def describe_steps(connection: Connection, asked: Round) -> tuple[WantedStep, ..
 
 def store_steps(connection: Connection, round_id: int, steps: Sequence[WantedStep]) -> None:
     """Write the steps of a round, and the people outside the team whom they ask. The caller commits. Raise
-    ApprovalRefusedError if a step asks nobody.
-    """
+    ApprovalRefusedError if a step asks nobody."""
     if not steps or not all(step.members or step.roles or step.reviewers for step in steps):
         raise ApprovalRefusedError(
             gettext_noop("Each step has to ask somebody: a member, a role, or a person outside.")

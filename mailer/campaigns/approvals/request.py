@@ -114,9 +114,7 @@ def find_or_write_campaign(
 
 
 def refuse_unscheduled(found: Row[Any], plan: Plan) -> None:
-    """Refuse to approve a campaign that is being sent, or was scheduled with a different --again. Raise
-    ApprovalRefusedError if it is, or it was.
-    """
+    """Raise ApprovalRefusedError if a campaign is being sent, or was scheduled with a different --again."""
     if found.state is not CampaignState.scheduled:
         raise ApprovalRefusedError(
             Phrase(

@@ -79,7 +79,7 @@ class RoundFacts:
     authors: tuple[str, ...] = ()
 
     def find_variant(self, number: int) -> Variant | None:
-        """Return the variant with this number, from 1; or None. Nobody is greeted by name in it."""
+        """Return the variant with this number, from 1. Nobody is greeted by name in it."""
         if not 0 < number <= len(self.variants):
             return None
         asked = self.variants[number - 1]
@@ -303,9 +303,7 @@ def list_returned_rounds(connection: Connection, *, limit: int) -> tuple[Round, 
 
 
 def read_round_content(connection: Connection, asked: Round) -> tuple[CompiledEdition, ...]:
-    """Return the content that was asked for, its own language first. Raise CompiledVersionError if it was
-    compiled by another version of the program.
-    """
+    """Return the content that was asked for, its own language first, as :func:`read_variant_content` does."""
     found = (read_variant_content(connection, asked.id, language) for language in asked.facts.languages)
     return tuple(mail for mail in found if mail is not None)
 

@@ -59,11 +59,8 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table. The first cell of a row names it; ``total`` is the last row, if the rows add up to one.
-
-    ``caption`` is read out and not shown where the heading above says the same. A ``broad`` table has more
-    columns than a phone has room for, where it puts the name of a row above its figures.
-    """
+    """A table. The first cell of a row names it; ``total`` is the last row, if the rows add up to one. A
+    ``broad`` one has more columns than a phone has room for, where the name of a row is above its figures."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -81,13 +78,10 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PageSection:
-    """A section of the page: a heading, and below it what there is to say.
-
-    ``name`` is its anchor. ``lead`` is a sentence that says the most important of it. ``counted`` says when
-    its figures were counted, if they are not of this moment. ``tables`` stand beside the charts, ``below``
-    are those that need the whole width, and ``folded`` those that can be opened: they repeat a chart or are
-    long. ``notes`` are sentences at the end. The charts of a ``wide`` section are as wide as the page.
-    """
+    """A section of the page. ``name`` is its anchor, ``lead`` a sentence that says the most important of it,
+    and ``counted`` says when its figures were counted, if not at this moment. ``tables`` stand beside the
+    charts, ``below`` are those that need the whole width, and ``folded`` can be opened: they repeat a chart
+    or are long. The charts of a ``wide`` section are as wide as the page."""
 
     name: str
     title: str

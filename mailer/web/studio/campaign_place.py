@@ -66,7 +66,6 @@ class CampaignPage(StudioPage):
 
     def render(self, template: str, *, status: int = 0, **values: object) -> Response:
         shared = {
-            "section": "campaigns",
             "place": self,
             "campaign": self.campaign,
             "title": name_campaign(self, self.campaign),

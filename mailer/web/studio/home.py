@@ -70,7 +70,6 @@ def show_home(page: PageDep) -> Response:
                 unreachable.append(page.translate(name))
     return page.render(
         "home.html",
-        section="home",
         recent=recent,
         own=[item for item in items if not item.waits_for],
         of_others=[item for item in items if item.waits_for],

@@ -30,11 +30,8 @@ _LEAST = 1.2
 
 def spread_widths(values: Sequence[float], whole: float, *, least: float) -> list[float]:
     """Share the length ``whole`` among ``values`` in proportion, but give none that counts less than
-    ``least``; 0 stays 0. What the small ones get more, the largest give.
-
-    If there is no room for that, all that count get the same. A bar of 100,000 readers with one in doubt
-    must show the one.
-    """
+    ``least``: a bar of 100,000 readers with one in doubt must show the one. If there is no room for that, all
+    that count get the same; 0 stays 0."""
     total = sum(values)
     counting = sum(1 for value in values if value > 0)
     if total <= 0 or whole <= 0:

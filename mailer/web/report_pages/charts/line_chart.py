@@ -94,11 +94,8 @@ def draw_lines(
     unit: str = "",
     top: float | None = None,
 ) -> Markup:
-    """Draw lines over a grid. ``name`` is a word of its own on the page.
-
-    ``places`` are where the values lie from left to right, in any unit, rising; ``ticks`` name the left end,
-    the middle and the right end, or fewer. ``unit`` follows the numbers beside the lines.
-    """
+    """Draw lines over a grid. ``places`` are where the values lie from left to right, in any unit, rising;
+    ``ticks`` name the left end, the middle and the right end, or fewer. ``unit`` follows the numbers."""
     values = [value for line in lines for value in line.values if value is not None]
     axis = choose_axis(top or max(values, default=0), whole=not unit)
     across = _spread_places(places)

@@ -13,14 +13,12 @@ _ELLIPSIS = "…"
 
 
 def draw_element(name: str, /, *content: str, **attributes: Attribute) -> Markup:
-    """Make the element ``name`` with ``content``, of which only Markup is not escaped.
-
-    An underscore in the name of an attribute is written as a hyphen (``text_anchor``), and one at its end is
-    left out (``class_``).
-    """
+    """Make the element ``name`` with ``content``, of which only Markup is not escaped. An underscore in the
+    name of an attribute is a hyphen (``text_anchor``), and one at its end is left out (``class_``)."""
     # Joined as plain strings, each part escaped: Markup.format takes three times as long.
     written = "".join(
-        f' {_name_attribute(key)}="{escape(_write_value(value))}"' for key, value in attributes.items()
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_write_value(value))}"'
+        for key, value in attributes.items()
     )
     inside = "".join(escape(part) for part in content)
     return Markup(f"<{name}{written}>{inside}</{name}>")  # noqa: S704 - escaped above
@@ -38,10 +36,8 @@ def draw_block(left: float, top: float, width: float, height: float, **attribute
 
 
 def draw_chart(name: str, title: str, description: str, *content: Markup, height: float, kind: str) -> Markup:
-    """Make the outermost element: a picture with a title and a description for those who cannot see it.
-
-    ``name`` is a word of its own on the page, ``kind`` a class for the style sheet, and ``height`` in pixels.
-    """
+    """Make the outermost element, with a title and a description for those who cannot see it. ``name`` is a
+    word of its own on the page, ``kind`` a class for the style sheet, and ``height`` in pixels."""
     return draw_element(
         "svg",
         draw_element("title", title, id=f"{name}-title"),
@@ -54,10 +50,6 @@ def draw_chart(name: str, title: str, description: str, *content: Markup, height
         width="100%",
         height=height,
     )
-
-
-def _name_attribute(key: str) -> str:
-    return key.rstrip("_").replace("_", "-")
 
 
 def _write_value(value: Attribute) -> str:
@@ -143,10 +135,8 @@ def shorten_label(text: str, width: int) -> str:
 
 
 def wrap_label(text: str, width: int, *, lines: int) -> tuple[str, ...]:
-    """Break ``text`` into at most ``lines`` of ``width`` Latin letters, between words where there are any.
-
-    What does not fit is cut, with an ellipsis.
-    """
+    """Break ``text`` into at most ``lines`` of ``width`` Latin letters, between words where there are any;
+    what does not fit is cut, with an ellipsis."""
     broken = list(_break_lines(" ".join(text.split()), width))
     if len(broken) <= lines:
         return tuple(broken)

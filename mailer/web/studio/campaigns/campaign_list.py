@@ -71,7 +71,6 @@ def list_campaigns(page: PageDep) -> Response:
     names = find_launchers(page.session, {one.edition for one in shown})
     return page.render(
         "campaigns.html",
-        section="campaigns",
         rows=[_make_row(page, one, prepared.get(one.id or 0), names.get(one.id or 0, "")) for one in shown],
         is_first=not before,
         older=shown[-1].id if len(campaigns) > _CAMPAIGNS_ON_PAGE else 0,
@@ -124,7 +123,6 @@ def show_calendar(page: PageDep) -> Response:
     whole = get_day_names("wide", "stand-alone", locale=locale)
     return page.render(
         "campaign_calendar.html",
-        section="campaigns",
         weeks=[[describe_day(day) for day in week] for week in weeks],
         name=format_date(month, "LLLL y", locale=locale),
         weekdays=[(short[day], whole[day]) for day in range(7)],
@@ -211,7 +209,6 @@ def _render(
     name = find_segment_name(text, make_lookups(page.session.connection(), page.settings))
     return page.render(
         "campaign_new.html",
-        section="campaigns",
         editions=[page.state.summaries.read(slug) for slug in shown],
         chosen=chosen if chosen in slugs else (shown[0] if len(shown) == 1 else ""),
         query=query if text.strip() and query.segment is not None else None,
