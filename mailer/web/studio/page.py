@@ -211,7 +211,7 @@ class StudioPage(Visit):
     @property
     def section(self) -> str:
         path: str = self.request.scope["path"]
-        name = path.removeprefix(PATH).split("/")[1]
+        name = path.removeprefix(PATH).strip("/").partition("/")[0]
         return _SECTIONS.get(name, name)
 
     @property
