@@ -298,7 +298,7 @@ def _check_lines(source: bytes) -> Iterator[Diagnosis]:
 
 
 def _check_size(mail: SubmittedMail) -> Iterator[Diagnosis]:
-    sizes = [len(part.body) for part in mail.part.walk() if part.content_type == "text/html"]
+    sizes = [len(part.body) for part in mail.part.all_parts if part.content_type == "text/html"]
     if sizes and max(sizes) > _CLIPPED_BYTES:
         words = Phrase(
             "the HTML has %(size)s kB, and Gmail cuts a message off at 102 kB. Make the edition shorter.",

@@ -111,17 +111,14 @@ def _read_xarf_complaint(message: MimePart) -> IncomingMessage | None:
 
 def _find_xarf(message: MimePart) -> Mapping[str, object] | None:
     """Find a report of spam in ``message``; None if it has none, or one of something else."""
-    for part in message.walk():
+    for part in message.all_parts:
         if part.content_type in _JSON_TYPES and (fields := _read_object(part.text)):
             report = fields.get("Report")
             body = report if isinstance(report, dict) else fields
-            if _is_xarf(fields) and _read_text(body, ("ReportType", "type")).lower() in _SPAM_TYPES:
+            is_xarf = "xarf_version" in fields or ("Version" in fields and isinstance(report, dict))
+            if is_xarf and _read_text(body, ("ReportType", "type")).lower() in _SPAM_TYPES:
                 return body
     return None
-
-
-def _is_xarf(fields: Mapping[str, object]) -> bool:
-    return "xarf_version" in fields or ("Version" in fields and isinstance(fields.get("Report"), dict))
 
 
 def _read_object(text: str) -> Mapping[str, object] | None:
@@ -177,7 +174,7 @@ def _read_amazon_complaint(message: MimePart) -> IncomingMessage | None:
 
 
 def _find_report(message: MimePart) -> Headers | None:
-    for part in message.walk():
+    for part in message.all_parts:
         if part.content_type in _REPORT_TYPES:
             # Empty lines between the fields are an error that some programs make.
             return parse_headers(part.text)

@@ -3,6 +3,7 @@
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -42,11 +43,12 @@ _FORWARDED = ("forwarded", "trusted_forwarder", "mailing_list", "local_policy", 
 """Why a receiver let a message pass that failed (RFC 9990, PolicyOverrideType)."""
 
 
-def find_report_xml(message: MimePart) -> bytes | None:
-    """Return the XML of the first part that looks like a report; None if none can be unpacked."""
-    for part in message.walk():
+def read_aggregate_report(message: MimePart) -> AggregateReport | None:
+    """Return the report in the first part that looks like one; None if there is none. Never raises, whatever
+    the bytes are."""
+    for part in message.all_parts:
         if part.content_type in _TYPES and (xml := _unpack(part.read_attachment(_MAX_ATTACHMENT_BYTES))):
-            return xml
+            return read_report_xml(xml)
     return None
 
 
@@ -126,16 +128,6 @@ def _read_source(record: etree._Element) -> ReportedSource | None:
         return None
     if not 0 < count <= _MAX_COUNT:
         return None
-    signatures = [
-        _read(one, "domain").lower()
-        for one in _find_all(record, "auth_results", "dkim")
-        if _read(one, "result").lower() == "pass"
-    ]
-    passed = [
-        _read(one, "domain").lower()
-        for one in _find_all(record, "auth_results", "spf")
-        if _read(one, "result").lower() == "pass"
-    ]
     return ReportedSource(
         source_ip=source_ip,
         count=count,
@@ -144,9 +136,17 @@ def _read_source(record: etree._Element) -> ReportedSource | None:
         spf=_read(record, "row", "policy_evaluated", "spf").lower() == "pass",
         disposition=_read(record, "row", "policy_evaluated", "disposition").lower(),
         override=_read(record, "row", "policy_evaluated", "reason", "type").lower(),
-        dkim_domains=tuple(dict.fromkeys(name for name in signatures if name)),
-        spf_domain=next((name for name in passed if name), ""),
+        dkim_domains=tuple(dict.fromkeys(_list_passed(record, "dkim"))),
+        spf_domain=next(_list_passed(record, "spf"), ""),
     )
+
+
+def _list_passed(record: etree._Element, method: str) -> Iterator[str]:
+    """Yield the domains for which ``method`` passed."""
+    for one in _find_all(record, "auth_results", method):
+        domain = _read(one, "domain").lower()
+        if domain and _read(one, "result").lower() == "pass":
+            yield domain
 
 
 def _read_time(root: etree._Element, *path: str) -> datetime | None:
@@ -174,12 +174,6 @@ def _find_all(element: etree._Element, *path: str) -> list[etree._Element]:
             if isinstance(child.tag, str) and etree.QName(child).localname == name
         ]
     return found
-
-
-def read_aggregate_report(message: MimePart) -> AggregateReport | None:
-    """Return the report in ``message``; None if it has none. Never raises, whatever the bytes are."""
-    xml = find_report_xml(message)
-    return read_report_xml(xml) if xml is not None else None
 
 
 def store_report(session: Session, report: AggregateReport, *, now: datetime) -> bool:

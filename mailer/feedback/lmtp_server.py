@@ -9,7 +9,7 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,6 @@ _REPLIES = {
     IntakeObstacle.database: "451 4.3.0 The database cannot be used at the moment",
 }
 _log = logging.getLogger(__name__)
-Take = Callable[[str, Sequence[str], bytes], Awaitable[str]]
-"""Receives a message by its sender, recipients and content; returns one reply for all recipients."""
 _MAX_CONNECTION_SECONDS = 300
 
 
@@ -116,10 +114,17 @@ class LmtpServer:
         if self._address.path is not None:
             self._address.path.unlink(missing_ok=True)
 
-    def _make_protocol(self) -> Any:
-        # Imported here to keep commands fast that only read the settings.
-
-        return make_protocol(self._take, self._opened, loop=self._loop, limit=MAX_MESSAGE_BYTES)
+    def _make_protocol(self) -> "_Protocol":
+        return _Protocol(
+            self,
+            self._opened,
+            data_size_limit=MAX_MESSAGE_BYTES,
+            enable_SMTPUTF8=True,
+            hostname="partner-mailer.invalid",
+            ident="partner-mailer",
+            timeout=_MAX_CONNECTION_SECONDS,
+            loop=self._loop,
+        )
 
     async def _start(self, listener: socket.socket, make: Any) -> asyncio.Server:
         if listener.family == socket.AF_UNIX:
@@ -147,9 +152,11 @@ class LmtpServer:
             await asyncio.sleep(0.001)
         await asyncio.sleep(0)
 
-    async def _take(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Receive one message for all its recipients; return the reply that each of them gets."""
-        raw = add_envelope(content, sender=sender, recipients=recipients)
+        raw = add_envelope(
+            envelope.original_content, sender=envelope.mail_from or "", recipients=envelope.rcpt_tos
+        )
         try:
             await self._loop.run_in_executor(self._receiving, self._intake.take, raw)
         except TryAgainError as error:
@@ -201,16 +208,6 @@ def _listen_unix(path: Path) -> socket.socket:
     return listener
 
 
-class _Handler:
-    """What aiosmtpd calls with each message."""
-
-    def __init__(self, take: Take) -> None:
-        self._take = take
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802 - aiosmtpd's names
-        return await self._take(envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content)
-
-
 class _Protocol(LMTP):
     """LMTP as RFC 2033 §4.2 has it: after the message, one reply for each recipient.
 
@@ -221,7 +218,7 @@ class _Protocol(LMTP):
     line_length_limit = 1024 * 1024
     _replies = 1
 
-    def __init__(self, handler: _Handler, opened: set[asyncio.BaseTransport], **options: Any) -> None:
+    def __init__(self, handler: LmtpServer, opened: set[asyncio.BaseTransport], **options: Any) -> None:
         super().__init__(handler, **options)
         self._opened = opened
         self._connection: asyncio.BaseTransport | None = None
@@ -253,20 +250,3 @@ class _Protocol(LMTP):
         await super().push("\r\n".join([text] * self._replies))
         if text.startswith("354"):
             self._replies = len(self.envelope.rcpt_tos) if self.envelope is not None else 1
-
-
-def make_protocol(
-    take: Take, opened: set[asyncio.BaseTransport], *, loop: asyncio.AbstractEventLoop, limit: int
-) -> Any:
-    """Return the protocol for one connection, which is in ``opened`` as long as it lasts; it refuses messages
-    of more than ``limit`` bytes."""
-    return _Protocol(
-        _Handler(take),
-        opened,
-        data_size_limit=limit,
-        enable_SMTPUTF8=True,
-        hostname="partner-mailer.invalid",
-        ident="partner-mailer",
-        timeout=_MAX_CONNECTION_SECONDS,
-        loop=loop,
-    )

@@ -25,27 +25,18 @@ _MAX_HEADER = 500
 _MAX_ATTACHMENTS = 50
 
 
-@dataclass(frozen=True, kw_only=True)
-class MessagePage:
-    """A page of messages, newest first; ``subscribers`` are the addresses of those whom they are about.
-
-    ``older`` is the number before which the next page begins, None if there is none. A page may be empty
-    although there are older ones.
-    """
-
-    rows: Sequence[FeedbackMessage]
-    subscribers: Mapping[int, Sequence[str]]
-    older: int | None
-
-
 def list_messages(
     session: Session,
     *,
     kind: FeedbackKind | None = None,
     campaign_id: int | None = None,
     before: int | None = None,
-) -> MessagePage:
-    """List a page of messages, the newest first: those of a kind, about a campaign, and before a number."""
+) -> tuple[Sequence[FeedbackMessage], int | None]:
+    """Return a page of messages, the newest first: those of a kind, about a campaign, and before a number.
+
+    With it comes the number before which the next page begins, None if there is none. A page may be empty
+    although there are older ones.
+    """
     end = (
         before if before is not None else (session.exec(select(func.max(FeedbackMessage.id))).one() or 0) + 1
     )
@@ -60,9 +51,7 @@ def list_messages(
     shown = rows[:PAGE_ROWS]
     # A window that has not filled the page leads on to the one before it.
     earlier = start if start > 1 else None
-    older = shown[-1].id if len(rows) > PAGE_ROWS else earlier
-    subscribers = _list_subscribers(session, [row.id or 0 for row in shown])
-    return MessagePage(rows=shown, subscribers=subscribers, older=older)
+    return shown, shown[-1].id if len(rows) > PAGE_ROWS else earlier
 
 
 def find_next_held(session: Session, number: int) -> int | None:
@@ -77,11 +66,12 @@ def find_next_held(session: Session, number: int) -> int | None:
     return later if later is not None else session.exec(waits).first()
 
 
-def _list_subscribers(session: Session, numbers: Sequence[int]) -> Mapping[int, Sequence[str]]:
+def list_subscribers(session: Session, messages: Sequence[FeedbackMessage]) -> Mapping[int, Sequence[str]]:
+    """Return the addresses of those whom each message is about, by its number."""
     statement = (
         select(FeedbackEvent.message_id, Subscriber.email)
         .join(Subscriber, col(Subscriber.id) == col(FeedbackEvent.subscriber_id))
-        .where(col(FeedbackEvent.message_id).in_(numbers))
+        .where(col(FeedbackEvent.message_id).in_([message.id for message in messages]))
         .order_by(col(FeedbackEvent.position))
     )
     found: dict[int, list[str]] = defaultdict(list)
@@ -118,7 +108,7 @@ def view_message(raw: bytes) -> MessageView:
 
 
 def _list_attachments(message: MimePart) -> Iterator[str]:
-    for part in message.walk():
+    for part in message.all_parts:
         disposition, parameters = parse_parameters(part.headers.raw("content-disposition"))
         name = decode_words(parameters.get("filename", "") or part.parameters.get("name", ""))
         is_body = part.is_text and disposition != "attachment" and not name

@@ -133,10 +133,6 @@ class MimePart:
             found += part.all_parts
         return tuple(found)
 
-    def walk(self) -> Iterator["MimePart"]:
-        """Yield this part and all parts inside it, as ``all_parts`` lists them."""
-        return iter(self.all_parts)
-
     @cached_property
     def text(self) -> str:
         """The words of this part alone: decoded, HTML without its tags, at most its first 256 kB."""
@@ -182,7 +178,7 @@ class MimePart:
     def readable_text(self) -> str:
         """What a person would read first: the first plain part with words in it, else the first HTML part."""
         html = ""
-        for part in self.walk():
+        for part in self.all_parts:
             if part.content_type == "text/plain" and part.text.strip():
                 return part.text
             if part.is_text and part.content_type != "text/plain":
@@ -279,21 +275,20 @@ def split_mailbox(raw: bytes) -> list[bytes]:
     if not raw.startswith(b"From "):
         return [raw]
     text = normalise_lines(raw)
+    # A message begins after an empty line.
     starts = [
-        match.start() for match in _SEPARATOR.finditer(text) if _follows_empty_line(text, match.start())
+        match.start()
+        for match in _SEPARATOR.finditer(text)
+        if match.start() == 0 or text.endswith(b"\n\n", 0, match.start())
     ]
     if len(starts) < 2:
         return [raw]
     return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
-def _follows_empty_line(text: bytes, position: int) -> bool:
-    return position == 0 or text[max(0, position - 2) : position] == b"\n\n"
-
-
 def find_enclosed(message: MimePart) -> MimePart | None:
     """Return the message, or the headers, that a part of ``message`` encloses; None if no part does."""
-    for part in message.walk():
+    for part in message.all_parts:
         if part.content_type.startswith(_ENCLOSED_TYPES):
             enclosed = part.read_enclosed()
             return enclosed if enclosed.headers else parse_message(part.body.lstrip())

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -30,23 +30,6 @@ _MAX_WORDS: Final = 3
 _EXCERPT_LENGTH: Final = 1500
 # What differs between replies that mean the same: addresses, and the numbers by which servers know a message.
 _VARIABLE_PARTS = re.compile(r"<?[^\s<>]+@[^\s<>:,;]+>?|\b(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{8,}\b")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FeedbackFilter:
-    """Which events are shown; None is all."""
-
-    kind: FeedbackKind | None = None
-    reason: Reason | None = None
-    campaign_id: int | None = None
-
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        if self.kind is not None:
-            yield col(FeedbackMessage.kind) == self.kind
-        if self.reason is not None:
-            yield col(FeedbackEvent.reason) == self.reason
-        if self.campaign_id is not None:
-            yield col(FeedbackEvent.campaign_id) == self.campaign_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,28 +79,22 @@ class ReportedEvent:
         return shown
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeldMessage:
-    """A message that waits for a person. ``note`` says why, ``excerpt`` is the beginning of its text."""
-
-    number: int
-    received_at: datetime
-    kind: FeedbackKind
-    sender: str
-    subject: str
-    size: int
-    note: str
-    excerpt: str
-    events: tuple[ReportedEvent, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**vars(self), "received_at": format_iso(self.received_at)}
+def filter_events(
+    *, kind: FeedbackKind | None = None, reason: Reason | None = None, campaign_id: int | None = None
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions for :func:`group_feedback` and :func:`list_events`; None is all."""
+    if kind is not None:
+        yield col(FeedbackMessage.kind) == kind
+    if reason is not None:
+        yield col(FeedbackEvent.reason) == reason
+    if campaign_id is not None:
+        yield col(FeedbackEvent.campaign_id) == campaign_id
 
 
-def group_feedback(session: Session, wanted: FeedbackFilter) -> list[FeedbackGroup]:
+def group_feedback(session: Session, *conditions: ColumnElement[bool]) -> list[FeedbackGroup]:
     """Group the events by kind and reason, the most frequent of each kind first."""
     found: dict[tuple[FeedbackKind, str], list[Any]] = defaultdict(list)
-    people = _count_people(session, wanted)
+    people = _count_people(session, conditions)
     columns = (
         col(FeedbackMessage.kind),
         col(FeedbackMessage.state),
@@ -128,7 +105,7 @@ def group_feedback(session: Session, wanted: FeedbackFilter) -> list[FeedbackGro
     statement = (
         select(*columns, func.count(), func.max(col(FeedbackEvent.at)))  # type: ignore[call-overload]
         .join(FeedbackMessage, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))
-        .where(*wanted.conditions())
+        .where(*conditions)
         .group_by(*columns)
     )
     for kind, state, reason, consequence, words, number, last_at in session.exec(statement):
@@ -149,7 +126,9 @@ def _name_consequence(state: FeedbackState, consequence: Consequence) -> Consequ
     return consequence
 
 
-def _count_people(session: Session, wanted: FeedbackFilter) -> dict[tuple[FeedbackKind, str], int]:
+def _count_people(
+    session: Session, conditions: Sequence[ColumnElement[bool]]
+) -> dict[tuple[FeedbackKind, str], int]:
     counted = (
         select(
             col(FeedbackMessage.kind),
@@ -157,7 +136,7 @@ def _count_people(session: Session, wanted: FeedbackFilter) -> dict[tuple[Feedba
             func.count(func.distinct(col(FeedbackEvent.subscriber_id))),
         )
         .join(FeedbackEvent, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))
-        .where(*wanted.conditions())
+        .where(*conditions)
         .group_by(col(FeedbackMessage.kind), col(FeedbackEvent.reason))
     )
     return {(kind, reason.value if reason else ""): number for kind, reason, number in session.exec(counted)}
@@ -181,23 +160,16 @@ def _make_group(kind: FeedbackKind, reason: str, rows: list[Any], people: int) -
     )
 
 
-def list_events(
-    session: Session, wanted: FeedbackFilter, *, limit: int | None = None
-) -> Iterator[ReportedEvent]:
-    """Yield the events, newest first."""
-    yield from _read_events(session, *wanted.conditions(), limit=limit)
-
-
-def list_message_events(session: Session, number: int) -> Iterator[ReportedEvent]:
+def list_message_events(session: Session, number: int | None) -> Iterator[ReportedEvent]:
     """Yield what the message ``number`` says of each recipient, the first last."""
-    yield from _read_events(session, col(FeedbackEvent.message_id) == number)
+    yield from list_events(session, col(FeedbackEvent.message_id) == number)
 
 
 def list_alarms(session: Session, *, now: datetime) -> list[ReportedEvent]:
     """List what servers said about us in the last :data:`ALARM_DAYS` days, newest first."""
     recent = col(FeedbackEvent.at) > now - timedelta(days=ALARM_DAYS)
     is_alarm = col(FeedbackEvent.consequence) == Consequence.alarm
-    return list(_read_events(session, is_alarm, recent))
+    return list(list_events(session, is_alarm, recent))
 
 
 def count_held(session: Session) -> int:
@@ -208,8 +180,8 @@ def count_held(session: Session) -> int:
 
 def list_held(
     session: Session, *, campaign_id: int | None = None, after: int = 0, limit: int | None = None
-) -> Iterator[HeldMessage]:
-    """Yield the messages that wait for a person, oldest first; with ``campaign_id`` those about it, and only
+) -> Sequence[FeedbackMessage]:
+    """List the messages that wait for a person, oldest first; with ``campaign_id`` those about it, and only
     those after the number ``after``."""
     statement = (
         select(FeedbackMessage)
@@ -220,22 +192,10 @@ def list_held(
     if campaign_id is not None:
         about = select(FeedbackEvent.message_id).where(col(FeedbackEvent.campaign_id) == campaign_id)
         statement = statement.where(col(FeedbackMessage.id).in_(about))
-    for message in session.exec(statement).all():
-        events = tuple(list_message_events(session, message.id or 0))
-        yield HeldMessage(
-            number=message.id or 0,
-            received_at=message.received_at,
-            kind=message.kind,
-            sender=message.sender,
-            subject=message.subject,
-            size=message.size,
-            note=message.note,
-            excerpt=_read_excerpt(message.raw),
-            events=events,
-        )
+    return session.exec(statement).all()
 
 
-def _read_excerpt(raw: bytes | None) -> str:
+def read_excerpt(raw: bytes | None) -> str:
     """Return the beginning of a message's text, without empty lines and what a terminal would obey."""
     if raw is None:
         return ""
@@ -244,9 +204,10 @@ def _read_excerpt(raw: bytes | None) -> str:
     return "\n".join(filter(None, lines))[:_EXCERPT_LENGTH]
 
 
-def _read_events(
+def list_events(
     session: Session, *conditions: ColumnElement[bool], limit: int | None = None
 ) -> Iterator[ReportedEvent]:
+    """Yield the events, newest first."""
     statement = (
         select(FeedbackEvent, col(FeedbackMessage.kind), col(FeedbackMessage.state), col(Subscriber.email))
         .join(FeedbackMessage, col(FeedbackMessage.id) == col(FeedbackEvent.message_id))

@@ -6,7 +6,6 @@ For lists and for telling people from programs only: what goes on to the team is
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -26,14 +25,6 @@ _TIME_AND_ADDRESS = re.compile(r"\d{1,2}:\d\d\b.{0,120}<[^<>\s]{1,80}@[^<>\s]{1,
 _RULE = re.compile(r"\s*(?:_{8,}|-{20,}|={20,}|\*{20,})\s*")
 
 
-@dataclass(frozen=True)
-class OwnText:
-    """What somebody wrote themselves, and whether they quoted or forwarded another message with it."""
-
-    own: str
-    has_quotation: bool
-
-
 class _Patterns(NamedTuple):
     separator: re.Pattern[str]
     attribution: re.Pattern[str]
@@ -42,10 +33,8 @@ class _Patterns(NamedTuple):
 
 
 def is_written_by_person(message: MimePart) -> bool:
-    """Return whether a person seems to have written ``message``, which is no bounce, complaint or automatic
-    reply.
-
-    What a mail system or a newsletter sent is none of theirs, even if nothing else is known of it.
+    """Return whether a person, not a mail system or a newsletter, seems to have written ``message``, which is
+    no bounce, complaint or automatic reply.
     """
     headers = message.headers
     senders = list_addresses(headers.get("from"))
@@ -59,11 +48,13 @@ def is_written_by_person(message: MimePart) -> bool:
 
 def read_own_text(text: str) -> str:
     """Return what the writer of ``text`` wrote themselves; "" if they only quoted or forwarded."""
-    return split_reply(text).own
+    return split_reply(text)[0]
 
 
-def split_reply(text: str) -> OwnText:
-    """Take quoted lines, and everything from the beginning of an original message, away from ``text``."""
+def split_reply(text: str) -> tuple[str, bool]:
+    """Take quoted lines, and everything from the beginning of an original message, away from ``text``; return
+    also whether there was anything of the kind.
+    """
     lines = [line[:_MAX_LINE] for line in text.split("\n", _MAX_LINES)[:_MAX_LINES]]
     kept: list[str] = []
     has_quotation = False
@@ -86,7 +77,7 @@ def split_reply(text: str) -> OwnText:
             continue
         kept.append(line.rstrip())
         position += 1
-    return OwnText(re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip(), has_quotation)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip(), has_quotation
 
 
 def _begins_original(lines: Sequence[str], position: int) -> bool:

@@ -13,13 +13,13 @@ would break, and with it DMARC.
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, update
+from sqlalchemy import Row, delete, update
 from sqlmodel import Session, col, select
 
 from mailer.background import repeat_work
@@ -33,7 +33,6 @@ from mailer.feedback.mime_part import parse_message
 from mailer.rendering.message import sender_address
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import Outcome, Verdict
-from mailer.utc import format_iso
 
 TRACE_FIELD: Final = "X-Feedback-Forwarded-By"
 """The header by which a reply that went on before is recognised, with the newsletter's own address."""
@@ -54,26 +53,6 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WaitingReply:
-    """A reply that has not gone on although it was tried: ``reason`` is why, in the relay's words.
-
-    ``number`` is that of its message, ``attempts`` how often it was tried, ``next_at`` when it is next.
-    """
-
-    number: int
-    sender: str
-    subject: str
-    received_at: datetime
-    attempts: int
-    next_at: datetime
-    reason: str
-
-    def as_dict(self) -> dict[str, Any]:
-        moments = {"received_at": self.received_at, "next_at": self.next_at}
-        return {**vars(self), **{name: format_iso(at) for name, at in moments.items()}}
-
-
-@dataclass(frozen=True, kw_only=True)
 class _ClaimedReply:
     number: int
     raw: bytes
@@ -84,8 +63,8 @@ class _ClaimedReply:
 
 def run_forwarding(
     context: FeedbackContext,
-    *,
     stop: threading.Event,
+    *,
     report: Callable[[str], None],
     clock: Clock = read_clock,
     poll_seconds: float = _POLL_SECONDS,
@@ -121,27 +100,23 @@ def forward_due_replies(
     return sent
 
 
-def list_waiting_replies(session: Session) -> list[WaitingReply]:
-    """List the replies that were tried and have not gone on, the oldest first."""
-    columns = (QueuedReply, FeedbackMessage.sender, FeedbackMessage.subject, FeedbackMessage.received_at)
+def list_waiting_replies(session: Session) -> Sequence[Row[Any]]:
+    """List the replies that were tried and have not gone on, the oldest first.
+
+    ``number`` is that of the message, ``next_at`` when it is tried again, ``reason`` what the relay said.
+    """
+    columns: tuple[Any, ...] = (
+        *(col(QueuedReply.message_id).label("number"), FeedbackMessage.sender, FeedbackMessage.subject),
+        *(FeedbackMessage.received_at, QueuedReply.attempts, col(QueuedReply.not_before).label("next_at")),
+        QueuedReply.reason,
+    )
     waiting = (
         select(*columns)
         .join(FeedbackMessage, col(FeedbackMessage.id) == col(QueuedReply.message_id))
         .where(col(QueuedReply.reason) != "")
         .order_by(col(QueuedReply.message_id))
     )
-    return [
-        WaitingReply(
-            number=queued.message_id,
-            sender=sender,
-            subject=subject,
-            received_at=received_at,
-            attempts=queued.attempts,
-            next_at=queued.not_before,
-            reason=queued.reason,
-        )
-        for queued, sender, subject, received_at in session.exec(waiting)
-    ]
+    return session.connection().execute(waiting).all()
 
 
 def find_destination(settings: Settings) -> str:

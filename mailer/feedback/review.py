@@ -107,34 +107,20 @@ JUDGEMENTS: Final[Mapping[str, Judgement]] = MappingProxyType(
 """What a message can be judged as, by the word for it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReviewOutcome:
-    """The result of a judgement: what was done, for each subscriber that the message is about."""
-
-    number: int
-    outcomes: tuple[tuple[str, Consequence], ...] = ()
-    is_forwarded: bool = False
+Outcomes = tuple[tuple[str, Consequence], ...]
+"""What was done, for each subscriber that a message is about, by their address."""
 
 
 def judge(
     context: FeedbackContext, number: int, word: str, *, by: str, subscriber: str = "", now: datetime
-) -> ReviewOutcome:
-    """Judge the message ``number`` as ``word`` (one of :data:`JUDGEMENTS`), and do what follows from it.
-
-    ``by`` is the person who judges; ``subscriber`` the address of whom the message is about, where that was
-    not found. All of it is one transaction, and of two people who judge at once the second is told so.
-
-    Raises:
-        ReviewError: there is no such message, it does not wait for a person, or it is not known whom it is
-            about.
-        SubscriberError: ``subscriber`` is not on the list.
-    """
+) -> Outcomes:
+    """Judge a message as :func:`judge_in_session` does, in a transaction of its own."""
     with open_session(context.engine) as session:
-        verdict = judge_in_session(
+        outcomes = judge_in_session(
             session, context.workspace, number, word, by=by, subscriber=subscriber, now=now
         )
         session.commit()
-    return verdict
+    return outcomes
 
 
 def judge_in_session(
@@ -146,12 +132,12 @@ def judge_in_session(
     by: str,
     subscriber: str = "",
     now: datetime,
-) -> ReviewOutcome:
-    """Judge a message as :func:`judge` does, beside other changes. The caller commits.
+) -> Outcomes:
+    """Judge the message ``number`` as ``word`` (one of :data:`JUDGEMENTS`), and do what follows from it.
 
-    Raises:
-        ReviewError: as :func:`judge` says.
-        SubscriberError: ``subscriber`` is not on the list.
+    ``subscriber`` is the address of whom the message is about, where that was not found. The caller commits;
+    of two people who judge at once, the second is told so. Raise SubscriberError if ``subscriber`` is not on
+    the list, and ReviewError for every other reason in :class:`ReviewFault`.
     """
     judgement = JUDGEMENTS[word]
     if not (judge_name := clean_text(by, 200)):
@@ -159,9 +145,8 @@ def judge_in_session(
     kept = _take(session, number, word, judge_name, now)
     if judgement.kind is FeedbackKind.reply:
         _forward(session, kept, now)
-        return ReviewOutcome(number=number, is_forwarded=True)
-    outcomes = _judge_people(session, workspace, number, judgement, judge_name, subscriber, now)
-    return ReviewOutcome(number=number, outcomes=outcomes)
+        return ()
+    return _judge_people(session, workspace, number, judgement, judge_name, subscriber, now)
 
 
 def _take(session: Session, number: int, word: str, by: str, now: datetime) -> FeedbackMessage:
@@ -221,7 +206,7 @@ def _judge_people(
     by: str,
     subscriber: str,
     now: datetime,
-) -> tuple[tuple[str, Consequence], ...]:
+) -> Outcomes:
     if judgement.kind is None:
         return ()
     events = _list_open_events(session, number)

@@ -62,25 +62,14 @@ class SuccessorProposal:
         return {**vars(self), "at": format_iso(self.at)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class AcceptedSuccessor:
-    """How a proposal was accepted: who was added, whom they follow, and whether the mail to those ended."""
-
-    number: int
-    subscriber_id: int
-    email: str
-    predecessor: str
-    has_left: bool
-
-
 def list_proposals(session: Session, *, after: int = 0, limit: int | None = None) -> list[SuccessorProposal]:
     """List the proposals that wait for a person, the oldest first; those after the number ``after``."""
-    return list(_read(session, SuccessorState.proposed, col(ProposedSuccessor.id) > after, limit=limit))
+    return list(_read(session, col(ProposedSuccessor.id) > after, limit=limit))
 
 
 def find_proposal(session: Session, number: int) -> SuccessorProposal | None:
-    """Proposal ``number``, if it waits for a person."""
-    return next(_read(session, SuccessorState.proposed, col(ProposedSuccessor.id) == number), None)
+    """Return proposal ``number``, if it waits for a person."""
+    return next(_read(session, col(ProposedSuccessor.id) == number), None)
 
 
 def is_proposal_decided(session: Session, number: int) -> bool:
@@ -106,12 +95,13 @@ def accept_successor(
     has_left: bool,
     now: datetime,
     method: str = "command line",
-) -> AcceptedSuccessor:
-    """Add the person of proposal ``number`` to the list. The caller commits.
+) -> tuple[int, SuccessorProposal]:
+    """Add the person of proposal ``number`` to the list; return their number there and the proposal. The
+    caller commits.
 
-    ``by`` is the person who decides, ``basis`` why the team may write to the new one, ``changes`` what is to
-    be different from the predecessor's details. With ``has_left``, the predecessor gets no more mail. Both
-    are kept in consent records, with the ``method`` by which they were done.
+    ``basis`` says why the team may write to the new one, ``changes`` what is to be different from the
+    predecessor's details. With ``has_left``, the predecessor gets no more mail. Both are kept in consent
+    records, with the ``method`` by which they were done.
 
     Raises:
         SuccessorError: there is no such proposal, or it was decided.
@@ -146,13 +136,7 @@ def accept_successor(
         )
     _decide(session, successor, SuccessorState.accepted, by, now)
     assert added.id is not None  # noqa: S101 - it was just added
-    return AcceptedSuccessor(
-        number=number,
-        subscriber_id=added.id,
-        email=added.email,
-        predecessor=proposal.predecessor,
-        has_left=has_left,
-    )
+    return added.id, proposal
 
 
 def refuse_successor(session: Session, number: int, *, by: str, now: datetime) -> SuccessorProposal:
@@ -206,12 +190,13 @@ def _clean_name(by: str) -> str:
 
 
 def _read(
-    session: Session, state: SuccessorState, condition: ColumnElement[bool], *, limit: int | None = None
+    session: Session, condition: ColumnElement[bool], *, limit: int | None = None
 ) -> Iterator[SuccessorProposal]:
+    waits = col(ProposedSuccessor.state) == SuccessorState.proposed
     statement = (
         select(ProposedSuccessor, Subscriber)
         .join(Subscriber, col(Subscriber.id) == col(ProposedSuccessor.subscriber_id))
-        .where(col(ProposedSuccessor.state) == state, col(Subscriber.status) != Status.erased, condition)
+        .where(waits, col(Subscriber.status) != Status.erased, condition)
         .order_by(col(ProposedSuccessor.id))
         .limit(limit)
     )

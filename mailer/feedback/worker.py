@@ -7,12 +7,11 @@ at a time.
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from mailer.background import run_beside
 from mailer.database.engine import Clock, read_clock
-from mailer.feedback.clicks.click_counter import ClickWatch
+from mailer.feedback.clicks.click_counter import watch_clicks
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.intake import make_intake
 from mailer.feedback.lmtp_server import LmtpServer, LmtpStartError
@@ -32,12 +31,9 @@ _RETRY_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class FeedbackSource:
-    """Something that brings messages or takes replies on. ``run`` works until the event is set."""
-
-    name: str
-    run: Callable[[threading.Event], None]
+FeedbackSource = tuple[str, Callable[[threading.Event], None]]
+"""The name of what brings messages or takes replies on, and the work, which goes on until the event is set.
+"""
 
 
 def run_feedback_worker(
@@ -49,23 +45,22 @@ def run_feedback_worker(
     """
     with workspace.use_database() as engine:
         context = FeedbackContext(workspace=workspace, engine=engine)
-        sources = [*list_sources(context, report=report, clock=clock)]
-        # Replies also come by a pipe, and when a person judges a message to be one.
-        sources.append(_make_forwarding(context, report, clock))
-        works = [partial(_keep_running, source, report) for source in sources]
+        sources = _list_sources(context, report, clock)
+        works = [partial(_keep_running, name, run, report) for name, run in sources]
         with run_beside("mailer-feedback-source", *works):
             while not stop.is_set():
                 stop.wait(1.0)
 
 
-def list_sources(
-    context: FeedbackContext, *, report: Callable[[str], None], clock: Clock = read_clock
+def _list_sources(
+    context: FeedbackContext, report: Callable[[str], None], clock: Clock
 ) -> Iterator[FeedbackSource]:
-    """Yield the sources that the settings name; the ledger, whose refusals come back at once; and clicks."""
+    """Yield the sources that the settings name; the ledger, whose refusals come back at once; clicks; and the
+    queue of replies."""
     workspace = context.workspace
     settings = workspace.settings.feedback
-    yield FeedbackSource(name="the refusals in the ledger", run=RefusalWatch(context, clock=clock).run)
-    yield FeedbackSource(name="the clicks on links", run=ClickWatch(context, clock=clock).run)
+    yield "the refusals in the ledger", RefusalWatch(context, clock=clock).run
+    yield "the clicks on links", partial(watch_clicks, context, clock=clock)
     if settings.imap:
         try:
             yield _make_imap_source(context, report, clock)
@@ -80,9 +75,11 @@ def list_sources(
             lock=SourceLock(workspace.root, f"maildir {path}"),
             notices=Notices(f"Maildir {path}", report),
         )
-        yield FeedbackSource(name=f"the Maildir {path}", run=maildir.run)
+        yield f"the Maildir {path}", maildir.run
     if settings.lmtp:
         yield _make_lmtp_source(context, report, clock)
+    # Replies also come by a pipe, and when a person judges a message to be one.
+    yield "the queue of replies", partial(run_forwarding, context, report=report, clock=clock)
 
 
 def read_imap_options(workspace: Workspace) -> ImapOptions:
@@ -136,14 +133,7 @@ def _make_imap_source(
         lease=MailboxLease(context.engine, workspace.root, options.name, clock=clock),
         notices=Notices(f"Mailbox {options.name}", report),
     )
-    return FeedbackSource(name=f"the mailbox {options.name}", run=mailbox.run)
-
-
-def _make_forwarding(context: FeedbackContext, report: Callable[[str], None], clock: Clock) -> FeedbackSource:
-    def run(stop: threading.Event) -> None:
-        run_forwarding(context, stop=stop, report=report, clock=clock)
-
-    return FeedbackSource(name="the queue of replies", run=run)
+    return f"the mailbox {options.name}", mailbox.run
 
 
 def _make_lmtp_source(
@@ -163,7 +153,7 @@ def _make_lmtp_source(
                     lock.release()
             stop.wait(_RETRY_SECONDS)
 
-    return FeedbackSource(name=f"LMTP at {address}", run=run)
+    return f"LMTP at {address}", run
 
 
 def _serve_lmtp(server: LmtpServer, notices: Notices, stop: threading.Event) -> None:
@@ -180,16 +170,18 @@ def _serve_lmtp(server: LmtpServer, notices: Notices, stop: threading.Event) -> 
         server.stop()
 
 
-def _keep_running(source: FeedbackSource, report: Callable[[str], None], stop: threading.Event) -> None:
+def _keep_running(
+    name: str, run: Callable[[threading.Event], None], report: Callable[[str], None], stop: threading.Event
+) -> None:
     """Run a source until told to stop, whatever becomes of it; each trouble is said once."""
     last_words = ""
     while not stop.is_set():
         try:
-            source.run(stop)
+            run(stop)
         except Exception as error:
             words = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
             if words != last_words:
-                _log.warning("Working on %s failed.", source.name, exc_info=True)
-                report(f"Working on {source.name} failed ({words}). Trying again.")
+                _log.warning("Working on %s failed.", name, exc_info=True)
+                report(f"Working on {name} failed ({words}). Trying again.")
             last_words = words
             stop.wait(_RETRY_SECONDS)

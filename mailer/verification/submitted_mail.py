@@ -121,13 +121,13 @@ class SubmittedMail:
         """Whether it has a part that is neither text, a picture nor another mail."""
         return any(
             not part.content_type.startswith(_HARMLESS_TYPES) and part.content_type not in _SIGNATURE_TYPES
-            for part in self.part.walk()
+            for part in self.part.all_parts
         )
 
     @property
     def obstacle(self) -> Obstacle | None:
         """Why it cannot be read, if so."""
-        kinds = {part.content_type for part in self.part.walk()}
+        kinds = {part.content_type for part in self.part.all_parts}
         if kinds & _ENCRYPTED_TYPES:
             return Obstacle.encrypted
         if kinds & _TNEF_TYPES and not any(self.tokens):
@@ -135,7 +135,7 @@ class SubmittedMail:
         return None
 
     def _list_text_parts(self) -> list[MimePart]:
-        return [part for part in self.part.walk() if part.is_text]
+        return [part for part in self.part.all_parts if part.is_text]
 
 
 def read_submission(source: bytes) -> tuple[SubmittedMail, ...] | Obstacle:
@@ -158,7 +158,7 @@ def _list_mails(source: bytes) -> Iterator[SubmittedMail]:
         part = parse_message(raw)
         yield SubmittedMail(part, raw, is_enclosed=depth > 0)
         if depth < _MAX_DEPTH:
-            waiting += [(decode_part(inner), depth + 1) for inner in part.walk() if _is_mail(inner)]
+            waiting += [(decode_part(inner), depth + 1) for inner in part.all_parts if _is_mail(inner)]
 
 
 def _is_mail(part: MimePart) -> bool:

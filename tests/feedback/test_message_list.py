@@ -35,20 +35,20 @@ def test_a_rare_message_is_found_behind_many_others_in_pages_that_each_look_at_a
     add_messages(context, FeedbackKind.reply, 1, now, FeedbackState.forwarded)
     add_messages(context, FeedbackKind.bounce, _LOOKED_AT + PAGE_ROWS, now, FeedbackState.recorded)
     with Session(context.engine) as session:
-        first = list_messages(session, kind=FeedbackKind.reply)
-        assert first.rows == []
-        assert first.older is not None
-        second = list_messages(session, kind=FeedbackKind.reply, before=first.older)
-        assert [one.kind for one in second.rows] == [FeedbackKind.reply]
-        assert second.older is None
-        everything = list_messages(session)
-        assert len(everything.rows) == PAGE_ROWS
-        assert everything.older == everything.rows[-1].id
+        first, older = list_messages(session, kind=FeedbackKind.reply)
+        assert first == []
+        assert older is not None
+        second, older = list_messages(session, kind=FeedbackKind.reply, before=older)
+        assert [one.kind for one in second] == [FeedbackKind.reply]
+        assert older is None
+        everything, older = list_messages(session)
+        assert len(everything) == PAGE_ROWS
+        assert older == everything[-1].id
 
 
 def test_of_nothing_there_is_an_empty_page(context: FeedbackContext) -> None:
     with Session(context.engine) as session:
-        assert list_messages(session, campaign_id=7).older is None
+        assert list_messages(session, campaign_id=7)[1] is None
         assert find_next_held(session, 1) is None
 
 

@@ -41,9 +41,7 @@ OWN = "Thank you!\n\nMarta"
     ],
 )
 def test_the_quoted_original_is_left_out(quotation: str) -> None:
-    reply = split_reply(f"{OWN}\n\n{quotation}\n")
-    assert reply.own == OWN
-    assert reply.has_quotation
+    assert split_reply(f"{OWN}\n\n{quotation}\n") == (OWN, True)
 
 
 def test_the_last_line_above_a_quotation_is_the_writer_s() -> None:
@@ -68,9 +66,7 @@ def test_answers_between_quoted_lines_are_kept() -> None:
     ],
 )
 def test_nothing_of_a_reply_without_a_quotation_is_left_out(text: str) -> None:
-    reply = split_reply(text)
-    assert reply.own == text
-    assert not reply.has_quotation
+    assert split_reply(text) == (text, False)
 
 
 def test_a_message_that_only_forwards_has_no_words_of_its_own() -> None:

@@ -13,7 +13,7 @@ import pytest
 from mailer.cli.commands.server import _live_thread
 from mailer.feedback import worker
 from mailer.feedback.context import FeedbackContext
-from mailer.feedback.worker import FeedbackSource, run_feedback_worker
+from mailer.feedback.worker import run_feedback_worker
 from mailer.live_workspace import LiveWorkspace
 from mailer.workspace import Workspace
 from subscribers.tokens import LinkPurpose
@@ -143,6 +143,6 @@ def test_a_source_that_fails_is_started_again_and_said_to_fail_once(monkeypatch:
             stop.set()
         raise ZeroDivisionError("by zero")
 
-    worker._keep_running(FeedbackSource(name="the test", run=run), said.append, stop)
+    worker._keep_running("the test", run, said.append, stop)
     assert len(starts) == 3
     assert said == ["Working on the test failed (ZeroDivisionError: by zero). Trying again."]

@@ -12,7 +12,7 @@ from mailer.cli.commands import feedback_mail, feedback_review
 from mailer.cli.commands.one_subscriber import detail_options, read_changes
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten, user_option
-from mailer.utc import format_utc
+from mailer.utc import format_iso, format_utc
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -55,26 +55,35 @@ def list_(
     from mailer.feedback.reply_forwarder import list_waiting_replies
     from mailer.reasons.reason import Reason
 
-    wanted = overview.FeedbackFilter(
-        kind=FeedbackKind(_choose(FeedbackKind, kind, "--kind")) if kind else None,
-        reason=Reason(_choose(Reason, reason, "--reason")) if reason else None,
-        campaign_id=campaign,
-    )
+    wanted = [
+        *overview.filter_events(
+            kind=FeedbackKind(_choose(FeedbackKind, kind, "--kind")) if kind else None,
+            reason=Reason(_choose(Reason, reason, "--reason")) if reason else None,
+            campaign_id=campaign,
+        )
+    ]
     now = datetime.now(UTC)
     with context.read_session() as session:
-        groups = overview.group_feedback(session, wanted)
+        groups = overview.group_feedback(session, *wanted)
         held = overview.count_held(session)
         alarms = overview.list_alarms(session, now=now)
         waiting = list_waiting_replies(session)
         limit = None if as_json else _MAX_EVENTS if reason or kind or campaign else 0
-        events = list(overview.list_events(session, wanted, limit=limit))
+        events = list(overview.list_events(session, *wanted, limit=limit))
     if as_json:
         emit_json(
             {
                 "groups": groups,
                 "held": held,
                 "alarms": len(alarms),
-                "waiting_replies": waiting,
+                "waiting_replies": [
+                    {
+                        **reply._mapping,
+                        "received_at": format_iso(reply.received_at),
+                        "next_at": format_iso(reply.next_at),
+                    }
+                    for reply in waiting
+                ],
                 "events": events,
             }
         )
@@ -264,7 +273,7 @@ def accept(
     if not (basis or "").strip():
         raise click.UsageError("Say why you may write to this person: --basis TEXT. It is kept on record.")
     with context.write_session() as session:
-        decision = accept_successor(
+        subscriber_id, proposal = accept_successor(
             session,
             context.workspace,
             number,
@@ -275,10 +284,18 @@ def accept(
             now=datetime.now(UTC),
         )
     if as_json:
-        emit_json(vars(decision))
+        emit_json(
+            {
+                "number": number,
+                "subscriber_id": subscriber_id,
+                "email": proposal.email,
+                "predecessor": proposal.predecessor,
+                "has_left": left,
+            }
+        )
         return
-    kept = "gets no more mail" if decision.has_left else "stays on the list (--left ends the mail to them)"
-    say(f"Added {decision.email}. {decision.predecessor} {kept}.")
+    kept = "gets no more mail" if left else "stays on the list (--left ends the mail to them)"
+    say(f"Added {proposal.email}. {proposal.predecessor} {kept}.")
 
 
 @successors.command()

@@ -19,7 +19,7 @@ from mailer.feedback.auto_replies.phrases import (
 )
 from mailer.feedback.mime_headers import Headers, read_mailbox
 from mailer.feedback.mime_part import MimePart
-from mailer.feedback.replies import OwnText, split_reply
+from mailer.feedback.replies import split_reply
 
 # Fields such as X-Autoreply, X-Autorespond, X-Mail-Autoreply, X-AutoReply-From and X-Vacation have no
 # standard; their name says what they are. X-Auto-Response-Suppress asks for something else.
@@ -108,13 +108,11 @@ _QUESTION = re.compile(r"[?؟](?![\w=&/%])|\?(?=[\u3040-\u9fff])")
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderSigns:
-    """What the headers say.
+    """What the headers say: whether a field says that a program answered, or that none did.
 
-    ``is_automatic``: a field says that a program answered. ``is_personal``: a field says that it was no
-    program. ``points`` weigh the fields that programs write and that people's mail seldom has.
-    ``is_ticket_system``: people write through such a system, and its own fields say nothing of who wrote.
-    ``has_mailer``: a mail program that people write with named itself. ``answers`` and ``forwards``: the
-    subject begins as that of a reply, or of a forwarded message.
+    People write through a ticket system, whose own fields say nothing of who wrote. ``has_mailer`` is about a
+    mail program that people write with, ``answers`` and ``forwards`` about the subject's beginning.
+    ``points`` weigh the fields that programs write and that people's mail seldom has.
     """
 
     is_automatic: bool
@@ -131,7 +129,12 @@ def read_header_signs(message: MimePart) -> HeaderSigns:
     headers = message.headers
     subject = normalise(headers.get("subject"))
     submitted = headers.get("auto-submitted").partition(";")[0].partition("(")[0].strip().lower()
-    is_ticket = _is_ticket_system(headers) or _TICKET_SUBJECT.search(subject) is not None
+    is_ticket = (
+        any(_TICKET_FIELDS.match(name) for name, _ in headers.fields)
+        or _TICKET_MAILER.search(_read_mailer(headers)) is not None
+        or _TICKET_MAILER.search(headers.raw("message-id")) is not None
+        or _TICKET_SUBJECT.search(subject) is not None
+    )
     forwards = _FORWARD_PREFIX.match(subject) is not None
     # "auto-generated" is also what ticket systems, and servers that forward by a rule, write over what a
     # person wrote. "auto-replied" is what RFC 3834 has for answers.
@@ -210,14 +213,6 @@ def _adds_to_topic(subject: str, topic: str) -> bool:
     return before.endswith(":") and len(before) > 5 and (" " in before[:-1].strip() or not before.isascii())
 
 
-def _is_ticket_system(headers: Headers) -> bool:
-    return (
-        any(_TICKET_FIELDS.match(name) for name, _ in headers.fields)
-        or _TICKET_MAILER.search(_read_mailer(headers)) is not None
-        or _TICKET_MAILER.search(headers.raw("message-id")) is not None
-    )
-
-
 def _read_mailer(headers: Headers) -> str:
     return f"{headers.get('x-mailer')} {headers.get('user-agent')}"
 
@@ -242,13 +237,12 @@ def is_auto_reply(message: MimePart) -> bool:
         return True
     if signs.is_personal:
         return False
-    reply = split_reply(message.readable_text)
-    subject = normalise(message.headers.get("subject"))
-    return _weigh(signs, subject, reply) >= _ENOUGH
+    own, has_quotation = split_reply(message.readable_text)
+    subject, text = normalise(message.headers.get("subject")), normalise(own)
+    return _weigh(signs, subject, text, has_quotation=has_quotation) >= _ENOUGH
 
 
-def _weigh(signs: HeaderSigns, subject: str, reply: OwnText) -> int:
-    text = normalise(reply.own)
+def _weigh(signs: HeaderSigns, subject: str, text: str, *, has_quotation: bool) -> int:
     points = signs.points
     # Whoever answers or forwards an automatic reply has its subject after "Re:" or "Fwd:".
     is_own_subject = not (signs.answers or signs.forwards)
@@ -265,7 +259,10 @@ def _weigh(signs: HeaderSigns, subject: str, reply: OwnText) -> int:
     points += PhraseKind.subject_words in of_subject
     if not signs.points and not point.says_automatic:
         points -= signs.answers
-    return points - _weigh_person(signs, reply)
+    # What only people do: they use a mail program, quote what they answer, and ask.
+    points -= 2 * signs.has_mailer + 2 * has_quotation
+    points -= 2 * (PhraseKind.device in find_kinds(text))
+    return points - (_QUESTION.search(text, skip_courtesies(text)) is not None)
 
 
 def _find_point(text: str, *, anywhere: bool) -> _Point:
@@ -295,9 +292,7 @@ def _find_point(text: str, *, anywhere: bool) -> _Point:
 
 def _is_statement(text: str, position: int, point: int) -> bool:
     """Return whether a phrase at ``position`` is a sentence of its own, not one about somebody else's
-    message.
-
-    ``point`` is where the text begins, after greetings.
+    message; ``point`` is where the text begins, after greetings.
     """
     ends = (match.end() for match in _SENTENCE_END.finditer(text, 0, position + 1))
     begins = max(ends, default=0)
@@ -314,11 +309,3 @@ def _count(kinds: AbstractSet[PhraseKind]) -> int:
     return sum(
         3 if kind in _DECISIVE else 2 if kind is PhraseKind.automation else 1 for kind in kinds - _NOTHING
     )
-
-
-def _weigh_person(signs: HeaderSigns, reply: OwnText) -> int:
-    """Weigh what only people do: they use a mail program, quote what they answer, and ask."""
-    text = normalise(reply.own)
-    points = 2 * signs.has_mailer + 2 * reply.has_quotation
-    points += 2 * (PhraseKind.device in find_kinds(text))
-    return points + (_QUESTION.search(text, skip_courtesies(text)) is not None)

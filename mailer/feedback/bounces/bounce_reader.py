@@ -145,7 +145,7 @@ def read_bounce(message: MimePart) -> IncomingMessage | None:
 
     A bounce of which nobody can be read has one recipient without an address, with the reason of its words.
     """
-    has_status = any(part.content_type in STATUS_TYPES for part in message.walk())
+    has_status = any(part.content_type in STATUS_TYPES for part in message.all_parts)
     if not has_status and not may_be_bounce(message):
         reports = _read_forwarded(message)
         return _conclude(reports, message.readable_text[:_MAX_NOTICE], OriginalMessage()) if reports else None
@@ -178,13 +178,13 @@ def _read_forwarded(message: MimePart) -> tuple[RecipientReport, ...]:
 
 
 def _read_status_parts(message: MimePart) -> tuple[RecipientReport, ...]:
-    parts = [part for part in message.walk() if part.content_type in STATUS_TYPES]
+    parts = [part for part in message.all_parts if part.content_type in STATUS_TYPES]
     return _merge(report for part in parts for report in read_delivery_status(part.text))
 
 
 def _join_texts(message: MimePart) -> str:
     """Return the words of every readable part, an HTML one only where there is no plain one."""
-    parts = [part for part in message.walk() if part.is_text and part.content_type not in STATUS_TYPES]
+    parts = [part for part in message.all_parts if part.is_text and part.content_type not in STATUS_TYPES]
     plain = [part.text for part in parts if part.content_type != "text/html" and part.text.strip()]
     texts = plain or [part.text for part in parts]
     return "\n".join(texts)[: _MAX_NOTICE * 4]

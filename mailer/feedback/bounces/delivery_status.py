@@ -252,10 +252,7 @@ def _read_object(text: str) -> dict[str, Any]:
 
 def read_amazon_bounce(text: str) -> tuple[RecipientReport, ...]:
     """Return the recipients of a notification of a bounce or a delivery; empty if ``text`` is none."""
-    return _read_event(find_amazon_event(text))
-
-
-def _read_event(event: dict[str, Any]) -> tuple[RecipientReport, ...]:
+    event = find_amazon_event(text)
     bounce, delivery = event.get("bounce"), event.get("delivery")
     reports: list[RecipientReport] = []
     if isinstance(bounce, dict):

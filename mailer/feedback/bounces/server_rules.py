@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.errors import MessageError
@@ -51,6 +50,7 @@ _PROSE = (
 _IN_REPLY_TO = re.compile(r"\(in\s+reply\s+to\s+(?:end\s+of\s+)?(RCPT|DATA|MAIL)\b", re.IGNORECASE)
 _TRANSCRIPT = re.compile(r"transcript of session follows[ \t-]*\n", re.IGNORECASE)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
+_SEPARATOR = re.compile(r"[,;\n]|\s{2,}")
 # Each of its readers looks at every line of every part. A mail of 100 kB has 2,000 lines, but one of empty
 # lines as many as bytes.
 _MAX_BYTES = 100_000
@@ -64,10 +64,9 @@ class ServerRule:
     ``marks`` are lower-case words of which one must be in the message's sender, subject or text, so that a
     rule that cannot apply costs nothing. ``find`` is a regular expression with the group ``address`` (or
     ``{address}``), perhaps ``words`` (of which ``{line}`` is one more line), and ``original`` for the address
-    that was forwarded. It is applied to the text, of which ``after`` and ``until`` choose a part. ``reply``
-    finds the words, in a group of that name, where they stand apart from the addresses. ``action`` is RFC
-    3464's, and ``command`` is RCPT where this server says this of addresses, not of messages. ``sample`` is
-    such a bounce, and ``finds`` the addresses in it.
+    that was forwarded. ``after`` and ``until`` choose a part of the text for it. ``reply`` finds the group
+    ``words`` where these stand apart from the addresses. ``command`` is RCPT where this server says this of
+    addresses, not of messages. ``sample`` is such a bounce, and ``finds`` the addresses in it.
     """
 
     server: str
@@ -115,7 +114,7 @@ class ServerRule:
         reports: dict[str, RecipientReport] = {}
         for match in self._find.finditer(section):
             groups = match.groupdict()
-            for address in _addresses(groups["address"]):
+            for address in filter(None, map(clean_address, _SEPARATOR.split(groups["address"]))):
                 words = one_line(groups.get("words") or "") or one_line(shared)
                 if address.lower() not in reports or (words and not reports[address.lower()].words):
                     reports[address.lower()] = self._report(address, words, groups)
@@ -135,13 +134,6 @@ class ServerRule:
         )
 
 
-def _addresses(text: str) -> Iterator[str]:
-    for piece in re.split(r"[,;\n]|\s{2,}", text):
-        address = clean_address(piece)
-        if address:
-            yield address
-
-
 @cache
 def load_server_rules() -> tuple[ServerRule, ...]:
     """Read the tables, once per process, in the order in which they are asked."""
@@ -158,11 +150,10 @@ def load_server_rules() -> tuple[ServerRule, ...]:
 
 
 def read_server_text(text: str, head: str, *, is_known_server: bool = False) -> tuple[RecipientReport, ...]:
-    """Read the recipients from a server's prose.
+    """Read the recipients from a server's prose; the first rule that finds one decides.
 
-    ``head`` holds the sender and the subject, for marks that stand there. The first rule that finds a
-    recipient decides. With ``is_known_server``, what any server might write does not count, because people
-    write and quote it, too.
+    ``head`` holds the sender and the subject, for marks that stand there. With ``is_known_server``, what any
+    server might write does not count, because people write and quote it, too.
     """
     lower_text = f"{head}\n{text}".lower()
     for rule in load_server_rules():

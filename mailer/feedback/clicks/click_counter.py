@@ -246,11 +246,8 @@ def _load_counted(connection: Connection, campaign_id: int, ready: Sequence[Any]
 def _make_keys(row: Any, clicker: Clicker) -> tuple[_Key, _Key]:
     """Return what a click counts as: for its link, and for any. Readers of another country or with other
     sectors behind the same address are others."""
-    visitor = bytes(row.visitor)
-    return (
-        (visitor, row.link_number, row.country, row.sectors, clicker),
-        (visitor, ANY_LINK, row.country, row.sectors, clicker),
-    )
+    visitor, group = bytes(row.visitor), (row.country, row.sectors, clicker)
+    return (visitor, row.link_number, *group), (visitor, ANY_LINK, *group)
 
 
 def _count_new(
@@ -288,33 +285,19 @@ def _chunk(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield values[start : start + _CHUNK]
 
 
-class ClickWatch:
-    """Judges and counts clicks, and deletes those past their retention period."""
-
-    def __init__(self, context: FeedbackContext, *, clock: Clock = read_clock) -> None:
-        self._context = context
-        self._clock = clock
-
-    def run(self, stop: threading.Event) -> None:
-        """Look every half a minute, until ``stop`` is set. Raise SQLAlchemyError if the database failed;
-        nothing is lost by calling this again.
-        """
-        while not stop.is_set():
-            self.look()
-            stop.wait(_LOOK_SECONDS)
-
-    def look(self) -> int:
-        """Count what is due; return how many requests."""
-        with self._context.engine.connect().execution_options(read_only=True) as connection:
-            now = self._clock(connection)
-        return count_due_clicks(self._context, now=now)
+def watch_clicks(context: FeedbackContext, stop: threading.Event, *, clock: Clock = read_clock) -> None:
+    """Do as :func:`count_due_clicks` every half a minute, until ``stop`` is set."""
+    while not stop.is_set():
+        with context.engine.connect().execution_options(read_only=True) as connection:
+            now = clock(connection)
+        count_due_clicks(context, now=now)
+        stop.wait(_LOOK_SECONDS)
 
 
-def count_due_clicks(context: FeedbackContext, *, now: datetime) -> int:
-    """Count what is due ``now`` and delete what is too old; return how many requests were counted. Raise
-    SQLAlchemyError if the database failed; nothing is lost by calling this again.
+def count_due_clicks(context: FeedbackContext, *, now: datetime) -> None:
+    """Count what is due ``now`` and delete what is too old. Raise SQLAlchemyError if the database failed;
+    nothing is lost by calling this again.
     """
-    number = count_clicks(context.engine, now=now)
+    count_clicks(context.engine, now=now)
     keep = timedelta(hours=context.workspace.settings.retention.click_hours)
     delete_old_clicks(context.engine, before=now - keep)
-    return number

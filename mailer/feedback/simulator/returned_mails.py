@@ -107,11 +107,7 @@ def is_simulated(address: str) -> bool:
 
 
 def find_recipient(address: str) -> SimulatedRecipient:
-    """Return who lives at ``address``: ``full@…`` and ``NAME+full@…`` are the same; anybody else accepts.
-
-    >>> find_recipient("Ann+Full@simulator.example").value
-    'full'
-    """
+    """Return who lives at ``address``: ``full@…`` and ``NAME+full@…`` are the same; anybody else accepts."""
     if not is_simulated(address):
         return SimulatedRecipient.accept
     name = address.rpartition("@")[0].rpartition("+")[2].lower()
@@ -199,26 +195,17 @@ def _returned(sender: str, recipient: str, letter: EmailMessage) -> ReturnedMail
     return ReturnedMail(sender=sender, recipient=recipient, content=letter.as_bytes())
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Refusal:
-    """Why a mail is returned: the enhanced status (RFC 3463), and the reply of the server behind ours."""
-
-    status: str
-    reply: str
-
-
-_REFUSALS: Mapping[SimulatedRecipient, _Refusal] = {
-    SimulatedRecipient.bounce: _Refusal(
-        status="5.1.1", reply="550 5.1.1 <{address}>: there is no such user here"
-    ),
-    SimulatedRecipient.full: _Refusal(status="5.2.2", reply="552 5.2.2 <{address}>: the mailbox is full"),
+# The enhanced status (RFC 3463), and the reply of the server behind ours.
+_REFUSALS: Mapping[SimulatedRecipient, tuple[str, str]] = {
+    SimulatedRecipient.bounce: ("5.1.1", "550 5.1.1 <{address}>: there is no such user here"),
+    SimulatedRecipient.full: ("5.2.2", "552 5.2.2 <{address}>: the mailbox is full"),
 }
 
 
 def compose_bounce(mail: AcceptedMail, recipient: SimulatedRecipient) -> ReturnedMail:
     """Return the report that ``mail`` could not be delivered, to its envelope sender."""
-    refusal = _REFUSALS[recipient]
-    reply = refusal.reply.format(address=mail.recipient)
+    status, reply = _REFUSALS[recipient]
+    reply = reply.format(address=mail.recipient)
     words = [
         f"This is the mail server {_SERVER}.",
         "",
@@ -232,7 +219,7 @@ def compose_bounce(mail: AcceptedMail, recipient: SimulatedRecipient) -> Returne
     about_recipient = [
         f"Final-Recipient: rfc822; {mail.recipient}",
         "Action: failed",
-        f"Status: {refusal.status}",
+        f"Status: {status}",
         f"Remote-MTA: dns; mailbox.{DOMAIN}",
         f"Diagnostic-Code: smtp; {reply}",
     ]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -97,11 +98,8 @@ def keep_reading(workspace: Workspace, maildir: Path, report: Report) -> Iterato
     """Read the Maildir and send people's replies on, in threads of this process, while the block runs."""
     engine = workspace.open_database(durable=True)
     reader = _make_maildir(workspace, engine, maildir, lambda one: report(str(one)), report)
-
-    def forward(stop: threading.Event) -> None:
-        context = FeedbackContext(workspace=workspace, engine=engine)
-        run_forwarding(context, stop=stop, report=report, poll_seconds=_POLL_SECONDS)
-
+    context = FeedbackContext(workspace=workspace, engine=engine)
+    forward = partial(run_forwarding, context, report=report, poll_seconds=_POLL_SECONDS)
     try:
         with run_beside("mailer-simulator", reader.run, forward):
             yield
@@ -178,11 +176,8 @@ def simulate(
     """Run the simulator on ``port`` for the duration of the block. What comes back goes to the Maildir of
     ``[feedback]``, else by LMTP to its server, else to a Maildir of the simulator's own.
 
-    Mail in a Maildir is read here; mail sent by LMTP is read by whoever listens.
-
-    Raises:
-        MailerError: the port is in use.
-        ConfigurationError: the LMTP server is not on this machine, or a command would send to other relays.
+    Mail in a Maildir is read here; mail sent by LMTP is read by whoever listens. Raise ConfigurationError if
+    that is not on this machine, or if a command would send to other relays.
     """
     if workspace.settings.smtp.relays:
         raise ConfigurationError(
@@ -198,11 +193,15 @@ def simulate(
     else:
         return_path = to_maildir(place)
         reading = f"What comes back goes to {place}, and is read here."
+    sender = workspace.settings.sender
+    # Replies go on to the team, and colleagues get tests.
+    addresses = (sender.address, sender.reply_to, *workspace.settings.campaigns.test_readers)
+    team = {address.lower() for address in addresses}
     with (
         run_simulator(
             workspace.root / _FOLDER / "received",
             return_path=return_path,
-            takes=_who_is_taken(workspace, takes_everyone=takes_everyone),
+            takes=lambda address: takes_everyone or address.lower() in team,
             report=report,
             port=port,
         ) as server,
@@ -223,15 +222,6 @@ def _aim(workspace: Workspace, url: str) -> Workspace:
     """Return the workspace with ``url`` as its only relay, so that replies stay on this machine."""
     settings = workspace.settings.model_copy(update={"smtp": SmtpSettings(url=url)})
     return replace(workspace, settings=settings)
-
-
-def _who_is_taken(workspace: Workspace, *, takes_everyone: bool) -> Callable[[str], bool]:
-    """Return whether the simulator takes mail for an address that is not simulated: that of the team, to
-    which replies go on, and of colleagues who get tests."""
-    sender = workspace.settings.sender
-    team = {sender.address, sender.reply_to, *workspace.settings.campaigns.test_readers}
-    known = {address.lower() for address in team}
-    return lambda address: takes_everyone or address.lower() in known
 
 
 def _list_variables(workspace: Workspace, url: str) -> tuple[str, ...]:

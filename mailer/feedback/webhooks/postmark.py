@@ -87,24 +87,20 @@ def read_event(said: dict[str, Any]) -> Iterator[ProviderEvent]:
                 original=original,
             )
     elif event.record_type == "Bounce" and event.type in _CATEGORIES:
-        yield _make_bounce(event, original_token=token)
-
-
-def _make_bounce(event: _Event, *, original_token: str) -> ProviderEvent:
-    # A transient one is only told of; Postmark goes on trying, and tells of a soft bounce when it gives up.
-    is_delay = event.type == "Transient"
-    words = event.details or event.description
-    return make_event(
-        NAME,
-        FeedbackKind.bounce,
-        event_id=event.id and f"bounce {event.id}",
-        address=event.email,
-        happened_at=event.bounced_at,
-        reason=judge_reason(event.details, category=_CATEGORIES[event.type], is_delay=is_delay),
-        words=words,
-        is_delay=is_delay,
-        original=make_original(token=original_token),
-    )
+        # A transient one is only told of; Postmark goes on trying, and tells of a soft bounce when it gives
+        # up.
+        is_delay = event.type == "Transient"
+        yield make_event(
+            NAME,
+            FeedbackKind.bounce,
+            event_id=event.id and f"bounce {event.id}",
+            address=event.email,
+            happened_at=event.bounced_at,
+            reason=judge_reason(event.details, category=_CATEGORIES[event.type], is_delay=is_delay),
+            words=event.details or event.description,
+            is_delay=is_delay,
+            original=original,
+        )
 
 
 def _find_token(content: object) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from mailer.activity.acts import Act
 from mailer.database.feedback_models import FeedbackKind, FeedbackMessage, FeedbackState
-from mailer.feedback.message_list import find_next_held, list_messages, view_message
+from mailer.feedback.message_list import find_next_held, list_messages, list_subscribers, view_message
 from mailer.feedback.overview import count_held, list_held, list_message_events
 from mailer.feedback.reply_forwarder import list_waiting_replies
 from mailer.feedback.review import ReviewError, ReviewFault, judge_in_session
@@ -108,7 +108,10 @@ def show_feedback(page: PageDep) -> Response:
     campaign, after, after_successor = (
         read_row_number(given.get(name, "")) for name in ("campaign", "after", "successors")
     )
-    held = list(list_held(session, campaign_id=campaign, after=after or 0, limit=_ROWS + 1))
+    held = [
+        (message, list(list_message_events(session, message.id)))
+        for message in list_held(session, campaign_id=campaign, after=after or 0, limit=_ROWS + 1)
+    ]
     successors = list_proposals(session, after=after_successor or 0, limit=_ROWS + 1)
 
     def make_next_path(name: str, numbers: list[int]) -> str:
@@ -121,7 +124,7 @@ def show_feedback(page: PageDep) -> Response:
         campaign=campaign,
         held=held[:_ROWS],
         held_count=count_held(session),
-        next_held=make_next_path("after", [one.number for one in held]),
+        next_held=make_next_path("after", [message.id or 0 for message, _ in held]),
         successors=successors[:_ROWS],
         successor_count=count_proposals(session),
         next_successors=make_next_path("successors", [one.number for one in successors]),
@@ -135,18 +138,19 @@ def show_messages(page: PageDep) -> Response:
     given = page.request.query_params
     kind, before = given.get("kind", ""), given.get("before", "")
     wanted, campaign = kind if kind in list(FeedbackKind) else "", read_row_number(given.get("campaign", ""))
-    found = list_messages(
+    messages, earlier = list_messages(
         page.session,
         kind=FeedbackKind(wanted) if wanted else None,
         campaign_id=campaign,
         before=read_row_number(before),
     )
-    kept = {"kind": wanted, "campaign": str(campaign or ""), "before": str(found.older or "")}
+    kept = {"kind": wanted, "campaign": str(campaign or ""), "before": str(earlier or "")}
     query = {name: value for name, value in kept.items() if value}
     return page.render(
         "feedback_messages.html",
-        found=found,
-        older=page.make_path("/feedback/messages", None, **query) if found.older else "",
+        messages=messages,
+        subscribers=list_subscribers(page.session, messages),
+        older=page.make_path("/feedback/messages", None, **query) if earlier else "",
         kind=wanted,
         campaign=campaign or "",
         is_later_page=bool(before),
@@ -271,7 +275,7 @@ def accept(page: PageDep, number: FeedbackNumber, form: OwnFormDep) -> Response:
         return _render_successor(page, number, form, ("basis", page.translate(_NO_BASIS)))
     try:
         with page.writing() as session:
-            decision = accept_successor(
+            subscriber_id, _ = accept_successor(
                 session,
                 page.state.workspace,
                 number,
@@ -293,7 +297,7 @@ def accept(page: PageDep, number: FeedbackNumber, form: OwnFormDep) -> Response:
         is_country = error.field == "country"
         field, words = ("country", page.translate(_NO_COUNTRY)) if is_country else ("", str(error))
         return _render_successor(page, number, form, (field, words))
-    return page.redirect(f"/partners/{decision.subscriber_id}", Notice.successor_added)
+    return page.redirect(f"/partners/{subscriber_id}", Notice.successor_added)
 
 
 @ROUTES.post_route("/feedback/successors/{number}/refuse", Permission.change_partners)

@@ -38,7 +38,7 @@ epilogue
 
 
 def list_types(message: MimePart) -> list[str]:
-    return [part.content_type for part in message.walk()]
+    return [part.content_type for part in message.all_parts]
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
@@ -68,7 +68,7 @@ def test_the_boundary_of_an_inner_part_may_begin_like_the_outer_one() -> None:
         "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: multipart/mixed; boundary=x-1\n\n"
         "--x-1\n\none\n--x-1\n\ntwo\n--x-1--\n--x\nContent-Type: text/css\n\nthree\n--x--\n"
     )
-    texts = [part.text for part in parse_message(source.encode()).walk() if part.is_text]
+    texts = [part.text for part in parse_message(source.encode()).all_parts if part.is_text]
     assert texts == ["one", "two", "three"]
 
 
@@ -107,9 +107,9 @@ def test_what_is_no_message_is_a_text() -> None:
 
 def test_depth_parts_and_length_are_bounded() -> None:
     deep = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(3000))
-    assert len(list(parse_message(deep.encode()).walk())) < 30
+    assert len(list(parse_message(deep.encode()).all_parts)) < 30
     wide = "Content-Type: multipart/mixed; boundary=b\n\n" + "--b\n\nx\n" * 5000
-    assert len(list(parse_message(wide.encode()).walk())) <= 201
+    assert len(list(parse_message(wide.encode()).all_parts)) <= 201
     large = parse_message(b"Subject: large\n\n" + b"word and word\n" * 750_000)
     assert len(large.body) > 10_000_000
     assert len(large.text) == 256 * 1024
