@@ -224,11 +224,8 @@ def sign_in_by_browser(
     show: Callable[[str], None],
     seconds: float = SIGN_IN_SECONDS,
 ) -> TokenResponse:
-    """``show`` the address to sign in at, and wait until the browser comes back.
-
-    Raises:
-        SignInFailedError: the person declined, or was not back in time.
-        OAuthError: the provider gives no token for the code.
+    """``show`` the address to sign in at, and wait until the browser comes back. Raise SignInFailedError if
+    the person declined, or was not back in time.
     """
     with RedirectListener() as listener:
         request = make_authorization_request(client, scopes, user=user, port=listener.port)
@@ -245,21 +242,15 @@ def sign_in_by_paste(
     ask: Callable[[str], str],
 ) -> TokenResponse:
     """Have the address to sign in at opened on another machine; ``ask`` for the one that its browser ends at.
-
-    Raises:
-        SignInFailedError: the person declined, or pasted something else.
-        OAuthError: the provider gives no token for the code.
+    Raise SignInFailedError if the person declined, or pasted something else.
     """
     request = make_authorization_request(client, scopes, user=user)
     return redeem_address(client, request, ask(request.url))
 
 
 def redeem_address(client: TokenClient, request: AuthorizationRequest, address: str) -> TokenResponse:
-    """Finish a sign-in with the ``address`` that a browser on any machine ended at.
-
-    Raises:
-        SignInFailedError: the person declined, or it is the address of something else.
-        OAuthError: the provider gives no token for the code.
+    """Finish a sign-in with the ``address`` that a browser on any machine ended at. Raise SignInFailedError
+    if the person declined, or it is the address of something else.
     """
     return _redeem(client, request, request.read_redirect(address))
 

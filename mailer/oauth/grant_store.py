@@ -69,7 +69,8 @@ class Grant:
         """Return whether a login with the access token will succeed, even a slow one by a slow clock."""
         margin = min(_MARGIN, self._lifetime * _MARGIN_SHARE)
         # A token from the future: the clock was set back, and nobody knows how old it is.
-        return self._is_known_age(now) and now < self.expires_at - margin
+        is_known_age = self.received_at - _CLOCK_TOLERANCE <= now
+        return bool(self.access_token) and is_known_age and now < self.expires_at - margin
 
     def is_due(self, now: datetime) -> bool:
         """Return whether it is time to renew the access token, while it still works."""
@@ -115,9 +116,6 @@ class Grant:
     @property
     def _lifetime(self) -> timedelta:
         return self.expires_at - self.received_at
-
-    def _is_known_age(self, now: datetime) -> bool:
-        return bool(self.access_token) and self.received_at - _CLOCK_TOLERANCE <= now
 
 
 def make_grant(sign_in: SignIn, response: TokenResponse, now: datetime) -> Grant:
@@ -237,11 +235,9 @@ class GrantStore:
         return header + b"\n" + base64.b64encode(nonce + sealed) + b"\n"
 
     def unseal(self, name: str, header: bytes, sealed: bytes) -> bytes:
-        """Return what was sealed under ``name``: its first line, and the rest.
-
-        Raises:
-            ValueError: it was not, or not with a key of this workspace.
-            ConfigurationError: the workspace's keys cannot be read.
+        """Return what was sealed under ``name``: its first line, and the rest. Raise ValueError if it was
+        not, or not with a key of this workspace, and ConfigurationError if the workspace's keys cannot be
+        read.
         """
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -51,14 +51,11 @@ def check_sign_ins(settings: Settings, root: Path, *, now: datetime) -> Iterator
     ConfigurationError if a relay that signs in names no user, or the workspace's keys cannot be read.
     """
     for sign_in in list_sign_ins(settings):
-        for state, message in _check(sign_in, root, now):
+        found = [*_check_secret(sign_in, root, now)]
+        if not sign_in.is_by_application:
+            found.append(_check_grant(sign_in, root, now))
+        for state, message in found:
             yield SignInFinding(name=sign_in.name, state=state, message=message)
-
-
-def _check(sign_in: SignIn, root: Path, now: datetime) -> Iterator[tuple[SignInState, str]]:
-    yield from _check_secret(sign_in, root, now)
-    if not sign_in.is_by_application:
-        yield _check_grant(sign_in, root, now)
 
 
 def _check_secret(sign_in: SignIn, root: Path, now: datetime) -> Iterator[tuple[SignInState, str]]:

@@ -151,10 +151,8 @@ class PendingSignIns:
 
     def begin(self, sign_in: SignIn, *, now: datetime) -> Grant | None:
         """Begin to sign in, in place of what waits. Return the sign-in if the application needs no person.
-
-        Raises:
-            OAuthError: the provider gives no code, or does not sign the application in.
-            ConfigurationError: the application's secret cannot be read.
+        Raise OAuthError if the provider gives no code, or does not sign the application in, and
+        ConfigurationError if the application's secret cannot be read.
         """
         client = make_token_client(sign_in, self.root)
         match choose_way(sign_in):
@@ -182,13 +180,9 @@ class PendingSignIns:
         return None
 
     def finish(self, pending: PendingSignIn, *, address: str = "", now: datetime) -> Grant | None:
-        """Ask whether the person has signed in; ``address`` is the one that their browser ended at.
-
-        Return the sign-in, or None if they have not finished yet.
-
-        Raises:
-            OAuthError: they declined, the code has expired, or the provider gives no token.
-            ConfigurationError: the application's secret cannot be read.
+        """Ask whether the person has signed in; ``address`` is the one that their browser ended at. Return
+        the sign-in, or None if they have not finished yet. Raise OAuthError if they declined, the code has
+        expired, or the provider gives no token, and ConfigurationError as :meth:`begin` does.
         """
         client = make_token_client(pending.sign_in, self.root)
         if pending.request is not None:

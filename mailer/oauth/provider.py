@@ -16,11 +16,14 @@ from mailer.settings import OAuthSettings
 _MICROSOFT = "https://login.microsoftonline.com"
 _ANY_TENANT = "organizations"
 _IDENTITY = ("openid", "profile", "email")
-# RFC 6749 §5.2, and OpenID Connect's words for "a person must look at this".
-_GRANT_ERRORS: Final = frozenset(
+GRANT_ERRORS: Final = frozenset(
     {"invalid_grant", "interaction_required", "login_required", "consent_required"}
 )
-_PASSING_ERRORS: Final = frozenset({"temporarily_unavailable", "server_error", "rate_limit_exceeded"})
+"""The errors by which a person must sign in again: RFC 6749 §5.2, and OpenID Connect's."""
+
+PASSING_ERRORS: Final = frozenset({"temporarily_unavailable", "server_error", "rate_limit_exceeded"})
+"""The errors of a provider in trouble."""
+
 _CODE = re.compile(r"AADSTS(\d+)")
 _NOISE = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 _MAX_WORDS = 300
@@ -224,16 +227,6 @@ def _make_google(settings: OAuthSettings) -> SignInProvider:
         unused_for=timedelta(days=180),
         lasts=timedelta(days=7) if settings.testing else None,
     )
-
-
-def is_end_of_grant(error: str) -> bool:
-    """Return whether ``error`` says that a person must sign in again."""
-    return error in _GRANT_ERRORS
-
-
-def is_passing(error: str) -> bool:
-    """Return whether ``error`` says that the provider is in trouble."""
-    return error in _PASSING_ERRORS
 
 
 def explain_end(error: str, description: str) -> str:

@@ -1,6 +1,5 @@
 """The sign-ins that the settings ask for: one for each relay and one for the mailbox."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -46,7 +45,13 @@ class SignIn:
 
 def list_sign_ins(settings: Settings) -> tuple[SignIn, ...]:
     """Return the sign-ins that ``settings`` ask for, relays first."""
-    return tuple(_walk_sign_ins(settings))
+    found, smtp = [], settings.smtp
+    for relay in smtp.relays or (RelaySettings(name=MAIN_RELAY, url=smtp.url),):
+        oauth = find_relay_oauth(smtp, relay)
+        if oauth is not None:
+            found.append(make_relay_sign_in(relay.name, relay.url, oauth))
+    mailbox = make_mailbox_sign_in(settings)
+    return (*found, mailbox) if mailbox is not None else tuple(found)
 
 
 def find_sign_in(settings: Settings, name: str) -> SignIn:
@@ -106,17 +111,6 @@ def make_mailbox_sign_in(settings: Settings) -> SignIn | None:
         return None
     user = unquote(urlsplit(feedback.imap).username or "")
     return SignIn(name=FEEDBACK, user=user, protocol=Protocol.imap, settings=feedback.oauth)
-
-
-def _walk_sign_ins(settings: Settings) -> Iterator[SignIn]:
-    smtp = settings.smtp
-    for relay in smtp.relays or (RelaySettings(name=MAIN_RELAY, url=smtp.url),):
-        oauth = find_relay_oauth(smtp, relay)
-        if oauth is not None:
-            yield make_relay_sign_in(relay.name, relay.url, oauth)
-    mailbox = make_mailbox_sign_in(settings)
-    if mailbox is not None:
-        yield mailbox
 
 
 def read_client_secret(settings: OAuthSettings, root: Path) -> str:

@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from locales.phrase import Phrase
 from mailer.oauth.provider import (
+    GRANT_ERRORS,
+    PASSING_ERRORS,
     ApplicationRefusedError,
     GrantRefusedError,
     OAuthError,
@@ -23,8 +25,6 @@ from mailer.oauth.provider import (
     clean_words,
     explain_end,
     explain_refusal,
-    is_end_of_grant,
-    is_passing,
 )
 
 _TIMEOUT_SECONDS = 10.0
@@ -107,11 +107,8 @@ class TokenClient:
         )
 
     def redeem_device_code(self, code: DeviceCode) -> TokenResponse:
-        """Ask whether the person has finished (RFC 8628 §3.4).
-
-        Raises:
-            DevicePendingError: not yet.
-            DeviceEndedError: they declined, or it took too long.
+        """Ask whether the person has finished (RFC 8628 §3.4). Raise DevicePendingError if they have not, and
+        DeviceEndedError if they declined, or it took too long.
         """
         return self._request_token(_DEVICE_GRANT, device_code=code.code)
 
@@ -199,7 +196,7 @@ class TokenClient:
                     "%(provider)s does not answer at %(host)s (%(error)s).",
                     provider=self.provider.name,
                     host=self.provider.host,
-                    error=_describe_failure(error),
+                    error=clean_words(str(error)) or type(error).__name__,
                 )
             ) from None
         if accepts_nothing and response.is_success:
@@ -233,11 +230,11 @@ class TokenClient:
                 return DeviceEndedError(Phrase("%(name)s says that the sign-in was declined.", name=name))
             case "expired_token" | "code_expired" | "bad_verification_code":
                 return DeviceEndedError(Phrase("%(name)s says that the code has expired.", name=name))
-            case _ if is_passing(error):
+            case _ if error in PASSING_ERRORS:
                 return self._unintelligible(
                     f"says {clean_words(description) or error}", retry_after=retry_after
                 )
-            case _ if is_end_of_grant(error):
+            case _ if error in GRANT_ERRORS:
                 return GrantRefusedError(
                     Phrase(
                         "%(name)s has ended it: %(error)s.",
@@ -286,11 +283,6 @@ def _hide_secrets(text: str, body: str) -> str:
     return text
 
 
-def _describe_failure(error: Exception) -> str:
-    words = clean_words(str(error))
-    return words or type(error).__name__
-
-
 def _read_seconds(value: object, usual: float) -> float:
     """Return a number of seconds; Azure's older endpoints write it as text."""
     try:
@@ -329,12 +321,8 @@ def sign_in_by_device(
     wait: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> TokenResponse:
-    """Ask for a code, ``show`` it, and wait until the person has typed it in.
-
-    Raises:
-        SignInFailedError: they declined, or the code has expired.
-        ProviderUnavailableError: there is no code to be had now.
-        ApplicationRefusedError: the provider does not sign this application in with a code.
+    """Ask for a code, ``show`` it, and wait until the person has typed it in. Raise SignInFailedError if they
+    declined, or the code has expired.
     """
     code = client.request_device_code(scopes)
     show(code)

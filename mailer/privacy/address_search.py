@@ -309,10 +309,6 @@ def _find_preview_pages(found: list[FileMatch]) -> Iterator[FileMatch]:
             yield FileMatch(path=page, action=FileAction.delete, reason="the preview page of that message")
 
 
-def _delete(path: Path, _: AddressMatcher) -> None:
-    path.unlink(missing_ok=True)
-
-
 def _remove_rows(path: Path, matcher: AddressMatcher) -> None:
     """Rewrite the list without their rows, atomically and with the same permissions."""
     mode = path.stat().st_mode & 0o777
@@ -365,7 +361,7 @@ def _mask(path: Path, matcher: AddressMatcher) -> None:
 
 
 _ACTIONS: dict[FileAction, Callable[[Path, AddressMatcher], None]] = {
-    FileAction.delete: _delete,
+    FileAction.delete: lambda path, _: path.unlink(missing_ok=True),
     FileAction.shorten: _remove_rows,
     FileAction.mask: _mask,
     FileAction.leave: lambda _, __: None,

@@ -23,7 +23,7 @@ from mailer.rendering.body.variants import StoryFacts, decode_stories
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.utc import format_iso
 from subscribers.consent.suppression import SuppressionKey, list_lifted_suppressions, read_suppression
-from subscribers.models import LiftedSuppression, Subscriber
+from subscribers.models import Subscriber
 from subscribers.queries import find_kept_subscriber, find_subscriber, list_merged_subscribers
 
 _SUBSCRIBER_TABLE = "subscriber"
@@ -35,13 +35,9 @@ def export_personal_data(
     """Return all data about the person with ``address``, as JSON values.
 
     Their own row is under ``subscriber``, and ``merged`` has those of other addresses of theirs that were
-    merged with it. The rows of each table that belong to them are under its name, in primary key order.
-    ``tables`` describes each table in a sentence. ``suppression`` is why the address must not get mail, or
-    None; ``lifted_suppressions`` are those that were lifted. ``tests`` are those of editions that were sent
-    to the address. ``messages`` are those that came back by or about them. ``activity`` is what the team's
-    log says of the address. ``comments`` are those of the team that name it, and those that its owner wrote
-    as one of the team. ``approvals`` are those that its owner was asked for as a reviewer outside the team.
-    Writes nothing. Raise SubscriberError if the address is invalid or not on the list.
+    merged with it. The rows of each table that belong to them are under its name, in primary key order;
+    ``tables`` describes each table in a sentence. Writes nothing. Raise SubscriberError if the address is
+    invalid or not on the list.
     """
     person = find_kept_subscriber(session, find_subscriber(session, address))
     people = [person, *list_merged_subscribers(session, person.id or 0)]
@@ -58,7 +54,8 @@ def export_personal_data(
         "suppression": suppression
         and {"reason": suppression.reason.value, "at": _to_json_value(suppression.at)},
         "lifted_suppressions": [
-            _describe_lifted(lifted)
+            # Without the digest: it tells its owner nothing, and only our own key can read it.
+            {name: _to_json_value(value) for name, value in lifted if name not in {"id", "digest"}}
             for one in people
             for lifted in list_lifted_suppressions(session, key, one.email)
         ],
@@ -172,11 +169,6 @@ def _read_approvals(session: Session, email: str) -> list[dict[str, Any]]:
         }
         for reviewer, asked, answer in found
     ]
-
-
-def _describe_lifted(lifted: LiftedSuppression) -> dict[str, Any]:
-    # The digest is left out: it tells its owner nothing, and only our own key can read it.
-    return {name: _to_json_value(value) for name, value in lifted if name not in {"id", "digest"}}
 
 
 def _add_campaign_names(session: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

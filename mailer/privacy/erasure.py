@@ -118,9 +118,11 @@ def erase_person(
     """
     with open_session(engine, read_only=True) as session:
         person = _find_person(session, workspace, address)
-        personal_text = None if person is None else _collect_text_of_all(session, person)
+        people = [] if person is None else _list_people(session, person)
+        texts = {text for one in people for text in _collect_personal_text(session, one)}
     files = erase_files_and_rows(workspace, engine, address, on_erased=on_erased, **context)
-    overwrite_freed_pages(engine, personal_text)
+    # Of a person who was erased before, no text is left to search for.
+    overwrite_freed_pages(engine, frozenset(texts) or None)
     return ErasureReport(files=files, resumed=person is None, out_of_reach=list_out_of_reach(engine))
 
 
@@ -132,15 +134,8 @@ def erase_files_and_rows(
     on_erased: Callable[[Session], None] = lambda _: None,
     **context: Unpack[ConsentContext],
 ) -> tuple[FileMatch, ...]:
-    """Erase a person from the files and the list, with other addresses that were merged with theirs; return
-    the files that named them. ``on_erased`` is called in the transaction that takes them off the list.
-
-    Freed pages are not overwritten yet. A caller that erases many people does that once at the end, with
-    :func:`overwrite_freed_pages`.
-
-    Raises:
-        SubscriberError: the address is invalid, or neither on the list nor erased from it.
-        ErasureError: a file could not be cleaned; the list is unchanged.
+    """Do as :func:`erase_person`, but overwrite no freed pages: a caller that erases many people does that
+    once at the end, with :func:`overwrite_freed_pages`. Return the files that named them.
     """
     cleaned = [
         (one, *clean_files_naming(workspace, engine, one))
@@ -172,13 +167,8 @@ def _list_people(session: Session, person: Subscriber) -> list[Subscriber]:
 def clean_files_naming(
     workspace: Workspace, engine: Engine, address: str
 ) -> tuple[Subscriber | None, AddressMatcher, tuple[FileMatch, ...]]:
-    """Clean the files that name a person, and nothing else.
-
-    Returns the person (None if erased before), the matcher for their address, and the files.
-
-    Raises:
-        SubscriberError: the address is invalid, or neither on the list nor erased from it.
-        ErasureError: a file could not be cleaned.
+    """Clean the files that name a person, and nothing else. Return the person (None if erased before), the
+    matcher for their address, and the files. Raise as :func:`erase_person` does.
     """
     with open_session(engine, read_only=True) as session:
         person = _find_person(session, workspace, address)
@@ -189,11 +179,9 @@ def clean_files_naming(
 
 
 def overwrite_freed_pages(engine: Engine, personal_text: frozenset[str] | None = None) -> None:
-    """Overwrite the database's freed pages.
-
-    ``personal_text`` are the texts to search for. None means that there are too many, or that an interrupted
-    erasure has deleted them: then all freed pages are overwritten. Raise IncompleteErasureError if the pages
-    could not be overwritten yet.
+    """Overwrite the database's freed pages; with ``personal_text`` only if one of these texts is in them.
+    None means that there are too many, or that an interrupted erasure has deleted them. Raise
+    IncompleteErasureError if the pages could not be overwritten yet.
     """
     if engine.dialect.name != "sqlite":
         vacuum_tables(engine)
@@ -227,11 +215,6 @@ def _make_matcher(person: Subscriber | None, address: str) -> AddressMatcher:
     return make_address_matcher(
         address, person.email, person.envelope, subscriber_id=person.id, name=person.name
     )
-
-
-def _collect_text_of_all(session: Session, person: Subscriber) -> frozenset[str]:
-    texts = (_collect_personal_text(session, one) for one in _list_people(session, person))
-    return frozenset(text for some in texts for text in some)
 
 
 def _scan_files(workspace: Workspace, engine: Engine, matcher: AddressMatcher) -> tuple[FileMatch, ...]:

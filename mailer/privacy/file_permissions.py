@@ -25,9 +25,7 @@ _COPY_SUFFIXES = frozenset({".db", ".sqlite", ".sqlite3", ".partial", ".eml", ".
 
 def find_exposed_paths(workspace: Workspace) -> tuple[Path, ...]:
     """Return the files and folders of the workspace that other users can read and should not, in a fixed
-    order.
-
-    If they cannot enter the workspace's folder at all, only what its settings name elsewhere is found. The
+    order; if they cannot enter the workspace's folder at all, only what its settings name elsewhere. The
     public parts (editions, images, templates) are not looked at.
     """
     is_closed = not workspace.root.stat().st_mode & _OTHERS_ENTER

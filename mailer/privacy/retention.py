@@ -80,12 +80,6 @@ def _is_unconfirmed(days: int, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _is_long_gone(months: int, now: datetime) -> ColumnElement[bool]:
-    return col(Subscriber.status).in_(_GONE_STATUSES) & (
-        col(Subscriber.updated_at) < months_before(now, months)
-    )
-
-
 def _has_old_reply(months: int, now: datetime) -> ColumnElement[bool]:
     # Deliveries in doubt keep the server's reply, because a person has yet to decide about them.
     return (
@@ -93,10 +87,6 @@ def _has_old_reply(months: int, now: datetime) -> ColumnElement[bool]:
         & (col(Delivery.reason) != "")
         & (col(Delivery.updated_at) < months_before(now, months))
     )
-
-
-def _has_old_address(months: int, now: datetime) -> ColumnElement[bool]:
-    return (col(SentTest.address) != "") & (col(SentTest.sent_at) < months_before(now, months))
 
 
 def _has_old_reviewer(months: int, now: datetime) -> ColumnElement[bool]:
@@ -118,7 +108,9 @@ LONG_GONE: Final = RetentionRule(
     table=Subscriber,
     what="people to erase, except for a keyed hash",
     reason="unsubscribed, bounced or complained, and unchanged for {limit} months",
-    select_old=_is_long_gone,
+    select_old=lambda months, now: (
+        col(Subscriber.status).in_(_GONE_STATUSES) & (col(Subscriber.updated_at) < months_before(now, months))
+    ),
 )
 OLD_REPLIES: Final = RetentionRule(
     setting="reply_months",
@@ -132,7 +124,9 @@ OLD_TESTS: Final = RetentionRule(
     table=SentTest,
     what="tests to delete the address from",
     reason="sent more than {limit} months ago; the tests are kept",
-    select_old=_has_old_address,
+    select_old=lambda months, now: (
+        (col(SentTest.address) != "") & (col(SentTest.sent_at) < months_before(now, months))
+    ),
 )
 OLD_FEEDBACK: Final = RetentionRule(
     setting="feedback_months",
@@ -196,13 +190,9 @@ def plan_pruning(engine: Engine, rules: RetentionSettings, *, now: datetime) -> 
 def prune(
     workspace: Workspace, engine: Engine, *, now: datetime, on_person: Callable[[], None] = lambda: None
 ) -> tuple[RetentionResult, ...]:
-    """Apply the rules and return the result of each. ``on_person`` is called after each person erased.
-
-    If interrupted, calling it again finishes the work.
-
-    Raises:
-        ErasureError: a file could not be cleaned; the people before this one are erased.
-        IncompleteErasureError: freed pages could not be overwritten yet.
+    """Apply the rules and return the result of each. ``on_person`` is called after each person erased. If
+    interrupted, calling it again finishes the work. Raise ErasureError if a file could not be cleaned; the
+    people before this one are erased. Raise IncompleteErasureError as :func:`overwrite_freed_pages` does.
     """
     rules = workspace.settings.retention
     planned = plan_pruning(engine, rules, now=now)
@@ -216,7 +206,9 @@ def prune(
     with open_session(engine) as session:
         if (old := OLD_REPLIES.find_condition(rules, now)) is not None:
             # Before the replies, by which it finds the campaigns: reports keep replies that mean the same.
-            forget_figures(session.connection(), _has_deliveries(old), [ReportPart.reasons])
+            campaigns = select(Delivery.campaign_id).where(old)
+            reports = col(CampaignReportPart.campaign_id).in_(campaigns)
+            forget_figures(session.connection(), reports, [ReportPart.reasons])
             session.connection().execute(update(Delivery).where(old).values(reason=""))
             session.connection().execute(_forget_recorded_refusals(rules, now))
         if (old := OLD_TESTS.find_condition(rules, now)) is not None:
@@ -257,11 +249,6 @@ def _plan(session: Session, rules: RetentionSettings, now: datetime) -> Iterator
 
 def _count(session: Session, table: type, condition: ColumnElement[bool]) -> int:
     return session.exec(select(func.count()).select_from(table).where(condition)).one()
-
-
-def _has_deliveries(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the condition that the campaign of a part of a report has such deliveries."""
-    return col(CampaignReportPart.campaign_id).in_(select(Delivery.campaign_id).where(condition))
 
 
 def _forget_recorded_refusals(rules: RetentionSettings, now: datetime) -> Update:

@@ -66,10 +66,8 @@ def make_form_token(key: SuppressionKey, now: datetime) -> str:
 
 
 def check_form_token(key: SuppressionKey, stamp: str, now: datetime) -> bool:
-    """Return whether a form submitted ``now`` with the token ``stamp`` was open for a plausible time.
-
-    False for a token that is not ours, a form that comes back sooner than a person types, and one that was
-    left open too long.
+    """Return whether a form submitted ``now`` with the token ``stamp`` was open for a plausible time: neither
+    shorter than a person types, nor left open too long.
     """
     try:
         data = base64.b64decode(stamp + "=" * (-len(stamp) % 4), altchars=b"-_", validate=True)

@@ -77,7 +77,6 @@ def request_mail(
     clock: Clock = read_clock,
 ) -> None:
     """Request a mail of ``kind`` (confirm or link) to ``email``, with the form whose token is ``form_token``.
-
     A repetition of a request changes nothing.
 
     Raises:
@@ -99,11 +98,8 @@ def request_mail(
 def request_data_link(
     engine: Engine, keys: Keys, kind: TransactionalMailKind, token: str, visitor: Visitor
 ) -> None:
-    """Request a one-time link (export, erase, address) for the reader behind ``token``, mailed to them.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
-        TooManyRequestsError: too many requests came from this network, or from all; nothing is requested.
+    """Request a one-time link (export, erase, address) for the reader behind ``token``, mailed to them. Raise
+    TokenError as :func:`open_subscription` does, and TooManyRequestsError as :func:`request_mail` does.
     """
     with open_subscription(engine, keys, token) as reader:
         limiter = _make_limiter(reader.session, keys)
@@ -186,11 +182,8 @@ def erase_data(workspace: Workspace, engine: Engine, token: str, *, evidence: st
 
 
 def request_address_change(engine: Engine, keys: Keys, token: str, email: str, visitor: Visitor) -> None:
-    """Request an email to the new address that asks to confirm it. Uses the link up if the address is valid.
-
-    Raises:
-        TokenError: the link is invalid, used or expired.
-        AddressError: the address is invalid; the link still works.
+    """Request an email to the new address that asks to confirm it. Uses the link up if the address is valid;
+    raise AddressError if it is not, and TokenError if the link is invalid, used or expired.
     """
     with open_link(engine, keys, token, LinkPurpose.address, use=True) as (reader, now):
         number, kind = reader.subscriber_id, TransactionalMailKind.new_address

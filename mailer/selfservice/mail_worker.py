@@ -22,7 +22,7 @@ from mailer.database.engine import Clock, open_session, read_clock
 from mailer.database.models import QueuedTransactionalMail, TransactionalMailKind
 from mailer.dispatch.waiting_mails import AttemptPolicy, MailKind, QueueRun
 from mailer.i18n import match_language
-from mailer.selfservice.rate_limit import MAIL_WINDOW, MailLimiter
+from mailer.selfservice.rate_limit import LIMITS, MAIL_WINDOW, MailLimiter, forget_attempts
 from mailer.selfservice.transactional_mails import MAIL_TEXTS, WaitingLetter
 from mailer.workspace import Workspace
 from subscribers.consent.sign_ups import request_opt_in
@@ -63,7 +63,7 @@ def run_mail_worker(
 
         def send() -> None:
             if next(polls) % _POLLS_PER_CLEANUP == 0:
-                forget_counts(workspace, engine, clock)
+                forget_counts(engine, clock)
             READER_MAILS.send_due(run)
 
         repeat_work(
@@ -76,10 +76,11 @@ def run_mail_worker(
         )
 
 
-def forget_counts(workspace: Workspace, engine: Engine, clock: Clock = read_clock) -> None:
+def forget_counts(engine: Engine, clock: Clock = read_clock) -> None:
     """Delete the counters of requests that have no effect any more."""
     with open_session(engine) as session:
-        _make_limiter(session, workspace, clock(session.connection())).forget()
+        connection = session.connection()
+        forget_attempts(connection, LIMITS, now=clock(connection))
         session.commit()
 
 

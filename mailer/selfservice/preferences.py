@@ -113,7 +113,7 @@ class FormResult:
         return _parse_date(self.form.until) if self.form.frequency == "pause" else None
 
 
-def parse_form(fields: Sequence[tuple[str, str]]) -> PreferencesForm:
+def parse_preferences(fields: Sequence[tuple[str, str]]) -> PreferencesForm:
     """Read the form from submitted fields. A missing field is empty; of repeated fields the last counts."""
     last = dict(fields)
     return PreferencesForm(

@@ -76,11 +76,6 @@ def find_next_window(
     return end
 
 
-def restart_window(connection: Connection, key: str, *, now: datetime) -> None:
-    """Let the window of ``key`` begin ``now``, with the attempts it has. The caller commits."""
-    connection.execute(update(_TABLE).where(_TABLE.c.key == key).values(since=now))
-
-
 def forget_key(connection: Connection, key: str) -> None:
     """Delete the counter of ``key``. The caller commits."""
     connection.execute(delete(_TABLE).where(_TABLE.c.key == key))
@@ -96,10 +91,8 @@ def forget_attempts(connection: Connection, limits: Iterable[AttemptLimit], *, n
 
 
 def make_address_key(key: SuppressionKey, limit: AttemptLimit, email: str) -> str:
-    """Make the key that counts by email address.
-
-    Only here are spellings of the same mailbox treated as one: ``+word`` is dropped, and so are the dots at
-    Gmail.
+    """Make the key that counts by email address. Only here are spellings of the same mailbox treated as one:
+    ``+word`` is dropped, and so are the dots at Gmail.
     """
     local, _, domain = email.lower().rpartition("@")
     local = local.partition("+")[0] or local
@@ -243,11 +236,7 @@ class MailLimiter:
     def count_retry(self, kind: TransactionalMailKind, email: str) -> None:
         """Start the day of an address again: a retry may reach it only now."""
         key = make_address_key(self.key, _ADDRESS_LIMITS[kind], email)
-        restart_window(self.connection, key, now=self.now)
-
-    def forget(self) -> None:
-        """Delete every counter that has no effect any more."""
-        forget_attempts(self.connection, LIMITS, now=self.now)
+        self.connection.execute(update(_TABLE).where(_TABLE.c.key == key).values(since=self.now))
 
     def _count(self, key: str, limit: AttemptLimit) -> int:
         used = count_attempt(self.connection, key, limit, now=self.now)

@@ -115,11 +115,9 @@ class LinkedSubscriber:
 def open_subscription(
     engine: Engine, keys: Keys, token: str, *, read_only: bool = False, allow_erased: bool = False
 ) -> Iterator[LinkedSubscriber]:
-    """Open the subscription behind the token of a newsletter's link.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
-        RetiredKeyError: its key was retired, or was replaced before its campaign was launched.
+    """Open the subscription behind the token of a newsletter's link. Raise TokenError if the token is
+    invalid, or its subscriber is not on the list or was erased; and its subclass RetiredKeyError if its key
+    was retired, or was replaced before its campaign was launched.
     """
     payload = read_token(keys, token)
     with open_session(engine, read_only=read_only) as session:
@@ -144,12 +142,8 @@ def open_link(
 
 
 def read_token(keys: Keys, token: str) -> TokenPayload:
-    """Verify the token of a newsletter's link and return what it says.
-
-    Raises:
-        TokenError: the token is invalid.
-        LinkOfTestError: the newsletter was a test.
-        RetiredKeyError: its key was retired.
+    """Verify the token of a newsletter's link and return what it says. Raise TokenError if it is invalid, and
+    of its subclasses LinkOfTestError if the newsletter was a test, RetiredKeyError if its key was retired.
     """
     try:
         return keys.tokens.read(token, LinkPurpose.subscription)

@@ -86,12 +86,8 @@ def unsubscribe_by_link(
 
 def unsubscribe_one_click(session: Session, payload: TokenPayload, *, now: datetime) -> None:
     """Unsubscribe a reader through their mail program's own button (RFC 8058), which shows no words of ours.
-
-    The caller commits.
-
-    Raises:
-        TokenError: the subscriber is not on the list; nothing was written.
-        RetiredKeyError: the link's key was replaced before its campaign was launched; nothing was written.
+    The caller commits. Raise TokenError, before anything is written, if the subscriber is not on the list, or
+    the link's key was replaced before its campaign was launched.
     """
     verify_campaign(session, payload)
     _unsubscribe(session, payload, method="one-click", evidence="List-Unsubscribe=One-Click", now=now)
@@ -137,13 +133,9 @@ def _unsubscribe(
 def resubscribe_by_link(
     engine: Engine, keys: Keys, token: str, *, wording: str, now: datetime, language: str = "en"
 ) -> SubscriptionSummary:
-    """Resubscribe a reader at their own request.
-
-    ``wording`` are the sentences above the button they pressed, in ``language``.
-
-    Raises:
-        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
-        StatusError: the team suppressed the address.
+    """Resubscribe a reader at their own request. ``wording`` are the sentences above the button they pressed,
+    in ``language``. Raise TokenError as :func:`open_subscription` does, and StatusError if the team
+    suppressed the address.
     """
     with open_subscription(engine, keys, token) as reader:
         try:

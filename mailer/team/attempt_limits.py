@@ -82,17 +82,15 @@ class AttemptLimiter:
 
     def may_mail_link(self, email: str) -> bool:
         """Count a link asked for; return whether it may be mailed."""
-        return self._may_try(email, here=LINK, everywhere=ALL_LINKS)
+        try:
+            self._count_address(email, here=LINK, everywhere=ALL_LINKS)
+        except TooManyAttemptsError:
+            return False
+        return True
 
     def count_password(self, email: str) -> None:
-        """Count a password that is tried for an address.
-
-        Raises:
-            TooManyAttemptsError: too many were tried.
-        """
-        self._count(PASSWORD, self._make_key(PASSWORD, email, self._place))
-        if not self.known_browser:
-            self._count(ALL_PASSWORDS, self._make_key(ALL_PASSWORDS, email))
+        """Count a password that is tried for an address. Raise TooManyAttemptsError if too many were."""
+        self._count_address(email, here=PASSWORD, everywhere=ALL_PASSWORDS)
 
     def forget_passwords(self, email: str) -> None:
         """Forget the attempts that were made here, because one was right."""
@@ -109,14 +107,10 @@ class AttemptLimiter:
             return self.known_browser
         return make_network_key(self.key, NETWORK, self.network, ipv4_bits=32, ipv6_bits=64)
 
-    def _may_try(self, email: str, *, here: AttemptLimit, everywhere: AttemptLimit) -> bool:
-        try:
-            self._count(here, self._make_key(here, email, self._place))
-            if not self.known_browser:
-                self._count(everywhere, self._make_key(everywhere, email))
-        except TooManyAttemptsError:
-            return False
-        return True
+    def _count_address(self, email: str, *, here: AttemptLimit, everywhere: AttemptLimit) -> None:
+        self._count(here, self._make_key(here, email, self._place))
+        if not self.known_browser:
+            self._count(everywhere, self._make_key(everywhere, email))
 
     def _count(self, limit: AttemptLimit, key: str) -> None:
         if count_attempt(self.connection, key, limit, now=self.now) > limit.maximum:

@@ -7,7 +7,6 @@ from sqlmodel import Session, col, delete, select
 
 from mailer.database.team_models import (
     Role,
-    SignInLink,
     SignInLinkPurpose,
     SignInMail,
     TeamInvitation,
@@ -61,7 +60,7 @@ def resend_invitation(
     member = find_member(session, member_id)
     if member is None or session.get(TeamInvitation, member_id) is None:
         raise TeamError("There is no open invitation for this person.")
-    session.exec(delete(SignInLink).where(col(SignInLink.member_id) == member_id))
+    delete_links_of(session, member_id)
     session.exec(delete(SignInMail).where(col(SignInMail.email) == member.email))
     _invite(session, member, invited_by=invited_by, now=now)
     _queue_mail(session, member, language=language, now=now)
@@ -104,7 +103,17 @@ def list_open_invitations(session: Session, *, now: datetime) -> list[OpenInvita
             select(SignInMail).where(SignInMail.purpose == SignInLinkPurpose.invitation)
         ).all()
     }
-    return [_describe(session, invitation, row, mails.get(row.email), now) for invitation, row in found]
+    lifetime = LIFETIMES[SignInLinkPurpose.invitation]
+    return [
+        OpenInvitation(
+            member=as_member(row),
+            invited_by=find_inviter(session, row.id or 0),
+            is_expired=invitation.invited_at + lifetime <= now,
+            is_being_sent=row.email in mails,
+            reason=mails[row.email].reason if row.email in mails else "",
+        )
+        for invitation, row in found
+    ]
 
 
 def find_inviter(session: Session, member_id: int) -> str:
@@ -112,18 +121,6 @@ def find_inviter(session: Session, member_id: int) -> str:
     invitation = session.get(TeamInvitation, member_id)
     inviter = session.get(TeamMember, (invitation and invitation.invited_by) or 0)
     return inviter.name if inviter is not None else ""
-
-
-def _describe(
-    session: Session, invitation: TeamInvitation, row: TeamMember, mail: SignInMail | None, now: datetime
-) -> OpenInvitation:
-    return OpenInvitation(
-        member=as_member(row),
-        invited_by=find_inviter(session, row.id or 0),
-        is_expired=invitation.invited_at + LIFETIMES[SignInLinkPurpose.invitation] <= now,
-        is_being_sent=mail is not None,
-        reason=mail.reason if mail is not None else "",
-    )
 
 
 def _invite(session: Session, member: Member, *, invited_by: int | None, now: datetime) -> None:
@@ -168,8 +165,7 @@ def change_role(session: Session, member_id: int, role: Role, *, keep_session: i
     nobody with this number belongs to the team, and LastManagerError if they are the last manager.
     """
     row = _lock_member(session, member_id)
-    before = find_member(session, member_id)
-    assert before is not None  # noqa: S101 - it was found a line above
+    before = as_member(row)
     if row.role is role:
         return None
     if row.role is Role.manager:
@@ -187,8 +183,7 @@ def remove_member(session: Session, member_id: int, *, now: datetime) -> Member:
     with this number belongs to the team, and LastManagerError if they are the last manager.
     """
     row = _lock_member(session, member_id)
-    before = find_member(session, member_id)
-    assert before is not None  # noqa: S101 - it was found a line above
+    before = as_member(row)
     if row.role is Role.manager:
         _demand_another_manager(session, member_id)
     row.removed_at = now

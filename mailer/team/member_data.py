@@ -60,11 +60,8 @@ def delete_credentials_of_leavers(session: Session) -> None:
 
 def erase_member(session: Session, email: str) -> None:
     """Erase who a person was that has left the team. What they did stays in the history and in the log, done
-    by somebody without a name. The caller commits, and then overwrites freed pages.
-
-    Raises:
-        AddressError: ``email`` is not an address.
-        TeamError: nobody with this address ever belonged to the team, or they still do.
+    by somebody without a name. The caller commits, and then overwrites freed pages. Raise AddressError if
+    ``email`` is not an address, and TeamError if nobody with it ever belonged to the team, or they still do.
     """
     address = normalise_address(email)
     row = session.exec(select(TeamMember).where(TeamMember.email == address.email)).one_or_none()

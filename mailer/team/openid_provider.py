@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, delete, select
 
 from mailer.database.team_models import OrganisationAccount
 from mailer.errors import MailerError
@@ -62,11 +62,9 @@ def find_identity_member(
     session: Session, identity: Identity, *, domains: tuple[str, ...], now: datetime
 ) -> Member:
     """Find the member whose account this is. The first time it is found by the address that the provider
-    vouches for, and kept. ``domains`` are those that an address must have, if any. The caller commits.
-
-    Raises:
-        UnknownIdentityError: nobody's, or the provider does not vouch for an address that we accept.
-        OtherIdentityError: the address is that of a member who has another account.
+    vouches for, and kept. ``domains`` are those that an address must have, if any. The caller commits. Raise
+    UnknownIdentityError if there is none, or the provider does not vouch for an address that we accept, and
+    OtherIdentityError if the address is that of a member who has another account.
     """
     found = select(OrganisationAccount).where(
         OrganisationAccount.issuer == identity.issuer, OrganisationAccount.subject == identity.subject
@@ -97,12 +95,8 @@ def find_organisation_account(session: Session, member_id: int) -> str:
 
 def delete_organisation_account(session: Session, member_id: int) -> bool:
     """Forget a member's account at the organisation; return False if there was none. The caller commits."""
-    row = session.get(OrganisationAccount, member_id)
-    if row is None:
-        return False
-    session.delete(row)
-    session.flush()
-    return True
+    gone = session.exec(delete(OrganisationAccount).where(col(OrganisationAccount.member_id) == member_id))
+    return gone.rowcount == 1
 
 
 def _find_by_address(session: Session, identity: Identity, domains: tuple[str, ...]) -> Member:
@@ -211,21 +205,16 @@ class OpenIdProvider:
         return OpenIdRequest(url=url, state=state, nonce=nonce, verifier=verifier)
 
     def redeem(self, code: str, *, redirect_uri: str, verifier: str, nonce: str, now: datetime) -> Identity:
-        """Turn the code that a browser brought back into who it is.
-
-        Raises:
-            ProviderDownError: the provider does not answer.
-            IdentityRefusedError: it refuses the code, or its token cannot be believed.
+        """Turn the code that a browser brought back into who it is. Raise ProviderDownError if the provider
+        does not answer, and IdentityRefusedError if it refuses the code, or its token cannot be believed.
         """
-        endpoints = self._find_endpoints()
         body = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
-        answer = self._post(endpoints, body)
-        token = answer.get("id_token")
+        token = self._post(self._find_endpoints(), body).get("id_token")
         if not isinstance(token, str):
             raise IdentityRefusedError("The provider gave no ID token.")
         return self._read_token(token, nonce, now)
@@ -316,7 +305,9 @@ class OpenIdProvider:
     def _post(self, endpoints: _Endpoints, body: dict[str, str]) -> Mapping[str, Any]:
         secret = self._read_secret()
         if secret and not endpoints.takes_secret_in_body:
-            return self._request("POST", endpoints.token, body, auth=(self._client_id, secret))
+            # RFC 6749 §2.3.1 has both quoted as in a form.
+            auth = (quote_plus(self._client_id), quote_plus(secret))
+            return self._request("POST", endpoints.token, body, auth=auth)
         own = {"client_id": self._client_id, **({"client_secret": secret} if secret else {})}
         return self._request("POST", endpoints.token, {**body, **own})
 
@@ -335,7 +326,7 @@ class OpenIdProvider:
             with (
                 httpx2.Client(timeout=_TIMEOUT_SECONDS, trust_env=False) as client,
                 client.stream(
-                    method, url, data=body, auth=_quote_auth(auth), headers={"accept": "application/json"}
+                    method, url, data=body, auth=auth, headers={"accept": "application/json"}
                 ) as response,
             ):
                 text = _read_limited(response.iter_bytes(), self._monotonic)
@@ -351,13 +342,6 @@ class OpenIdProvider:
         if status != 200 or not isinstance(values, dict):
             raise ProviderDownError(f"{urlsplit(url).netloc} answers {status}.")
         return values
-
-
-def _quote_auth(auth: tuple[str, str] | None) -> tuple[str, str] | None:
-    """RFC 6749 §2.3.1 has both quoted as in a form."""
-    from urllib.parse import quote_plus
-
-    return None if auth is None else (quote_plus(auth[0]), quote_plus(auth[1]))
 
 
 def _read_limited(parts: Any, monotonic: Callable[[], float]) -> bytes:

@@ -41,13 +41,8 @@ class RelyingParty:
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class PasskeyRequest:
-    """What a browser is asked: ``options`` is JSON for its script, ``challenge`` in base64url is what we
-    remember."""
-
-    options: str
-    challenge: str
+PasskeyRequest = tuple[str, str]
+"""What a browser is asked, as JSON for its script, and the challenge in base64url, which we remember."""
 
 
 def ask_for_new_passkey(
@@ -75,7 +70,7 @@ def ask_for_new_passkey(
         ),
         exclude_credentials=_list_descriptors(session, member.id),
     )
-    return PasskeyRequest(options=options_to_json(options), challenge=bytes_to_base64url(options.challenge))
+    return options_to_json(options), bytes_to_base64url(options.challenge)
 
 
 def add_passkey(
@@ -132,7 +127,7 @@ def ask_for_passkey(party: RelyingParty) -> PasskeyRequest:
         timeout=_TIMEOUT_MILLISECONDS,
         user_verification=UserVerificationRequirement.REQUIRED,
     )
-    return PasskeyRequest(options=options_to_json(options), challenge=bytes_to_base64url(options.challenge))
+    return options_to_json(options), bytes_to_base64url(options.challenge)
 
 
 def find_passkey_member(

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session
+from sqlmodel import Session, col, delete
 
 from locales.phrase import WordedEnum, gettext_noop
 from mailer.database.team_models import MemberPassword
@@ -143,12 +143,8 @@ def store_password(session: Session, member_id: int, hashed: str, *, now: dateti
 
 def delete_password(session: Session, member_id: int) -> bool:
     """Delete a member's password; return False if there was none. The caller commits."""
-    row = session.get(MemberPassword, member_id)
-    if row is None:
-        return False
-    session.delete(row)
-    session.flush()
-    return True
+    gone = session.exec(delete(MemberPassword).where(col(MemberPassword.member_id) == member_id))
+    return gone.rowcount == 1
 
 
 def _make_hasher() -> "PasswordHasher":

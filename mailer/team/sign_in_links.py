@@ -54,14 +54,6 @@ class RedeemableLink:
     next_path: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class LinkLookup:
-    """What became of looking for a link: ``found`` is None unless it is valid."""
-
-    state: LinkState
-    found: RedeemableLink | None = None
-
-
 def create_link(
     session: Session,
     purpose: SignInLinkPurpose,
@@ -88,18 +80,21 @@ def create_link(
     return secret
 
 
-def find_link(session: Session, secret: str, *, browser_digest: str, now: datetime) -> LinkLookup:
-    """Look a link up by its secret, for the browser with a cookie of ``browser_digest``. Changes nothing."""
+def find_link(
+    session: Session, secret: str, *, browser_digest: str, now: datetime
+) -> tuple[LinkState, RedeemableLink | None]:
+    """Look a link up by its secret, for the browser with a cookie of ``browser_digest``; it is there only if
+    it is valid. Changes nothing."""
     row = session.exec(select(SignInLink).where(SignInLink.digest == digest_secret(secret))).one_or_none()
     if row is None or row.expires_at <= now or not _is_unused(row, browser_digest, now):
-        return LinkLookup(state=LinkState.gone)
+        return LinkState.gone, None
     member = None if row.member_id is None else find_member(session, row.member_id)
     if member is None and (row.purpose is not SignInLinkPurpose.first or list_members(session)):
-        return LinkLookup(state=LinkState.gone)
+        return LinkState.gone, None
     if row.browser_digest and row.browser_digest != browser_digest:
-        return LinkLookup(state=LinkState.other_browser)
+        return LinkState.other_browser, None
     found = RedeemableLink(link_id=row.id or 0, purpose=row.purpose, member=member, next_path=row.next_path)
-    return LinkLookup(state=LinkState.valid, found=found)
+    return LinkState.valid, found
 
 
 def use_link(session: Session, secret: str, *, browser_digest: str, now: datetime) -> RedeemableLink | None:
@@ -115,7 +110,7 @@ def use_link(session: Session, secret: str, *, browser_digest: str, now: datetim
         .values(used_at=now, browser_digest=browser_digest)
     )
     session.exec(used)
-    return find_link(session, secret, browser_digest=browser_digest, now=now).found
+    return find_link(session, secret, browser_digest=browser_digest, now=now)[1]
 
 
 def create_first_link(session: Session, *, now: datetime) -> str | None:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from mailer.rendering.archive_urls import verify_place
@@ -157,7 +157,8 @@ def read_html_tokens(source: str) -> Iterator[Token]:
         elif kind == "tag":
             yield from _read_tag(piece)
         else:
-            yield from _list_hidden_links(piece)
+            for url in _URL.findall(html.unescape(piece)):
+                yield from _make_link(url.rstrip(");,'\""), is_picture=True)
 
 
 def _list_words(text: str) -> Iterator[Token]:
@@ -221,11 +222,6 @@ def _make_link(url: str, *, is_picture: bool) -> Iterator[Token]:
         yield Token(link=link)
 
 
-def _list_hidden_links(source: str) -> Iterator[Token]:
-    for url in _URL.findall(html.unescape(source)):
-        yield from _make_link(url.rstrip(");,'\""), is_picture=True)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """``share`` is how much of the words is ours, from 0 to 1. ``has_other_words`` and ``hosts`` tell of
@@ -260,17 +256,16 @@ class EditionWords:
         return link.is_picture and link.host in self.picture_hosts and link.path.startswith("/media/")
 
     def compare(self, tokens: Sequence[Token], *, is_passed_on: bool) -> Comparison:
-        """Compare one text of a mail with the edition.
-
-        What stands around ours in a mail that ``is_passed_on`` belongs to whoever passed it on, and programs
-        leave small traces in it, so only runs of three words, and numbers, count as other words there.
+        """Compare one text of a mail with the edition. What stands around ours in a mail that
+        ``is_passed_on`` belongs to whoever passed it on, and programs leave small traces in it, so only runs
+        of three words, and numbers, count as other words there.
         """
         places = [place for place, token in enumerate(tokens) if token.word]
         words = [tokens[place].word for place in places]
         covered = self._cover(words)
         share = sum(covered) / len(words) if words else 0.0
         first, last = _find_stretches(covered) if is_passed_on else (0, len(words))
-        runs = _list_runs(covered, first, last)
+        runs = [(first + a, first + b) for a, b in _list_runs(covered[first:last], is_covered=False)]
         others = [run for run in runs if self._is_other(words, run, is_lenient=is_passed_on)]
         start = places[first] if is_passed_on and first < len(places) else 0
         end = places[last - 1] + 1 if is_passed_on and last else len(tokens)
@@ -315,27 +310,17 @@ class EditionWords:
 
 def _find_stretches(covered: Sequence[bool]) -> tuple[int, int]:
     """Return where the first long run of our words begins, and where the last one ends."""
-    runs = [run for run in _list_covered(covered) if run[1] - run[0] >= _MIN_STRETCH]
+    runs = [run for run in _list_runs(covered, is_covered=True) if run[1] - run[0] >= _MIN_STRETCH]
     return (runs[0][0], runs[-1][1]) if runs else (0, len(covered))
 
 
-def _list_covered(covered: Sequence[bool]) -> list[tuple[int, int]]:
-    return _list_runs([not one for one in covered], 0, len(covered))
-
-
-def _list_runs(covered: Sequence[bool], first: int, last: int) -> list[tuple[int, int]]:
-    """Return where the runs of words begin and end that are not covered, between ``first`` and ``last``."""
-    runs, start = [], None
-    for place in range(first, last):
-        if covered[place]:
-            if start is not None:
-                runs.append((start, place))
-            start = None
-        elif start is None:
-            start = place
-    if start is not None:
-        runs.append((start, last))
-    return runs
+def _list_runs(covered: Sequence[bool], *, is_covered: bool) -> Iterator[tuple[int, int]]:
+    """Yield where the runs of words begin and end that are covered, or are not."""
+    end = 0
+    for kind, run in groupby(covered):
+        start, end = end, end + len(list(run))
+        if kind is is_covered:
+            yield start, end
 
 
 def is_comparable(tokens: Sequence[Token], *, is_passed_on: bool) -> bool:

@@ -118,7 +118,7 @@ def _describe(mail: SubmittedMail, found: MailAnswer) -> dict[str, str]:
         "subject": _clean(mail.subject)[:_MAX_FIELD],
         "hosts": _join(hosts, _MAX_HOSTS),
         "campaign": edition.slug if edition else "",
-        "headers": _clean_lines(mask_headers(mail)),
+        "headers": "\n".join(map(_clean, mask_headers(mail).split("\n"))),
     }
 
 
@@ -151,7 +151,3 @@ def _join(words: Sequence[str], limit: int) -> str:
 def _clean(text: str) -> str:
     """Return ``text`` on one line, without control characters, which a terminal would obey."""
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())
-
-
-def _clean_lines(text: str) -> str:
-    return "\n".join(map(_clean, text.split("\n")))

@@ -112,10 +112,8 @@ def _read_contents(session: Session, campaign: Campaign) -> list[CompiledEdition
 
 
 def check_code(session: Session, keys: Keys, text: str) -> Answer:
-    """Answer for the code that was typed as ``text``.
-
-    A code names a campaign and no reader, so the answer cannot depend on whether its reader is still on the
-    list, has left or was erased.
+    """Answer for the code that was typed as ``text``. It names a campaign and no reader, so the answer cannot
+    depend on whether its reader is still on the list, has left or was erased.
     """
     data = read_code(text)
     if data is None:
@@ -142,10 +140,8 @@ class TooManyChecksError(MailerError):
 
 
 def count_check(connection: Connection, key: SuppressionKey, address: str, *, now: datetime) -> None:
-    """Count a check from the network of ``address``. The caller commits, also if it is refused.
-
-    The first check of an hour deletes the counters that have no effect any more. Raise TooManyChecksError if
-    a limit is reached.
+    """Count a check from the network of ``address``. The caller commits, also after TooManyChecksError, which
+    is raised if a limit is reached. The first of an hour deletes the counters that have no effect any more.
     """
     counted = (
         (make_network_key(key, NETWORK, address, ipv4_bits=32, ipv6_bits=64), NETWORK),
@@ -192,7 +188,9 @@ class MailChecker:
         return chosen
 
     def _check_one(self, mail: SubmittedMail) -> MailAnswer:
-        text = f"{mail.searchable_text}\n{_list_visible_words(mail)}"
+        links = (token.link for tokens in mail.tokens for token in tokens if token.link is not None)
+        # Also where links lead: a gateway may have rewritten those with a mark.
+        text = "\n".join((mail.searchable_text, *(link.path for link in links)))
         marks = find_marks(self.session, self.keys, mail.part, text)
         results = verify_dkim(
             mail.source,
@@ -211,9 +209,9 @@ class MailChecker:
         if not marks:
             return self._judge_unmarked(mail, marks, results, is_signed=is_signed, claims_us=claims_us)
         if marks.is_test and not marks.campaign_ids:
-            return (
-                Answer(verdict=MailVerdict.test) if is_signed or not results else _altered(Change.signature)
-            )
+            if is_signed or not results:
+                return Answer(verdict=MailVerdict.test)
+            return Answer(verdict=MailVerdict.altered, changes=(Change.signature,))
         for campaign_id in marks.campaign_ids:
             edition, contents = find_sent_edition(self.session, campaign_id)
             if edition is not None:
@@ -361,14 +359,5 @@ def _sum_shares(found: Iterable[Comparison]) -> float:
     return sum(one.share for one in found)
 
 
-def _altered(change: Change) -> Answer:
-    return Answer(verdict=MailVerdict.altered, changes=(change,))
-
-
 def _squeeze(text: str) -> str:
     return "".join(text.split()).casefold()
-
-
-def _list_visible_words(mail: SubmittedMail) -> str:
-    """Return where links lead, for the search of marks in those that a gateway has rewritten."""
-    return "\n".join(token.link.path for tokens in mail.tokens for token in tokens if token.link is not None)

@@ -74,26 +74,20 @@ class SubmittedMail:
     @cached_property
     def tokens(self) -> tuple[tuple[Token, ...], ...]:
         """The words and links of each text part, in order."""
-        streams = []
-        for part in self._list_text_parts():
-            text = decode_bytes(decode_part(part)[:MAX_PART_BYTES], part.parameters.get("charset", ""))
-            read = read_html_tokens if part.content_type == "text/html" else read_text_tokens
-            streams.append(tuple(read(text)))
-        return tuple(streams)
+        return tuple(
+            tuple((read_html_tokens if part.content_type == "text/html" else read_text_tokens)(text))
+            for part, text in self._list_texts()
+        )
 
     @cached_property
     def searchable_text(self) -> str:
         """Everything that the text parts say, with markup, for the search of marks."""
-        pieces = []
-        for part in self._list_text_parts():
-            text = decode_bytes(decode_part(part)[:MAX_PART_BYTES], part.parameters.get("charset", ""))
-            pieces.append(text)
-        return "\n".join(pieces)
+        return "\n".join(text for _, text in self._list_texts())
 
     @cached_property
     def is_too_long(self) -> bool:
         """Whether a text part is longer than what is read of it."""
-        return any(len(decode_part(part)) > MAX_PART_BYTES for part in self._list_text_parts())
+        return any(len(decode_part(part)) > MAX_PART_BYTES for part in self.part.all_parts if part.is_text)
 
     @property
     def sender(self) -> str:
@@ -134,8 +128,11 @@ class SubmittedMail:
             return Obstacle.winmail
         return None
 
-    def _list_text_parts(self) -> list[MimePart]:
-        return [part for part in self.part.all_parts if part.is_text]
+    def _list_texts(self) -> Iterator[tuple[MimePart, str]]:
+        for part in self.part.all_parts:
+            if part.is_text:
+                content = decode_part(part)[:MAX_PART_BYTES]
+                yield part, decode_bytes(content, part.parameters.get("charset", ""))
 
 
 def read_submission(source: bytes) -> tuple[SubmittedMail, ...] | Obstacle:
@@ -174,16 +171,13 @@ def decode_part(part: MimePart) -> bytes:
     encoding = part.headers.raw("content-transfer-encoding").strip().strip("\"'").lower()
     if encoding == "base64":
         letters = _BASE64_NOISE.sub(b"", part.body)
-        return b64decode(letters[: len(letters) // 4 * 4] + _pad(letters))
+        whole = len(letters) // 4 * 4
+        rest = letters[whole:]
+        # The last group may be incomplete, and one letter is none.
+        return b64decode(letters[:whole] + (rest.ljust(4, b"=") if len(rest) >= 2 else b""))
     if encoding == "quoted-printable":
         return decodestring(part.body)
     return part.body
-
-
-def _pad(letters: bytes) -> bytes:
-    """Return the last, incomplete group of base64, filled up; b"" if there is none or it is no group."""
-    rest = letters[len(letters) // 4 * 4 :]
-    return rest.ljust(4, b"=") if len(rest) >= 2 else b""
 
 
 def make_key_finder(settings: Settings, root: Path) -> KeyFinder:
@@ -246,8 +240,7 @@ class Marks:
     """The campaigns that the marks of a mail name, most named first.
 
     ``are_in_headers`` if one of them stands where programs write, not people: whoever answers one of our
-    mails quotes the others. ``is_test`` and ``is_preview`` if it has the code of a test or of a mail that was
-    not sent. ``is_retired`` if a mark was made with a retired key.
+    mails quotes the others. ``is_preview`` if it has the code of a mail that was not sent.
     """
 
     campaign_ids: tuple[int, ...] = ()

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from mailer.campaigns.recipients import find_database_problem
 from mailer.checks.rules.mime import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.web.access import LocalAccess
 from mailer.web.app_factory import assemble_local_app
@@ -39,7 +40,7 @@ class PreviewState:
 
     def find_recipient(self, query: PreviewQuery) -> tuple[Recipient, str]:
         """Find whose email to show, and why the list cannot be read (empty if it can)."""
-        fault = self.recipients.find_list_error()
+        fault = find_database_problem(self.recipients.engine)
         if fault:
             return self.recipients.anonymous, fault
         return self.recipients.find_recipient(query, self.clock().date()), ""

@@ -13,7 +13,7 @@ from mailer.cli import mailer
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.liveness import Presence
 from mailer.rendering.mail_merge import message_id
-from mailer.selfservice.preferences import PreferenceOptions, parse_form, save_form
+from mailer.selfservice.preferences import PreferenceOptions, parse_preferences, save_form
 from mailer.selfservice.unsubscribe import (
     UnsubscribeBatcher,
     read_subscription,
@@ -296,7 +296,7 @@ def test_choosing_preferences_proves_it_whether_or_not_the_form_is_right(
     options = PreferenceOptions(
         countries=frozenset(), sectors=frozenset(), languages=frozenset(), today=LAUNCHED.date()
     )
-    form = parse_form([("name", "Mei"), ("language", language)])
+    form = parse_preferences([("name", "Mei"), ("language", language)])
     choosing = save_form(engine, either_workspace.keys, token, form, options=options, now=LAUNCHED)
     assert choosing.saved is not bool(language)
     assert first(engine).state is S.sent

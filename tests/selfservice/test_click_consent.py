@@ -10,7 +10,13 @@ from sqlmodel import Session, col, select
 from mailer.database.models import Campaign
 from mailer.database.report_models import CampaignLink, Click, ReaderClick
 from mailer.privacy.erasure import erase_person
-from mailer.selfservice.preferences import CLICK_WORDING, PreferencesForm, load_form, parse_form, save_form
+from mailer.selfservice.preferences import (
+    CLICK_WORDING,
+    PreferencesForm,
+    load_form,
+    parse_preferences,
+    save_form,
+)
 from mailer.workspace import Workspace
 from subscribers.consent.preferences import set_click_consent
 from subscribers.errors import UnknownSubscriberError
@@ -37,7 +43,7 @@ def token(engine: Engine) -> str:
 
 
 def answer(engine: Engine, token: str, *fields: tuple[str, str]) -> PreferencesForm:
-    form = parse_form([("frequency", "every"), *fields])
+    form = parse_preferences([("frequency", "every"), *fields])
     return save_form(engine, KEYS, token, form, options=OFFER, now=NOW, language="fr").form
 
 

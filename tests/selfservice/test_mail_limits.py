@@ -263,10 +263,10 @@ def test_nothing_is_kept_longer_than_it_has_an_effect(either_workspace: Workspac
         names = read_names(engine)
         assert names == {"network", "wider-network", "requests", "domain", "mails", "form", "join"}
         desk.now += HOUR
-        forget_counts(desk.workspace, engine, desk.clock)
+        forget_counts(engine, desk.clock)
         assert read_names(engine) == {"form", "join"}
         desk.now += MAIL_WINDOW
-        forget_counts(desk.workspace, engine, desk.clock)
+        forget_counts(engine, desk.clock)
         assert read_names(engine) == set()
 
 

@@ -12,7 +12,7 @@ from mailer.selfservice.preferences import (
     PreferenceOptions,
     PreferencesForm,
     load_form,
-    parse_form,
+    parse_preferences,
     save_form,
 )
 from mailer.workspace import Keys
@@ -158,7 +158,7 @@ def test_an_erased_reader_has_no_preferences(engine: Engine) -> None:
 
 
 def test_fields_become_a_form_whatever_else_is_sent() -> None:
-    form = parse_form([("name", "Mei"), ("sector", "a"), ("sector", "b"), ("status", "active")])
+    form = parse_preferences([("name", "Mei"), ("sector", "a"), ("sector", "b"), ("status", "active")])
     assert form == PreferencesForm(
         name="Mei",
         country="",

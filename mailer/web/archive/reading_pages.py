@@ -6,6 +6,7 @@ mail no theme applies, so the summary brings its colours with it: dark on light,
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from mailer.campaigns.corrections import SentCorrection, anchor_correction, format_day
-from mailer.i18n import SOURCE_LANGUAGE, Translator, load_translator, match_language
+from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
 from mailer.rendering.archive_urls import archive_url, story_url, version_query
 from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.compiled_edition import CompiledEdition
@@ -47,28 +48,28 @@ _IDENTIFIER = re.compile(r'"([0-9a-f]{32})"')
 def annotate_edition(
     content: CompiledEdition, corrections: Sequence[SentCorrection], overrides: Path | None
 ) -> CompiledEdition:
-    """``content`` with the ``corrections`` at the top and at their stories; only its HTML differs."""
+    """Return ``content`` with the ``corrections`` at the top and at their stories; only its HTML differs."""
     if not corrections:
         return content
     html = content.html
-    stories = dict.fromkeys(sent.record.story for sent in corrections)
-    for story in stories:
-        mine = [sent for sent in corrections if sent.record.story == story]
-        html = _insert_at_story(html, story, write_story_notices(mine, content.language, overrides))
+    for story, notices in _write_notices(corrections, content.language, overrides).items():
+        html = _insert_at_story(html, story, notices)
     top = write_summary(corrections, content.language, overrides)
     body = _BODY.search(html)
     place = body.end() if body else 0
     return replace(content, html=f"{html[:place]}{top}{html[place:]}")
 
 
-def write_story_notices(
+def _write_notices(
     corrections: Iterable[SentCorrection], language: str, overrides: Path | None
-) -> Markup:
-    """Each correction of one story in full, for a page in ``language``: what was said, and what is right.
-
-    Each has the anchor that the mails of the correction link to.
+) -> Mapping[str, Markup]:
+    """Write the corrections of each story in full, for a page in ``language``: what was said, and what is
+    right, with the anchor that the mails of the correction link to.
     """
-    return Markup().join(_write_notice(sent, language, overrides) for sent in corrections)
+    notices: dict[str, Markup] = defaultdict(Markup)
+    for sent in corrections:
+        notices[sent.record.story] += _write_notice(sent, language, overrides)
+    return dict(notices)
 
 
 def _write_notice(sent: SentCorrection, language: str, overrides: Path | None) -> Markup:
@@ -112,7 +113,7 @@ def _head(sent: SentCorrection, language: str, overrides: Path | None) -> str:
 
 
 def _insert_at_story(html: str, story: str, notices: Markup) -> str:
-    """``html`` with ``notices`` before the heading of a story, where every theme has room for a block."""
+    """Insert ``notices`` before the heading of a story, where every theme has room for a block."""
     found = find_fragment(html, FragmentKind.story, story, markup=True)
     heading = _HEADING.search(html, *found) if found else None
     if heading is None:
@@ -128,16 +129,6 @@ class ReadingPage:
     found: ArchivedContent
     web: WebEdition
     corrections: Sequence[SentCorrection]
-
-    @property
-    def translator(self) -> Translator:
-        """The language of what surrounds the text: the edition's, if the pages have it."""
-        return load_translator(match_language([self.found.content.language]) or SOURCE_LANGUAGE)
-
-    @property
-    def version(self) -> str:
-        """What ends every address of an edition outside the archive."""
-        return "" if self.found.is_public else version_query(self.found.content.digest)
 
     def render_edition(self) -> str:
         """Return the whole edition."""
@@ -179,8 +170,9 @@ class ReadingPage:
         )
 
     def _render(self, template: str, **values: object) -> str:
-        content, translator = self.found.content, self.translator
-        site, settings = self.site, self.site.workspace.settings
+        content, site, settings = self.found.content, self.site, self.site.workspace.settings
+        # What surrounds the text is in the edition's language, if the pages have it.
+        translator = load_translator(match_language([content.language]) or SOURCE_LANGUAGE)
         path = f"{site.renderer.prefix}{archive_url('', content.slug, content.language)}"
         answer = site.renderer.render(
             template,
@@ -190,13 +182,14 @@ class ReadingPage:
             content=content,
             chrome=language_attributes(translator.tag, content.language),
             path=path,
-            version=self.version,
+            # What ends every address of an edition outside the archive.
+            version="" if self.found.is_public else version_query(content.digest),
             is_public=self.found.is_public,
             sent_at=self.found.sent_at,
             style=_write_palette(self.web["palette"]),
             locale=_name_locale(content.language),
             names={tag: own_language_name(tag) for tag in self.found.languages},
-            notices=self._write_notices(),
+            notices=_write_notices(self.corrections, content.language, site.workspace.template_overrides),
             accessibility_path=f"{site.renderer.prefix}/accessibility",
             **values,
         )
@@ -204,13 +197,6 @@ class ReadingPage:
         # The head keeps absolute addresses, for the programs that show a card of the page.
         head, end, body = html.partition("</head>")
         return head + end + rewrite_media_urls(body, settings.web.base_url, site.renderer.prefix)
-
-    def _write_notices(self) -> Mapping[str, object]:
-        language, overrides = self.found.content.language, self.site.workspace.template_overrides
-        by_story: dict[str, list[SentCorrection]] = {}
-        for sent in self.corrections:
-            by_story.setdefault(sent.record.story, []).append(sent)
-        return {story: write_story_notices(mine, language, overrides) for story, mine in by_story.items()}
 
 
 def answer_page(request: Request, html: str, headers: Mapping[str, str]) -> Response:

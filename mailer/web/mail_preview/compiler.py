@@ -140,9 +140,8 @@ class PreviewCompiler:
         form: EditionForm | None = None,
     ) -> UnsavedMail:
         """Compile the edition with the texts ``unsaved`` in place of its files, by name; nothing is checked.
-
-        ``story`` is the slug of the only story to compile, "" for the letter, None for all of it.
-        ``language`` and ``form`` are those wanted; the edition's own where it has no other.
+        ``story`` is the slug of the only story to compile, "" for the letter, None for all of it;
+        ``language`` and ``form`` are the edition's own where it has no other.
         """
         try:
             mail = self._compile_unsaved(unsaved, story, language, form)
@@ -173,10 +172,8 @@ class PreviewCompiler:
         return compile_excerpt(edition, settings, story, language=spoken, overrides=overrides)
 
     def find_image(self, name: str) -> PreparedImage | None:
-        """Find an image of the edition by its name.
-
-        Images of the previous compilation are kept too: a frame requests its images after its page, and the
-        writer may have saved a file in between.
+        """Find an image of the edition by its name. Those of the previous compilation are kept, too: a frame
+        requests its images after its page, and the writer may have saved a file in between.
         """
         found = self._find_recent_image(name)
         if found is None:
@@ -191,10 +188,7 @@ class PreviewCompiler:
         try:
             examination = run_preflight(self.workspace, self.slug)
         except (ConfigurationError, MailerError) as error:
-            problem = Problem(
-                path=".", line=1, level=ProblemLevel.error, code="unreadable", message=str(error)
-            )
-            return CompiledPreview(version=version, edition=None, mails={}, problems=(problem,))
+            return _describe_unreadable(version, error)
         return CompiledPreview(
             version=version,
             edition=examination.edition,
@@ -209,6 +203,11 @@ class PreviewCompiler:
         folders = (self.workspace.editions / self.slug, root / "templates", ROOT / "email")
         for folder in folders:
             yield from list_files(folder)
+
+
+def _describe_unreadable(version: str, error: Exception) -> CompiledPreview:
+    problem = Problem(path=".", line=1, level=ProblemLevel.error, code="unreadable", message=str(error))
+    return CompiledPreview(version=version, edition=None, mails={}, problems=(problem,))
 
 
 def _index_images(mails: Iterable[CompiledEdition]) -> dict[str, PreparedImage]:
@@ -238,10 +237,7 @@ class CorrectionCompiler(PreviewCompiler):
             with self.workspace.use_database() as engine:
                 planned = plan_written_correction(self.workspace, engine, self.slug, now=self._clock())
         except (ConfigurationError, MailerError, SubscriberError) as error:
-            problem = Problem(
-                path=".", line=1, level=ProblemLevel.error, code="unreadable", message=str(error)
-            )
-            return CompiledPreview(version=version, edition=None, mails={}, problems=(problem,))
+            return _describe_unreadable(version, error)
         return CompiledPreview(
             version=version,
             edition=None,

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from locales.phrase import Phrase, gettext_noop, join_sentences
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.recipients import find_database_problem, load_reader
+from mailer.campaigns.recipients import load_reader
 from mailer.database.engine import open_session
 from mailer.rendering.mail_merge import Reader, anonymous_reader
 from mailer.web.forms import read_number
@@ -54,18 +54,13 @@ class ColourScheme(StrEnum):
     """The colour scheme of the reader's mail program."""
 
     light = "light"
-    """Dark text on a light background."""
-
     dark = "dark"
-    """Light text on a dark background."""
 
 
 class ImageLoading(StrEnum):
     """Whether the mail program loads images."""
 
     on = "on"
-    """Images are loaded."""
-
     off = "off"
     """The alternative text is shown instead."""
 
@@ -162,10 +157,6 @@ class RecipientFinder:
             reader=anonymous_reader(workspace.settings),
             words=gettext_noop("Shown without a particular reader."),
         )
-
-    def find_list_error(self) -> str:
-        """Return why the list cannot be read; empty if it can."""
-        return find_database_problem(self.engine)
 
     def list_addresses(self, today: date) -> list[str]:
         """List some addresses that get mail, to choose from."""

@@ -189,7 +189,7 @@ def measure_variant(mail: CompiledEdition, variant: Variant, reader: Reader) -> 
 def describe_difference(
     translator: Translator, versions: Sequence[Sequence[str]], number: int, titles: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """In what the version with this ``number``, from 1, differs from the first one, which most readers get: a
+    """Say in what the version with this ``number``, from 1, differs from the first one, which most readers get: a
     line for each kind of difference. ``versions`` are the slugs of the stories of each, in their order, which
     are named by their ``titles``."""
     translate, own, others = translator.translate, versions[number - 1], versions[0]
@@ -202,16 +202,12 @@ def describe_difference(
         lines.append(translate(_WITHOUT, stories=_name_some(translator, missing, titles)))
     if more:
         lines.append(translate(_WITH, stories=_name_some(translator, more, titles)))
-    sooner = _find_sooner([slug for slug in own if slug in others], [slug for slug in others if slug in own])
+    # The first of the same stories that stands before others that it follows in the main version.
+    shared = ([slug for slug in own if slug in others], [slug for slug in others if slug in own])
+    sooner = next((slug for slug, other in zip(*shared, strict=True) if slug != other), "")
     if sooner:
         lines.append(translate(_ORDER, story=_quote(titles.get(sooner, sooner))))
     return tuple(lines) or (translate(_SAME),)
-
-
-def _find_sooner(own: Sequence[str], others: Sequence[str]) -> str:
-    """Return the first of the same stories that stands before others that it follows in the main version; ""
-    if the order is the same."""
-    return next((slug for slug, other in zip(own, others, strict=True) if slug != other), "")
 
 
 def _name_some(translator: Translator, slugs: Sequence[str], titles: Mapping[str, str]) -> str:

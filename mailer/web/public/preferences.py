@@ -21,10 +21,8 @@ from mailer.selfservice.preferences import (
     find_last_edition,
     has_last_edition,
     load_form,
+    parse_preferences,
     save_form,
-)
-from mailer.selfservice.preferences import (
-    parse_form as parse_preferences,
 )
 from mailer.selfservice.unsubscribe import (
     REASON_LABELS,
@@ -254,7 +252,8 @@ def follow_link(page: PageDep, token: str, number: str) -> Response:
     except TokenError:
         return _render_unknown(page)
     links = page.site.links.find(read.campaign_id)
-    if links is None or _was_signed_too_late(read, links):
+    # A key that had been replaced before the campaign was launched was stolen.
+    if links is None or (read.last_day is not None and links.launched_on > read.last_day):
         return _render_unknown(page)
     location = links.locations.get(int(number)) if _NUMBER.fullmatch(number) else None
     if location is None:
@@ -262,11 +261,6 @@ def follow_link(page: PageDep, token: str, number: str) -> Response:
     if not read.is_retired:
         page.site.click_recorder.record(_describe_request(page, read, int(number), links))
     return RedirectResponse(location, status_code=302, headers=_ON_THE_WAY)
-
-
-def _was_signed_too_late(token: ClickToken, links: CampaignLinks) -> bool:
-    """Return whether the key of a token had been replaced before its campaign was launched. It was stolen."""
-    return token.last_day is not None and links.launched_on > token.last_day
 
 
 def _describe_request(

@@ -19,7 +19,7 @@ from mailer.web.page_context import OwnFormPageDep, PageContext, PageDep
 from mailer.web.routing import GET, POST, Route
 from mailer.web.upload import read_uploaded_form
 
-_DO_NOT_TRUST = gettext_noop("Do not open its links or attachments, and do not answer it.")
+ADVICE = gettext_noop("Do not open its links or attachments, and do not answer it.")
 CHANGES: Mapping[Change, str] = MappingProxyType(
     {
         Change.words: gettext_noop("It has words that our edition does not have."),
@@ -60,7 +60,6 @@ OBSTACLES: Mapping[Obstacle, str] = MappingProxyType(
         ),
     }
 )
-ADVICE = _DO_NOT_TRUST
 KEPT = gettext_noop("Our team keeps what it says, without your address, to look into it.")
 PASSED_ON = gettext_noop(
     "Somebody passed it on. We speak only of our own part: words above and below it are not ours."

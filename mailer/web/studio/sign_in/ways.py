@@ -35,7 +35,7 @@ from mailer.team.passkeys import (
 )
 from mailer.team.passwords import find_password, is_outdated, store_password
 from mailer.team.sessions import TicketPurpose
-from mailer.team.sign_in_links import LinkLookup, LinkState, create_first_member, find_link, use_link
+from mailer.team.sign_in_links import LinkState, RedeemableLink, create_first_member, find_link, use_link
 from mailer.web.forms import OwnFormDep
 from mailer.web.studio.page import Visit, VisitDep, or_404
 from mailer.web.studio.routing import Routes
@@ -126,10 +126,10 @@ def show_sent(visit: VisitDep) -> Response:
 
 @ROUTES.get_route("/link/{token}", None)
 def show_link(visit: VisitDep, token: str) -> Response:
-    lookup = _look_up(visit, token)
-    if lookup.found is None or lookup.found.member is None:
-        return _show_dead_link(visit, lookup)
-    response = visit.render("sign_in_link.html", link=lookup.found, person=lookup.found.member)
+    state, found = _look_up(visit, token)
+    if found is None or found.member is None:
+        return _show_dead_link(visit, state)
+    response = visit.render("sign_in_link.html", link=found, person=found.member)
     keep_browser_secret(response, visit)
     return response
 
@@ -141,22 +141,22 @@ def follow_link(visit: VisitDep, token: str) -> Response:
         found = use_link(session, token, browser_digest=digest, now=now) if digest else None
         if found is not None and found.member is not None:
             return sign_in(visit, session, found.member, SignInMethod.link, found.next_path)
-        lookup = find_link(session, token, browser_digest=digest, now=now)
-    return _show_dead_link(visit, lookup)
+        state, _ = find_link(session, token, browser_digest=digest, now=now)
+    return _show_dead_link(visit, state)
 
 
-def _look_up(visit: Visit, token: str) -> LinkLookup:
+def _look_up(visit: Visit, token: str) -> tuple[LinkState, RedeemableLink | None]:
     with visit.state.read_session() as session:
         return find_link(session, token, browser_digest=find_browser_digest(visit), now=visit.state.clock())
 
 
-def _show_dead_link(visit: Visit, lookup: LinkLookup) -> Response:
+def _show_dead_link(visit: Visit, state: LinkState) -> Response:
     """Say why a link does not work here, with the form that mails another."""
     asked = read_ticket_cookie(visit, TicketPurpose.asked)
     return visit.render(
         "sign_in_dead_link.html",
-        status=410 if lookup.state is LinkState.gone else 403,
-        is_other_browser=lookup.state is not LinkState.gone,
+        status=410 if state is LinkState.gone else 403,
+        is_other_browser=state is not LinkState.gone,
         email=asked.values[_EMAIL] if asked is not None else "",
     )
 
@@ -235,8 +235,9 @@ def find_relying_party(state: StudioState) -> RelyingParty:
 
 
 def answer_options(visit: Visit, purpose: TicketPurpose, asked: PasskeyRequest) -> Response:
-    response = Response(asked.options, media_type="application/json")
-    values = {_CHALLENGE: asked.challenge}
+    options, challenge = asked
+    response = Response(options, media_type="application/json")
+    values = {_CHALLENGE: challenge}
     set_ticket_cookie(response, visit, purpose, values, lifetime=_PASSKEY_LIFETIME)
     return response
 
@@ -327,10 +328,10 @@ def sign_in_with_password(visit: VisitDep, form: OwnFormDep) -> Response:
 @ROUTES.get_route("/first/{token}", None)
 def show_first_account(visit: VisitDep, token: str) -> Response:
     """Ask for the name and the address of the first manager. The link in the terminal leads here."""
-    lookup = _look_up(visit, token)
-    if lookup.found is not None and lookup.found.member is not None:
+    state, found = _look_up(visit, token)
+    if found is not None and found.member is not None:
         return visit.redirect(f"/link/{token}")
-    if lookup.state is not LinkState.valid:
+    if state is not LinkState.valid:
         return visit.render("first_account_closed.html", status=410)
     response = visit.render(_FIRST_TEMPLATE, name="", email="", errors=[])
     keep_browser_secret(response, visit)
