@@ -8,7 +8,6 @@ are, and only the workspace's own pages can answer.
 import hmac
 import json
 import secrets
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -46,8 +45,7 @@ def is_question(key: SuppressionKey, text: str, now: datetime) -> bool:
 
 def sign_answer(key: SuppressionKey, question: str, origin: RequestOrigin) -> str:
     """Make the answer to ``question``, as JSON."""
-    described = asdict(origin)
-    return json.dumps({**described, "signature": _sign(key, "answer", question, _flatten(origin))})
+    return json.dumps({**asdict(origin), "signature": _sign(key, "answer", question, _flatten(origin))})
 
 
 def read_answer(key: SuppressionKey, question: str, text: str) -> RequestOrigin | None:
@@ -67,8 +65,7 @@ def read_answer(key: SuppressionKey, question: str, text: str) -> RequestOrigin 
 
 
 def _flatten(origin: RequestOrigin) -> str:
-    parts: Sequence[str] = (origin.peer, origin.client, *origin.forwarded)
-    return "\0".join(parts)
+    return "\0".join((origin.peer, origin.client, *origin.forwarded))
 
 
 def _sign(key: SuppressionKey, *words: str) -> str:

@@ -97,7 +97,7 @@ class Diagnosis:
 
 
 def capitalise(words: str) -> str:
-    """``words`` with a capital at their beginning, but for names, addresses and settings."""
+    """Give ``words`` a capital at their beginning, but for names, addresses and settings."""
     first = words.split(" ", 1)[0].replace("’", "")
     return words[:1].upper() + words[1:] if first.isalpha() and first.islower() else words
 
@@ -133,17 +133,15 @@ def find_bad(subject: str, code: str, message: str, *, record: str = "") -> Diag
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """The page of one finding.
-
-    ``title`` says what is wrong, ``why`` what it means for the mail, ``advice`` what to do; each is one or
-    more whole sentences. ``sources`` are web addresses.
+    """The page of one finding: what is wrong, why that matters for the mail, and what to do, each in whole
+    sentences. ``sources`` are web addresses.
     """
 
     code: str
     title: str
     why: str
     advice: str
-    sources: tuple[str, ...] = ()
+    sources: Sequence[str] = ()
 
 
 @cache
@@ -152,13 +150,7 @@ def read_explanations() -> Mapping[str, Explanation]:
     key, or has one that pages do not have.
     """
     entries = tomllib.loads(_FILE.read_text(encoding="utf-8"))
-    return MappingProxyType({code: _read_entry(code, **entry) for code, entry in entries.items()})
-
-
-def _read_entry(
-    code: str, *, title: str, why: str, advice: str, sources: list[str] | None = None
-) -> Explanation:
-    return Explanation(code=code, title=title, why=why, advice=advice, sources=tuple(sources or ()))
+    return MappingProxyType({code: Explanation(code=code, **entry) for code, entry in entries.items()})
 
 
 def describe_finding(explanation: Explanation) -> str:

@@ -29,12 +29,10 @@ class DmarcRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class DmarcDiscovery:
-    """What a tree walk found.
-
-    ``own`` are the records at the domain itself: several count as none. ``policy`` is the record that holds.
+    """What a tree walk found. ``own`` are the records at the domain itself: several count as none. ``policy``
+    is the record that holds.
     """
 
-    domain: str
     own: tuple[str, ...]
     organisational_domain: str
     policy: DmarcRecord | None
@@ -50,7 +48,7 @@ def discover_dmarc(domain: str, lookups: Lookups) -> DmarcDiscovery:
     if policy is None and walked:
         # Only the record of a public suffix is left, which holds for those below it (§4.10.1).
         policy = walked[-1]
-    return DmarcDiscovery(domain=domain, own=own, organisational_domain=organisation, policy=policy)
+    return DmarcDiscovery(own=own, organisational_domain=organisation, policy=policy)
 
 
 def _find_records(domain: str, lookups: Lookups) -> tuple[str, ...]:
@@ -73,16 +71,14 @@ def _walk(domain: str, own: tuple[str, ...], lookups: Lookups) -> Iterator[Dmarc
         if len(records) != 1:
             continue
         yield DmarcRecord(domain=name, text=records[0])
-        if _read_psd(records[0]) in {"y", "n"}:
+        if _find_tag(records[0], "psd").lower() in {"y", "n"}:
             return
 
 
-def _read_psd(text: str) -> str:
-    for part in text.split(";"):
-        name, _, value = part.partition("=")
-        if name.strip().lower() == "psd":
-            return value.strip().lower()
-    return "u"
+def _find_tag(text: str, tag: str) -> str:
+    """Return the value of the first ``tag`` in a record, "" if there is none."""
+    pairs = (part.partition("=") for part in text.split(";"))
+    return next((value.strip() for name, _, value in pairs if name.strip().lower() == tag), "")
 
 
 def _choose_organisation(domain: str, walked: list[DmarcRecord]) -> str:
@@ -90,7 +86,7 @@ def _choose_organisation(domain: str, walked: list[DmarcRecord]) -> str:
     if not walked:
         return domain
     last = walked[-1]
-    if _read_psd(last.text) == "y" and last.domain != domain:
+    if _find_tag(last.text, "psd").lower() == "y" and last.domain != domain:
         below = len(domain.split(".")) - len(last.domain.split(".")) - 1
         return ".".join(domain.split(".")[below:])
     return last.domain
@@ -119,14 +115,14 @@ def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]
         return
     mended = _mend(discovery.policy, tags)
     findings = [
-        *_judge_policy(domain, discovery, tags, mended),
+        *_judge_policy(domain, discovery.policy, tags, mended),
         *_judge_tags(discovery.policy, tags, mended),
         *_judge_reports(discovery.policy, tags, mended, lookups),
     ]
     if findings:
         yield from findings
         return
-    policy = _name_policy(domain, discovery, tags)
+    policy = _name_policy(domain, discovery.policy, tags)
     message = Phrase(
         "%(domain)s tells receivers to %(policy)s mail that only claims to come from you",
         domain=discovery.policy.domain,
@@ -155,7 +151,8 @@ def _read_tags(record: DmarcRecord, lookups: Lookups) -> dict[str, Any] | Diagno
     from checkdmarc import dmarc
 
     # Whether reports can be sent is asked apart, so that the question of a mistake does not wait for it.
-    kept = [part for part in record.text.split(";") if not _is_report_tag(part)]
+    parts = record.text.split(";")
+    kept = [part for part in parts if part.partition("=")[0].strip().lower() not in {"rua", "ruf"}]
     try:
         parsed = dmarc.parse_dmarc_record(
             ";".join(kept),
@@ -163,8 +160,9 @@ def _read_tags(record: DmarcRecord, lookups: Lookups) -> dict[str, Any] | Diagno
             resolver=lookups,
             retries=0,
         )
-        uris = {name: _read_uris(record.text, name) for name in ("rua", "ruf")}
-        for uri in (each for listed in uris.values() for each in listed):
+        listed = {name: _find_tag(record.text, name).split(",") for name in ("rua", "ruf")}
+        uris = {name: [uri.strip() for uri in found if uri.strip()] for name, found in listed.items()}
+        for uri in (*uris["rua"], *uris["ruf"]):
             dmarc.parse_dmarc_report_uri(uri)
     except dmarc.DMARCError as error:
         words = " ".join(str(error).split()).rstrip(".")
@@ -182,32 +180,14 @@ def _read_tags(record: DmarcRecord, lookups: Lookups) -> dict[str, Any] | Diagno
     return {**values, **uris, "explicit": explicit}
 
 
-def _is_report_tag(part: str) -> bool:
-    return part.partition("=")[0].strip().lower() in {"rua", "ruf"}
-
-
-def _read_uris(text: str, tag: str) -> list[str]:
-    for part in text.split(";"):
-        name, _, value = part.partition("=")
-        if name.strip().lower() == tag:
-            return [uri.strip() for uri in value.split(",") if uri.strip()]
-    return []
-
-
-def _name_policy(domain: str, discovery: DmarcDiscovery, tags: dict[str, Any]) -> str:
+def _name_policy(domain: str, found: DmarcRecord, tags: dict[str, Any]) -> str:
     """Return the policy for the From address: that of the domain itself, or the one for those below it."""
-    is_own = discovery.policy is not None and discovery.policy.domain == domain
-    return str(tags["p"] if is_own else tags["sp"])
+    return str(tags["p"] if found.domain == domain else tags["sp"])
 
 
-def _judge_policy(
-    domain: str, discovery: DmarcDiscovery, tags: dict[str, Any], mended: str
-) -> Iterator[Diagnosis]:
-    found = discovery.policy
-    if found is None:
-        return
+def _judge_policy(domain: str, found: DmarcRecord, tags: dict[str, Any], mended: str) -> Iterator[Diagnosis]:
     name = f"_dmarc.{found.domain}"
-    policy = _name_policy(domain, discovery, tags)
+    policy = _name_policy(domain, found, tags)
     if policy == "none":
         tag = "p" if found.domain == domain or "sp" not in tags["explicit"] else "sp"
         message = Phrase(
@@ -331,15 +311,10 @@ def _judge_reports(
 
 def _is_authorised(domain: str, receiver: str, lookups: Lookups) -> bool:
     """Return whether ``receiver`` takes reports about ``domain`` (RFC 9990 §4)."""
-    organisations = {discover_dmarc(each, lookups).organisational_domain for each in (domain, receiver)}
-    if len(organisations) == 1:
+    if is_aligned(domain, receiver, lookups):
         return True
     names = (f"{domain}._report._dmarc.{receiver}", f"*._report._dmarc.{receiver}")
-    return any(
-        "".join(text.split()).lower().startswith("v=dmarc1")
-        for name in names
-        for text in lookups.find_texts(name)
-    )
+    return any(is_dmarc(text) for name in names for text in lookups.find_texts(name))
 
 
 def check_alignment(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:

@@ -40,9 +40,8 @@ DNS_CHECKS: tuple[DnsCheck, ...] = (
 
 
 def check_dns(workspace: Workspace) -> Iterator[Diagnosis]:
-    """Ask the DNS what the servers of readers will ask.
-
-    Nothing is asked about an example's domain, nor where mail is only stored in a folder.
+    """Ask the DNS what the servers of readers will ask; nothing about an example's domain, nor where mail is
+    only stored in a folder.
     """
     identity = read_mail_identity(workspace)
     if identity is None:
@@ -75,19 +74,18 @@ def check_dns(workspace: Workspace) -> Iterator[Diagnosis]:
 
 
 def _run_checks(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]:
-    unanswered: dict[str, DnsUnansweredError] = {}
+    unanswered: dict[str, None] = {}
     for check in DNS_CHECKS:
         try:
             yield from check(identity, lookups)
         except DnsUnansweredError as error:
-            unanswered.setdefault(error.question, error)
+            unanswered[error.question] = None
     if unanswered:
-        questions = ", ".join(unanswered)
         message = Phrase(
             "the DNS did not answer every question (%(questions)s), so not everything could be "
             "checked. Receivers may get no answer either. Try again later; if it stays so, tell "
             "whoever looks after these domains.",
-            questions=questions,
+            questions=", ".join(unanswered),
         )
         yield find_doubtful("dns", "dns-unanswered", message)
 

@@ -1,7 +1,7 @@
 """Which domains and relays mail is sent from, and the known services among the relays."""
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -33,11 +33,11 @@ class RelayService:
 
     key: str
     name: str
-    hosts: tuple[str, ...]
-    include: str
-    replaces_return_path: bool
-    mailboxes: tuple[str, ...]
-    exchangers: tuple[str, ...]
+    hosts: Sequence[str]
+    include: str = ""
+    replaces_return_path: bool = False
+    mailboxes: Sequence[str] = ()
+    exchangers: Sequence[str] = ()
     source: str
 
 
@@ -56,7 +56,7 @@ def find_exchanger_service(host: str) -> RelayService | None:
     return _find(host, lambda service: service.exchangers)
 
 
-def _find(host: str, list_patterns: Callable[[RelayService], tuple[str, ...]]) -> RelayService | None:
+def _find(host: str, list_patterns: Callable[[RelayService], Sequence[str]]) -> RelayService | None:
     host = host.casefold().rstrip(".")
     for service in read_relay_services():
         if any(fnmatchcase(host, pattern) for pattern in list_patterns(service)):
@@ -70,30 +70,7 @@ def read_relay_services() -> tuple[RelayService, ...]:
     not have.
     """
     entries = tomllib.loads(_FILE.read_text(encoding="utf-8"))
-    return tuple(_read_entry(key, **entry) for key, entry in entries.items())
-
-
-def _read_entry(
-    key: str,
-    *,
-    name: str,
-    hosts: list[str],
-    source: str,
-    include: str = "",
-    replaces_return_path: bool = False,
-    mailboxes: list[str] | None = None,
-    exchangers: list[str] | None = None,
-) -> RelayService:
-    return RelayService(
-        key=key,
-        name=name,
-        hosts=tuple(hosts),
-        include=include,
-        replaces_return_path=replaces_return_path,
-        mailboxes=tuple(mailboxes or ()),
-        exchangers=tuple(exchangers or ()),
-        source=source,
-    )
+    return tuple(RelayService(key=key, **entry) for key, entry in entries.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,10 +124,8 @@ class MailIdentity:
 
 
 def read_mail_identity(workspace: Workspace) -> MailIdentity | None:
-    """Read it from the settings; None where nobody will look anything up.
-
-    That is so of an example's domain, of mail that is only stored in a folder, and of settings that another
-    check finds unusable.
+    """Read it from the settings; None where nobody will look anything up: for an example's domain, mail that
+    is only stored in a folder, and settings that another check finds unusable.
     """
     settings = workspace.settings
     if is_reserved_domain(settings.sender.domain):

@@ -7,6 +7,7 @@ and a signature that covers all of it.
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from mailer.feedback.mime_part import MimePart, parse_message
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.mail_merge import reader_for
 from mailer.rendering.message import build_message
-from mailer.smtp.dkim_verifier import DkimResult, DkimVerdict, KeyFinder, is_aligned, verify_dkim
+from mailer.smtp.dkim_verifier import DkimResult, DkimVerdict, is_aligned, verify_dkim
 from mailer.verification.submitted_mail import SubmittedMail, look_up_key, read_submission
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
@@ -97,7 +98,9 @@ def check_received_message(workspace: Workspace, source: bytes) -> Iterator[Diag
             )
         )
     part = mails[0].part
-    results = verify_dkim(source, _make_key_finder(workspace), now=datetime.now(UTC))
+    # The DNS is asked, as every receiver does: a key file that fits proves nothing of what is published.
+    find_key = partial(look_up_key, workspace.settings)
+    results = verify_dkim(source, find_key, now=datetime.now(UTC))
     findings = [
         *_check_headers(part),
         *_check_unsubscribing(part),
@@ -334,11 +337,6 @@ def _build_sample(workspace: Workspace) -> bytes:
     )
     reader = reader_for(person, 1, workspace.settings, workspace.keys.tokens.newest())
     return build_message(mail, reader, workspace.settings, now=now)
-
-
-def _make_key_finder(workspace: Workspace) -> KeyFinder:
-    """Ask the DNS, as every receiver does: a key file that fits proves nothing of what is published."""
-    return lambda name: look_up_key(workspace.settings, name)
 
 
 def _find_sender_domain(part: MimePart) -> str:

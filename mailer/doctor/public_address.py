@@ -1,9 +1,10 @@
 """Checks that readers reach the public pages: their address, the proxy before them, and HTTPS."""
 
+import contextlib
 import http.client
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import SplitResult, urlsplit
@@ -60,38 +61,25 @@ def request_page(
     """
     host, port = base.hostname or "", base.port or (443 if base.scheme == "https" else 80)
     connection = _make_connection(base.scheme, host, port)
-    try:
-        return _explain_failures(
-            host, port, lambda: _exchange(connection, method, f"{base.path}{path}", headers or {}, body)
+    sent = {**(headers or {}), "User-Agent": "partner-mailer-doctor"}
+    with contextlib.closing(connection), _explain_failures(host, port):
+        connection.request(method, f"{base.path}{path}", body=body, headers=sent)
+        ends = _read_certificate_end(connection.sock)
+        response = connection.getresponse()
+        return PageAnswer(
+            status=response.status,
+            location=response.getheader("location", "") or "",
+            # A header that all of our pages have, and no error page of a proxy.
+            is_ours="default-src 'none'" in (response.getheader("content-security-policy", "") or ""),
+            text=response.read(_LARGEST_BODY).decode("utf-8", "replace"),
+            certificate_ends=ends,
         )
-    finally:
-        connection.close()
 
 
 def _make_connection(scheme: str, host: str, port: int) -> http.client.HTTPConnection:
     if scheme == "https":
         return http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=ssl.create_default_context())
     return http.client.HTTPConnection(host, port, timeout=_SECONDS)
-
-
-def _exchange(
-    connection: http.client.HTTPConnection,
-    method: str,
-    path: str,
-    headers: dict[str, str],
-    body: bytes | None,
-) -> PageAnswer:
-    connection.request(method, path, body=body, headers={**headers, "User-Agent": "partner-mailer-doctor"})
-    ends = _read_certificate_end(connection.sock)
-    response = connection.getresponse()
-    return PageAnswer(
-        status=response.status,
-        location=response.getheader("location", "") or "",
-        # A header that all of our pages have, and no error page of a proxy.
-        is_ours="default-src 'none'" in (response.getheader("content-security-policy", "") or ""),
-        text=response.read(_LARGEST_BODY).decode("utf-8", "replace"),
-        certificate_ends=ends,
-    )
 
 
 def _read_certificate_end(connected: socket.socket | ssl.SSLSocket) -> datetime | None:
@@ -101,10 +89,11 @@ def _read_certificate_end(connected: socket.socket | ssl.SSLSocket) -> datetime 
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
 
 
-def _explain_failures(host: str, port: int, exchange: Callable[[], PageAnswer]) -> PageAnswer:
-    """Run ``exchange``, and turn what goes wrong into words."""
+@contextlib.contextmanager
+def _explain_failures(host: str, port: int) -> Iterator[None]:
     try:
-        return exchange()
+        yield
+        return
     except socket.gaierror as error:
         words = Phrase(
             "the name %(host)s is not known (%(error)s). Add it to your DNS, or correct [web] base_url.",
@@ -328,7 +317,8 @@ def _judge_metrics(base: SplitResult) -> Diagnosis:
 def _judge_plain_http(base: SplitResult, port: int) -> Iterator[Diagnosis]:
     if base.scheme != "https" or (base.port not in {None, 443} and port == _HTTP_PORT):
         return
-    plain = base._replace(scheme="http", netloc=f"{_bracket(base.hostname or '')}:{port}")
+    host = base.hostname or ""
+    plain = base._replace(scheme="http", netloc=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     advice = Phrase(
         "Let the proxy send visitors of http:// on to %(base)s, as docs/serving.md shows.",
         base=base.geturl(),
@@ -355,10 +345,6 @@ def _judge_plain_http(base: SplitResult, port: int) -> Iterator[Diagnosis]:
 
 def _bad(message: str) -> Diagnosis:
     return find_bad(_SUBJECT, _FAULT, message)
-
-
-def _bracket(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def check_web(workspace: Workspace) -> Iterator[Diagnosis]:

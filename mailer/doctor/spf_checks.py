@@ -44,13 +44,12 @@ class SpfResult(StrEnum):
 def evaluate_spf(
     record: str, parsed: Mapping[str, Any], address: str, find_addresses: FindAddresses
 ) -> SpfResult:
-    """Return what a record says of ``address``.
-
-    ``parsed`` is ``record`` as :func:`checkdmarc.spf.parse_spf_record` returns it. Raise DnsUnansweredError
-    if nobody answers for a mail server that the record names.
+    """Return what a record says of ``address``; ``parsed`` is ``record`` as checkdmarc's parse_spf_record
+    returns it. Raise DnsUnansweredError if nobody answers for a mail server that the record names.
     """
     is_unknown = False
-    prefixes = iter(_list_mx_prefixes(record))
+    # The length of each mx's IPv4 network, with its slash, or "": checkdmarc leaves it out.
+    prefixes = iter(_MX.findall(record))
     for mechanism in parsed["mechanisms"]:
         prefix = next(prefixes, "") if mechanism["mechanism"] == "mx" else ""
         matches = _match(mechanism, prefix, address, find_addresses)
@@ -64,11 +63,6 @@ def evaluate_spf(
     if redirect and redirect.get("parsed"):
         return evaluate_spf(redirect["record"], redirect["parsed"], address, find_addresses)
     return _name_result(parsed["all"])
-
-
-def _list_mx_prefixes(record: str) -> list[str]:
-    """Return the length of each ``mx``'s IPv4 network, with its slash, or "": checkdmarc leaves it out."""
-    return [found or "" for found in _MX.findall(record)]
 
 
 def _name_result(action: str) -> SpfResult:
@@ -247,13 +241,13 @@ def _judge_ending(domain: str, record: str, parsed: dict[str, Any]) -> Iterator[
     while end.get("redirect") and end["redirect"].get("parsed"):
         end = end["redirect"]["parsed"]
     terms = [term for term in record.split() if not _is_all(term)]
+    corrected = write_record(domain, " ".join([*terms, "~all"]))
     if end["all"] == "pass":
         message = Phrase(
             "the SPF record of %(domain)s ends with +all: it lets every server in the world send "
             "in your name. Replace the end by ~all.",
             domain=domain,
         )
-        corrected = write_record(domain, " ".join([*terms, "~all"]))
         yield find_bad(_SUBJECT, "spf-allows-all", message, record=corrected)
     elif end["all"] == "neutral":
         message = Phrase(
@@ -261,7 +255,6 @@ def _judge_ending(domain: str, record: str, parsed: dict[str, Any]) -> Iterator[
             "protects nobody. Let it end with ~all.",
             domain=domain,
         )
-        corrected = write_record(domain, " ".join([*terms, "~all"]))
         yield find_doubtful(_SUBJECT, "spf-no-end", message, record=corrected)
 
 
