@@ -190,9 +190,8 @@ def _is_bare_report(message: MimePart) -> bool:
 
 
 def _find_addresses(fields: Headers, enclosed: Headers, message: MimePart) -> tuple[str, ...]:
-    """Return who complained: as the report says it, else the one to whom the message was sent.
-
-    The envelope comes last: its address may be one that the message was forwarded to.
+    """Return who complained: as the report says it, else the one to whom the message was sent. The envelope
+    comes last: its address may be one that the message was forwarded to.
     """
     stated = list_addresses(*(value for name in _RECIPIENT_FIELDS for value in fields.all(name)))
     microsoft = list_addresses(*message.headers.all(_MICROSOFT_FIELD), *enclosed.all(_MICROSOFT_FIELD))

@@ -139,9 +139,9 @@ class CaseOutcome:
 class FeedbackCase:
     """One message, or one person's judgement of it, whose findings are acted on in ``session``.
 
-    ``is_authentic`` says that whoever reports is known to be who they say, as a provider that signs. Then an
-    address is as good as a token. ``judged_by`` is the person who judged the message, "" if nobody did: what
-    a person says is believed, however many say the same.
+    ``is_authentic`` says that whoever reports is known to be who they say, as a provider that signs: then an
+    address is as good as a token. What a person has ``judged_by`` name is believed, however many say the
+    same.
     """
 
     session: Session
@@ -152,10 +152,8 @@ class FeedbackCase:
     judged_by: str = ""
 
     def believes(self, person: FoundReader) -> bool:
-        """Return whether the evidence for ``person`` is enough to act on.
-
-        Our tokens and our Message-ID come back with nearly every bounce, whatever the settings. A message
-        with an address alone may be from anybody who knows the address, so a person must look at it.
+        """Return whether the evidence for ``person`` is enough to act on. A message with an address alone may
+        be from anybody who knows the address, so a person must look at it.
         """
         return bool(person.is_certain or self.is_authentic or self.judged_by)
 

@@ -177,9 +177,8 @@ def _find_all(element: etree._Element, *path: str) -> list[etree._Element]:
 
 
 def store_report(session: Session, report: AggregateReport, *, now: datetime) -> bool:
-    """Store ``report`` and return True; False if it is known already, from whichever message.
-
-    Reports that are older than :data:`KEPT_FOR` are deleted. The caller commits.
+    """Store ``report`` and return True; False if it is known already, from whichever message. Reports that
+    are older than :data:`KEPT_FOR` are deleted. The caller commits.
     """
     connection = session.connection()
     connection.execute(delete(DmarcReport).where(col(DmarcReport.ends_at) < now - KEPT_FOR))
@@ -231,9 +230,8 @@ class SenderKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportedSender:
-    """One network address that sends in our name: how many messages, and how many of them passed DMARC.
-
-    ``refused`` were rejected or put into junk. ``domains`` are the From domains that it used.
+    """One network address that sends in our name: how many messages, how many of them passed DMARC, and how
+    many were ``refused`` or put into junk. ``domains`` are the From domains that it used.
     """
 
     source_ip: str

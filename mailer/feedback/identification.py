@@ -44,10 +44,8 @@ _MAIL_PURPOSES = (LinkPurpose.bounce, LinkPurpose.leave)
 
 @dataclass(frozen=True, kw_only=True)
 class FoundReader:
-    """The subscriber that one reported recipient is about.
-
-    ``campaign_id`` is that of the message it answers, None if unknown. ``sent_at`` is when that message was
-    sent to them, None if the ledger knows of none. ``email`` is the subscriber's own address.
+    """The subscriber that one reported recipient is about, with their own address. ``sent_at`` is when the
+    campaign's message was sent to them, None if the ledger knows of none.
     """
 
     subscriber_id: int
@@ -87,18 +85,18 @@ def identify(
     raw: bytes | None = None,
     is_authentic: bool = False,
 ) -> list[ReaderMatch]:
-    """Find the subscriber of each recipient that ``message`` reports, in its order.
+    """Find the subscriber of each recipient that ``message`` reports, in its order. Writes nothing.
 
     ``is_authentic`` says that it is known who reports: only then does somebody leave who is merely named. A
     message that reports no recipient is one about its sender, or whoever its token names. Where its parts do
-    not tell, a token anywhere in ``raw`` does: it is signed, so it does not matter where it stands. Writes
-    nothing.
+    not tell, a token anywhere in ``raw`` does: it is signed.
     """
     readers = _Readers(session, keys, now)
     if message.kind is FeedbackKind.leave and not is_authentic:
         return _find_leavers(readers, message)
     recipients = message.recipients or (ReportedRecipient(address="", reason=None),)
-    by_token = readers.find_by_tokens(_list_address_tokens(message))
+    addresses = (*message.delivered_to, message.original.envelope_sender)
+    by_token = readers.find_by_tokens(_list_tokens(addresses))
     text = (raw or b"")[:_MAX_SEARCHED].decode("latin-1")
     return [_find_person(readers, message, recipient, by_token, text) for recipient in recipients]
 
@@ -144,6 +142,7 @@ def _find_person(
     text: str,
 ) -> ReaderMatch:
     original = message.original
+    message_ids = islice(_MESSAGE_ID.finditer(text), _MAX_TRACES)
     person = (
         by_token
         or readers.find_by_tokens(_MAIL_TOKEN.findall(recipient.envelope_id))
@@ -152,7 +151,7 @@ def _find_person(
         or readers.find_by_tokens(_MAIL_TOKEN.findall(original.list_unsubscribe))
         or readers.find_by_links(_LINK_TOKEN.findall(original.list_unsubscribe))
         or readers.find_by_tokens(islice(_MAIL_TOKEN.findall(text), _MAX_TRACES))
-        or _first(map(readers.find_by_message_id, islice(_list_message_ids(text), _MAX_TRACES)))
+        or _first(readers.find_by_message_id(found[0]) for found in message_ids)
         or _first(map(readers.find_by_address, _list_addresses(message, recipient)))
     )
     return ReaderMatch(recipient=recipient, person=person)
@@ -160,14 +159,6 @@ def _find_person(
 
 def _first(people: Iterable[FoundReader | None]) -> FoundReader | None:
     return next(filter(None, people), None)
-
-
-def _list_message_ids(text: str) -> Iterator[str]:
-    return (found[0] for found in _MESSAGE_ID.finditer(text))
-
-
-def _list_address_tokens(message: IncomingMessage) -> Iterator[str]:
-    return _list_tokens((*message.delivered_to, message.original.envelope_sender))
 
 
 def _list_tokens(addresses: Iterable[str]) -> Iterator[str]:

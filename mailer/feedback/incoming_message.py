@@ -12,10 +12,9 @@ from mailer.reasons.reason import Reason
 class ReportedSource:
     """Messages in our name that a receiver got from one address, and what it made of them.
 
-    ``count`` is their number. ``dkim`` and ``spf`` say whether each passed and was aligned with the From
-    domain, ``header_from``. ``disposition`` is what the receiver did: none, quarantine or reject, and "pass"
-    since RFC 9990. ``override`` is why that was not what the policy asks for, such as "forwarded".
-    ``dkim_domains`` are the domains whose signatures passed, ``spf_domain`` the one whose SPF passed.
+    ``dkim`` and ``spf`` say whether each passed and was aligned with the From domain, ``header_from``;
+    ``dkim_domains`` and ``spf_domain`` passed. ``disposition`` is what the receiver did: none, quarantine or
+    reject, and "pass" since RFC 9990; ``override`` why that was not what the policy asks for.
     """
 
     source_ip: str
@@ -32,7 +31,6 @@ class ReportedSource:
 @dataclass(frozen=True, kw_only=True)
 class AggregateReport:
     """One report: ``organisation`` writes about messages from ``domain`` between ``begin`` and ``end`` (UTC).
-
     ``policy`` is the DMARC policy that it found: none, quarantine or reject.
     """
 
@@ -47,14 +45,12 @@ class AggregateReport:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportedRecipient:
-    """One recipient that a bounce or a complaint speaks of.
+    """One recipient that a bounce or a complaint speaks of; what the report hides or does not say is "".
 
-    ``address`` is as the message spells it, "" if the report hides it. ``status`` is the enhanced code
-    (``5.1.1``) and ``code`` the SMTP reply code, "" if unknown. ``action`` is RFC 3464's: failed, delayed,
-    delivered, relayed or expanded; "" if the message does not say. ``words`` are the server's own words, on
-    one line. ``envelope_id`` is the ENVID (RFC 3461) that the report repeats, "" if it has none.
-    ``original_address`` is the address that we sent to, where the report names it beside another one that the
-    message was forwarded to.
+    ``address`` is as the message spells it, ``original_address`` the one that we sent to, where the report
+    names it beside another one that the message was forwarded to. ``status`` is the enhanced code
+    (``5.1.1``), ``code`` the SMTP reply code, ``action`` RFC 3464's: failed, delayed, delivered, relayed or
+    expanded. ``words`` are the server's, on one line; ``envelope_id`` is the ENVID (RFC 3461).
     """
 
     address: str
@@ -75,9 +71,8 @@ class ReportedRecipient:
 @dataclass(frozen=True, kw_only=True)
 class OriginalMessage:
     """What an incoming message shows of the message that it is about; "" where it shows nothing.
-
-    ``feedback_token`` is our own header, and that of RFC 9477 beside it. ``list_unsubscribe`` is the whole
-    header, ``envelope_sender`` the address that the message was returned to.
+    ``feedback_token`` is our own header, and that of RFC 9477 beside it; ``envelope_sender`` the address that
+    the message was returned to.
     """
 
     message_id: str = ""
@@ -89,11 +84,9 @@ class OriginalMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class IncomingMessage:
-    """What an incoming message is.
-
-    ``delivered_to`` are the addresses it was sent to, by its envelope and headers. ``subject`` and ``sender``
-    are its own. ``text`` is what a person or program wrote, without the quoted original. ``dmarc`` is the
-    aggregate report that it brings, and ``strange_domain`` what one is about that is not about ours.
+    """What an incoming message is. ``delivered_to`` are the addresses it was sent to, by its envelope and
+    headers; ``text`` is what a person or program wrote, without the quoted original; ``strange_domain`` is
+    what a DMARC report is about that is not about ours.
     """
 
     kind: FeedbackKind
@@ -112,11 +105,10 @@ class IncomingMessage:
 class ProviderEvent:
     """One thing that happened to one message to one person, as a mail provider's webhook reports it.
 
-    ``provider`` is the name of its table under ``[feedback.webhooks]``, such as ``ses``. ``event_id`` is the
-    provider's own for this event and recipient; where it has none, it is made of what the event says, so that
-    the same event has the same one when it comes again. ``message`` says the same as a mail would: a bounce
-    (``action`` is ``delayed`` while the provider goes on trying), a complaint, or leaving the list; it has
-    one recipient. ``happened_at`` is in UTC, None if the provider does not say.
+    ``event_id`` is the provider's own for this event and recipient; where it has none, it is made of what the
+    event says, so that the same event has the same one when it comes again. ``message`` says the same as a
+    mail would: a bounce (``action`` is ``delayed`` while the provider goes on trying), a complaint, or
+    leaving the list; it has one recipient. ``happened_at`` is in UTC, None if the provider does not say.
     """
 
     provider: str

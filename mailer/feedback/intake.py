@@ -105,10 +105,9 @@ def receive(
 ) -> Receipt:
     """Read one message, find its people, record it and act, in one transaction.
 
-    ``delivered_to`` are the recipients of its envelope, where they are known (LMTP, a pipe). The same message
-    counts once, whatever ``source`` brings it and how often. Once this has returned, whoever brought it may
-    delete its own copy; if :attr:`Receipt.is_held`, it belongs in the quarantine. Raise SQLAlchemyError if
-    the database failed; nothing was recorded, and the message must be brought again.
+    The same message counts once, whatever ``source`` brings it and how often. Once this has returned, whoever
+    brought it may delete its own copy; if :attr:`Receipt.is_held`, it belongs in the quarantine. Raise
+    SQLAlchemyError if the database failed; nothing was recorded, and the message must be brought again.
     """
     message = _settle_kind(context, _read(context, raw, delivered_to))
     arrival = Arrival(
@@ -154,10 +153,8 @@ def _settle_kind(context: FeedbackContext, message: IncomingMessage) -> Incoming
     if message.kind is FeedbackKind.leave:
         return message
     if message.dmarc is not None:
-        own = context.workspace.settings.sender.domain
         # Anybody can write a report. One about another domain is for a person to look at.
-        is_ours = concerns_domain(message.dmarc, own)
-        if is_ours:
+        if concerns_domain(message.dmarc, context.workspace.settings.sender.domain):
             return message
         return replace(message, kind=FeedbackKind.other, dmarc=None, strange_domain=message.dmarc.domain)
     with open_session(context.engine, read_only=True) as session:
@@ -207,11 +204,8 @@ class Intake:
     receive: Callable[[bytes], Disposition]
 
     def take(self, raw: bytes) -> Disposition:
-        """Receive one message, as the bytes that arrived.
-
-        Raises:
-            TryAgainError: the database cannot be used now.
-            UnreadableError: a fault of this program.
+        """Receive one message, as the bytes that arrived. Raise TryAgainError if the database cannot be used
+        now, and UnreadableError for a fault of this program.
         """
         try:
             return self.receive(raw)
@@ -225,9 +219,8 @@ class Intake:
 def make_intake(
     context: FeedbackContext, source: str, *, is_shared: bool = False, clock: Clock = read_clock
 ) -> Intake:
-    """Return the intake for messages that ``source`` brings.
-
-    Of a mailbox that ``is_shared`` with people, only what is about our own messages is recorded.
+    """Return the intake for messages that ``source`` brings. Of a mailbox that ``is_shared`` with people,
+    only what is about our own messages is recorded.
     """
 
     def receive_message(raw: bytes) -> Disposition:
@@ -256,12 +249,10 @@ def _record_unread(context: FeedbackContext, raw: bytes, source: str, now: datet
 
 
 def _is_ours(context: FeedbackContext, raw: bytes, now: datetime) -> bool:
-    """Return whether a message in a mailbox that people use is about a message of ours.
-
-    What a person wrote is theirs, and so are the automatic replies and bounces that their own mail brings.
+    """Return whether a message in a mailbox that people use is about a message of ours. What a person wrote
+    is theirs, and so are the automatic replies and bounces that their own mail brings.
     """
-    settings = context.workspace.settings.feedback
-    message = read_message(raw, leave_address=settings.leave_address, delimiter=settings.delimiter)
+    message = _read(context, raw, ())
     if message.kind in {FeedbackKind.reply, FeedbackKind.other}:
         return False
     with open_session(context.engine, read_only=True) as session:

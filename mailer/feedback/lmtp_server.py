@@ -36,10 +36,9 @@ _MAX_CONNECTION_SECONDS = 300
 def add_envelope(
     content: bytes, *, sender: str | None, recipients: Sequence[str], original_recipients: Sequence[str] = ()
 ) -> bytes:
-    """Return the message with its envelope on top, so that it is read like one from a mailbox.
-
-    A header field is not added if the first lines already have the same; a first line as in an mbox file is
-    left out. ``sender`` is "" for a bounce, and None if it is not known.
+    """Return the message with its envelope on top, so that it is read like one from a mailbox: without a
+    first line as in an mbox file, and no field twice that the first lines have. ``sender`` is "" for a
+    bounce, and None if it is not known.
     """
     if content.startswith(_MBOX_LINE):
         content = content.partition(b"\n")[2] or content
@@ -75,9 +74,8 @@ class LmtpStartError(MailerError):
 
 
 class LmtpServer:
-    """An LMTP server in a thread of its own. Call :meth:`stop` after :meth:`start`.
-
-    There is no login in LMTP, so it listens on this machine only.
+    """An LMTP server in a thread of its own; there is no login in LMTP, so it listens on this machine only.
+    Call :meth:`stop` after :meth:`start`.
     """
 
     def __init__(self, address: ListenAddress, intake: Intake) -> None:

@@ -34,10 +34,8 @@ _VARIABLE_PARTS = re.compile(r"<?[^\s<>]+@[^\s<>:,;]+>?|\b(?=[A-Za-z_-]*\d)[A-Za
 
 @dataclass(frozen=True, kw_only=True)
 class FeedbackGroup:
-    """The events of one kind with one reason; ``reason`` is "" if the message gave none.
-
-    ``people`` counts the subscribers among them. ``consequences`` says what was done, and how often.
-    ``words`` are what servers said most often, without what differs from message to message.
+    """The events of one kind with one reason, "" if the message gave none. ``people`` counts the subscribers
+    among them; ``words`` are what servers said most often, without what differs from message to message.
     """
 
     kind: FeedbackKind

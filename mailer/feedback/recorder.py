@@ -52,9 +52,8 @@ _DEADLOCK_STATES: Final = frozenset({"40P01", "40001"})
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """That a message is recorded for good. ``number`` is its own, as `mailer feedback` shows it.
-
-    ``is_new`` is false if it had been recorded before; then nothing was done again.
+    """That a message is recorded for good, with its number. ``is_new`` is false if it had been recorded
+    before; then nothing was done again.
     """
 
     number: int
@@ -299,6 +298,6 @@ def _choose_raw(arrival: Arrival, state: FeedbackState) -> bytes | None:
 
 
 def clean_text(text: str, limit: int) -> str:
-    """``text`` on one line, without what a database refuses or a terminal obeys, and not longer than
+    """Return ``text`` on one line, without what a database refuses or a terminal obeys, and not longer than
     ``limit`` characters."""
     return plain_phrase(text[: 4 * limit])[:limit]

@@ -95,9 +95,9 @@ def record_refusals(context: FeedbackContext, campaign_id: int, *, now: datetime
     """Record the refusals of a campaign that has ended and do what follows from them; return how many are
     new.
 
-    Each refusal counts once, however often and from wherever this is called. Of a campaign that still has
-    something to send, none is recorded: a refusal is final only at the end. Raise SQLAlchemyError if the
-    database failed; what is not recorded yet is recorded by the next call.
+    Each counts once, however often and from wherever this is called. Of a campaign that still has something
+    to send, none is recorded: a refusal is final only at the end. Raise SQLAlchemyError if the database
+    failed; what is not recorded yet is recorded by the next call.
     """
     with open_session(context.engine, read_only=True) as session:
         if campaign_id not in dict(_list_ended(session, campaign_id=campaign_id)):
@@ -154,11 +154,12 @@ def _find_new(session: Session, campaign_id: int) -> Sequence[_Refusal]:
 def _record(context: FeedbackContext, campaign_id: int, refusals: Sequence[_Refusal], now: datetime) -> int:
     """Record a batch of one campaign in one transaction; return how many were new."""
     with open_session(context.engine) as session:
-        rows = [
-            (number, refusal)
-            for refusal in refusals
-            if (number := _insert(session, refusal, now)) is not None
-        ]
+        rows = []
+        for refusal in refusals:
+            fingerprint = f"{_PREFIX}{refusal.delivery_id}"
+            number = insert_message(session, fingerprint, FeedbackKind.bounce, source=SOURCE, now=now)
+            if number is not None:
+                rows.append((number, refusal))
         findings = [_make_finding(refusal) for _, refusal in rows]
         outcomes = _judge(session, context, campaign_id, findings, now)
         for (number, refusal), finding, outcome in zip(rows, findings, outcomes, strict=True):
@@ -169,11 +170,6 @@ def _record(context: FeedbackContext, campaign_id: int, refusals: Sequence[_Refu
                 _hold(session, number)
         session.commit()
     return len(rows)
-
-
-def _insert(session: Session, refusal: _Refusal, now: datetime) -> int | None:
-    fingerprint = f"{_PREFIX}{refusal.delivery_id}"
-    return insert_message(session, fingerprint, FeedbackKind.bounce, source=SOURCE, now=now)
 
 
 def _make_finding(refusal: _Refusal) -> ReaderMatch:
@@ -215,7 +211,9 @@ def _judge(
     for at, finding in enumerate(findings):
         if finding.person is not None and finding.person.subscriber_id in buried:
             outcomes[at] = CaseOutcome(consequence=Consequence.bounced)
-        elif _is_judged(finding) or not (believes_relay or _concerns_us(finding)):
+        elif _is_judged(finding) or not (
+            believes_relay or (finding.recipient.reason and finding.recipient.reason.concerns_us)
+        ):
             outcomes[at] = CaseOutcome(consequence=Consequence.recorded)
         else:
             open_cases.append(at)
@@ -235,10 +233,6 @@ def _is_judged(finding: ReaderMatch) -> bool:
     """Return whether the end of sending has decided about it: it was not plausible, or is outdated."""
     code = finding.recipient.code
     return is_dead_refusal(int(code) if code else None, finding.recipient.words)
-
-
-def _concerns_us(finding: ReaderMatch) -> bool:
-    return finding.recipient.reason is not None and finding.recipient.reason.concerns_us
 
 
 def _list_buried(session: Session, campaign_id: int) -> set[int]:

@@ -127,10 +127,8 @@ def find_destination(settings: Settings) -> str:
 
 
 def make_forwarded_message(raw: bytes, *, number: int, received_at: datetime, settings: Settings) -> bytes:
-    """Return ``raw`` as it goes on: the trace headers, then every byte as it came.
-
-    Only its line ends become those of SMTP, where a mailbox on disk has others, and the separator line of an
-    mbox file is left out. Each attempt to send it has the same bytes.
+    """Return ``raw`` as it goes on: the trace headers, then every byte as it came, but with the line ends of
+    SMTP, and without the separator line of an mbox file. Each attempt to send it has the same bytes.
     """
     own = sender_address(settings.sender.address)
     body = raw[match.end() :] if (match := _MBOX_LINE.match(raw)) else raw

@@ -151,10 +151,9 @@ _LETTERS: Mapping[Script, re.Pattern[str]] = MappingProxyType(
 
 
 def normalise(text: str) -> str:
-    """Return the beginning of ``text`` in the form that the patterns are written in.
-
-    Lower case, full-width characters as ASCII, one kind of quotation mark and dash, one space between words,
-    and a full stop only where a sentence ends.
+    """Return the beginning of ``text`` in the form that the patterns are written in: lower case, full-width
+    characters as ASCII, one kind of quotation mark and dash, one space between words, and a full stop only
+    where a sentence ends.
     """
     text = normalise_letters(text[: 2 * _MAX_LENGTH])
     text = _SPACE.sub(" ", _SPACE_IN_CJK.sub("", text)).strip()[:_MAX_LENGTH]

@@ -191,9 +191,8 @@ class NamedSuccessor:
 
 
 def read_successors(text: str, *, known: Collection[str]) -> tuple[NamedSuccessor, ...]:
-    """Return who follows the writer of an automatic reply, by its ``text``.
-
-    ``known`` are the addresses of the writer and our own.
+    """Return who follows the writer of an automatic reply, by its ``text``; ``known`` are the addresses of
+    the writer and our own.
     """
     sentences = _split_sentences(text[:_MAX_TEXT])
     kinds = [find_kinds(normalise(sentence)) for sentence in sentences]
@@ -245,9 +244,8 @@ def _has_left(kinds: Collection[PhraseKind]) -> bool:
 
 
 def _find_statement(kinds: Sequence[Collection[PhraseKind]], position: int) -> int | None:
-    """Return the nearest sentence, up to the one at ``position``, that says that somebody left or follows.
-
-    The sentence after the address may say so, too: then it is the one at ``position``.
+    """Return the nearest sentence, up to the one at ``position``, that says that somebody left or follows;
+    the one at ``position`` also if the sentence after it says so.
     """
     for back in range(position, max(-1, position - _REACH - 1), -1):
         if _LEAVING & set(kinds[back]):

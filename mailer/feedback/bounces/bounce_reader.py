@@ -141,9 +141,8 @@ def _has_bounce_subject(message: MimePart) -> bool:
 
 
 def read_bounce(message: MimePart) -> IncomingMessage | None:
-    """Read ``message`` as a bounce; None if it is none.
-
-    A bounce of which nobody can be read has one recipient without an address, with the reason of its words.
+    """Read ``message`` as a bounce; None if it is none. One of which nobody can be read has one recipient
+    without an address, with the reason of its words.
     """
     has_status = any(part.content_type in STATUS_TYPES for part in message.all_parts)
     if not has_status and not may_be_bounce(message):
@@ -210,7 +209,8 @@ def _read_prose(
     # The parts of a report whose boundaries are broken are one text.
     if "final-recipient:" in text.lower() and (reports := _merge(iter(read_delivery_status(text)))):
         return reports
-    action = _action_of(headers.get("subject"), text)
+    is_late = _DELAY_SUBJECT.search(headers.get("subject")) or _DELAY.search(text[:4000])
+    action = "delayed" if is_late else "failed"
     head = f"{headers.get('from')}\n{headers.get('subject')}\n"
     if reports := read_server_text(text, head, is_known_server=not (has_status or is_from_server(message))):
         return reports if action == "failed" else tuple(replace(one, action=action) for one in reports)
@@ -230,10 +230,8 @@ def _read_prose(
 def _guess(
     message: MimePart, text: str, original: OriginalMessage, action: str
 ) -> tuple[RecipientReport, ...]:
-    """Read whom a notice in unknown words is about: ours has one recipient.
-
-    An address that the notice and the returned message both name is certain; flufl.bounce is asked before one
-    that only either names.
+    """Read whom a notice in unknown words is about: ours has one recipient. An address that the notice and
+    the returned message both name is certain; flufl.bounce is asked before one that only either names.
     """
     fields = ("from", "to", "sender", "reply-to", "return-path")
     own = list_addresses(*(message.headers.raw(name) for name in fields), original.envelope_sender)
@@ -251,10 +249,6 @@ def _guess(
         return found
     only = next((addresses[0] for addresses in (named, sent_to) if len(addresses) == 1), "")
     return (RecipientReport(address=only, action=action),)
-
-
-def _action_of(subject: str, text: str) -> str:
-    return "delayed" if _DELAY_SUBJECT.search(subject) or _DELAY.search(text[:4000]) else "failed"
 
 
 def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedRecipient:

@@ -59,12 +59,9 @@ _MAX_RECIPIENTS = 500
 
 @dataclass(frozen=True, kw_only=True)
 class RecipientReport:
-    """One recipient as a bounce names it.
-
-    ``words`` are the server's own, on one line. ``original_address`` is the address that the message was sent
-    to, if the report says so and it is another than ``address``. ``status`` is such as "5.1.1", ``code`` such
-    as "550", ``action`` one of RFC 3464, ``host`` the server that refused, ``command`` the SMTP command that
-    it refused; each is "" if it is unknown.
+    """One recipient as a bounce names it, before the reason is known: as a
+    :class:`~mailer.feedback.incoming_message.ReportedRecipient`, with the ``host`` that refused and the SMTP
+    ``command`` that it refused.
     """
 
     address: str

@@ -193,10 +193,8 @@ class ClickRecorder:
 
 
 def write_clicks(engine: Engine, visitors: VisitorHasher, requests: Sequence[ClickRequest]) -> None:
-    """Write requests down in one transaction.
-
-    A reader is only named if they still agree to it, and are still on the list. Raise SQLAlchemyError if
-    nothing was written.
+    """Write requests down in one transaction. A reader is only named if they still agree to it, and are still
+    on the list. Raise SQLAlchemyError if nothing was written.
     """
     hashes = [visitors.hash_visitor(one.address, one.user_agent, at=one.at) for one in requests]
     with open_session(engine) as session:

@@ -86,10 +86,8 @@ class ClickVerdict:
 def judge_clicks(
     clicks: Sequence[SeenClick], *, links: int, find_first_sent: Callable[[str], datetime | None]
 ) -> Mapping[int, ClickVerdict]:
-    """Judge the clicks of one campaign, by their ids.
-
-    Its mail has so many ``links``; ``find_first_sent`` returns when the first mail was handed over for the
-    readers of a country, None if for nobody there.
+    """Judge the clicks of one campaign, whose mail has so many ``links``, by their ids. ``find_first_sent``
+    returns when the first mail was handed over for the readers of a country, None if for nobody there.
     """
     reasons: dict[int, set[Sign | Behaviour]] = {click.id: set(click.signs) for click in clicks}
     known: set[bytes] = set()

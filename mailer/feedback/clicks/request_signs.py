@@ -41,11 +41,10 @@ _FIRST_WITH_METADATA: Final = {"Chrome": 80, "Firefox": 90, "Safari": 17}
 class ClickRequest:
     """One request for a link whose token was genuine.
 
-    ``country`` is alpha-2, "" if unknown, and ``sectors`` the slugs that the reader follows, both as signed
-    in the token. ``subscriber_id`` is set only if the token names the reader, which takes their consent.
-    ``at`` is aware and in UTC. ``method`` is that of the request, in capitals. ``address`` is the visitor's
-    network address, as far as proxies are trusted; ``headers`` are those of :data:`SIGN_HEADERS` that the
-    request had. Neither the address nor the program's name is ever stored.
+    ``country`` (alpha-2, "" if unknown) and ``sectors`` are as signed in the token, which names the reader
+    only with their consent. ``at`` is aware and in UTC, ``method`` in capitals. ``address`` is the visitor's,
+    as far as proxies are trusted; ``headers`` are those of :data:`SIGN_HEADERS` that the request had. Neither
+    the address nor the program's name is ever stored.
     """
 
     campaign_id: int
@@ -69,7 +68,7 @@ class KnownNetwork:
     ranges: tuple[Network, ...]
     source: str
 
-    def __contains__(self, address: object) -> bool:
+    def __contains__(self, address: Address) -> bool:
         return any(address in network for network in self.ranges)
 
 
@@ -94,13 +93,6 @@ def load_program_pattern() -> re.Pattern[str]:
     words = [word for entry in _read("known_programs.toml")["program"] for word in entry["words"]]
     # CUBOT makes phones.
     return re.compile(f"(?<!cu)(?:{'|'.join(map(re.escape, words))})", re.IGNORECASE)
-
-
-def find_network(address: str) -> KnownNetwork | None:
-    parsed: Address | None = parse_address(address)
-    if parsed is None:
-        return None
-    return next((network for network in load_networks() if parsed in network), None)
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -139,11 +131,13 @@ CERTAIN_SIGNS: Final = frozenset({Sign.head, Sign.prefetch, Sign.program, Sign.n
 
 def find_signs(request: ClickRequest) -> tuple[Sign, ...]:
     """Return the signs of a request, in the order of :class:`Sign`."""
-    network: KnownNetwork | None = find_network(request.address)
+    address = parse_address(request.address)
+    network = next((one for one in load_networks() if address in one), None) if address else None
     found = {
         Sign.head: request.method == "HEAD",
         Sign.prefetch: _is_prefetch(request.headers),
-        Sign.program: _is_program(request.user_agent),
+        Sign.program: not request.user_agent.strip()
+        or load_program_pattern().search(request.user_agent) is not None,
         Sign.network: network is not None and network.certain,
         Sign.shared_network: network is not None and not network.certain,
         Sign.no_language: not request.headers.get("accept-language", "").strip(),
@@ -157,10 +151,6 @@ def _is_prefetch(headers: Mapping[str, str]) -> bool:
     what Chrome, Safari and Firefox sent before it."""
     said = " ".join(headers.get(name, "") for name in _PREFETCH_HEADERS).lower()
     return any(word in said for word in _PREFETCH_WORDS)
-
-
-def _is_program(user_agent: str) -> bool:
-    return not user_agent.strip() or load_program_pattern().search(user_agent) is not None
 
 
 def _is_unlike_browser(request: ClickRequest) -> bool:

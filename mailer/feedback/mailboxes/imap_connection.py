@@ -96,11 +96,9 @@ class ImapConnection:
         return sorted(found)
 
     def move(self, uids: Sequence[int], folder: str) -> None:
-        """Move messages into ``folder``, which is created if need be; with "", delete them.
-
-        Raises:
-            FolderRefusedError: the server refuses; the messages stay.
-            ConnectionLostError: nobody knows whether they were moved.
+        """Move messages into ``folder``, which is created if need be; with "", delete them. Raise
+        FolderRefusedError if the server refuses; the messages stay. After ConnectionLostError, nobody knows
+        whether they were moved.
         """
         if not uids:
             return
@@ -145,7 +143,7 @@ class ImapConnection:
     def has_folder(self, folder: str) -> bool:
         """Return whether there is such a folder, at the top or below INBOX."""
         with explain_command(self.options):
-            return any(self._box.folder.exists(name) for name in self._name_candidates(folder))
+            return any(map(self._box.folder.exists, self._name_candidates(folder)))
 
     def close(self) -> None:
         """Log out; whatever goes wrong then does not matter any more."""
@@ -216,11 +214,9 @@ class ImapConnection:
 
 
 def open_imap(options: ImapOptions) -> ImapConnection:
-    """Connect, log in and select the folder. A token that the server does not take is renewed once.
-
-    Raises:
-        MailboxRefusedError: what the settings say does not work at this server.
-        MailboxError: the server cannot be reached now.
+    """Connect, log in and select the folder. A token that the server does not take is renewed once. Raise
+    MailboxRefusedError if what the settings say does not work at this server, and MailboxError if it cannot
+    be reached now.
     """
     secret = options.read_secret()
     try:

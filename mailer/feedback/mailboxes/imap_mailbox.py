@@ -43,10 +43,8 @@ _RECONNECT_SECONDS = 1.0
 
 
 class ImapPass:
-    """What one connection has read, and what it could not move.
-
-    At most ``_BATCH_BYTES``, or one message, are in memory at a time, and the numbers of the messages that
-    wait.
+    """What one connection has read, and what it could not move. At most ``_BATCH_BYTES``, or one message, are
+    in memory at a time.
     """
 
     def __init__(
@@ -70,11 +68,8 @@ class ImapPass:
         self._is_first = True
 
     def read_new(self, stop: threading.Event) -> int:
-        """Read the messages that arrived since the last pass; return how many.
-
-        Raises:
-            ConnectionLostError: the connection ended.
-            TryAgainError: the database cannot be used. What was recorded before has been moved.
+        """Read the messages that arrived since the last pass; return how many. Raise TryAgainError if the
+        database cannot be used; what was recorded before has been moved.
         """
         waiting = self._connection.list_uids(after=self._mark)
         total = len(waiting)
@@ -90,7 +85,10 @@ class ImapPass:
             count += len(batch)
             if total >= _MANY and (count == total or count % _PROGRESS_EVERY == 0):
                 self._notices.say(f"{count:,} of {total:,} messages are read.")
-        self._move_stuck()
+        # What the server did not move before is tried again.
+        if self._stuck and time.monotonic() >= self._move_again_at:
+            again = list(self._stuck)[:_BATCH_MESSAGES]
+            self._move({uid: self._stuck[uid] for uid in again})
         return count
 
     def _read_batch(self, uids: Sequence[int]) -> None:
@@ -103,7 +101,11 @@ class ImapPass:
         decisions: dict[int, Disposition] = {}
         try:
             if sizes[uids[0]] > MAX_MESSAGE_BYTES:
-                decisions[uids[0]] = self._refuse_large(sizes[uids[0]])
+                self._notices.say(
+                    f"A message of {sizes[uids[0]] // 1024**2:,} MB is too large to be a report of a mail "
+                    f"server. It was not read, and is put aside in {self._policy.quarantine}."
+                )
+                decisions[uids[0]] = Disposition.unclear
                 return
             for uid, raw in self._fetch(uids):
                 decisions[uid] = self._take(raw)
@@ -137,13 +139,6 @@ class ImapPass:
             )
             return Disposition.unclear
 
-    def _refuse_large(self, size: int) -> Disposition:
-        self._notices.say(
-            f"A message of {size // 1024**2:,} MB is too large to be a report of a mail server. It was not "
-            f"read, and is put aside in {self._policy.quarantine}."
-        )
-        return Disposition.unclear
-
     def _settle(self, decisions: Mapping[int, Disposition]) -> None:
         """Move what was received out of the way; remember what is meant to stay."""
         stays = [
@@ -176,12 +171,6 @@ class ImapPass:
                 for uid in uids:
                     self._stuck.pop(uid, None)
                 self._notices.clear_trouble(subject, "The messages can be moved again.")
-
-    def _move_stuck(self) -> None:
-        """Try again to move what the server did not move before."""
-        if self._stuck and time.monotonic() >= self._move_again_at:
-            uids = list(self._stuck)[:_BATCH_MESSAGES]
-            self._move({uid: self._stuck[uid] for uid in uids})
 
     def _report_read_only(self) -> None:
         self._notices.report_trouble(

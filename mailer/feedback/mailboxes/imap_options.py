@@ -97,11 +97,9 @@ class ImapOptions:
         return self.tokens.file if self.tokens is not None else self.token_file or self.password_file
 
     def read_secret(self) -> str:
-        """Read the password, or an OAuth token that works now.
-
-        Raises:
-            MailboxRefusedError: no file is set, it cannot be read, or a person must sign in.
-            MailboxError: the provider of the sign-in does not answer now.
+        """Read the password, or an OAuth token that works now. Raise MailboxRefusedError if no file is set,
+        it cannot be read, or a person must sign in, and MailboxError if the provider of the sign-in does not
+        answer now.
         """
         if self.tokens is not None:
             with _explain_sign_in():
@@ -131,11 +129,7 @@ class ImapOptions:
             ) from error
 
     def replace_secret(self, refused: str) -> str:
-        """Another secret than ``refused``, which the server does not take; "" if there is no other.
-
-        Raises:
-            MailboxError: as for :meth:`read_secret`.
-        """
+        """Return another secret than ``refused``, which the server does not take; "" if there is no other."""
         if self.tokens is None:
             return ""
         with _explain_sign_in():
@@ -184,11 +178,8 @@ def parse_imap_url(
 
 @contextlib.contextmanager
 def explain_connection(options: ImapOptions) -> Iterator[None]:
-    """Turn the errors of connecting into ours.
-
-    Raises:
-        MailboxRefusedError: the server cannot be trusted or understood, which waiting does not change.
-        MailboxError: it cannot be reached now.
+    """Turn the errors of connecting into ours: MailboxRefusedError if the server cannot be trusted or
+    understood, which waiting does not change, and MailboxError if it cannot be reached now.
     """
     try:
         yield

@@ -6,7 +6,6 @@ delivers. Every move is one rename, so a message is at all times in exactly one 
 
 import contextlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 from mailer.feedback.intake import MAX_MESSAGE_BYTES, Disposition, Intake, TryAgainError, UnreadableError
@@ -51,11 +50,8 @@ class Maildir:
             self._lock.release()
 
     def read_new(self, stop: threading.Event) -> int:
-        """Read the messages that are there, oldest first; return how many.
-
-        Raises:
-            TryAgainError: the database cannot be used.
-            OSError: there is no such Maildir, or it cannot be read.
+        """Read the messages that are there, oldest first; return how many. Raise TryAgainError if the
+        database cannot be used, and OSError if there is no such Maildir, or it cannot be read.
         """
         paths = self._list()
         self._left &= {_unique_part(path) for path in paths}
@@ -147,14 +143,10 @@ class Maildir:
         """Return the subfolder called ``name``, as Maildir++ has it: ``.Quarantine``; create it first."""
         folder = self._path / f".{name.replace('/', '.')}"
         if not folder.is_dir():
-            for part in _parts_of(folder):
-                part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for part in ("tmp", *_SUBFOLDERS):
+                (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / "maildirfolder").touch(mode=0o600)
         return folder
-
-
-def _parts_of(folder: Path) -> Iterator[Path]:
-    yield from (folder / name for name in ("tmp", *_SUBFOLDERS))
 
 
 def _unique_part(path: Path) -> str:

@@ -104,9 +104,8 @@ class MailboxLease:
         self._lock.release()
 
     def read_position(self, uid_validity: int) -> int:
-        """Return the highest UID up to which everything left in the mailbox is ours to leave there.
-
-        0 if the server has renumbered the messages since: then all of them are read again, and recognised.
+        """Return the highest UID up to which everything left in the mailbox is ours to leave there; 0 if the
+        server has renumbered the messages since: then all of them are read again, and recognised.
         """
         with self._engine.connect().execution_options(read_only=True) as connection:
             row = connection.execute(
@@ -150,9 +149,8 @@ class MailboxLease:
 
 @dataclass(frozen=True, kw_only=True)
 class FolderPolicy:
-    """Into which folder a message goes; a ``processed`` of "" deletes it, once it is recorded.
-
-    In a mailbox that ``is_shared`` with people, nothing goes but what was understood.
+    """Into which folder a message goes; a ``processed`` of "" deletes it, once it is recorded. In a mailbox
+    that ``is_shared`` with people, nothing goes but what was understood.
     """
 
     processed: str

@@ -25,11 +25,9 @@ _TOKEN = re.compile(r"[+=_.-][0-9a-f]{40,}@", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptedMail:
-    """A mail to one recipient, as the server took it at the moment ``at``.
-
-    ``sender`` and ``recipient`` are those of the envelope; ``sender`` is "" for a mail that must not be
-    answered. ``envelope_id`` is its ENVID (RFC 3461), "" if it has none. With ``returns_headers_only`` a
-    bounce must not contain its body (``RET=HDRS``).
+    """A mail to one recipient, as the server took it at the moment ``at``, with its envelope. ``sender`` is
+    "" for a mail that must not be answered. With ``returns_headers_only`` a bounce must not contain its body
+    (``RET=HDRS``, RFC 3461).
     """
 
     sender: str
@@ -115,12 +113,11 @@ def find_recipient(address: str) -> SimulatedRecipient:
 
 
 def compose_reply(mail: AcceptedMail) -> ReturnedMail:
-    """Return a person's reply, with the beginning of the original below it.
-
-    It is written to the address for replies, and arrives at the envelope sender: some programs, such as
-    those of help desks, answer there.
+    """Return a person's reply, with the beginning of the original below it. It is written to the address for
+    replies, and arrives at the envelope sender: some programs, such as those of help desks, answer there.
     """
-    letter = _begin(mail, _reply_subject(mail))
+    subject = mail.header("Subject")
+    letter = _begin(mail, subject if subject.lower().startswith("re:") else f"Re: {subject}")
     letter["To"] = mail.header("Reply-To") or mail.header("From")
     _refer_to(letter, mail)
     words = "Thank you. We would like to print this in our own magazine. May we?"
@@ -146,9 +143,8 @@ def compose_away_note(mail: AcceptedMail) -> ReturnedMail:
 
 def compose_leaving(mail: AcceptedMail) -> ReturnedMail | None:
     """Return the mail that a mail program's unsubscribe button sends (RFC 2369); None if the newsletter
-    offers no address for it.
-
-    Apple Mail leaves subject and body empty, whatever the link says, so this does, too.
+    offers no address for it. Apple Mail leaves subject and body empty, whatever the link says, so this does,
+    too.
     """
     link = re.search(r"<(mailto:[^>]+)>", mail.header("List-Unsubscribe"), re.IGNORECASE)
     if link is None:
@@ -167,11 +163,6 @@ def _begin(mail: AcceptedMail, subject: str) -> EmailMessage:
     letter["Message-ID"] = f"<{uuid.uuid4().hex}@{DOMAIN}>"
     letter["Subject"] = subject
     return letter
-
-
-def _reply_subject(mail: AcceptedMail) -> str:
-    subject = mail.header("Subject")
-    return subject if subject.lower().startswith("re:") else f"Re: {subject}"
 
 
 def _refer_to(letter: EmailMessage, mail: AcceptedMail) -> None:
@@ -245,10 +236,8 @@ def compose_bounce(mail: AcceptedMail, recipient: SimulatedRecipient) -> Returne
 
 def compose_complaint(mail: AcceptedMail) -> ReturnedMail:
     """Return a provider's report that a reader takes ``mail`` for spam. It hides the reader's address, as
-    many do.
-
-    It goes to the mailbox that the sender registered with the provider, which knows nothing of the reader:
-    the envelope sender without the token.
+    many do, and goes to the mailbox that the sender registered with the provider: the envelope sender without
+    the token.
     """
     mailbox = _TOKEN.sub("@", mail.sender)
     words = ["A person who received this message said that it is spam. The message is attached."]

@@ -97,10 +97,9 @@ def _is_loopback(host: str) -> bool:
 
 
 class MailboxHandler:
-    """Decides about recipients and mails.
-
-    Every mail it takes is on disk in the Maildir ``received`` before it is acknowledged. Mail to other
-    domains than the simulator's is taken if ``takes`` says so of its address, and nothing comes back of it.
+    """Decides about recipients and mails. Every mail it takes is on disk in the Maildir ``received`` before
+    it is acknowledged. Mail to other domains than the simulator's is taken if ``takes`` says so of its
+    address, and nothing comes back of it.
     """
 
     def __init__(
@@ -185,10 +184,8 @@ def hide_token(address: str) -> str:
 
 
 def compose_return(mail: AcceptedMail, recipient: SimulatedRecipient) -> ReturnedMail | None:
-    """Return what ``recipient`` writes about ``mail``; None if nothing comes back.
-
-    Nobody answers a mail without an envelope sender (RFC 3834, section 2), and leaving needs an address for
-    it in the mail.
+    """Return what ``recipient`` writes about ``mail``; None if nothing comes back. Nobody answers a mail
+    without an envelope sender (RFC 3834, section 2), and leaving needs an address for it in the mail.
     """
     if not mail.sender:
         return None

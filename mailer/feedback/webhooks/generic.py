@@ -66,11 +66,9 @@ class _Event(ProviderFields):
 
 
 def check_signature(request: WebhookRequest, secret: str) -> None:
-    """Check a request against the ``secret`` of the settings.
-
-    Raises:
-        ForgedRequestError: no signature of it is right, or it is older or newer than five minutes.
-        UnverifiableRequestError: the secret is not base64.
+    """Check a request against the ``secret`` of the settings. Raise ForgedRequestError if no signature of it
+    is right, or it is older or newer than five minutes, and UnverifiableRequestError as :func:`decode_secret`
+    does.
     """
     key = decode_secret(secret)
     told, stamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")

@@ -108,12 +108,8 @@ class MailgunSignature:
         self._lock = Lock()
 
     def check(self, request: WebhookRequest) -> None:
-        """Check a request.
-
-        Raises:
-            ForgedRequestError: its signature is wrong, too old, or was used for another event.
-            MalformedRequestError: it is not JSON.
-            UnverifiableRequestError: our secret cannot be read.
+        """Check a request. Raise ForgedRequestError if its signature is wrong, too old, or was used for
+        another event, and MalformedRequestError or UnverifiableRequestError as its parts do.
         """
         secret = read_secret(self._secret_file)
         body = _parse(request)

@@ -39,12 +39,8 @@ class Webhook:
     _read: _Read
 
     def read_events(self, request: WebhookRequest) -> tuple[ProviderEvent, ...]:
-        """Check who sent ``request``, and read its events, in their order.
-
-        Raises:
-            ForgedRequestError: it does not show that the provider sent it.
-            MalformedRequestError: it is not what the provider documents.
-            UnverifiableRequestError: that cannot be told now.
+        """Check who sent ``request``, and read its events, in their order. Raise ForgedRequestError,
+        MalformedRequestError or UnverifiableRequestError.
         """
         try:
             self._check(request)

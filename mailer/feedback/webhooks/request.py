@@ -6,6 +6,7 @@ the other events of the request from us, because the provider would send the sam
 
 import base64
 import binascii
+import contextlib
 import hmac
 import json
 import math
@@ -57,17 +58,13 @@ def parse_json(text: bytes | str) -> object:
     server's words may cut a character in two, and would send the same again for days. Raise
     MalformedRequestError if it is none, or nested hundreds deep.
     """
-    try:
-        strict: object = from_json(text)
-    except ValueError:
-        return _parse_leniently(text)
-    return strict
-
-
-def _parse_leniently(text: bytes | str) -> object:
+    parsed: object
+    with contextlib.suppress(ValueError):
+        parsed = from_json(text)
+        return parsed
     try:
         readable = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-        parsed: object = json.loads(readable, strict=False)
+        parsed = json.loads(readable, strict=False)
     except (ValueError, RecursionError) as error:
         raise MalformedRequestError("not JSON") from error
     return parsed

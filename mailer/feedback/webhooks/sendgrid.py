@@ -64,10 +64,9 @@ class _Event(ProviderFields):
 
 
 def check_signature(request: WebhookRequest, verification_key: str) -> None:
-    """Check a request. ``verification_key`` is SendGrid's public key as its page shows it.
-
-    An old request is let through: SendGrid tries for a day, and the signature covers the events, so that it
-    can only say again what it said. Raise ForgedRequestError if the signature is missing or wrong.
+    """Check a request. ``verification_key`` is SendGrid's public key as its page shows it. An old request is
+    let through: SendGrid tries for a day, and the signature covers the events, so that it can only say again
+    what it said. Raise ForgedRequestError if the signature is missing or wrong.
     """
     # Not imported at the top: it takes a twentieth of a second to load, and most workspaces need none of it.
     from cryptography.exceptions import InvalidSignature

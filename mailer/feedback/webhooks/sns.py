@@ -86,12 +86,9 @@ class SnsVerifier:
         self._lock, self._fetching = Lock(), Lock()
 
     def check(self, request: WebhookRequest) -> None:
-        """Check a request.
-
-        Raises:
-            ForgedRequestError: it is of another topic, or its signature is wrong.
-            MalformedRequestError: it is not a message of SNS.
-            UnverifiableRequestError: the certificate cannot be had.
+        """Check a request. Raise ForgedRequestError if it is of another topic, or its signature is wrong,
+        MalformedRequestError if it is not a message of SNS, and UnverifiableRequestError if the certificate
+        cannot be had.
         """
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
