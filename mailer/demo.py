@@ -93,18 +93,18 @@ def show_returns(
 def _list_rows(
     deliveries: Mapping[str, Delivery], followed: Sequence[Followed]
 ) -> list[tuple[str, str, str]]:
-    by_reader: defaultdict[str, list[Followed]] = defaultdict(list)
-    for consequence in followed:
-        by_reader[consequence.address].append(consequence)
+    by_reader: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for address, what, outcome in followed:
+        by_reader[address].append((what, outcome))
     rows = []
     for recipient in SimulatedRecipient:
         address, delivery = recipient.address, deliveries[recipient.address]
-        came = [consequence.what for consequence in by_reader[address]]
+        came = [what for what, _ in by_reader[address]]
         rows.append(
             (
                 address,
                 "; ".join([*_describe_delivery(delivery), *came]) or "nothing",
-                _describe_end(delivery, by_reader[address]),
+                _describe_end(delivery, [outcome for _, outcome in by_reader[address]]),
             )
         )
     return rows
@@ -117,10 +117,10 @@ def _describe_delivery(delivery: Delivery) -> list[str]:
     return [*told, *(["refused for now, taken the next time"] if delivery.deferrals else [])]
 
 
-def _describe_end(delivery: Delivery, followed: Sequence[Followed]) -> str:
+def _describe_end(delivery: Delivery, outcomes: Sequence[str]) -> str:
     if delivery.state is DeliveryState.rejected:
         return "gets no more mail"
-    return "; ".join(consequence.outcome for consequence in followed) or "stays on the list"
+    return "; ".join(outcomes) or "stays on the list"
 
 
 def _read_deliveries(engine: Engine, campaign_id: int) -> dict[str, Delivery]:

@@ -22,7 +22,7 @@ from mailer.database.schema import ensure_current
 from mailer.doctor.diagnosis import Diagnosis, find_bad, find_doubtful, find_good
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.dmarc_reports import read_senders
-from mailer.feedback.mailboxes.imap_connection import MailboxView, probe_mailbox
+from mailer.feedback.mailboxes.imap_connection import probe_mailbox
 from mailer.feedback.mailboxes.imap_options import MailboxError
 from mailer.feedback.overview import ALARM_DAYS, count_held, list_alarms
 from mailer.feedback.webhooks.registry import find_faults
@@ -190,16 +190,19 @@ def _check_imap(workspace: Workspace) -> Diagnosis:
     settings = workspace.settings.feedback
     try:
         options = read_imap_options(workspace)
-        view = probe_mailbox(options, folders=(settings.processed_folder, settings.quarantine_folder))
+        with probe_mailbox(options) as connection:
+            waiting, can_idle = len(connection.list_uids()), connection.can_idle
+            folders = (settings.processed_folder, settings.quarantine_folder)
+            missing = [folder for folder in folders if folder and not connection.has_folder(folder)]
     except (MailboxError, ValueError) as error:
         return find_bad("feedback", "feedback-unread", read_error(error))
     logged_in = Phrase("%(name)s: logged in", name=options.name)
-    parts = [logged_in, _describe_waiting(view)]
+    parts = [logged_in, _describe_waiting(waiting)]
     if is_shared_mailbox(workspace.settings, options):
         parts.append(
             gettext_noop("people use it, too, so what they write stays where it is and is not forwarded")
         )
-    if view.is_read_only:
+    if connection.is_read_only:
         parts.append(
             gettext_noop(
                 "it can be read, but not changed, so messages stay where they are. Give this user the "
@@ -207,27 +210,27 @@ def _check_imap(workspace: Workspace) -> Diagnosis:
             )
         )
         return find_doubtful("feedback", "feedback-unread", join_sentences(parts, CLAUSES))
-    if view.missing:
-        parts.append(Phrase("%(missing)s will be created", missing=join_phrases(view.missing, AND)))
+    if missing:
+        parts.append(Phrase("%(missing)s will be created", missing=join_phrases(missing, AND)))
     parts.append(
         gettext_noop("new messages are seen at once")
-        if view.can_idle
+        if can_idle
         else gettext_noop("it is asked once a minute")
     )
     return find_good("feedback", join_sentences(parts, CLAUSES))
 
 
-def _describe_waiting(view: MailboxView) -> str:
-    if view.waiting == 1:
+def _describe_waiting(number: int) -> str:
+    if number == 1:
         return gettext_noop("1 message in it")
     words = (
         gettext_noop("%(number)s messages in it")
-        if view.waiting < _MANY_WAITING
+        if number < _MANY_WAITING
         else gettext_noop(
             "%(number)s messages in it, which `mailer serve` or `mailer work` reads in the order they came"
         )
     )
-    return Phrase(words, number=f"{view.waiting:,}")
+    return Phrase(words, number=f"{number:,}")
 
 
 def _check_maildir(workspace: Workspace) -> Diagnosis:

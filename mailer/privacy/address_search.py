@@ -85,14 +85,6 @@ class AddressMatcher:
                 (line.start() + at.start(), line.start() + at.end()) for at in words.finditer(line[0])
             )
 
-    def is_in_file(self, path: Path) -> bool:
-        """Return whether the file contains the address. Raise OSError if the file cannot be read."""
-        return file_contains(path, self.bytes_pattern)
-
-    def is_in_stream(self, file: BinaryIO) -> bool:
-        """As :meth:`is_in_file`, for a stream that is being unpacked."""
-        return _stream_contains(file, self.bytes_pattern)
-
 
 def file_contains(path: Path, pattern: re.Pattern[bytes]) -> bool:
     """Return whether a file of any size contains a match of up to a thousand bytes, in bounded memory. Raise
@@ -235,15 +227,17 @@ def _match_file(
         suffix = path.suffix.lower()
         if path.parent == workspace.uploads:
             # Of any format, so it is not known how to take one row out.
-            named = _is_in_upload(path, matcher)
-            return match(FileAction.delete, "a file that waits to be imported names them") if named else None
+            is_archive = zipfile.is_zipfile(path)
+            if not (_is_in_archive if is_archive else file_contains)(path, matcher.bytes_pattern):
+                return None
+            return match(FileAction.delete, "a file that waits to be imported names them")
         if suffix in _ARCHIVE_SUFFIXES or suffix == ".gz":
-            if not _is_in_archive(path, matcher):
+            if not _is_in_archive(path, matcher.bytes_pattern):
                 return None
             return match(FileAction.leave, "an archive that names them: delete it or create it again")
         if path in logs:
             return match(FileAction.mask, "the log names them") if _is_in_log(path, matcher) else None
-        if not (matcher.text_pattern.search(path.name) or matcher.is_in_file(path)):
+        if not (matcher.text_pattern.search(path.name) or file_contains(path, matcher.bytes_pattern)):
             return None
         return match(*_choose_action(path, suffix, workspace, matcher))
     except _UNREADABLE as error:
@@ -271,20 +265,14 @@ def _choose_action(
     return FileAction.leave, "not written by this program: edit or delete it"
 
 
-def _is_in_upload(path: Path, matcher: AddressMatcher) -> bool:
-    if zipfile.is_zipfile(path):
-        return _is_in_archive(path, matcher)
-    return matcher.is_in_file(path)
-
-
-def _is_in_archive(path: Path, matcher: AddressMatcher) -> bool:
+def _is_in_archive(path: Path, pattern: re.Pattern[bytes]) -> bool:
     if path.suffix.lower() == ".gz":
         with gzip.open(path) as unpacked:
-            return matcher.is_in_stream(unpacked)  # type: ignore[arg-type]
+            return _stream_contains(unpacked, pattern)  # type: ignore[arg-type]
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             with archive.open(name) as member:
-                if matcher.is_in_stream(member):  # type: ignore[arg-type]
+                if _stream_contains(member, pattern):  # type: ignore[arg-type]
                     return True
     return False
 

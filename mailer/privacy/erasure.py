@@ -5,7 +5,7 @@ overwritten. After a crash the same command finishes the work: before the commit
 list, and after it the keyed hash says that the address was erased.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -174,7 +174,14 @@ def clean_files_naming(
         person = _find_person(session, workspace, address)
         matcher = _make_matcher(person, address)
     files = _scan_files(workspace, engine, matcher)
-    _clean_files(files, matcher)
+    for match in files:
+        try:
+            clean_file(match, matcher)
+        except OSError as error:
+            raise ErasureError(
+                f"{match.path}: cannot be cleaned ({error.strerror}), so nothing was erased. "
+                "Fix this and run the command again."
+            ) from error
     return person, matcher, files
 
 
@@ -231,17 +238,6 @@ def _collect_personal_text(session: Session, person: Subscriber) -> frozenset[st
     local = person.envelope.rpartition("@")[0]
     own = {person.email, person.envelope, local, person.name}
     return frozenset({*own, *session.exec(replies), *texts, *collect_feedback_text(session, person)})
-
-
-def _clean_files(files: Sequence[FileMatch], matcher: AddressMatcher) -> None:
-    for match in files:
-        try:
-            clean_file(match, matcher)
-        except OSError as error:
-            raise ErasureError(
-                f"{match.path}: cannot be cleaned ({error.strerror}), so nothing was erased. "
-                "Fix this and run the command again."
-            ) from error
 
 
 def _erase_rows(

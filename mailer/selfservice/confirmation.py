@@ -10,7 +10,6 @@ import binascii
 import hmac
 import secrets
 import struct
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, exists, select
@@ -92,18 +91,6 @@ def _sign(key: SuppressionKey, signed: bytes) -> bytes:
     return hmac.digest(key.key, b"form\0" + signed, "sha256")[:_SIGNATURE_BYTES]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfirmedSubscription:
-    """A confirmed subscription, or one whose new address was, and the token for the reader's own pages.
-
-    ``waits`` says that a person of the team has to admit it first.
-    """
-
-    subscription: SubscriptionSummary
-    token: str
-    waits: bool = False
-
-
 def read_masked_address(engine: Engine, keys: Keys, token: str) -> str:
     """Return the masked address that a confirmation link is for. Writes nothing. Raise TokenError if the link
     is invalid, used or expired.
@@ -121,10 +108,11 @@ def confirm_subscription(
     language: str,
     evidence: str,
     is_reviewed: bool = False,
-) -> ConfirmedSubscription:
+) -> tuple[str, SubscriptionSummary, bool]:
     """Subscribe the address the link was mailed to; with ``is_reviewed``, let it wait until a person of the
-    team admits it. Pressing the button twice does no harm. Raise TokenError if the link is invalid, used or
-    expired, or the address is suppressed.
+    team admits it. Return the token for the reader's own pages, the subscription, and whether it waits.
+    Pressing the button twice does no harm. Raise TokenError if the link is invalid, used or expired, or the
+    address is suppressed.
     """
     try:
         with open_link(engine, keys, token, LinkPurpose.confirm, use=True) as (reader, now):
@@ -150,7 +138,7 @@ def confirm_subscription(
         raise TokenError from error
 
 
-def _find_confirmed(engine: Engine, keys: Keys, token: str) -> ConfirmedSubscription:
+def _find_confirmed(engine: Engine, keys: Keys, token: str) -> tuple[str, SubscriptionSummary, bool]:
     """Find the subscription of a link that was used before, if it is active or waits to be admitted."""
     with open_session(engine, read_only=True) as session:
         link_id, _ = keys.tokens.read_link(token, LinkPurpose.confirm)
@@ -158,18 +146,15 @@ def _find_confirmed(engine: Engine, keys: Keys, token: str) -> ConfirmedSubscrip
         if link is None or link.used_at is None:
             raise SpentLinkError
         reader = load_subscriber(session, keys, link.subscriber_id)
-        confirmed = _describe(reader)
-        if reader.subscriber.status is not Status.active and not confirmed.waits:
+        token, subscription, waits = _describe(reader)
+        if reader.subscriber.status is not Status.active and not waits:
             raise SpentLinkError
-        return confirmed
+        return token, subscription, waits
 
 
-def _describe(reader: LinkedSubscriber) -> ConfirmedSubscription:
-    return ConfirmedSubscription(
-        subscription=reader.summarise(),
-        token=reader.sign_token(),
-        waits=is_sign_up_waiting(reader.session, reader.subscriber_id),
-    )
+def _describe(reader: LinkedSubscriber) -> tuple[str, SubscriptionSummary, bool]:
+    waits = is_sign_up_waiting(reader.session, reader.subscriber_id)
+    return reader.sign_token(), reader.summarise(), waits
 
 
 def is_asked(reader: LinkedSubscriber) -> bool:

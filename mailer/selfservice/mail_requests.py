@@ -18,7 +18,6 @@ from mailer.database.models import QueuedTransactionalMail, TransactionalMailKin
 from mailer.i18n import gettext_noop
 from mailer.privacy.data_export import export_personal_data
 from mailer.privacy.erasure import erase_person
-from mailer.selfservice.confirmation import ConfirmedSubscription
 from mailer.selfservice.rate_limit import MailLimiter, TooManyRequestsError
 from mailer.selfservice.subscription import SubscriptionSummary, open_link, open_subscription
 from mailer.workspace import Keys, Workspace
@@ -194,9 +193,10 @@ def request_address_change(engine: Engine, keys: Keys, token: str, email: str, v
 
 def confirm_address_change(
     engine: Engine, keys: Keys, token: str, *, language: str, evidence: str
-) -> ConfirmedSubscription:
-    """Change the subscriber's address to the one the link was mailed to. Raise TokenError if the link is
-    invalid, used or expired, or the address has been taken since.
+) -> tuple[str, SubscriptionSummary]:
+    """Change the subscriber's address to the one the link was mailed to; return the token for the reader's
+    own pages, and the subscription. Raise TokenError if the link is invalid, used or expired, or the address
+    has been taken since.
     """
     with open_link(engine, keys, token, LinkPurpose.new_address, use=True) as (reader, now):
         try:
@@ -213,6 +213,6 @@ def confirm_address_change(
             )
         except (AddressError, UnknownSubscriberError) as error:
             raise TokenError from error
-        changed = ConfirmedSubscription(subscription=reader.summarise(), token=reader.sign_token())
+        changed = reader.sign_token(), reader.summarise()
         reader.session.commit()
         return changed

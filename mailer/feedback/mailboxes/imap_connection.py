@@ -5,7 +5,7 @@ import imaplib
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from typing import cast
@@ -309,27 +309,11 @@ def _join(uids: Sequence[int]) -> str:
     return ",".join(map(str, uids))
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailboxView:
-    """What a probe found. ``waiting`` is the number of messages in the folder; ``missing`` are the folders
-    that would be created.
-    """
-
-    waiting: int
-    is_read_only: bool
-    can_idle: bool
-    missing: tuple[str, ...]
-
-
-def probe_mailbox(options: ImapOptions, *, folders: Iterable[str]) -> MailboxView:
-    """Log in, select the folder, and look for the others. Raise MailboxError if the mailbox cannot be read;
-    the text says why and what to do.
+@contextlib.contextmanager
+def probe_mailbox(options: ImapOptions) -> Iterator[ImapConnection]:
+    """Log in and select the folder, with less patience than for reading. Raise MailboxError if the mailbox
+    cannot be read; the text says why and what to do.
     """
     options = replace(options, timeout=min(options.timeout, _TIMEOUT_SECONDS))
     with contextlib.closing(open_imap(options)) as connection:
-        return MailboxView(
-            waiting=len(connection.list_uids()),
-            is_read_only=connection.is_read_only,
-            can_idle=connection.can_idle,
-            missing=tuple(folder for folder in folders if folder and not connection.has_folder(folder)),
-        )
+        yield connection

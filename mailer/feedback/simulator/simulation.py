@@ -24,7 +24,6 @@ from mailer.feedback.recorder import Receipt
 from mailer.feedback.reply_forwarder import run_forwarding
 from mailer.feedback.simulator.rehearsal import RETURN_MAILDIR
 from mailer.feedback.simulator.server import Report, ReturnPath, run_simulator, to_lmtp, to_maildir
-from mailer.reasons.reason import Reason
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
@@ -56,32 +55,10 @@ _OUTCOMES: Final[Mapping[Consequence, str]] = {
 _FOLDER = "simulator"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Followed:
-    """What came back from one reader, and what followed. ``address`` is the reader's, "" if nobody was found.
-    ``reason`` is a bounce's.
-    """
-
-    address: str
-    kind: FeedbackKind
-    reason: Reason | None
-    consequence: Consequence
-    settled_doubt: bool
-
-    @property
-    def what(self) -> str:
-        """What the reader or their server did, in words."""
-        why = f" ({self.reason.words})" if self.kind is FeedbackKind.bounce and self.reason else ""
-        return f"{_KINDS[self.kind]}{why}"
-
-    @property
-    def outcome(self) -> str:
-        """What became of the reader, in words."""
-        settled = "; the doubt is settled" if self.settled_doubt else ""
-        return f"{_OUTCOMES[self.consequence]}{settled}"
-
-    def __str__(self) -> str:
-        return f"{self.address or 'Somebody unknown'} {self.what}: {self.outcome}."
+Followed = tuple[str, str, str]
+"""A reader's address, "" if nobody was found; in words what they or their server did, and what became of
+them.
+"""
 
 
 def read_returns(workspace: Workspace, engine: Engine, maildir: Path) -> list[Followed]:
@@ -97,7 +74,12 @@ def read_returns(workspace: Workspace, engine: Engine, maildir: Path) -> list[Fo
 def keep_reading(workspace: Workspace, maildir: Path, report: Report) -> Iterator[None]:
     """Read the Maildir and send people's replies on, in threads of this process, while the block runs."""
     engine = workspace.open_database(durable=True)
-    reader = _make_maildir(workspace, engine, maildir, lambda one: report(str(one)), report)
+
+    def tell(followed: Followed) -> None:
+        address, what, outcome = followed
+        report(f"{address or 'Somebody unknown'} {what}: {outcome}.")
+
+    reader = _make_maildir(workspace, engine, maildir, tell, report)
     context = FeedbackContext(workspace=workspace, engine=engine)
     forward = partial(run_forwarding, context, report=report, poll_seconds=_POLL_SECONDS)
     try:
@@ -138,24 +120,16 @@ def _read_events(engine: Engine, receipt: Receipt) -> list[Followed]:
             .where(col(FeedbackEvent.message_id) == receipt.number)
             .order_by(col(FeedbackEvent.position))
         ).all()
-        return [
-            Followed(
-                address=email or "",
-                kind=receipt.kind,
-                reason=event.reason,
-                consequence=event.consequence,
-                settled_doubt=event.settled_doubt,
-            )
-            for event, email in rows
-        ] or [
-            Followed(
-                address="",
-                kind=receipt.kind,
-                reason=None,
-                consequence=Consequence.held if receipt.is_held else Consequence.recorded,
-                settled_doubt=False,
-            )
-        ]
+        if not rows:
+            consequence = Consequence.held if receipt.is_held else Consequence.recorded
+            return [("", _KINDS[receipt.kind], _OUTCOMES[consequence])]
+        return [(email or "", *_describe(receipt.kind, event)) for event, email in rows]
+
+
+def _describe(kind: FeedbackKind, event: FeedbackEvent) -> tuple[str, str]:
+    why = f" ({event.reason.words})" if kind is FeedbackKind.bounce and event.reason else ""
+    settled = "; the doubt is settled" if event.settled_doubt else ""
+    return f"{_KINDS[kind]}{why}", f"{_OUTCOMES[event.consequence]}{settled}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from mailer.feedback.webhooks.request import (
 )
 from mailer.feedback.webhooks.sns import Fetch, SnsVerifier, fetch_from_amazon
 from mailer.settings import FeedbackSettings, SecretWebhookSettings
+from mailer.settings.feedback import WebhooksSettings
 
 _Check = Callable[[WebhookRequest], None]
 _Read = Callable[[WebhookRequest], Iterable[ProviderEvent]]
@@ -54,11 +55,10 @@ def open_webhooks(
     settings: FeedbackSettings, root: Path, *, fetch: Fetch = fetch_from_amazon
 ) -> tuple[Webhook, ...]:
     """Return the webhooks of ``[feedback.webhooks]``. The files of secrets are under ``root``."""
-    return tuple(_list_webhooks(settings, root, fetch))
+    return tuple(_list_webhooks(settings.webhooks, root, fetch))
 
 
-def _list_webhooks(settings: FeedbackSettings, root: Path, fetch: Fetch) -> Iterator[Webhook]:
-    named = settings.webhooks
+def _list_webhooks(named: WebhooksSettings, root: Path, fetch: Fetch) -> Iterator[Webhook]:
     if named.ses is not None:
         verifier = SnsVerifier(named.ses.topics, fetch)
         read = partial(ses.read_request, verifier=verifier)
@@ -77,11 +77,6 @@ def _list_webhooks(settings: FeedbackSettings, root: Path, fetch: Fetch) -> Iter
             _check=lambda request: generic.check_signature(request, read_secret(path)),
             _read=generic.read_request,
         )
-    yield from _list_unsigned(settings, root)
-
-
-def _list_unsigned(settings: FeedbackSettings, root: Path) -> Iterator[Webhook]:
-    named = settings.webhooks
     unsigned: tuple[tuple[str, SecretWebhookSettings | None, _ReadEvent], ...] = (
         (postmark.NAME, named.postmark, postmark.read_event),
         (brevo.NAME, named.brevo, brevo.read_event),

@@ -106,8 +106,8 @@ def _list_items(feed: ArchiveFeed, edition: ArchivedEdition) -> Iterator[dict[st
             "language": edition.language,
         }
     yield {
-        "id": _edition_url(feed, edition, edition.language),
-        "url": _edition_url(feed, edition, edition.language),
+        "id": address,
+        "url": address,
         "title": edition.subject,
         "summary": edition.preheaders[edition.language],
         "content_text": edition.preheaders[edition.language] or edition.subject,
@@ -118,25 +118,17 @@ def _list_items(feed: ArchiveFeed, edition: ArchivedEdition) -> Iterator[dict[st
 
 
 def _write_correction(feed: ArchiveFeed, edition: ArchivedEdition, correction: CorrectionEntry) -> ET.Element:
-    own = edition.language
-    entry = ET.Element("entry", {f"{{{_XML_NAMESPACE}}}lang": own})
+    own, sent_at = edition.language, correction.sent_at
     address = _edition_url(feed, edition, own) + correction.anchor
-    _add(entry, "id", address)
-    _add(entry, "title", correction.title)
-    _add(entry, "updated", _format_timestamp(correction.sent_at))
-    _add(entry, "published", _format_timestamp(correction.sent_at))
+    entry = _begin_entry(own, address, correction.title, updated=sent_at, published=sent_at)
     ET.SubElement(entry, "link", rel="alternate", type="text/html", hreflang=own, href=address)
     _add(entry, "summary", correction.summary)
     return entry
 
 
 def _write_entry(feed: ArchiveFeed, edition: ArchivedEdition) -> ET.Element:
-    own = edition.language
-    entry = ET.Element("entry", {f"{{{_XML_NAMESPACE}}}lang": own})
-    _add(entry, "id", _edition_url(feed, edition, own))
-    _add(entry, "title", edition.subject)
-    _add(entry, "updated", _format_timestamp(edition.updated_at))
-    _add(entry, "published", _format_timestamp(edition.sent_at))
+    own, dates = edition.language, {"updated": edition.updated_at, "published": edition.sent_at}
+    entry = _begin_entry(own, _edition_url(feed, edition, own), edition.subject, **dates)
     for language in edition.languages:
         ET.SubElement(
             entry,
@@ -150,6 +142,17 @@ def _write_entry(feed: ArchiveFeed, edition: ArchivedEdition) -> ET.Element:
     _add(entry, "summary", edition.preheaders[own] or edition.title)
     for term in sorted(edition.sectors | edition.countries):
         ET.SubElement(entry, "category", term=term)
+    return entry
+
+
+def _begin_entry(
+    language: str, address: str, title: str, *, updated: datetime, published: datetime
+) -> ET.Element:
+    entry = ET.Element("entry", {f"{{{_XML_NAMESPACE}}}lang": language})
+    _add(entry, "id", address)
+    _add(entry, "title", title)
+    _add(entry, "updated", _format_timestamp(updated))
+    _add(entry, "published", _format_timestamp(published))
     return entry
 
 

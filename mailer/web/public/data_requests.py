@@ -114,8 +114,10 @@ def show_address_confirmation(page: PageDep, token: str) -> Response:
 @answers_expired_links
 def post_address_confirmation(page: OwnFormPageDep, token: str) -> Response:
     language, evidence = page.translator.tag, page.read_visitor().evidence
-    changed = confirm_address_change(page.engine, page.keys, token, language=language, evidence=evidence)
-    return page.render_for_reader("address_changed.html", changed.token, changed.subscription)
+    own_token, subscription = confirm_address_change(
+        page.engine, page.keys, token, language=language, evidence=evidence
+    )
+    return page.render_for_reader("address_changed.html", own_token, subscription)
 
 
 def _render_link_page(

@@ -62,7 +62,7 @@ def show_confirmation(page: PageDep, token: str) -> Response:
 @answers_expired_links
 def post_confirmation(page: OwnFormPageDep, token: str) -> Response:
     """Confirm the sign-up: the visitor has shown that the mailbox is theirs."""
-    confirmed = confirm_subscription(
+    own_token, subscription, waits = confirm_subscription(
         page.engine,
         page.keys,
         token,
@@ -71,8 +71,8 @@ def post_confirmation(page: OwnFormPageDep, token: str) -> Response:
         evidence=page.read_visitor().evidence,
         is_reviewed=page.settings.web.reviews_sign_ups,
     )
-    template = "sign_up_waits.html" if confirmed.waits else "sign_up_confirmed.html"
-    return page.render_for_reader(template, confirmed.token, confirmed.subscription)
+    template = "sign_up_waits.html" if waits else "sign_up_confirmed.html"
+    return page.render_for_reader(template, own_token, subscription)
 
 
 def _post_form(

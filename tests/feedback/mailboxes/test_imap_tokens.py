@@ -172,8 +172,9 @@ def test_the_file_that_is_watched_changes_when_somebody_signs_in(
         options = make_options(server, sign_in, root)
         assert options.secret_file is not None
         assert not options.secret_file.exists()
-        with pytest.raises(MailboxRefusedError, match="Nobody has signed in yet"):
-            probe_mailbox(options, folders=())
+        with pytest.raises(MailboxRefusedError, match="Nobody has signed in yet"), probe_mailbox(options):
+            pass
         sign_in_person(provider, sign_in, root)
         assert options.secret_file.exists()
-        assert probe_mailbox(options, folders=()).waiting == 0
+        with probe_mailbox(options) as connection:
+            assert connection.list_uids() == []
