@@ -335,9 +335,8 @@ def _has_proof_of_sending(case: FeedbackCase, person: FoundReader) -> bool:
 
 
 def _is_plausible(case: FeedbackCase, person: FoundReader) -> bool:
-    """Return whether one more dead address of the campaign can be believed without a person.
-
-    A server that refuses every address of a domain, or a filter in between, says the same of live ones.
+    """Return whether one more dead address of the campaign can be believed without a person: a server that
+    refuses every address of a domain, or a filter in between, says the same of live ones.
     """
     if case.judged_by or person.campaign_id is None:
         return True

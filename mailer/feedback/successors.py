@@ -40,10 +40,9 @@ class SuccessorError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class SuccessorProposal:
-    """Somebody who may follow ``predecessor``, beside the words of the automatic reply that say so.
-
-    ``organisation``, ``country`` and ``sectors`` are the predecessor's; they are what the new person gets
-    unless the team says otherwise. ``predecessor_status`` is the predecessor's status on the list.
+    """Somebody who may follow ``predecessor``, beside the words of the automatic reply that say so. The
+    predecessor's organisation, country and sectors are what the new person gets unless the team says
+    otherwise.
     """
 
     number: int
@@ -101,11 +100,8 @@ def accept_successor(
 
     ``basis`` says why the team may write to the new one, ``changes`` what is to be different from the
     predecessor's details. With ``has_left``, the predecessor gets no more mail. Both are kept in consent
-    records, with the ``method`` by which they were done.
-
-    Raises:
-        SuccessorError: there is no such proposal, or it was decided.
-        SubscriberError: the new person is on the list, must not get mail, or a detail is not valid.
+    records, with the ``method``. Raise SuccessorError if there is no such proposal, or it was decided, and
+    SubscriberError if the new person is on the list, must not get mail, or a detail is not valid.
     """
     proposal, successor = _take(session, number)
     context = _make_context(by, method, now, "named by an automatic reply as the successor of a reader")

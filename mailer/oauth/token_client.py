@@ -297,10 +297,8 @@ def _is_text(value: object) -> bool:
 
 
 def _read_account(token: object) -> str:
-    """Return the address in an ID token; "" if there is none.
-
-    Its signature is not verified: it came from the provider itself over TLS (OpenID Connect Core §3.1.3.7),
-    and is only shown.
+    """Return the address in an ID token; "" if there is none. Its signature is not verified: it came from the
+    provider itself over TLS (OpenID Connect Core §3.1.3.7), and is only shown.
     """
     if not isinstance(token, str) or token.count(".") != 2:
         return ""

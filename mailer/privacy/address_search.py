@@ -48,10 +48,9 @@ _UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, 
 
 @dataclass(frozen=True)
 class AddressMatcher:
-    """The spellings of one person's address: as the list has it, and as SMTP writes it.
-
-    ``subscriber_id`` is how the log refers to them. ``words`` are their name and mailbox, which are searched
-    for only in log lines about them, because elsewhere they may mean someone else.
+    """The spellings of one person's address: as the list has it, and as SMTP writes it. ``words`` are their
+    name and mailbox, which are searched for only in log lines about ``subscriber_id``, because elsewhere they
+    may mean someone else.
     """
 
     spellings: tuple[str, ...]
@@ -165,10 +164,7 @@ class FileMatch:
 def scan_files(
     workspace: Workspace, matcher: AddressMatcher, *, excluding: frozenset[Path]
 ) -> list[FileMatch]:
-    """Find every file whose content or name contains the address, except those in ``excluding``.
-
-    Changes nothing.
-    """
+    """Find every file whose content or name contains the address, except those in ``excluding``."""
     logs = _find_logs(workspace)
     mailboxes = _find_mailboxes(workspace)
     found: list[FileMatch] = []

@@ -64,11 +64,9 @@ class ErasureError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class ErasureReport:
-    """The result of erasing a person, planned or done.
-
-    ``files`` are the files that named them, each with what was done. ``resumed`` says that they were not on
-    the list any more, so an earlier erasure was finished or repeated. ``out_of_reach`` names what only people
-    can delete.
+    """The result of erasing a person, planned or done: the files that named them, each with what was done,
+    and what only people can delete. ``resumed`` says that they were not on the list any more, so an earlier
+    erasure was finished or repeated.
     """
 
     files: tuple[FileMatch, ...]

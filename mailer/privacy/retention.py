@@ -36,9 +36,8 @@ EXPIRED_LINKS_KEPT = timedelta(days=30)
 @dataclass(frozen=True, kw_only=True)
 class RetentionRule:
     """One rule: the ``setting`` that turns it on, the ``table`` of its rows, and ``select_old``, which makes
-    the condition on them of the setting's number and the time now.
-
-    ``what`` says what happens to them, and ``reason`` why, with the field ``limit`` for that number.
+    the condition on them of the setting's number and the time now. ``reason`` says why, with the field
+    ``limit`` for that number.
     """
 
     setting: str
@@ -269,9 +268,8 @@ def _list_addresses(engine: Engine, condition: ColumnElement[bool] | None) -> li
 def _delete_unconfirmed(
     workspace: Workspace, engine: Engine, address: str, condition: ColumnElement[bool] | None
 ) -> None:
-    """Delete an unconfirmed sign-up and its records. No hash is kept, because nobody unsubscribed.
-
-    The condition is checked again, in case the sign-up is confirmed at this very moment.
+    """Delete an unconfirmed sign-up and its records. No hash is kept, because nobody unsubscribed. The
+    condition is checked again, in case the sign-up is confirmed at this very moment.
     """
     assert condition is not None  # noqa: S101 - the address was found by it
     _, matcher, _ = clean_files_naming(workspace, engine, address)

@@ -92,9 +92,7 @@ def _sign(key: SuppressionKey, signed: bytes) -> bytes:
 
 
 def read_masked_address(engine: Engine, keys: Keys, token: str) -> str:
-    """Return the masked address that a confirmation link is for. Writes nothing. Raise TokenError if the link
-    is invalid, used or expired.
-    """
+    """Return the masked address that a confirmation link is for, or raise as :func:`open_link`."""
     with open_link(engine, keys, token, LinkPurpose.confirm, use=False) as (reader, _):
         return mask_address(reader.subscriber.email)
 
@@ -176,10 +174,9 @@ def is_asked(reader: LinkedSubscriber) -> bool:
 def keep_sending(
     engine: Engine, keys: Keys, token: str, *, wording: str, now: datetime, language: str, evidence: str
 ) -> None:
-    """Record that the reader still wants the newsletter, and end a pause. Pressing twice does no harm.
-
-    Of a reader who has left, or was not asked by the mail of this link, nothing is changed. Raise TokenError
-    if the token is invalid, or its subscriber is not on the list or was erased.
+    """Record that the reader still wants the newsletter, and end a pause. Pressing twice does no harm. Of a
+    reader who has left, or was not asked by the mail of this link, nothing is changed. Raise as
+    :func:`open_subscription`.
     """
     with open_subscription(engine, keys, token) as reader:
         # Of two that arrive together, the second waits here, and then sees the answer of the first.

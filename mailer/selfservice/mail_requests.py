@@ -4,6 +4,7 @@ A request writes a single row, whatever the address: whether there is anything t
 (:mod:`mailer.selfservice.mail_worker`). So an address on the list, one that is not, and a suppressed one all
 get the same answer: same words, same status, same time. What needs a one-time link does because newsletters
 get forwarded. Reading writes nothing; pressing the button uses the link up, in the transaction of the change.
+What takes a link's token raises TokenError if the link is invalid, used or expired.
 """
 
 from dataclasses import dataclass
@@ -152,17 +153,13 @@ def _add_mail(
 
 
 def read_link_summary(engine: Engine, keys: Keys, token: str, purpose: LinkPurpose) -> SubscriptionSummary:
-    """Read what a one-time link is for. Writes nothing. Raise TokenError if the link is invalid, used or
-    expired.
-    """
+    """Read what a one-time link is for. Writes nothing."""
     with open_link(engine, keys, token, purpose, use=False) as (reader, _):
         return reader.summarise()
 
 
 def export_data(engine: Engine, keys: Keys, token: str) -> dict[str, Any]:
-    """Return all data about the subscriber the link was mailed to, as JSON values. Uses the link up. Raise
-    TokenError if the link is invalid, used or expired.
-    """
+    """Return all data about the subscriber the link was mailed to, as JSON values. Uses the link up."""
     with open_link(engine, keys, token, LinkPurpose.export, use=True) as (reader, now):
         address = reader.subscriber.email
         exported = export_personal_data(reader.session, address, key=keys.suppression, now=now)
@@ -171,9 +168,7 @@ def export_data(engine: Engine, keys: Keys, token: str) -> dict[str, Any]:
 
 
 def erase_data(workspace: Workspace, engine: Engine, token: str, *, evidence: str) -> None:
-    """Erase the subscriber the link was mailed to. If that fails, the link still works. Raise TokenError if
-    the link is invalid, used or expired.
-    """
+    """Erase the subscriber the link was mailed to. If that fails, the link still works."""
     with open_link(engine, workspace.keys, token, LinkPurpose.erase, use=False) as (reader, now):
         address = reader.subscriber.email
     # The subscriber's links are deleted in the same transaction, so this one cannot be used again.
@@ -182,8 +177,7 @@ def erase_data(workspace: Workspace, engine: Engine, token: str, *, evidence: st
 
 def request_address_change(engine: Engine, keys: Keys, token: str, email: str, visitor: Visitor) -> None:
     """Request an email to the new address that asks to confirm it. Uses the link up if the address is valid;
-    raise AddressError if it is not, and TokenError if the link is invalid, used or expired.
-    """
+    raise AddressError if it is not."""
     with open_link(engine, keys, token, LinkPurpose.address, use=True) as (reader, now):
         number, kind = reader.subscriber_id, TransactionalMailKind.new_address
         detail = normalise_address(email).email
@@ -195,9 +189,7 @@ def confirm_address_change(
     engine: Engine, keys: Keys, token: str, *, language: str, evidence: str
 ) -> tuple[str, SubscriptionSummary]:
     """Change the subscriber's address to the one the link was mailed to; return the token for the reader's
-    own pages, and the subscription. Raise TokenError if the link is invalid, used or expired, or the address
-    has been taken since.
-    """
+    own pages, and the subscription. Raise TokenError also if the address has been taken since."""
     with open_link(engine, keys, token, LinkPurpose.new_address, use=True) as (reader, now):
         try:
             change_address(

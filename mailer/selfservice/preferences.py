@@ -1,4 +1,7 @@
-"""The preferences page, and how the last edition would look with what is chosen there."""
+"""The preferences page, and how the last edition would look with what is chosen there.
+
+What takes a token raises TokenError if it is invalid, or its subscriber is not on the list or was erased.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,10 +55,9 @@ _DELIVERED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 class PreferencesForm:
     """The preferences form as submitted: raw values, so that the page can show again what was typed.
 
-    ``name`` is a new name, or empty to keep the one on record; ``nameless`` removes it. ``countries`` are
-    those followed in addition to the reader's own. ``frequency`` is ``every`` or ``pause``; ``until`` is a
-    date such as ``2026-12-31``, or empty. ``click_consent`` is the answer to :data:`CLICK_SENTENCES`, None if
-    it was not asked.
+    An empty ``name`` keeps the one on record; ``nameless`` removes it. ``countries`` are followed in addition
+    to the reader's own. ``frequency`` is ``every`` or ``pause``, ``until`` a date in ISO 8601.
+    ``click_consent`` is None if it was not asked.
     """
 
     name: str
@@ -71,10 +73,8 @@ class PreferencesForm:
 
 @dataclass(frozen=True, kw_only=True)
 class PreferenceOptions:
-    """The options of the form: country codes, sector slugs, language tags, and today's date in UTC.
-
-    ``followable_countries`` are the countries the newsletter is about.
-    """
+    """The options of the form: country codes, sector slugs, language tags, and today's date in UTC;
+    ``followable_countries`` are those the newsletter is about."""
 
     countries: frozenset[str]
     sectors: frozenset[str]
@@ -93,11 +93,10 @@ class PreferenceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FormResult:
-    """The form to show, the reader's subscription, and error messages by field.
+    """The form to show, the reader's subscription, and error messages by field, to be translated.
 
-    ``saved`` says whether this request saved the form. ``initial`` is the first letter of the name on record;
-    anyone who holds a forwarded link learns no more of it. ``asks`` says whether the mail of this link asks
-    the reader if they still want the newsletter. Error messages are English, to be translated.
+    ``initial`` is the first letter of the name on record; anyone who holds a forwarded link learns no more of
+    it. ``asks`` says whether the mail of this link asks the reader if they still want the newsletter.
     """
 
     subscription: SubscriptionSummary
@@ -130,9 +129,7 @@ def parse_preferences(fields: Sequence[tuple[str, str]]) -> PreferencesForm:
 
 
 def load_form(engine: Engine, keys: Keys, token: str, *, today: date) -> FormResult:
-    """Load the form with the saved preferences. Writes nothing. Raise TokenError if the token is invalid, or
-    its subscriber is not on the list or was erased.
-    """
+    """Load the form with the saved preferences. Writes nothing."""
     with open_subscription(engine, keys, token, read_only=True) as reader:
         preferences = read_preferences(reader.session, reader.subscriber_id)
         return FormResult(
@@ -156,11 +153,8 @@ def save_form(
     language: str = "",
     click_wording: str = CLICK_WORDING,
 ) -> FormResult:
-    """Save the form if it is valid; otherwise return the errors and save nothing.
-
-    ``language`` is that of the page, and ``click_wording`` the sentences about links on it. Raise TokenError
-    if the token is invalid, or its subscriber is not on the list or was erased.
-    """
+    """Save the form if it is valid; otherwise return the errors and save nothing. ``language`` is that of the
+    page, and ``click_wording`` the sentences about links on it."""
     with open_subscription(engine, keys, token) as reader:
         current = read_preferences(reader.session, reader.subscriber_id)
         errors = validate_form(form, current, options)
@@ -311,9 +305,7 @@ def _parse_date(text: str) -> date | None:
 
 
 def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:
-    """Return whether there is an edition to show to the reader behind ``token``. Raise TokenError if the
-    token is invalid, or its subscriber is not on the list or was erased.
-    """
+    """Return whether there is an edition to show to the reader behind ``token``."""
     with open_subscription(engine, keys, token, read_only=True) as reader:
         return _find_last_campaign(reader.session, reader.subscriber_id) is not None
 
@@ -321,10 +313,8 @@ def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:
 def find_last_edition(
     engine: Engine, keys: Keys, token: str, form: PreferencesForm
 ) -> tuple[CompiledEdition, Variant] | None:
-    """Find the last edition that the reader received or anyone may read, in the variant ``form`` asks for.
-
-    Returns None if there is none, or if an older version of the program wrote it. Raise TokenError if the
-    token is invalid, or its subscriber is not on the list or was erased.
+    """Find the last edition that the reader received or anyone may read, in the variant ``form`` asks for;
+    None if there is none, or if an older version of the program wrote it.
     """
     with open_subscription(engine, keys, token, read_only=True) as reader:
         campaign = _find_last_campaign(reader.session, reader.subscriber_id)

@@ -197,10 +197,8 @@ class MailLimiter:
         return rank
 
     def use_form(self, form_token: str, kind: TransactionalMailKind, email: str) -> bool:
-        """Use up a copy of a form; return False for a repetition of the request it was used for.
-
-        A reader who double-clicks sends the form twice, and sees the answer to the second. Raise
-        UsedFormError if it was used for another request.
+        """Use up a copy of a form; return False for a repetition of the request it was used for: a reader who
+        double-clicks sees the answer to the second. Raise UsedFormError if it was used for another request.
         """
         request = make_key(self.key, FORM, f"{form_token}\0{kind}\0{email}")
         if count_attempt(self.connection, make_key(self.key, FORM, form_token), FORM, now=self.now) == 1:

@@ -25,9 +25,9 @@ from subscribers.tokens import LinkPurpose, TokenPayload
 class SubscriptionSummary:
     """A reader's subscription, as far as anyone who holds their link may see it.
 
-    ``address`` is masked, and empty for an erased reader. ``may_return`` says whether the reader can
-    resubscribe with a button. ``language`` is that of the email the link came in, as a BCP 47 tag, and empty
-    if it is not known. ``new_address`` is what a one-time link changes the address to, masked.
+    Addresses are masked, and empty for an erased reader. ``may_return`` says whether the reader can
+    resubscribe with a button. ``language`` is that of the email the link came in, as a BCP 47 tag, empty if
+    not known.
     """
 
     address: str
@@ -50,8 +50,7 @@ class LinkedSubscriber:
     """The subscriber behind a link, in an open database session. The caller commits.
 
     ``campaign_id`` is that of the email the link came in, 0 if it came in none. ``addressee_id`` is whom that
-    email was for: somebody else than ``subscriber_id`` if they were merged since. ``new_address`` is that
-    which a one-time link was mailed to, if any.
+    email was for: somebody else than ``subscriber_id`` if they were merged since.
     """
 
     session: Session
@@ -83,10 +82,8 @@ class LinkedSubscriber:
         )
 
     def confirm_delivery(self, evidence: str, now: datetime) -> None:
-        """Mark the email's delivery as sent if it was in doubt.
-
-        A reader who acts through the link in an email has received it. Only for POST requests: a scanner that
-        opens links has the email too.
+        """Mark the email's delivery as sent if it was in doubt: who acts through its link has received it.
+        Only for POST requests: a scanner that opens links has the email too.
         """
         mark_sent_by_evidence(self.session.connection(), self.campaign_id, self.addressee_id, evidence, now)
 
@@ -156,10 +153,9 @@ def read_token(keys: Keys, token: str) -> TokenPayload:
 
 
 def verify_campaign(session: Session, payload: TokenPayload) -> None:
-    """Check that the key of a link was still in use when its campaign was launched.
-
-    With a key that was stolen and then replaced, a link can be made in the name of any campaign. One that was
-    launched later, or never, cannot have been signed by us. Raise RetiredKeyError if it was not.
+    """Check that the key of a link was still in use when its campaign was launched; raise RetiredKeyError if
+    it was not. With a key that was stolen and then replaced, a link can be made in the name of any campaign.
+    One that was launched later, or never, cannot have been signed by us.
     """
     if payload.last_day is None or payload.campaign_id == 0:
         return

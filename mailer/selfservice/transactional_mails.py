@@ -163,12 +163,11 @@ def build_letter(
 ) -> bytes:
     """Build the mail of ``text`` to ``envelope`` whose button leads to ``url``: text and HTML, with CRLF line
     ends. ``kind`` is its name in the Feedback-ID, and ``values`` is what ``text`` mentions beside the
-    organisation.
+    organisation. Raise ConfigurationError if the sender's address cannot be used.
 
     All of it is ASCII, except for a local part that is not. The Message-ID follows from ``mail_id``, the id
     of its row, and the time of the request: every attempt carries the same one, and no other mail does.
     (SQLite may give a deleted row's id to a new one, and the link to somebody's preferences never changes.)
-    Raise ConfigurationError if the sender's address cannot be used.
     """
     sender = settings.sender
     subject = translator.translate(text.subject)

@@ -1,4 +1,7 @@
-"""Unsubscribing and resubscribing through the link in an email, and why somebody left, if they say."""
+"""Unsubscribing and resubscribing through the link in an email, and why somebody left, if they say.
+
+What takes a token raises TokenError if it is invalid, or its subscriber is not on the list.
+"""
 
 import threading
 from dataclasses import dataclass
@@ -46,9 +49,7 @@ _EVIDENCE_PREFIX = "reason for leaving: "
 
 
 def read_subscription(engine: Engine, keys: Keys, token: str) -> SubscriptionSummary:
-    """Read the subscription behind a token. Writes nothing: scanners open every link in an email. Raise
-    TokenError if the token is invalid, or its subscriber is not on the list.
-    """
+    """Read the subscription behind a token. Writes nothing: scanners open every link in an email."""
     with open_subscription(engine, keys, token, read_only=True, allow_erased=True) as reader:
         return reader.summarise()
 
@@ -62,10 +63,8 @@ def unsubscribe_by_link(
     wording: str = UNSUBSCRIBE_WORDING,
     language: str = "en",
 ) -> SubscriptionSummary:
-    """Unsubscribe the reader through the button on our page, below ``wording`` in ``language``.
-
-    This takes effect immediately, also for a campaign that is being sent. Repeating it changes nothing. Raise
-    TokenError if the token is invalid, or its subscriber is not on the list.
+    """Unsubscribe the reader through the button on our page, below ``wording`` in ``language``. This takes
+    effect immediately, also for a campaign that is being sent. Repeating it changes nothing.
     """
     with open_subscription(engine, keys, token, allow_erased=True) as reader:
         unsubscribe(
@@ -100,9 +99,7 @@ def unsubscribe_by_mail(
     session: Session, payload: TokenPayload, *, now: datetime, judged_by: str = ""
 ) -> bool:
     """Unsubscribe a reader who wrote to the leaving address; return whether they had not left already.
-
     ``judged_by`` is the person who decided that a mail means this, "" if its token did. The caller commits.
-    Raise TokenError if the subscriber is not on the list; nothing was written.
     """
     evidence = f"judged by {judged_by}" if judged_by else "a mail to the leaving address"
     return _unsubscribe(session, payload, method="mail", evidence=evidence, now=now)
@@ -110,9 +107,7 @@ def unsubscribe_by_mail(
 
 def unsubscribe_by_provider(session: Session, payload: TokenPayload, *, now: datetime) -> bool:
     """Unsubscribe a reader who left by a link or a button of our mail provider; return whether they had not
-    left already. The caller commits. Raise TokenError if the subscriber is not on the list; nothing was
-    written.
-    """
+    left already. The caller commits."""
     evidence = "an unsubscribe that the mail provider reported"
     return _unsubscribe(session, payload, method="provider", evidence=evidence, now=now)
 
@@ -134,9 +129,7 @@ def resubscribe_by_link(
     engine: Engine, keys: Keys, token: str, *, wording: str, now: datetime, language: str = "en"
 ) -> SubscriptionSummary:
     """Resubscribe a reader at their own request. ``wording`` are the sentences above the button they pressed,
-    in ``language``. Raise TokenError as :func:`open_subscription` does, and StatusError if the team
-    suppressed the address.
-    """
+    in ``language``. Raise StatusError if the team suppressed the address."""
     with open_subscription(engine, keys, token) as reader:
         try:
             resubscribe(
@@ -181,9 +174,7 @@ class UnsubscribeBatcher:
         self._pending: list[_Request] = []
 
     def unsubscribe(self, token: str, *, now: datetime) -> None:
-        """Unsubscribe the reader; the change is committed when this returns. Raise TokenError if the token is
-        invalid, or its subscriber is not on the list.
-        """
+        """Unsubscribe the reader; the change is committed when this returns."""
         request = _Request(read_token(self._keys, token), now)
         if self._engine.dialect.name != "sqlite":
             # PostgreSQL has many writers at a time, and two batches could deadlock each other.
@@ -247,11 +238,8 @@ REASON_LABELS = {
 def record_reason(
     engine: Engine, keys: Keys, token: str, reason: str, *, now: datetime
 ) -> SubscriptionSummary:
-    """Record why the reader unsubscribed, beside the consent record; the same reason only once.
-
-    An unknown reason, or a reader who is still subscribed, changes nothing. Raise TokenError if the token is
-    invalid, or its subscriber is not on the list.
-    """
+    """Record why the reader unsubscribed, beside the consent record; the same reason only once. An unknown
+    reason, or a reader who is still subscribed, changes nothing."""
     with open_subscription(engine, keys, token, allow_erased=True) as reader:
         session, subscriber = reader.session, reader.subscriber
         session.refresh(subscriber, with_for_update=True)

@@ -42,9 +42,8 @@ def invite_member(
     language: str = "",
 ) -> Member:
     """Add a person to the team and have a link mailed to them. ``language`` is that of the mail, until they
-    have chosen their own. The caller commits, and then wakes the worker that mails it. Raise AddressError if
-    ``email`` is not an address, and TeamError if somebody with this address belongs to the team already.
-    """
+    have chosen their own. The caller commits, and then wakes the worker that mails it. Raise as
+    :func:`add_member`."""
     member = add_member(session, email, name, role, now=now)
     _invite(session, member, invited_by=invited_by, now=now)
     _queue_mail(session, member, language=language, now=now)
@@ -179,8 +178,7 @@ def change_role(session: Session, member_id: int, role: Role, *, keep_session: i
 
 def remove_member(session: Session, member_id: int, *, now: datetime) -> Member:
     """Remove a member from the team and end their sessions. Their row stays, so that what they did stays
-    theirs in the history. Return the member as they were. The caller commits. Raise NoMemberError if nobody
-    with this number belongs to the team, and LastManagerError if they are the last manager.
+    theirs in the history. Return the member as they were. The caller commits. Raise as :func:`change_role`.
     """
     row = _lock_member(session, member_id)
     before = as_member(row)

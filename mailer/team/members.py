@@ -32,9 +32,7 @@ class Member:
 
 def add_member(session: Session, email: str, name: str, role: Role, *, now: datetime) -> Member:
     """Add a person to the team; who had left it comes back with the row they had. The caller commits. Raise
-    AddressError if ``email`` is not an address, and TeamError if somebody with this address belongs to the
-    team already.
-    """
+    AddressError if ``email`` is not an address, and TeamError if its owner belongs to the team already."""
     address = normalise_address(email).email
     shown = " ".join(name.split())[:MAX_NAME_LENGTH] or address
     row = session.exec(select(TeamMember).where(TeamMember.email == address)).one_or_none()

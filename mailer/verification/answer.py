@@ -78,10 +78,8 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedEdition:
-    """An edition that was sent: what a reader can compare with the mail before them.
-
-    ``subjects`` are those of its languages, its own first. ``first_day`` and ``last_day`` are in UTC.
-    ``archive_path`` is "" if the archive does not have it.
+    """An edition that was sent: what a reader can compare with the mail before them. ``subjects`` are those
+    of its languages, its own first; days are in UTC; ``archive_path`` is "" if the archive does not have it.
     """
 
     slug: str

@@ -77,9 +77,8 @@ _URGENCY = (
 def find_sent_edition(
     session: Session, campaign_id: int
 ) -> tuple[VerifiedEdition | None, list[CompiledEdition]]:
-    """Find the edition of a campaign that was launched, and its content in each language, its own first.
-
-    A content that another version of the program wrote is left out.
+    """Find the edition of a campaign that was launched, and its content in each language, its own first, but
+    for what another version of the program wrote.
     """
     campaign = session.get(Campaign, campaign_id)
     if campaign is None or campaign.launched_at is None or campaign.state not in _SENT_STATES:
@@ -313,9 +312,8 @@ class MailChecker:
             yield Change.subject
 
     def _is_from_us(self, mail: SubmittedMail) -> bool:
-        """Return whether its only sender is the newsletter's. Anybody can write that.
-
-        Our colleagues' addresses are of the same domain, and DKIM signs what they pass on.
+        """Return whether its only sender is the newsletter's. Anybody can write that. Our colleagues'
+        addresses are of the same domain, and DKIM signs what they pass on.
         """
         return mail.sender == read_own_address(self.settings)
 

@@ -202,9 +202,8 @@ def _count_points(headers: Headers, subject: str) -> int:
 
 
 def _adds_to_topic(subject: str, topic: str) -> bool:
-    """Return whether ``subject`` is a phrase before the topic of the conversation, in whatever language.
-
-    Exchange makes the subject of an automatic reply so. What it writes before people's replies and forwarded
+    """Return whether ``subject`` is a phrase before the topic of the conversation, in whatever language, as
+    Exchange makes the subject of an automatic reply. What it writes before people's replies and forwarded
     messages is one short word; before answers to an invitation, one word.
     """
     if not topic or not subject.endswith(topic):

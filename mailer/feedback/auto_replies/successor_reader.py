@@ -90,9 +90,8 @@ _TEMPORARY = frozenset({PhraseKind.absence, PhraseKind.return_})
 
 
 def find_name(address: str, before: str, sentences: Sequence[str]) -> str:
-    """Return the name of whom ``address`` belongs to; "" if none is found.
-
-    ``before`` is what stands before it in its sentence, ``sentences`` the text around it.
+    """Return the name of whom ``address`` belongs to; "" if none is found. ``before`` is what stands before
+    it in its sentence, ``sentences`` the text around it.
     """
     tokens = {token for token in re.split(r"[\W\d_]+", _fold(address.partition("@")[0])) if token}
     for text in (before, *reversed(sentences)):
@@ -180,10 +179,8 @@ def _fold(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class NamedSuccessor:
-    """Somebody who may follow the person that left: ``name`` is "" if none was found beside the address.
-
-    ``words`` are the very sentences that name them, on one line.
-    """
+    """Somebody who may follow the person that left: ``name`` is "" if none was found beside the address, and
+    ``words`` are the very sentences that name them, on one line."""
 
     address: str
     name: str

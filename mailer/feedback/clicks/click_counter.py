@@ -52,9 +52,8 @@ _LOOK_SECONDS: Final = 30.0
 
 
 class FirstDeliveries:
-    """Answers from the ledger, once for each country. ``earliest`` is the first click of each.
-
-    A filter follows links while it receives a mail, before it is known to have it; so mails in doubt count.
+    """Answers from the ledger, once for each country. ``earliest`` is the first click of each. A filter
+    follows links while it receives a mail, before it is known to have it; so mails in doubt count.
     """
 
     def __init__(self, connection: Connection, campaign_id: int, earliest: Mapping[str, datetime]) -> None:

@@ -37,10 +37,8 @@ _TIMEOUT_SECONDS = 10.0
 
 @dataclass(kw_only=True)
 class ImapConnection:
-    """A connection that is logged in and has selected its folder. Close it after use.
-
-    ``is_read_only`` says that the server lets us read only. ``uid_validity`` changes when the server has
-    given new numbers to all messages.
+    """A connection that is logged in and has selected its folder. Close it after use. ``uid_validity``
+    changes when the server has given new numbers to all messages.
     """
 
     options: ImapOptions

@@ -43,9 +43,8 @@ def list_correction_entries(edition: ArchivedEdition, overrides: Path | None) ->
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveFeed:
-    """A feed: title, ``path`` below ``base_url`` without the ending, author and editions.
-
-    ``overrides`` are the workspace's own templates, which may have other words for a correction.
+    """A feed. ``path`` is below ``base_url``, without the ending; ``overrides`` are the workspace's own
+    templates, which may have other words for a correction.
     """
 
     title: str

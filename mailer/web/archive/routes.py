@@ -47,10 +47,8 @@ def show_editions(page: PageDep) -> Response:
 
 
 def show_edition(site: SiteDep, request: Request, slug: str, language: str, v: str = "") -> Response:
-    """Show the web edition as it was frozen with its campaign: everything, whatever the email has of it.
-
-    ``v`` is the version in the link of the email: with it, an edition outside the archive can be read too.
-    """
+    """Show the web edition as it was frozen with its campaign: everything, whatever the email has of it. With
+    ``v``, the version in the link of the email, an edition outside the archive can be read, too."""
     found, corrections = _find_edition(site, slug, language, v)
     if found.content.web is None:
         return _show_mail(site, found, corrections)

@@ -33,11 +33,8 @@ _MAX_EDITIONS = 6
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledPreview:
-    """An edition compiled from its files at ``version``.
-
-    ``mails`` are by language, and empty while the edition has errors. ``switched_off`` are the
-    checks that the edition switches off. With ``launch_problems`` it can be looked at and tested, but not
-    launched.
+    """An edition compiled from its files at ``version``. ``mails`` are by language, and empty while the
+    edition has errors. With ``launch_problems`` it can be looked at and tested, but not launched.
     """
 
     version: str
@@ -70,10 +67,8 @@ class CompiledPreview:
 
 
 class UnsavedMail(NamedTuple):
-    """An email, or one story of it, made of texts that are not saved yet, without its checks.
-
-    ``mail`` is None if nothing can be made of them; ``words`` then say why.
-    """
+    """An email, or one story of it, made of texts that are not saved yet, without its checks; None if nothing
+    can be made of them, and words that say why."""
 
     mail: CompiledEdition | None
     words: str = ""

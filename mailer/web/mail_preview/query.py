@@ -80,10 +80,8 @@ class ShownForm(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewQuery:
-    """What to show of an edition.
-
-    ``address`` or else ``segment`` says whose email it is; if both are empty, an anonymous reader's. ``n`` is
-    the reader's position in the segment, from 1. ``language`` is empty for the reader's own.
+    """What to show of an edition. ``address`` or else ``segment`` says whose email it is; if both are empty,
+    an anonymous reader's. ``n`` is the position in the segment, from 1; ``language`` "" for the reader's own.
     """
 
     show: ShownWindows = ShownWindows.both
@@ -133,10 +131,9 @@ def _parse_choice(choices: type[Choice], value: str | None, usual: Choice) -> Ch
 
 @dataclass(frozen=True, kw_only=True)
 class Recipient:
-    """The reader whose email is shown.
-
-    ``words`` describe who that is; the error messages are empty unless a field of the form is invalid. ``n``
-    of ``number`` is the reader's position in the segment, 0 of 0 without a segment.
+    """The reader whose email is shown, with words for who that is. The error messages are empty unless a
+    field of the form is invalid. ``n`` of ``number`` is the reader's position in the segment, 0 of 0 without
+    one.
     """
 
     reader: Reader

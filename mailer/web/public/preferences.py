@@ -178,7 +178,6 @@ def show_unsubscribe(page: PageDep, token: str) -> Response:
 
 def post_unsubscribe(page: PageDep, token: str, body: BodyDep) -> Response:
     """Unsubscribe the reader: for a mail program (RFC 8058, without cookies or context) or for our own page.
-
     Anything posted here is a request to unsubscribe, even with a body that cannot be read.
     """
     now = page.site.clock()
@@ -242,10 +241,8 @@ UNSUBSCRIBE_ROUTES: tuple[Route, ...] = (
 
 
 def follow_link(page: PageDep, token: str, number: str) -> Response:
-    """Send the reader on to where the link leads, and count the click.
-
-    The reader waits for nothing: the click is handed over and written down later. With a key that somebody
-    else may have, the link still leads there, but is not counted.
+    """Send the reader on to where the link leads, and count the click, which is handed over and written down
+    later. With a key that somebody else may have, the link still leads there, but is not counted.
     """
     try:
         read = read_click_token(page.keys.tokens, token)
