@@ -189,9 +189,10 @@ def measure_variant(mail: CompiledEdition, variant: Variant, reader: Reader) -> 
 def describe_difference(
     translator: Translator, versions: Sequence[Sequence[str]], number: int, titles: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Say in what the version with this ``number``, from 1, differs from the first one, which most readers get: a
-    line for each kind of difference. ``versions`` are the slugs of the stories of each, in their order, which
-    are named by their ``titles``."""
+    """Say in what the version with this ``number``, from 1, differs from the first one, which most readers
+    get: a line for each kind of difference. ``versions`` are the slugs of the stories of each, in their
+    order, which are named by their ``titles``.
+    """
     translate, own, others = translator.translate, versions[number - 1], versions[0]
     if number == 1:
         return (translate(_MAIN),)
