@@ -96,6 +96,6 @@ def test_no_test_counts_that_is_red_without_the_fault(tmp_path: Path, test: str,
 
 
 def test_the_quick_selection_is_that_of_the_makefile() -> None:
-    option, marks = read_quick(ROOT)
+    *_, option, marks = read_quick(ROOT)
     assert option == "-m"
     assert "not browser" in marks
