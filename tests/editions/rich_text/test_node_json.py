@@ -148,4 +148,4 @@ def test_what_other_programs_leave_in_pasted_text_is_no_reason_to_refuse_it(
     typed: str, markdown: str
 ) -> None:
     assert write_document("", make_text(typed)).text == f"{markdown}\n"
-    assert write_document("", make_link("example.org:8080/x")).markdown == "[x](example.org:8080/x)\n"
+    assert write_document("", make_link("example.org:8080/x")).text == "[x](example.org:8080/x)\n"

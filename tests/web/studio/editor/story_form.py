@@ -138,7 +138,7 @@ class StoryPage:
     @property
     def markdown(self) -> str:
         """What the server would write for what the editor shows, if there was nothing before."""
-        return write_document("", dict(self.document)).markdown
+        return write_document("", dict(self.document)).text
 
     def begin(self, markdown: str = "") -> None:
         """Have another story in the same page, and the cursor in it."""
