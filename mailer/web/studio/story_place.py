@@ -168,6 +168,7 @@ def show_missing_story(request: Request, error: Exception) -> Response:
     return visit.render(
         "story_missing.html",
         status=404,
+        section="editions",
         edition=error.edition,
         story=error.story,
         history=f"/editions/{error.edition}/history",
@@ -180,6 +181,7 @@ def show_unreadable_story(request: Request, error: Exception) -> Response:
     return visit.render(
         "story_unreadable.html",
         status=409,
+        section="editions",
         edition=error.edition,
         message=visit.explain(error.error),
     )

@@ -17,6 +17,8 @@ from tests.web.studio.stories.conftest import (
 )
 
 JSON = "application/json"
+OF_EDITIONS = '<a href="/studio/editions" aria-current="page">'
+"""Where the menu is."""
 
 
 def test_the_page_has_what_the_file_says(desk: Desk) -> None:
@@ -223,6 +225,7 @@ def test_a_story_that_was_removed_says_where_it_is(desk: Desk) -> None:
     page = desk.get()
     assert page.status == 404
     assert 'href="/studio/editions/2021-2/history"' in page.text
+    assert OF_EDITIONS in page.text
 
 
 def test_a_file_that_is_no_text_is_explained(desk: Desk) -> None:
@@ -230,6 +233,7 @@ def test_a_file_that_is_no_text_is_explained(desk: Desk) -> None:
     page = desk.get()
     assert page.status == 409
     assert "is not UTF-8" in page.text
+    assert OF_EDITIONS in page.text
 
 
 def test_a_guest_reads_and_writes_nothing(desk: Desk) -> None:
