@@ -65,11 +65,7 @@ class CampaignPage(StudioPage):
         return self.campaign.launched_at is not None and not self.is_correction
 
     def render(self, template: str, *, status: int = 0, **values: object) -> Response:
-        shared = {
-            "place": self,
-            "campaign": self.campaign,
-            "title": name_campaign(self, self.campaign),
-        }
+        shared = {"campaign": self.campaign, "title": name_campaign(self, self.campaign)}
         return super().render(template, status=status, **shared, **values)
 
     def go_back(self, notice: Notice | None = None, below: str = "") -> Response:

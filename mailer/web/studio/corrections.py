@@ -84,7 +84,7 @@ class SentStoryPage(StudioPage):
     story: SentStory
 
     def render(self, template: str, *, status: int = 0, **values: object) -> Response:
-        shared = {"section": "campaigns", "edition": self.edition, "story": self.story, "correction": self}
+        shared = {"edition": self.edition, "story": self.story, "correction": self}
         return super().render(template, status=status, **shared, **values)
 
     def make_line(self, act: Act, place: NotePlace) -> ActivityLine:
@@ -161,7 +161,7 @@ def show_new_correction(page: PageDep) -> Response:
     if story:
         return _render_form(_open_story(page, edition, story), WrittenNote(own=NoteDraft()))
     stories = list_sent_stories(page.session.connection(), edition) if edition else []
-    return page.render("correction_story.html", section="campaigns", edition=edition, stories=stories)
+    return page.render("correction_story.html", edition=edition, stories=stories)
 
 
 @ROUTES.post_route("/corrections/new", Permission.prepare)
@@ -285,7 +285,6 @@ def _render_form(
         written=[] if place is not None else list(_list_written(page)),
         back="" if place is None else make_note_path(place),
         errors=errors,
-        problems=dict(errors),
     )
 
 

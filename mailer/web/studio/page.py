@@ -35,12 +35,16 @@ _NOTICE = "notice"
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _SECTIONS = {
     "": "home",
+    "corrections": "campaigns",
     "counts": "segments",
     "exports": "partners",
     "imports": "partners",
     "log": "team",
+    "machines": "campaigns",
     "outbox": "campaigns",
+    "reports": "campaigns",
     "sign-ups": "partners",
+    "trial": "campaigns",
 }
 """The section of the menu for pages whose path begins otherwise."""
 _Thing = TypeVar("_Thing")

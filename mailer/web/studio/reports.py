@@ -55,7 +55,7 @@ def show_report(page: CampaignPageDep) -> Response:
 def show_over_time(page: PageDep) -> Response:
     found = read_time_line(page.session)
     shown = describe_overview(found, now=page.state.clock(), viewer=_make_viewer(page))
-    return page.render("reports.html", section="campaigns", page=shown)
+    return page.render("reports.html", page=shown)
 
 
 @ROUTES.get_route("/campaigns/{campaign}/report/tables/{table}", Permission.read)

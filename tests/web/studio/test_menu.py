@@ -5,6 +5,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailer.database.team_models import Role
 from tests.web.studio.conftest import Studio
+from tests.web.studio.editions.studio_client import StudioClient
 
 PHONE = {"width": 390, "height": 844}
 
@@ -54,3 +55,26 @@ def test_on_a_phone_the_menu_is_one_line_that_keys_open_and_close(
         page.get_by_role("link", name="Partners").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Partners")
         expect(page.get_by_role("link", name="Editions")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("path", "section"),
+    [
+        ("/", "/"),
+        ("/corrections/new", "/campaigns"),
+        ("/machines", "/campaigns"),
+        ("/outbox", "/campaigns"),
+        ("/reports", "/campaigns"),
+        ("/trial", "/campaigns"),
+        ("/exports", "/partners"),
+        ("/imports", "/partners"),
+        ("/sign-ups", "/partners"),
+        ("/log", "/team"),
+        ("/account/password", "/account"),
+    ],
+)
+def test_the_menu_marks_where_a_page_belongs(studio: Studio, path: str, section: str) -> None:
+    page = StudioClient(studio, Role.manager).get(path)
+    assert page.status == 200
+    assert f'<a href="/studio{section}" aria-current="page">' in page.text
+    assert page.text.count('aria-current="page"') == 1

@@ -362,6 +362,4 @@ def begin(page: PageDep) -> Response:
 
 def _render_trial(page: StudioPage, faults: Sequence[str] = ()) -> Response:
     trial = read_trial(page.session.connection(), page.settings)
-    return page.render(
-        "trial.html", status=422 if faults else 200, section="campaigns", trial=trial, faults=faults
-    )
+    return page.render("trial.html", status=422 if faults else 200, trial=trial, faults=faults)

@@ -262,7 +262,6 @@ def show_machines(page: PageDep) -> Response:
     processes = list_processes(page.state.workspace, page.state.engine)
     return page.render(
         "machines.html",
-        section="campaigns",
         workers=[one for one in processes if one.is_worker],
         others=[one for one in processes if not one.is_worker],
         has_worker=any(one.is_worker and one.is_alive for one in processes),
