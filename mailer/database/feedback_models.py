@@ -197,9 +197,7 @@ class QueuedReply(SQLModel, table=True):
 
 
 class ProposedSuccessor(SQLModel, table=True):
-    """Somebody who follows a subscriber, as an automatic reply says in ``words``; a person decides whether to
-    add them.
-    """
+    """Somebody who follows a subscriber, as an automatic reply says; a person decides whether to add them."""
 
     __tablename__: ClassVar[str] = "feedback_successor"
     __table_args__ = (

@@ -96,7 +96,10 @@ class ClickCount(SQLModel, table=True):
 
 
 class ReaderClick(SQLModel, table=True):
-    """When one of those readers first followed a link who have agreed that it is recorded with their name."""
+    """A link that a reader followed, of those who have agreed that it is recorded with their name.
+
+    ``clicked_at`` is when they first did.
+    """
 
     __tablename__: ClassVar[str] = "reader_click"
 
