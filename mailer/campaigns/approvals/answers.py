@@ -91,7 +91,8 @@ class AnswerRefusedError(ApprovalRefusedError):
 def find_author_fault(
     settings: Settings, asked: Round, person: Person, writers: Writers
 ) -> AnswerFault | None:
-    """Return why ``person`` may not approve, by ``[campaigns] approval_by = "another"``."""
+    """Return why ``person`` may not approve, with ``[campaigns] approval_by = "another"``: they wrote it or
+    asked for it, or nobody knows who did; None if they may."""
     if settings.campaigns.approval_by != "another":
         return None
     if writers.include(person) or (asked.member_id is not None and person.member_id == asked.member_id):

@@ -135,7 +135,8 @@ class WantedStep:
 
 
 def read_step_settings(connection: Connection, settings: Settings) -> tuple[WantedStep, ...]:
-    """Return the steps of the settings. Raise ConfigurationError if one asks somebody outside the team."""
+    """Return the steps of the settings. Raise ConfigurationError if one asks as a member of the team
+    somebody who does not belong to it."""
     steps = settings.campaigns.approval_steps
     colleagues = list_colleagues(connection) if steps else ()
     return tuple(_read_step(step, colleagues) for step in steps)

@@ -49,13 +49,13 @@ class Person:
 
     @classmethod
     def of_member(cls, member: Any) -> Self:
-        """Return a member of the team, or the row of one."""
+        """Make a person of a member of the team, or of their row."""
         key, email = f"member:{member.id}", member.email
         return cls(key=key, name=member.name, member_id=member.id, role=member.role, email=email)
 
     @classmethod
     def of_reviewer(cls, reviewer: Any) -> Self:
-        """Return somebody outside the team, by their row."""
+        """Make a person of the row of somebody outside the team."""
         key, email = f"reviewer:{reviewer.id}", reviewer.email
         return cls(key=key, name=reviewer.name, reviewer_id=reviewer.id, email=email)
 

@@ -254,7 +254,7 @@ def report_campaign(
 ) -> CampaignReport:
     """Build the report of a campaign, beside those before it or the one numbered ``compare_with``. Without
     ``fresh``, the costly parts of a large campaign are as they were counted last
-    (:mod:`mailer.campaigns.report.parts`)."""
+    (:mod:`mailer.campaigns.report.parts`). Raise UnknownCampaignError if there is no such campaign."""
     campaign = find_campaign(session, campaign_id)
     connection = session.connection()
     reader = PartReader(connection, campaign, tuple(workspace.settings.sectors), fresh=fresh)

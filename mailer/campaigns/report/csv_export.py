@@ -69,7 +69,8 @@ def write_deliveries(
     states: Collection[DeliveryState] = (),
 ) -> int:
     """Write the deliveries of a campaign, or those in ``states``, as CSV with a header; return their number.
-    They are in the order of the ledger, are written row by row, and are all from the same moment."""
+    They are in the order of the ledger, are written row by row, and are all from the same moment. Raise
+    UnknownCampaignError if there is no such campaign."""
     number = -1
     for line in generate_deliveries(session, campaign_id, workspace, states=states):
         stream.write(line)

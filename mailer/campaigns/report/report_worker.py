@@ -279,8 +279,10 @@ def mail_report(
     clock: Clock = read_clock,
 ) -> Iterator[str]:
     """Mail a report of this moment to each of ``addresses`` now, and yield a sentence for each that the relay
-    accepted. Raise AddressError if an address is not valid, before anything is sent, and ReportMailError if a
-    relay did not accept a mail; the rest is then not sent."""
+    accepted. Raise AddressError if an address is not valid, and UnknownCampaignError if there is no such
+    campaign, before anything is sent; ReportMailError if a relay did not accept a mail, and
+    ConfigurationError if a relay, a key or the sender's address cannot be used: the rest is then not sent.
+    """
     valid = [normalise_address(address).email for address in dict.fromkeys(addresses)]
     with open_session(engine, read_only=True) as session:
         find_campaign(session, campaign_id)

@@ -1,4 +1,4 @@
-"""Summaries of editions, their problems and their compiled mails, kept while their files stay as they are."""
+"""Summaries of editions, and how many problems each has, kept while their files stay as they are."""
 
 import threading
 from typing import NamedTuple

@@ -94,7 +94,8 @@ class DecisionsRefusedError(Exception):
 
 def save_decisions(page: PreparedPage, was: Decisions, wanted: Decisions) -> None:
     """Save what differs between ``was``, which the form began from, and ``wanted``, and write it down. Raise
-    DecisionsRefusedError if somebody else has decided otherwise meanwhile, or it cannot be changed."""
+    DecisionsRefusedError if somebody else has decided otherwise meanwhile, or it cannot be changed, and
+    PreparationClosedError if nothing can be decided any more."""
     before, translate = page.preparation, page.translate
     try:
         with page.writing() as session:
@@ -321,8 +322,8 @@ def _read_typed(form: Form) -> Mapping[str, str]:
 
 
 def _read_time(page: StudioPage, typed: Mapping[str, str], now: datetime) -> tuple[datetime, ZoneInfo]:
-    """Return the moment (UTC) that a form says, and its zone. Raise RefusedFormError if it
-    says none that is still to come."""
+    """Return the moment (UTC) that a form says, and its zone. Raise RefusedFormError if it says
+    none that is still to come."""
     zone = find_zone(typed["zone"])
     if zone is None:
         raise RefusedFormError("zone", _NO_ZONE)
