@@ -220,7 +220,6 @@ def _render_segment(
         saved=list_saved_segments(page.session.connection()),
         everyone=EVERYONE,
         errors=query.errors,
-        wrong=dict(query.errors),
     )
 
 
