@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def make_resolver(settings: DnsSettings) -> Resolver:
-    """Make a resolver with its own cache. Raise dns.resolver.NoResolverConfiguration if this machine names
-    none, and neither do the settings."""
+    """Make a resolver with its own cache, which takes at most ``[dns] timeout`` for a question. Raise
+    dns.resolver.NoResolverConfiguration if this machine names none, and neither do the settings."""
     from dns.resolver import Cache, Resolver
 
     if settings.resolver:

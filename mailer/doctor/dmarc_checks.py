@@ -372,7 +372,8 @@ def check_alignment(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagno
 
 
 def is_aligned(domain: str, from_domain: str, lookups: Lookups, *, is_strict: bool = False) -> bool:
-    """Return whether what was proven for ``domain`` counts for ``from_domain``."""
+    """Return whether what was proven for ``domain`` counts for ``from_domain``: unless ``is_strict``, both
+    need only be of one organisation."""
     if domain == from_domain:
         return True
     if is_strict or domain.split(".")[-1] != from_domain.split(".")[-1]:
@@ -382,5 +383,4 @@ def is_aligned(domain: str, from_domain: str, lookups: Lookups, *, is_strict: bo
 
 
 def _says_strict(record: str, tag: str) -> bool:
-    pairs = (part.partition("=") for part in record.split(";"))
-    return any(name.strip().lower() == tag and value.strip().lower() == "s" for name, _, value in pairs)
+    return _find_tag(record, tag).lower() == "s"

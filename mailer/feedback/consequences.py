@@ -140,8 +140,8 @@ class FeedbackCase:
     """One message, or one person's judgement of it, whose findings are acted on in ``session``.
 
     ``is_authentic`` says that whoever reports is known to be who they say, as a provider that signs: then an
-    address is as good as a token. What a person has ``judged_by`` name is believed, however many say the
-    same.
+    address is as good as a token. ``judged_by`` is the person who judged the message, "" if nobody did: what
+    a person says is believed, however many say the same.
     """
 
     session: Session

@@ -225,7 +225,7 @@ def sign_in_by_browser(
     seconds: float = SIGN_IN_SECONDS,
 ) -> TokenResponse:
     """``show`` the address to sign in at, and wait until the browser comes back. Raise SignInFailedError if
-    the person declined, or was not back in time.
+    the person declined, or was not back in time, and OAuthError if the provider gives no token.
     """
     with RedirectListener() as listener:
         request = make_authorization_request(client, scopes, user=user, port=listener.port)
@@ -242,7 +242,8 @@ def sign_in_by_paste(
     ask: Callable[[str], str],
 ) -> TokenResponse:
     """Have the address to sign in at opened on another machine; ``ask`` for the one that its browser ends at.
-    Raise SignInFailedError if the person declined, or pasted something else.
+    Raise SignInFailedError if the person declined, or pasted something else, and OAuthError if the provider
+    gives no token.
     """
     request = make_authorization_request(client, scopes, user=user)
     return redeem_address(client, request, ask(request.url))

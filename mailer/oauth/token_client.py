@@ -320,7 +320,7 @@ def sign_in_by_device(
     monotonic: Callable[[], float] = time.monotonic,
 ) -> TokenResponse:
     """Ask for a code, ``show`` it, and wait until the person has typed it in. Raise SignInFailedError if they
-    declined, or the code has expired.
+    declined, or the code has expired, and OAuthError if the provider gives no code or no token.
     """
     code = client.request_device_code(scopes)
     show(code)

@@ -1,6 +1,7 @@
 """Unsubscribing and resubscribing through the link in an email, and why somebody left, if they say.
 
-What takes a token raises TokenError if it is invalid, or its subscriber is not on the list.
+What takes a token, or its payload, raises TokenError if it is invalid, or its subscriber is not on the list;
+then nothing was written.
 """
 
 import threading
@@ -129,7 +130,8 @@ def resubscribe_by_link(
     engine: Engine, keys: Keys, token: str, *, wording: str, now: datetime, language: str = "en"
 ) -> SubscriptionSummary:
     """Resubscribe a reader at their own request. ``wording`` are the sentences above the button they pressed,
-    in ``language``. Raise StatusError if the team suppressed the address."""
+    in ``language``. Raise StatusError if the team suppressed the address, and TokenError also if the reader
+    was erased."""
     with open_subscription(engine, keys, token) as reader:
         try:
             resubscribe(

@@ -150,8 +150,9 @@ def simulate(
     """Run the simulator on ``port`` for the duration of the block. What comes back goes to the Maildir of
     ``[feedback]``, else by LMTP to its server, else to a Maildir of the simulator's own.
 
-    Mail in a Maildir is read here; mail sent by LMTP is read by whoever listens. Raise ConfigurationError if
-    that is not on this machine, or if a command would send to other relays.
+    Mail in a Maildir is read here; mail sent by LMTP is read by whoever listens. Raise MailerError if the
+    port is in use, and ConfigurationError if the LMTP server is not on this machine, or a command would send
+    to other relays.
     """
     if workspace.settings.smtp.relays:
         raise ConfigurationError(
