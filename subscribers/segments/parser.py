@@ -11,10 +11,10 @@ depth and the number of values are limited, so that even hostile text is cheap t
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import NoReturn, TypeVar
+from typing import NamedTuple, NoReturn, TypeVar
 from unicodedata import normalize
 
 from locales.countries import is_country
@@ -233,41 +233,52 @@ def _parse_consent(word: str) -> str:
     return said
 
 
-def parse_expression(text: str, lookups: SegmentLookups, path: tuple[str, ...] = ()) -> "ParsedExpression":
+class ParsedExpression(NamedTuple):
+    """The meaning of a text, as a ``tree``.
+
+    ``names`` are the saved segments that the text itself uses, with the places where it does, from left to
+    right. ``parts`` are the terms and groups side by side that the whole text is made of, with their places,
+    all of which must match; it is empty if "or" joins the whole.
+    """
+
+    tree: Expression
+    names: Sequence[tuple[str, slice]]
+    parts: Sequence[tuple[Expression, slice]]
+
+    @property
+    def named(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self.names)
+
+
+def parse_expression(text: str, lookups: SegmentLookups, path: tuple[str, ...] = ()) -> ParsedExpression:
     """Parse ``text`` into a tree in which saved segments are replaced by what they mean now.
 
     ``path`` lists the saved segments that led here, so that none refers to itself. Raise SegmentError if it
     is invalid; the error shows where and says what to try.
     """
-    parsed = ParsedExpression(text, lookups, path)
+    reader = _Parser(text, lookups, path)
+    tree = reader.parse()
     # The expanded text has the same limits, so that it can be stored and parsed again.
-    if sum(len(term.values) for term in walk(parsed.tree)) > MAX_VALUES:
-        parsed.fail(
+    if sum(len(term.values) for term in walk(tree)) > MAX_VALUES:
+        reader.fail(
             gettext_noop("A segment can have at most %(most)s values in all. Use fewer.")
             % {"most": MAX_VALUES},
             0,
         )
-    if depth(parsed.tree) > MAX_DEPTH:
-        parsed.fail(gettext_noop("Groups can be nested at most %(most)s deep.") % {"most": MAX_DEPTH}, 0)
-    if parsed.names and len(to_text(parsed.tree)) > MAX_LENGTH:
-        parsed.fail(
+    if depth(tree) > MAX_DEPTH:
+        reader.fail(gettext_noop("Groups can be nested at most %(most)s deep.") % {"most": MAX_DEPTH}, 0)
+    if reader.names and len(to_text(tree)) > MAX_LENGTH:
+        reader.fail(
             gettext_noop("With its saved segments expanded, it is longer than %(most)s characters.")
             % {"most": MAX_LENGTH},
             0,
         )
-    return parsed
+    return ParsedExpression(tree, reader.names, () if reader.is_joined_by_or else reader.parts)
 
 
-class ParsedExpression:
-    """A text and its ``tree``, what it means.
-
-    ``names`` are the saved segments that the text itself uses, with the places where it does, from left to
-    right. ``parts`` are the terms and groups side by side that the whole text is made of, with their places,
-    all of which must match; it is empty if "or" joins the whole.
-
-    While it is parsed, ``position`` is how far that has come, and ``open_parentheses`` are the positions of
-    those that are not closed yet.
-    """
+class _Parser:
+    """Parses one text; ``position`` is how far it has come, and ``open_parentheses`` are the positions of
+    those that are not closed yet."""
 
     def __init__(self, text: str, lookups: SegmentLookups, path: tuple[str, ...]) -> None:
         self.text = text
@@ -291,11 +302,6 @@ class ParsedExpression:
                     % {"code": f"{ord(char):04X}"},
                     place,
                 )
-        self.tree = self.parse()
-
-    @property
-    def named(self) -> frozenset[str]:
-        return frozenset(name for name, _ in self.names)
 
     @property
     def char(self) -> str:
@@ -305,8 +311,6 @@ class ParsedExpression:
         expression = self.parse_or()
         if self.char:
             self.fail(gettext_noop("This parenthesis has no opening one. Delete it, or add one before it."))
-        if self.is_joined_by_or:
-            self.parts.clear()
         return expression
 
     def parse_or(self) -> Expression:
