@@ -67,7 +67,8 @@ class DemoOutput(Protocol):
 def show_returns(
     workspace: Workspace, engine: Engine, edition: str, maildir: Path, output: DemoOutput
 ) -> None:
-    """Send the edition to simulated readers, and read what comes back to ``maildir``."""
+    """Send the edition to simulated readers, and read what comes back to ``maildir``. Raise MailerError if
+    the campaign stopped early."""
     output.step("What comes back from ten simulated readers")
     add_simulated_readers(workspace, engine, now=datetime.now(UTC))
     plan = plan_campaign(
@@ -178,7 +179,8 @@ class _DemoContext:
 
 def run_walkthrough(folder: Path, output: DemoOutput, *, command: str = "mailer") -> Path:
     """Run the demo in ``folder``, where it replaces an earlier one; return the path of the edition's page.
-    ``command`` is how the user runs this program; the last step shows commands to try next."""
+    ``command`` is how the user runs this program; the last step shows commands to try next. Raise MailerError
+    if the folder has files that are not from a demo, or a step failed."""
     root = _prepare_folder(folder)
     edition = _create_workspace(root, output)
     web_port = find_free_port(_WEB_PORT)

@@ -57,7 +57,8 @@ def write_keys(path: Path) -> None:
 
 
 def read_keys(path: Path) -> Keys:
-    """Read the keys at ``path``; again if the file has changed by the time a token is verified."""
+    """Read the keys at ``path``; again if the file has changed by the time a token is verified. Raise
+    ConfigurationError if it cannot be read."""
     stamp = _file_stamp(path)
     values = _read_values(path)
     try:
@@ -78,7 +79,8 @@ def read_keys(path: Path) -> Keys:
 
 def rotate_keys(path: Path, *, now: datetime) -> int:
     """Create a new key that signs from now on and return its number. Older keys still verify, but only links
-    of campaigns launched by today. Two rotations at the same time make two keys."""
+    of campaigns launched by today. Two rotations at the same time make two keys. Raise ConfigurationError
+    if the file cannot be read, or all numbers are taken."""
     with locked_folder(path.parent):
         read_keys(path)
         values = _read_values(path)
@@ -97,7 +99,8 @@ def rotate_keys(path: Path, *, now: datetime) -> int:
 
 def retire_key(path: Path, number: int, *, now: datetime) -> bool:
     """Retire a key: no link that it signed works any more. Return whether it was not retired before. Its
-    secret stays in the file, because the oldest key also makes the Message-IDs."""
+    secret stays in the file, because the oldest key also makes the Message-IDs. Raises as
+    :func:`find_retirable_key` does."""
     with locked_folder(path.parent):
         find_retirable_key(path, number)
         values = _read_values(path)
@@ -110,7 +113,8 @@ def retire_key(path: Path, number: int, *, now: datetime) -> bool:
 
 
 def find_retirable_key(path: Path, number: int) -> TokenKey:
-    """Return a key. Raise ConfigurationError if there is none with that number, or it is that which signs."""
+    """Return a key that may be retired. Raise ConfigurationError if the file cannot be read, there is no key
+    with that number, or it is the one that signs."""
     known = {key.number: key for key in list_keys(path)}
     if number not in known:
         raise ConfigurationError(
@@ -125,7 +129,8 @@ def find_retirable_key(path: Path, number: int) -> TokenKey:
 
 
 def list_keys(path: Path) -> tuple[TokenKey, ...]:
-    """List the token keys by number, without their secrets."""
+    """List the token keys by number, without their secrets. Raise ConfigurationError if the file cannot be
+    read."""
     signer = read_keys(path).tokens
     values = _read_values(path)
 

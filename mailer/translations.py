@@ -175,7 +175,8 @@ class EditionTranslations:
 
 
 def list_translation_states(session: Session, workspace: Workspace, edition: str) -> EditionTranslations:
-    """List how far each translation of ``edition`` is. Files are parsed only if they have changed."""
+    """List how far each translation of ``edition`` is. Files are parsed only if they have changed. Raise
+    ConfigurationError if there is no such edition."""
     folder = workspace.edition_folder(edition)
     reader = _FileReader(workspace, scan_folder(folder), edition)
     same = list_same_texts(session, edition)

@@ -85,9 +85,9 @@ class RawPart:
 
     ``name`` is for messages, and ``member`` its name in the archive, empty for a single file. ``encoding`` is
     Python's name of a text's encoding, and ``certain`` is False if that was guessed. ``delimiter`` is ""
-    unless cells are delimited. ``sheet`` is the one that is read. ``first`` are its first rows, and ``rows``
-    yields those after, once. ``told`` is what its program says of everybody in it, and ``notes`` are
-    sentences about what was not read.
+    unless cells are delimited. ``sheet`` is the one of its ``sheets`` that is read. ``first`` are its first
+    rows, and ``rows`` yields those after, once. ``told`` is what its program says of everybody in it, and
+    ``notes`` are sentences about what was not read.
     """
 
     name: str

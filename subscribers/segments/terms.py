@@ -214,9 +214,8 @@ class SavedSegmentLookup(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentLookups:
-    """What the parser of a segment can look things up in; None means not available, and any word accepted as
-    a sector.
-    """
+    """What the parser of a segment can look things up in. Without ``sectors`` any word is accepted as one;
+    without the others, the keys that need them are refused."""
 
     sectors: Collection[str] | None = None
     deliveries: DeliveryLookup | None = None
