@@ -31,10 +31,11 @@ def clean_line(text: str, field: str, limit: int = MAX_NAME_LENGTH) -> str:
     if _is_clean(text) and len(text) <= limit:
         return text
     line = normalize("NFC", " ".join(re.split(f"[{_SPACES}]+", text)).strip(" "))
-    for char in "" if line.isascii() and line.isprintable() else line:
-        if reason := _describe_forbidden(char):
-            words = gettext_noop("it contains %(what)s (%(code)s). Retype it.")
-            raise DetailError(field, Phrase(words, what=Phrase(reason), code=f"U+{ord(char):04X}"))
+    if not (line.isascii() and line.isprintable()):
+        for char in line:
+            if reason := _describe_forbidden(char):
+                words = gettext_noop("it contains %(what)s (%(code)s). Retype it.")
+                raise DetailError(field, Phrase(words, what=Phrase(reason), code=f"U+{ord(char):04X}"))
     if len(line) > limit:
         words = gettext_noop("it is %(length)s characters long; the limit is %(limit)s.")
         raise DetailError(field, Phrase(words, length=len(line), limit=limit))

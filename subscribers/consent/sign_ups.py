@@ -190,7 +190,8 @@ def count_waiting_sign_ups(session: Session) -> int:
 def list_waiting_sign_ups(
     session: Session, *, after: tuple[datetime, int] | None = None, limit: int
 ) -> Sequence[Row[Any]]:
-    """Return the sign-ups that wait, the longest waiting first, ``after`` the time and number of one.
+    """Return the sign-ups that wait, the longest waiting first; ``after`` has the time and the number of the
+    last one before.
 
     Each has ``confirmed_at``, and of its person ``subscriber_id``, ``email``, ``name``, ``language`` and
     ``status``, which is pending, or why they had left before.

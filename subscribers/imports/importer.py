@@ -44,6 +44,7 @@ from subscribers.models import (
 
 _MAX_REFUSED = 100_000
 _MAX_NOTES = 100_000
+_CHUNK = 500
 
 _EncodedChunk = tuple[Chunk, EncodedRows | EncodedPeople]
 
@@ -298,9 +299,6 @@ class _DryRun(_Importer):
 
     def _update(self, changed: Sequence[Row[Any]]) -> None:
         pass
-
-
-_CHUNK = 500
 
 
 def update_details(

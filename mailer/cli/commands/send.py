@@ -92,8 +92,16 @@ def send_test(context: CliContext, given: SendArguments) -> None:
             decided = prepared.decisions.segment if prepared is not None else given.query
             segment = read_segment(workspace.settings, decided or "", session)
         plan = plan_campaign(workspace, engine, given.edition, segment, again=given.again, now=now)
-        shows: Any = {"shown_address": given.shown_address, "variant": given.variant}
-        tests = send(engine, workspace, plan, readers, **shows, by=given.by, now=now)
+        tests = send(
+            engine,
+            workspace,
+            plan,
+            readers,
+            shown_address=given.shown_address,
+            variant=given.variant,
+            by=given.by,
+            now=now,
+        )
     log_act(context, Act.sent_test, edition=given.edition, detail=f"to {len(tests.results)}")
     if given.as_json:
         told = {"edition": given.edition, "as": given.shown_address or None, "variant": given.variant}

@@ -1,5 +1,6 @@
 """Reads ``mailer.toml`` and replaces it: only what was asked for is changed, only if nobody else has changed
-it meanwhile, and only if the program can be run with the whole of it afterwards.
+it meanwhile, and only if the program can be run with the whole of it afterwards. Says what has to be changed
+to add a relay or to take one out.
 """
 
 import contextlib
