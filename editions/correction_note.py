@@ -95,7 +95,8 @@ class NoteInspection:
 
 
 def inspect_note(path: Path, *, language: str) -> NoteInspection:
-    """Read the note in the file ``path``, which is in ``language`` if it does not say otherwise."""
+    """Read the note in the file ``path``, which is in ``language`` if it does not say otherwise. Never raises
+    for what is in it."""
     folder, name = path.parent, path.name
     original, problems = _read(folder, name, NoteHeader, None)
     documents = [original] if original else []

@@ -58,8 +58,8 @@ def read_used_images(
     present: Collection[str],
     stamps: Mapping[str, FileStamp],
 ) -> tuple[ImageSizes, list[Problem]]:
-    """Measure every picture that the ``documents`` use; ``present`` are the names in ``images/``. They are
-    taken from what was written, so that a picture is found even if the rest of a header is not valid."""
+    """Measure every picture that the ``documents`` name, even in a header that is not valid otherwise;
+    ``present`` are the names in ``images/``."""
     sizes: dict[str, ImageSize] = {}
     problems: list[Problem] = []
     references = [reference for document in documents for reference in _recall_references(document)]

@@ -89,7 +89,7 @@ def _is_numeric(column: Sequence[_Cell]) -> bool:
 
 
 def _measure(columns: Sequence[Sequence[_Cell]]) -> float:
-    """Return the least width at which a table reads well: no word broken, no column of single words."""
+    """Return the pixels that a table needs to read well: no word broken, no column of single words."""
     return sum(
         max(_longest_word(column), min(_READABLE, max(_text_width(cell.text) for cell in column))) + _PADDING
         for column in columns

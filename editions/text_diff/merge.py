@@ -63,7 +63,8 @@ class UnsettledError(ValueError):
 
 
 def merge_texts(base: str | None, mine: str, theirs: str) -> tuple[MergePart, ...]:
-    """Merge two texts made from ``base``; if that is not known (None), every difference is a conflict."""
+    """Merge two texts with ``\\n`` line ends, made from ``base``; if that is None, every difference is a
+    conflict."""
     if base is None:
         aligned = align_blocks(split_blocks(theirs), split_blocks(mine))
         return _join_conflicts([_compare_two(pair) for pair in aligned])

@@ -76,7 +76,7 @@ class ImportedTranslations:
     in the returned file, with why and what to do. ``translated`` and ``unchanged`` count the texts."""
 
     def __init__(self, folder: Path, language: str, returned: Iterable[ReturnedUnit]) -> None:
-        """Raises EditionError if a file of the edition in ``folder`` cannot be read."""
+        """Raise EditionError if a file of the edition in ``folder`` cannot be read."""
         self.problems: list[tuple[str, str]] = []
         self.unchanged = 0
         self._files = {file.id: file for file in list_translated_files(folder, language)}

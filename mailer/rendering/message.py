@@ -224,7 +224,7 @@ class MessageBuilder:
 
 def build_message(compiled: CompiledEdition, reader: Reader, settings: Settings, *, now: datetime) -> bytes:
     """Return the whole message for one ``reader``; for many readers, keep a :class:`MessageBuilder`. Raise
-    ConfigurationError if the sender's own address or list id cannot be used."""
+    BuildError as that does, and ConfigurationError if the sender's own address or list id cannot be used."""
     return MessageBuilder([compiled], settings).build(reader, now=now)
 
 

@@ -258,7 +258,7 @@ def _find_texts(session: Session, edition: str, story: str) -> dict[str, Revisio
 
 
 def _choose_number(folder: Path, wanted: str, left: Collection[str]) -> str:
-    """Return the number for a story whose translations ``left`` are still there, or else it had."""
+    """Return the number of the files ``left`` of a story, or else the first free one from ``wanted`` on."""
     numbers = sorted(map(read_number, left))
     if numbers:
         return wanted if wanted in numbers else numbers[0]

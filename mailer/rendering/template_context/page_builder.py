@@ -170,8 +170,7 @@ class PageBuilder:
         )
 
     def _name_section(self, key: str) -> tuple[str, Markup]:
-        """Return the name from the settings in this language or the edition's own, or else from our
-        phrases."""
+        """Return the name of the settings in this language, plain in the edition's own, or else ours."""
         if translated := self.settings.find_sector_name(key, self.language):
             return translated, self._mark_text(translated)
         configured, phrase = self.settings.sectors.get(key), self.phrases.sections.get(key)
