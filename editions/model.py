@@ -359,18 +359,18 @@ class Edition:
         return {name: origin.value for name, origin in found.items() if origin}
 
 
-def list_texts(value: object) -> Iterator[str]:
+def list_written_texts(value: object) -> Iterator[str]:
     """Yield every text of an edition, or of a part of it, in every language, as plain text or as HTML."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        yield from list_texts(tuple(value.values()))
+        yield from list_written_texts(tuple(value.values()))
     elif isinstance(value, tuple):
         for item in value:
-            yield from list_texts(item)
+            yield from list_written_texts(item)
     elif is_dataclass(value):
         for entry in fields(value):
-            yield from list_texts(getattr(value, entry.name))
+            yield from list_written_texts(getattr(value, entry.name))
 
 
 _SECTION_BY_KIND = {

@@ -14,7 +14,7 @@ from editions.checks.registry import (
     validate_disabled_checks,
 )
 from editions.errors import Problem, ProblemLevel
-from editions.model import Edition, arrange_sections, list_texts
+from editions.model import Edition, arrange_sections, list_written_texts
 from editions.reader import Inspection, inspect_edition
 from editions.skeleton_examples import find_example_remains
 from editions.source.folder import EDITION_FILE
@@ -222,7 +222,7 @@ def _make_mails(
     mails = [
         make_mail(by_language[variant.language], variant, workspace.settings, theme) for variant in wanted
     ]
-    written = find_written_code(list_texts(edition))
+    written = find_written_code(list_written_texts(edition))
     return [replace(mail, words_language=spoken[mail.language], written=written) for mail in mails]
 
 
