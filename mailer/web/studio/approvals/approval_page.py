@@ -72,7 +72,7 @@ from mailer.web.studio.waiting_item import WaitingItem
 from subscribers.errors import SubscriberError
 
 ROUTES = Routes()
-REFUSED = (MailerError, ConfigurationError, SubscriberError)
+_REFUSED = (MailerError, ConfigurationError, SubscriberError)
 """What is raised where an approval cannot be asked for or given; :func:`read_error` says it."""
 
 _ASKABLE = (*(CampaignState.draft, CampaignState.tested), *(CampaignState.approved, CampaignState.scheduled))
@@ -83,11 +83,11 @@ _ROLES = (Role.author, Role.approver, Role.manager)
 _NOBODY = gettext_noop("Choose who is asked in at least one step.")
 _NO_ADDRESS = gettext_noop("“%(text)s” has no address. Write a person as Ana Diaz <ana@example.org>.")
 _TOO_MANY = gettext_noop("A step may ask at most 20 people outside the team.")
-StepForm = tuple[WantedStep, str]
+_StepForm = tuple[WantedStep, str]
 """A step but for the people outside the team, and these, a person a line."""
 
 
-def is_askable(page: CampaignPage) -> bool:
+def _is_askable(page: CampaignPage) -> bool:
     """Return whether an approval can be asked for: the campaign is not launched, and no correction of the
     command line, whose note only that has."""
     return page.campaign.state in _ASKABLE and not (page.is_correction and page.preparation is None)
@@ -125,14 +125,14 @@ def _render(
         earlier=rounds[1:],
         approval=approval,
         changes=since,
-        steps=list_steps(page, asked if has_own else None),
+        steps=_list_steps(page, asked if has_own else None),
         member_names={one.id: one.name for one in list_members(session)},
         segment_words={
             one.id: say_segment(page, session, one.options.segment, one.facts.in_words) for one in rounds
         },
         # Nothing waits or holds that would be asked for again.
-        can_ask=is_askable(page) and page.may(Permission.prepare) and (bool(since) or not is_settled),
-        can_change_steps=is_askable(page) and page.may(Permission.approve),
+        can_ask=_is_askable(page) and page.may(Permission.prepare) and (bool(since) or not is_settled),
+        can_change_steps=_is_askable(page) and page.may(Permission.approve),
         is_required=page.settings.campaigns.approval == "required",
         errors=errors,
         refused_changes=changes,
@@ -174,7 +174,7 @@ def _count_difference(page: StudioPage, segment: str) -> CountedNumber | None:
     return None if last is None else page.state.counts.get(request_difference(f"campaign:{last.id}", segment))
 
 
-def list_steps(page: CampaignPage, former: Round | None) -> tuple[WantedStep, ...]:
+def _list_steps(page: CampaignPage, former: Round | None) -> tuple[WantedStep, ...]:
     """Return the steps of a round, or without one those of the settings; none for anybody who may approve,
     and where the settings are wrong, which asking says."""
     connection = page.session.connection()
@@ -191,15 +191,15 @@ def post_request(page: CampaignPageDep, form: OwnFormDep) -> Response:
     """Ask for the approval of the campaign as it is now. A second click finds the request of the first."""
     note = form.get("note")
     try:
-        return ask(page, note=note)
-    except REFUSED as error:
+        return _ask(page, note=note)
+    except _REFUSED as error:
         return _render(page, ("", read_error(error)), note=note)
 
 
-def ask(page: CampaignPage, *, note: str, steps: Sequence[WantedStep] | None = None) -> Response:
+def _ask(page: CampaignPage, *, note: str, steps: Sequence[WantedStep] | None = None) -> Response:
     """Ask for the approval of a campaign, have those who are asked told, and go on to its page. ``steps`` are
-    those that were chosen for it, None for the usual ones. Raise one of REFUSED if it cannot be asked for."""
-    if not is_askable(page):
+    those chosen for it, None for the usual ones. Raise one of _REFUSED if it cannot be asked for."""
+    if not _is_askable(page):
         raise ApprovalRefusedError(
             Phrase("Campaign %(number)s is not being prepared any more.", number=page.number)
         )
@@ -295,7 +295,7 @@ def post_answer(page: CampaignPageDep, form: OwnFormDep) -> Response:
         return _render(
             page, describe_fault(page, error.fault), status=status, changes=error.changes, words=words
         )
-    except REFUSED as error:
+    except _REFUSED as error:
         return _render(page, ("", read_error(error)), words=words)
     notice = Notice.approval_complete if after.state is RoundState.approved else Notice.approval_given
     if wanted == ApprovalVerdict.changes_requested:
@@ -345,7 +345,7 @@ def list_approval_items(page: StudioPage) -> Iterator[WaitingItem]:
 def show_steps(page: CampaignPageDep) -> Response:
     asked = find_last_round(page.session.connection(), page.number)
     is_own = asked is not None and (asked.is_open or asked.has_own_steps)
-    steps = list_steps(page, asked if is_own else None)
+    steps = _list_steps(page, asked if is_own else None)
     forms = [(step, "\n".join(map(_write_reviewer, step.reviewers))) for step in steps]
     return _render_steps(page, [*forms, *[(WantedStep(), "")] * (MAX_APPROVAL_STEPS - len(forms))])
 
@@ -363,11 +363,11 @@ def post_steps(page: CampaignPageDep, form: OwnFormDep) -> Response:
         steps = _read_steps(page, forms)
         if _change_open_round(page, steps):
             return page.go_back(Notice.approval_steps_changed, "/approval")
-        return ask(page, note=note, steps=steps)
+        return _ask(page, note=note, steps=steps)
     except RefusedFormError as error:
         refused = (error.field, page.translate(error.words, **error.values))
         return _render_steps(page, forms, refused, note=note)
-    except REFUSED as error:
+    except _REFUSED as error:
         return _render_steps(page, forms, ("", read_error(error)), note=note)
 
 
@@ -388,7 +388,7 @@ def _change_open_round(page: CampaignPage, steps: Sequence[WantedStep]) -> bool:
     return True
 
 
-def _read_form(form: Form, number: int) -> StepForm:
+def _read_form(form: Form, number: int) -> _StepForm:
     def read_all(name: str) -> list[str]:
         return [value for key, value in form.fields if key == f"{name}-{number}"]
 
@@ -403,7 +403,7 @@ def _read_form(form: Form, number: int) -> StepForm:
     return step, form.get(f"reviewers-{number}").replace("\r\n", "\n")
 
 
-def _read_steps(page: CampaignPage, forms: Sequence[StepForm]) -> list[WantedStep]:
+def _read_steps(page: CampaignPage, forms: Sequence[_StepForm]) -> list[WantedStep]:
     """Return the steps that ask somebody, in their order. Raise RefusedFormError if none does, or a person
     outside has no address.
     """
@@ -420,7 +420,7 @@ def _read_steps(page: CampaignPage, forms: Sequence[StepForm]) -> list[WantedSte
     return steps
 
 
-def _asks_somebody(form: StepForm) -> bool:
+def _asks_somebody(form: _StepForm) -> bool:
     step, reviewers = form
     return bool(step.members or step.roles or reviewers.strip())
 
@@ -437,7 +437,7 @@ def _read_reviewers(field: str, text: str) -> Iterator[WantedReviewer]:
 
 
 def _render_steps(
-    page: CampaignPage, forms: Sequence[StepForm], *errors: tuple[str, str], note: str = ""
+    page: CampaignPage, forms: Sequence[_StepForm], *errors: tuple[str, str], note: str = ""
 ) -> Response:
     asked = find_last_round(page.session.connection(), page.number)
     return page.render(

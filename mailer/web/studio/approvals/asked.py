@@ -129,7 +129,7 @@ def list_variants(visit: Visit, connection: Connection, asked: Round) -> Mapping
     return {"shown": shown, "page": page, "pages": pages, "differences": differences}
 
 
-def render_variant(visit: Visit, asked: Round, number: str, **values: Any) -> Response:
+def _render_variant(visit: Visit, asked: Round, number: str, **values: Any) -> Response:
     shown = or_404(read_number(number, digits=6))
     or_404(0 < shown <= len(asked.facts.variants))
     return visit.render(
@@ -142,7 +142,7 @@ def render_variant(visit: Visit, asked: Round, number: str, **values: Any) -> Re
     )
 
 
-def show_frozen_mail(visit: Visit, asked: Round, number: str, base: str) -> Response:
+def _show_frozen_mail(visit: Visit, asked: Round, number: str, base: str) -> Response:
     """Show the mail of a variant, in a frame. Its pictures are below ``base``."""
     variant = or_404(asked.facts.find_variant(or_404(read_number(number, digits=6))))
     with visit.state.read_session() as session:
@@ -170,12 +170,12 @@ _AskedDep = Annotated[Round, Depends(_find_asked)]
 @ROUTES.get_route(f"{_ROUND}/variants/{{variant}}", Permission.read)
 def show_variant(page: CampaignPageDep, asked: _AskedDep, variant: str) -> Response:
     back = page.make_path(f"{page.path}/approval")
-    return render_variant(page, asked, variant, back=back, base=f"{back}/{asked.id}")
+    return _render_variant(page, asked, variant, back=back, base=f"{back}/{asked.id}")
 
 
 @ROUTES.get_route(f"{_ROUND}/frame/{{variant}}", Permission.read)
 def show_frame(page: CampaignPageDep, asked: _AskedDep, variant: str) -> Response:
-    return show_frozen_mail(page, asked, variant, page.make_path(f"{page.path}/approval/{asked.id}"))
+    return _show_frozen_mail(page, asked, variant, page.make_path(f"{page.path}/approval/{asked.id}"))
 
 
 @ROUTES.get_route(f"{_ROUND}/media/{{name}}", Permission.read)
@@ -219,13 +219,13 @@ def show_review_variant(visit: VisitDep, token: str, variant: str) -> Response:
     review, base = _look_up(visit, token), visit.make_path(f"/review/{token}")
     if review is None or not review[0].is_open:
         return _render_over(visit)
-    return render_variant(visit, review[0], variant, member=None, back=base, base=base)
+    return _render_variant(visit, review[0], variant, member=None, back=base, base=base)
 
 
 @ROUTES.get_route("/review/{token}/frame/{variant}", None)
 def show_review_frame(visit: VisitDep, token: str, variant: str) -> Response:
     asked = _require_open(visit, token)
-    return show_frozen_mail(visit, asked, variant, visit.make_path(f"/review/{token}"))
+    return _show_frozen_mail(visit, asked, variant, visit.make_path(f"/review/{token}"))
 
 
 @ROUTES.get_route("/review/{token}/media/{name}", None)

@@ -327,7 +327,7 @@ def show_trial(page: PageDep) -> Response:
 
 
 @ROUTES.post_route("/trial/end", Permission.manage)
-def end(page: PageDep) -> Response:
+def end_trial_mode(page: PageDep) -> Response:
     """End trial mode, if the doctor finds nothing bad: it looks now, which takes some seconds."""
     require_confirmed(page)
     findings = diagnose_workspace(page.state.workspace)
@@ -347,7 +347,7 @@ def end(page: PageDep) -> Response:
 
 
 @ROUTES.post_route("/trial/begin", Permission.manage)
-def begin(page: PageDep) -> Response:
+def begin_trial_mode(page: PageDep) -> Response:
     require_confirmed(page)
     try:
         with page.writing() as session:

@@ -65,7 +65,7 @@ _OVER_STATES = frozenset({CampaignState.finished, CampaignState.cancelled})
 _LASTS = 60.0
 _HEARTBEAT = 10.0
 _RETRY_MILLISECONDS = 1500
-_PAGE = 50
+_DOUBTS_ON_PAGE = 50
 _MAX_DIGITS = 18
 _NO_LOG = gettext_noop("Choose a log of your Postfix relay.")
 _ACTS = {"arrived": True, "again": False}
@@ -274,7 +274,7 @@ def show_doubts(page: CampaignPageDep) -> Response:
 
 
 @ROUTES.post_route("/campaigns/{campaign}/doubts", Permission.launch)
-def settle(page: CampaignPageDep, form: OwnFormDep) -> Response:
+def settle_doubts(page: CampaignPageDep, form: OwnFormDep) -> Response:
     """Settle one, all from the same cause, or all. What is no longer in doubt stays as it is."""
     arrived, state = _ACTS.get(form.get("act")), page.state
     if arrived is None:
@@ -326,7 +326,7 @@ def _make_record(page: CampaignPage, how: str) -> RecordResolution:
 
 
 @ROUTES.post_route("/campaigns/{campaign}/doubts/log", Permission.launch)
-def settle_by_log(page: CampaignPageDep, form: SentFormDep) -> Response:
+def settle_doubts_by_log(page: CampaignPageDep, form: SentFormDep) -> Response:
     content, state = form.values.get("log", b""), page.state
     if not content:
         return _render_doubts(page, ("log", page.translate(_NO_LOG)))
@@ -353,14 +353,14 @@ def _render_doubts(page: CampaignPage, *errors: tuple[str, str], told: Resolutio
     workspace, connection, number = page.state.workspace, page.session.connection(), page.number
     after = read_number(page.request.query_params.get("after", ""), digits=_MAX_DIGITS) or 0
     dead = find_dead_dispatchers(workspace, page.state.engine, number)
-    doubts = list_doubts(connection, number, dead, after=after, limit=_PAGE + 1)
+    doubts = list_doubts(connection, number, dead, after=after, limit=_DOUBTS_ON_PAGE + 1)
     groups = group_doubts(connection, number, dead)
     return page.render(
         "doubts.html",
-        doubts=doubts[:_PAGE],
+        doubts=doubts[:_DOUBTS_ON_PAGE],
         find_cause=find_doubt_cause,
         find_message_id=partial(make_message_id, number, workspace=workspace),
-        following=doubts[_PAGE - 1].id if len(doubts) > _PAGE else None,
+        following=doubts[_DOUBTS_ON_PAGE - 1].id if len(doubts) > _DOUBTS_ON_PAGE else None,
         total=sum(counts.total() for _, counts in groups),
         groups=groups,
         settled=group_settled(connection, number),
