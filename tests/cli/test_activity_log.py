@@ -184,6 +184,25 @@ def test_a_launch_is_written_down_with_its_campaign_and_edition(workspace: Works
     ]
 
 
+def test_a_campaign_that_goes_on_and_a_report_that_is_taken_away_are_written_down(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    engine = workspace.open_database()
+    add_campaign(
+        engine, 1, edition=SLUG, state=CampaignState.paused, launched_at=datetime(2026, 3, 2, tzinfo=UTC)
+    )
+    engine.dispose()
+    resumed = run(workspace, "campaigns", "resume", "1", "--detach")
+    assert resumed.exit_code == 0, resumed.output
+    assert run(workspace, "campaigns", "report", "1").exit_code == 0
+    taken = run(workspace, "campaigns", "report", "1", "--csv", str(tmp_path / "people.csv"))
+    assert taken.exit_code == 0, taken.output
+    assert tell(workspace) == [
+        ("resumed_campaign", SLUG, "1", ""),
+        ("exported_report", SLUG, "1", "people.csv"),
+    ]
+
+
 def test_a_log_that_cannot_be_written_is_told_and_hides_no_result(workspace: Workspace) -> None:
     with sqlite3.connect(workspace.root / "mailer.db") as connection:
         connection.execute(
