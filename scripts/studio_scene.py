@@ -232,4 +232,4 @@ def _fill_outbox(studio: Studio) -> str:
         studio.workspace, studio.engine, _name(_PLANNED), parse_segment(QUERY), now=utc_now()
     )
     written = write_outbox(studio.workspace, studio.engine, plan, addresses=(), now=utc_now())
-    return Path(written.files[0]).name
+    return written[0].name
