@@ -105,9 +105,10 @@ def receive(
 ) -> Receipt:
     """Read one message, find its people, record it and act, in one transaction.
 
-    The same message counts once, whatever ``source`` brings it and how often. Once this has returned, whoever
-    brought it may delete its own copy; if :attr:`Receipt.is_held`, it belongs in the quarantine. Raise
-    SQLAlchemyError if the database failed; nothing was recorded, and the message must be brought again.
+    ``delivered_to`` are the recipients of its envelope, where they are known. The same message counts once,
+    whatever ``source`` brings it and how often. Once this has returned, whoever brought it may delete its own
+    copy; if :attr:`Receipt.is_held`, it belongs in the quarantine. Raise SQLAlchemyError if the database
+    failed; nothing was recorded, and the message must be brought again.
     """
     message = _settle_kind(context, _read(context, raw, delivered_to))
     arrival = Arrival(

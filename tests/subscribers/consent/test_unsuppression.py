@@ -13,7 +13,8 @@ from subscribers.consent.status_changes import GONE_STATUSES, erase, suppress
 from subscribers.consent.suppression import SuppressionKey, is_suppressed, list_lifted_suppressions
 from subscribers.consent.team_changes import preview_unsuppress, unsuppress
 from subscribers.errors import DetailError, SuppressionError
-from subscribers.imports.importer import SuppressedRow, suppress_rows
+from subscribers.imports.chunk_reader import SuppressedRow
+from subscribers.imports.importer import suppress_rows
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 
 KEY = SuppressionKey(b"s" * 32)
