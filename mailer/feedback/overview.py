@@ -77,7 +77,7 @@ class ReportedEvent:
         return shown
 
 
-def filter_events(
+def make_event_conditions(
     *, kind: FeedbackKind | None = None, reason: Reason | None = None, campaign_id: int | None = None
 ) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions for :func:`group_feedback` and :func:`list_events`; None is all."""

@@ -15,7 +15,7 @@ from mailer.database.feedback_models import Consequence, Evidence, FeedbackKind,
 from mailer.doctor import diagnose_workspace
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming_message import IncomingMessage
-from mailer.feedback.overview import filter_events, group_feedback, list_alarms, list_held
+from mailer.feedback.overview import group_feedback, list_alarms, list_held, make_event_conditions
 from mailer.feedback.review import ReviewError, judge
 from mailer.reasons.reason import Reason
 from mailer.workspace import Workspace
@@ -128,7 +128,7 @@ def test_what_came_back_is_grouped_by_reason_with_the_servers_words(
         ]
         assert groups[0].words == (("550 5.1.1 <…>: no such user", 3),)
         assert groups[1].consequences == {"alarm": 1}
-        wanted = filter_events(reason=Reason.blocked, campaign_id=campaign)
+        wanted = make_event_conditions(reason=Reason.blocked, campaign_id=campaign)
         (only,) = group_feedback(session, *wanted)
         assert only.number == 1
         assert [alarm.words for alarm in list_alarms(session, now=now)] == ["550 5.7.1 no"]

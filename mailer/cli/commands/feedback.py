@@ -56,7 +56,7 @@ def list_(
     from mailer.reasons.reason import Reason
 
     wanted = [
-        *overview.filter_events(
+        *overview.make_event_conditions(
             kind=FeedbackKind(_choose(FeedbackKind, kind, "--kind")) if kind else None,
             reason=Reason(_choose(Reason, reason, "--reason")) if reason else None,
             campaign_id=campaign,
