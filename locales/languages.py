@@ -61,7 +61,6 @@ def language_name(tag: str, language: str | None = None) -> str:
 # Called for every text of an edition.
 @lru_cache(512)
 def text_direction(tag: str) -> Literal["ltr", "rtl"]:
-    """Return ``rtl`` where the language ``tag`` is written from right to left, else ``ltr``."""
     locale = find_locale(tag)
     is_rtl = locale.text_direction == "rtl" if locale else tag.partition("-")[0] in _RIGHT_TO_LEFT
     return "rtl" if is_rtl else "ltr"

@@ -169,7 +169,6 @@ class EditionTranslations:
         return self.statuses.get(place) or TranslationStatus(place=place, state=TranslationState.missing)
 
     def count(self, language: str, state: TranslationState) -> int:
-        """Return how many translations into ``language`` are in ``state``."""
         found = (self.find_status(story, language) for story in ("", *(slug for slug, _ in self.stories)))
         return sum(status.state is state for status in found)
 

@@ -97,7 +97,6 @@ def drop_invalid(text: str) -> str:
 
 
 def plain_text(texts: Texts) -> str:
-    """Return ``texts`` without their marks."""
     return "".join(text.text for text in texts)
 
 

@@ -211,7 +211,6 @@ def _find_interval(rate: float) -> timedelta:
 
 
 def _count_by_bucket(groups: Mapping[_Limits, int]) -> Mapping[str, int]:
-    """Return how many messages of a batch want a slot of each bucket."""
     wanted = Counter[str]()
     for group, count in groups.items():
         for each in group:

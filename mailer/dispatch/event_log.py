@@ -136,7 +136,6 @@ class EventLog:
             self._write("warning", "connection_failed", relay=relay, stage=outcome.stage.value, **words)
 
     def relay_quarantined(self, relay: str, reason: str) -> None:
-        """Log that a relay is quarantined: not used for a while."""
         # The event keeps its first name, which programs may look for in the log.
         self._write("warning", "relay_set_aside", relay=relay, reason=mask_addresses(reason))
 
@@ -145,7 +144,6 @@ class EventLog:
         self._write("error", "campaign_paused", campaign=campaign_id, reason=mask_addresses(reason))
 
     def run_started(self, campaign_id: int, counts: Counts, **facts: Any) -> None:
-        """Log that a dispatcher starts to work on a campaign. ``facts`` are further fields."""
         self._write("info", "run_started", campaign=campaign_id, **vars(counts), **facts)
 
     def run_ended(self, campaign_id: int, result: RunResult) -> None:

@@ -162,7 +162,6 @@ class Ledger:
         stories: Mapping[int, str] | None = None,
         returned: Sequence[Transition] = (),
     ) -> Batch:
-        """Build the batch of deliveries that ended, are about to be sent, or go back in the queue."""
         sent, others = [], list(returned)
         for claim, outcome in ended:
             if outcome.verdict is Verdict.sent:
@@ -290,7 +289,6 @@ class Ledger:
             yield connection, self._clock(connection)
 
     def _limit_to_canary(self, connection: Connection, limit: int, now: datetime) -> int:
-        """Return ``limit``, or what the canary still allows of it."""
         if self._canary_share is None:
             return limit
         campaign = self._lock_campaign(connection)

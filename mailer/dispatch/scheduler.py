@@ -270,7 +270,6 @@ class SendScheduler:
         return _PAUSE_SECONDS, limit_reached.reason
 
     def schedule(self, claims: Sequence[Claim], now: datetime) -> Schedule:
-        """Decide which of ``claims`` may be sent now, and when the others."""
         if self._windows is None and self._domains.is_unlimited:
             return Schedule(now=claims)
         opened, closed = self._split_by_window(claims, now)

@@ -65,7 +65,6 @@ _MACHINE_SENDER = re.compile(
 
 
 def read_complaint(message: MimePart) -> IncomingMessage | None:
-    """Read ``message`` as a complaint; None if it is none."""
     report = _find_report(message)
     if report is None and not _is_bare_report(message):
         return _read_xarf_complaint(message) or _read_amazon_complaint(message)

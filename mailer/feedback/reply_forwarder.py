@@ -173,7 +173,6 @@ def _is_tokened(address: str, settings: Settings) -> bool:
 
 
 def _claim(context: FeedbackContext, clock: Clock) -> _ClaimedReply | None:
-    """Claim the next reply that is due; None if none is."""
     with open_session(context.engine, read_only=True) as session:
         now = clock(session.connection())
         if session.exec(select(QueuedReply.message_id).where(QueuedReply.not_before <= now)).first() is None:

@@ -72,12 +72,10 @@ class Reader(NamedTuple):
 
     @property
     def unsubscribe_url(self) -> str:
-        """The page where this reader can unsubscribe."""
         return f"{self.base_url}/u/{self.token}" if self.token else f"{self.base_url}/"
 
     @property
     def preferences_url(self) -> str:
-        """The page where this reader can choose what to receive."""
         return f"{self.base_url}/p/{self.token}" if self.token else f"{self.base_url}/"
 
     @property

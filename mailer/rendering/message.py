@@ -144,7 +144,6 @@ class MessageBuilder:
         self._get_counted_template = lru_cache(_MAX_COUNTED)(self._make_counted_template)
 
     def choose_variant(self, language: str, interests: Interests, named: bool = True) -> Variant:
-        """Return the variant for a reader with this language and these interests."""
         mail = self._mails[choose_language(language, tuple(self._mails))]
         return mail.variant_for(interests, named=named)
 

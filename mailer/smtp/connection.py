@@ -90,7 +90,6 @@ class SmtpOptions:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the server runs on this machine."""
         return self.host in {"127.0.0.1", "localhost", "::1"}
 
     @property

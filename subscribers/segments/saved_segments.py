@@ -35,8 +35,6 @@ class SavedSegmentError(SubscriberError):
 
 
 class SavedSegmentStore:
-    """The saved segments in the database of ``connection``."""
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

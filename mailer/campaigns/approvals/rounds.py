@@ -248,7 +248,6 @@ def find_round_of(connection: Connection, digest: str, *, is_starting: bool = Fa
 
 
 def find_open_round(connection: Connection, edition: str, segment: str) -> Round | None:
-    """Return the round of an edition for a segment that waits for answers; None if there is none."""
     return _find_one(
         connection,
         col(ApprovalRound.edition) == edition,

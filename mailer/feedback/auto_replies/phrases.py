@@ -170,7 +170,6 @@ def normalise_letters(text: str) -> str:
 
 @cache
 def load_phrases() -> tuple[ReplyPhrase, ...]:
-    """Read the tables."""
     found: list[ReplyPhrase] = []
     folder = files("mailer.feedback.auto_replies") / "words"
     for file in sorted(folder.iterdir(), key=lambda file: file.name):

@@ -39,7 +39,6 @@ class AcceptedMail:
 
     @cached_property
     def message(self) -> EmailMessage:
-        """The mail, parsed."""
         return BytesParser(EmailMessage, policy=policy.default).parsebytes(self.content)
 
     def header(self, name: str) -> str:

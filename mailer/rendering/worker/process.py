@@ -91,8 +91,6 @@ class NotStartedError(Exception):
 
 @dataclass(frozen=True)
 class RenderProcess:
-    """A process that was started, and the socket connected to it."""
-
     process: subprocess.Popen[bytes]
     connection: socket.socket
     replies: ReplyReader

@@ -166,7 +166,6 @@ def _add(parent: ET.Element, name: str, text: str = "") -> ET.Element:
 
 
 def _remove_invalid_xml(text: str) -> str:
-    """Return ``text`` without the characters XML does not allow."""
     return "".join(char for char in text if char.isprintable() or char in "\t\n")
 
 

@@ -131,7 +131,6 @@ class ReadingPage:
     corrections: Sequence[SentCorrection]
 
     def render_edition(self) -> str:
-        """Return the whole edition."""
         content, settings = self.found.content, self.site.workspace.settings
         overrides = self.site.workspace.template_overrides
         address = archive_url(settings.web.base_url, content.slug, content.language)

@@ -67,7 +67,6 @@ def show_preferences(page: PageDep, token: str) -> Response:
 
 
 def post_preferences(page: OwnFormPageDep, form: OwnFormDep, token: str) -> Response:
-    """Save the form, or show it again with error messages."""
     result = save_form(
         page.engine,
         page.keys,
@@ -197,7 +196,6 @@ def post_unsubscribe(page: PageDep, token: str, body: BodyDep) -> Response:
 
 
 def post_resubscribe(page: FormPageDep, form: FormDep, token: str) -> Response:
-    """Resubscribe a reader at their own request."""
     wording = page.join_sentences(_RESUBSCRIBE_SENTENCES.get(form.get("from"), ()))
     subscription = resubscribe_by_link(
         page.engine,

@@ -168,7 +168,6 @@ def show_verification(page: PageDep) -> Response:
 
 
 def post_code(page: OwnFormPageDep, form: OwnFormDep) -> Response:
-    """Answer for a code that was typed."""
     typed = form.get("code").strip()
     if not _count(page):
         return _render(page, status=429, hint=TOO_MANY, code=typed)

@@ -43,8 +43,6 @@ class CellKind(StrEnum):
 
 
 class Column(NamedTuple):
-    """A column of a table and its heading."""
-
     title: str
     kind: CellKind = CellKind.words
 
@@ -176,7 +174,6 @@ class Viewer:
         return self.gettext(_HIDDEN_NOTE, mark=HIDDEN)
 
     def gettext(self, message: str, **values: object) -> str:
-        """Return the English ``message`` in the viewer's language, with ``values`` filled in."""
         return self.translator.translate(message, **values)
 
     def ngettext(self, one: str, many: str, number: int, **values: object) -> str:

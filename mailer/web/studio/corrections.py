@@ -78,8 +78,6 @@ _NOT_DELETED = gettext_noop("The correction could not be thrown away: %(reason)s
 
 @dataclass(frozen=True, kw_only=True)
 class SentStoryPage(StudioPage):
-    """A request about a story of an edition, as it was sent."""
-
     edition: str
     story: SentStory
 

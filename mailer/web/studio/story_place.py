@@ -57,8 +57,6 @@ def find_edition_folder(page: StudioPage, edition: str) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class EditionPage(StudioPage):
-    """A request about an edition, in its ``folder``."""
-
     edition: str
     folder: Path
 
