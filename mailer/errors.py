@@ -22,8 +22,6 @@ class ConfigurationError(Exception):
 
 
 class WorkspaceNotFoundError(ConfigurationError):
-    """There is no workspace here."""
-
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(

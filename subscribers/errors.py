@@ -104,8 +104,6 @@ class SuppressionError(SubscriberError):
 
 
 class OnListError(SubscriberError):
-    """An address to be added is on the list already."""
-
     def __init__(self, email: str, status: str) -> None:
         self.email = email
         known = {

@@ -59,7 +59,6 @@ def make_xmp(origin: AiOrigin) -> bytes:
 
 
 def _label_parts(content: bytes) -> Iterator[bytes]:
-    """Yield the parts of a file in which labels are."""
     if content.startswith(_PNG):
         yield from _png_texts(content)
     elif content.startswith(b"\xff\xd8"):

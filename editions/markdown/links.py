@@ -53,7 +53,6 @@ def find_link_fault(url: str) -> LinkFault | None:
 
 
 def uses_link_shortener(url: str) -> bool:
-    """Return whether ``url`` goes through one of the common link shorteners."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

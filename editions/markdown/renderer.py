@@ -69,8 +69,6 @@ LETTER_HEADING_LEVEL = 3
 
 @dataclass(frozen=True, kw_only=True)
 class TextLink:
-    """A link in a file: its text, its address, and its line."""
-
     text: str
     url: str
     line: int

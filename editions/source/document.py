@@ -144,8 +144,6 @@ def _render_introductions(
 
 @dataclass(frozen=True, kw_only=True)
 class StoryDocuments:
-    """A story's original and its translations by language."""
-
     number: str
     slug: str
     original: Document[StoryHeader]

@@ -26,8 +26,6 @@ from mailer.utc import format_utc
 
 
 class UnknownCampaignError(MailerError):
-    """There is no campaign with this id."""
-
     def __init__(self, campaign_id: int) -> None:
         self.campaign_id = campaign_id
         super().__init__(
@@ -46,8 +44,6 @@ class CorrectionInArchiveError(MailerError):
 
 
 class CampaignStateError(MailerError):
-    """The campaign's state does not allow this change."""
-
     def __init__(self, campaign_id: int, verb: str, state: CampaignState, hint: str = "") -> None:
         self.campaign_id = campaign_id
         self.state = state

@@ -38,7 +38,6 @@ class CompressedText(TypeDecorator[str]):
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """Return an index over the rows for which the condition ``where``, in SQL, holds."""
     condition = text(where)
     return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 

@@ -47,7 +47,6 @@ _UNDER_WAY = (CampaignState.sending, CampaignState.paused)
 
 
 def name_consent_source(campaign_id: int) -> str:
-    """Return the source of a consent record that comes from a campaign."""
     return f"campaign {campaign_id}"
 
 

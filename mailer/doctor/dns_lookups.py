@@ -46,7 +46,6 @@ class Lookups:
 
     @property
     def nameservers(self) -> Sequence[str | Nameserver]:
-        """The servers that are asked."""
         from dns.nameserver import Do53Nameserver
 
         return [

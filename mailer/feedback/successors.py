@@ -72,7 +72,6 @@ def find_proposal(session: Session, number: int) -> SuccessorProposal | None:
 
 
 def is_proposal_decided(session: Session, number: int) -> bool:
-    """Return whether somebody has decided about proposal ``number``."""
     found = session.get(ProposedSuccessor, number)
     return found is not None and found.state is not SuccessorState.proposed
 

@@ -119,7 +119,6 @@ class Grant:
 
 
 def make_grant(sign_in: SignIn, response: TokenResponse, now: datetime) -> Grant:
-    """Return the grant that a sign-in has brought."""
     empty = Grant(
         client_id=sign_in.settings.client_id,
         token_url=sign_in.provider.token_url,

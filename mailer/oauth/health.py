@@ -39,8 +39,6 @@ class SignInState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class SignInFinding:
-    """One finding about the sign-in ``name``, for people."""
-
     name: str
     state: SignInState
     message: str

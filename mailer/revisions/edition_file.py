@@ -48,15 +48,11 @@ class EditionFileError(MailerError):
 
 
 class FileNameError(EditionFileError):
-    """This is no name of a text of an edition."""
-
     def __init__(self, name: str) -> None:
         super().__init__(gettext_noop("%(name)s is not the name of a text of an edition."), name=name)
 
 
 class FileMissingError(EditionFileError):
-    """The file does not exist, or no longer."""
-
     def __init__(self, name: str) -> None:
         super().__init__(gettext_noop("%(name)s is not there any more."), name=name)
 

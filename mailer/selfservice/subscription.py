@@ -70,7 +70,6 @@ class LinkedSubscriber:
         return name_consent_source(self.campaign_id)
 
     def summarise(self) -> SubscriptionSummary:
-        """Summarise the subscription as it is in this session."""
         is_erased = self.subscriber.status is Status.erased
         may_return = not is_erased and self.subscriber.status in GONE_STATUSES
         return SubscriptionSummary(

@@ -39,7 +39,6 @@ class AuthMechanism(StrEnum):
 
     @property
     def takes_token(self) -> bool:
-        """Whether it logs in with a token, not with a password."""
         return self in {AuthMechanism.xoauth2, AuthMechanism.oauthbearer}
 
 

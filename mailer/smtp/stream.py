@@ -178,7 +178,6 @@ class SmtpStream(asyncio.Protocol):
 
     @property
     def has_unread_data(self) -> bool:
-        """Whether the server has sent more than the replies that were read."""
         return not self._parser.is_empty or not self._opening_replies.empty()
 
     def hand_over(self, taker: ReplyTaker) -> None:

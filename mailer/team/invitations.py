@@ -152,8 +152,6 @@ class LastManagerError(TeamError):
 
 
 class NoMemberError(TeamError):
-    """The person does not belong to the team, or no longer."""
-
     def __init__(self) -> None:
         super().__init__("This person does not belong to the team.")
 

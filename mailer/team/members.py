@@ -133,5 +133,4 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
 
 
 def is_allowed(role: Role, permission: Permission) -> bool:
-    """Return whether a member of ``role`` may do what ``permission`` names."""
     return permission in PERMISSIONS[role]

@@ -139,7 +139,6 @@ class Token:
 
 
 def read_text_tokens(text: str) -> Iterator[Token]:
-    """Yield the words and links of a plain text."""
     position = 0
     for match in _URL.finditer(text):
         yield from _list_words(text[position : match.start()])

@@ -44,8 +44,6 @@ _TOLD = ("verdict", "sender", "subject", "hosts", "campaign", "times", "first_at
 
 
 class UnknownFakeError(MailerError):
-    """There is no fake with this number."""
-
     def __init__(self, number: int) -> None:
         super().__init__(f"There is no fake with the number {number}. `mailer fakes list` shows all.")
 
@@ -91,7 +89,6 @@ def describe_fake(fake: FakeMail) -> dict[str, Any]:
 
 
 def count_fakes(session: Session, *, since: datetime) -> int:
-    """Count the fakes that were submitted ``since`` then."""
     return session.exec(
         select(func.count()).select_from(FakeMail).where(col(FakeMail.last_at) >= since)
     ).one()

@@ -184,8 +184,6 @@ def _midnight(day: date) -> datetime:
 
 
 class DeliveryLookup(Protocol):
-    """Looks up what was sent."""
-
     def editions(self) -> Collection[str]:
         """Return the editions that were ever sent, or may be sent soon."""
         ...
@@ -203,8 +201,6 @@ class DeliveryLookup(Protocol):
 
 
 class SavedSegmentLookup(Protocol):
-    """Looks up saved segments."""
-
     def find(self, name: str) -> str | None:
         """Return the text saved under ``name``, None if there is none."""
         ...

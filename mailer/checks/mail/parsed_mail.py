@@ -117,8 +117,6 @@ class Mail:
 
 
 class TextRun(NamedTuple):
-    """A run of text and the element it belongs to."""
-
     node: Node
     text: str
 

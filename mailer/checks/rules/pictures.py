@@ -91,7 +91,6 @@ def _check_height(mail: ParsedMail, picture: Node, name: str, height: str | None
 
 
 def _is_fluid(picture: Node) -> bool:
-    """Return whether its width depends on the screen."""
     style = {part.name: part.value for part in parse_declarations(picture.style)}
     return style.get("width", "").endswith("%") or "max-width" in style
 

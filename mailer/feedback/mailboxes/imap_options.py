@@ -78,7 +78,6 @@ class ImapOptions:
 
     @property
     def uses_token(self) -> bool:
-        """Whether the login is with an OAuth token, not with a password."""
         return self.tokens is not None or self.token_file is not None
 
     @property

@@ -19,8 +19,6 @@ _SUBFOLDERS = ("new", "cur")
 
 
 class Maildir:
-    """The Maildir at ``path`` and what is to be done with what is in it."""
-
     def __init__(
         self,
         path: Path,

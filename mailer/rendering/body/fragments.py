@@ -155,12 +155,10 @@ def mark_end(kind: str) -> Markup:
 
 
 def mark_begin_text(kind: str, key: str = "") -> str:
-    """Like :func:`mark_begin`, for the plain-text part."""
     return f"\x1ebegin {_check(kind, key)} {key}\x1f"
 
 
 def mark_end_text(kind: str) -> str:
-    """Like :func:`mark_end`, for the plain-text part."""
     return f"\x1eend {_check(kind)}\x1f"
 
 
@@ -318,7 +316,6 @@ def walk_texts(parts: Parts[T]) -> Iterator[T]:
 
 
 def map_texts(parts: Parts[T], change: Callable[[T], U]) -> Parts[U]:
-    """Return ``parts`` with ``change`` applied to every text."""
     return tuple(_map_part(part, change) for part in parts)
 
 

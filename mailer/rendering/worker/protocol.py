@@ -112,7 +112,6 @@ def receive_request(connection: socket.socket) -> bytes | None:
 
 
 def send_reply(connection: socket.socket, kind: ReplyKind, *texts: str) -> None:
-    """Send a reply of ``kind`` with the texts that belong to it."""
     # In one call: separate parts would each wake the other side.
     connection.sendall(
         b"".join(_encode_frame(text.encode("utf-8", "backslashreplace")) for text in (kind, *texts))
