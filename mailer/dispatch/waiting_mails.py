@@ -47,15 +47,18 @@ def send_mails(
 ) -> dict[Hashable, RelayOutcome]:
     """Send each of ``mails`` to the first relay that accepts it, by priority; return how that ended, by key.
     Each relay gets all mails that are left over one connection, and over another if it takes only some of
-    them at a time."""
+    them at a time. Raise ConfigurationError, before anything is sent, if one of the relays cannot be used."""
     results: dict[Hashable, RelayOutcome] = {}
     waiting = list(mails)
-    for relay in sorted(list_relays(smtp), key=lambda relay: relay.priority):
-        transport = make_transport(merge_relay_settings(smtp, relay), root, name=relay.name)
+    transports = {
+        relay.name: make_transport(merge_relay_settings(smtp, relay), root, name=relay.name)
+        for relay in sorted(list_relays(smtp), key=lambda relay: relay.priority)
+    }
+    for name, transport in transports.items():
         offered = waiting
         while offered:
             outcomes = send_messages(transport, offered)
-            results |= {key: RelayOutcome(relay.name, outcome) for key, outcome in outcomes.items()}
+            results |= {key: RelayOutcome(name, outcome) for key, outcome in outcomes.items()}
             given_back = [mail for mail in offered if outcomes[mail.key].verdict is Verdict.give_back]
             offered = given_back if len(given_back) < len(offered) else []
         waiting = [mail for mail in waiting if results[mail.key].outcome.verdict not in _FINAL_VERDICTS]

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from mailer.dispatch.waiting_mails import send_mails
+from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, SmtpSettings
 from mailer.smtp.interfaces import OutgoingMessage
 from mailer.smtp.reply_classifier import Verdict
@@ -50,3 +53,12 @@ def test_relays_that_cannot_be_reached_are_named(tmp_path: Path) -> None:
         url = server.url
     done = send_mails(make_settings(first=url, second=url), tmp_path, make_mails())
     assert {(relay, outcome.verdict) for relay, outcome in done.values()} == {("second", Verdict.give_back)}
+
+
+def test_with_a_relay_that_cannot_be_used_nothing_is_sent_over_another(tmp_path: Path) -> None:
+    """Callers take the error to mean that no relay was asked, and try everything again."""
+    with ScriptedServer() as server:
+        settings = make_settings(first=server.url, second="smtp://news@localhost:587")
+        with pytest.raises(ConfigurationError, match="password"):
+            send_mails(settings, tmp_path, make_mails())
+        assert server.recipients == []
