@@ -44,7 +44,7 @@ def plan_named_campaign(
     now: datetime,
 ) -> Plan:
     """Plan sending the edition called ``name`` to ``segment``, or the correction of that name to those who
-    were sent its story. Nothing is stored. Raise ConfigurationError if there is no such edition, and another
+    were sent its story. Nothing is stored. Raise ConfigurationError if there is no such edition, and a
     MailerError if the correction cannot be sent as it is."""
     if SEPARATOR in name:
         return plan_written_correction(workspace, engine, name, now=now).plan
@@ -140,7 +140,8 @@ def prepare_correction(
     """Store a planned correction, and begin to prepare its campaign; if somebody has, that is returned. The
     caller commits.
 
-    Whoever was sent the story gets it; it is in no list of editions in the archive, and has no canary.
+    Whoever was sent the story gets it; it is in no list of editions in the archive, and has no canary. Raise
+    CorrectionConflictError if another correction has taken its name.
     """
     record = planned.record
     acquire_launch_lock(session.connection(), record.name)

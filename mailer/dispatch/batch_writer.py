@@ -161,7 +161,7 @@ class BatchWriter(Protocol):
     """Writes batches for one dispatcher of one campaign, each in one durable transaction."""
 
     def write(self, batch: Batch, now: datetime, *, again: bool = False) -> BatchResult:
-        """Write ``batch``; it is on the disk when this returns. Raises sqlite3.Error or psycopg.Error if it
+        """Write ``batch``; it is on the disk when this returns. Raise sqlite3.Error or psycopg.Error if it
         is not known whether it was written.
 
         ``again`` says that the same batch may have been written already, when the database failed: what it

@@ -70,7 +70,7 @@ class RunResult:
 
 class EventLog:
     """Writes the lines, to the file ``settings`` names (relative to ``root``) or to stderr. Use it in a
-    ``with``, or close it.
+    ``with``, or close it. Raise OSError if the file cannot be opened.
 
     Every line is written immediately and whole, so that several processes can share a file. If ``sys.stderr``
     is redirected, as by a progress bar, the lines go there. A line that cannot be written, because the disk

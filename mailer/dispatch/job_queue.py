@@ -82,8 +82,8 @@ def process_jobs(
     Both functions are called from threads of the job queue. ``run_campaign`` sends a campaign until nothing
     is left to do now, or returns immediately if this process is not to. ``run_tick`` looks after what has no
     job, once a minute on one of all machines. With ``listen`` a launch is noticed immediately (LISTEN);
-    without, as PgBouncer in transaction mode requires, within five seconds. Raises what the database raises;
-    the caller may try again.
+    without, as PgBouncer in transaction mode requires, within five seconds. Raise ConfigurationError
+    without the package, and what the database raises; the caller may try again.
     """
     app = _make_app(engine, run_campaign, run_tick)
     asyncio.run(_run(app, stop, threads=max_campaigns + _SPARE_THREADS, listen=listen))

@@ -94,9 +94,8 @@ class SmtpOptions:
 
     @property
     def needs_trusted_certificate(self) -> bool:
-        """Whether the server's certificate must be valid: for implicit TLS, for ``starttls =
-        "require"`` and whenever a password is sent. Otherwise an unverified one is still better than clear
-        text (RFC 7435)."""
+        """Whether the server's certificate must be valid: for implicit TLS, where STARTTLS is required, and
+        whenever a password is sent. Otherwise an unverified one still beats clear text (RFC 7435)."""
         return self.implicit_tls or self.starttls == "require" or self.credentials is not None
 
 
