@@ -60,6 +60,7 @@ def list_secret_places(settings: Settings) -> tuple[SecretPlace, ...]:
 
 
 def find_secret_place(settings: Settings, name: str) -> SecretPlace | None:
+    """Return the secret called ``name``; None if the settings have no use for one."""
     return next((place for place in list_secret_places(settings) if place.name == name), None)
 
 
@@ -173,6 +174,7 @@ def is_own_secret(root: Path, path: Path) -> bool:
 
 
 def find_secret_time(root: Path, path: Path | None) -> datetime | None:
+    """Return when the file of a secret was written; None if it is not there."""
     if path is None:
         return None
     try:

@@ -20,6 +20,11 @@ from mailer.settings.changes.toml_splicer import TomlChanges, change_toml, find_
 from mailer.settings.mailer_toml import SETTINGS_FILE, Settings, find_overrides, parse_settings
 from mailer.settings.smtp import MAIN_RELAY
 
+_SMTP: TomlPath = ("smtp",)
+_LIST: TomlPath = ("smtp", "relays")
+# What a relay does not share with others once there are several.
+_OWN = ("url", "password_file", "token_file", "oauth", "auth", "starttls", "warm_up", "sending_addresses")
+RelayChanges = dict[TomlPath, TomlValue | None]
 _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 NOT_WRITTEN = gettext_noop("%(path)s could not be written (%(why)s). Nothing was changed.")
 _BAD_ADDRESS = gettext_noop(
@@ -152,14 +157,6 @@ def _replace(file: Path, before: bytes, data: bytes) -> None:
         raise FileNotWrittenError(file, error.strerror or str(error)) from error
 
 
-_SMTP: TomlPath = ("smtp",)
-_LIST: TomlPath = ("smtp", "relays")
-# What a relay does not share with others once there are several.
-_OWN = ("url", "password_file", "token_file", "oauth", "auth", "starttls", "warm_up", "sending_addresses")
-
-RelayChanges = dict[TomlPath, TomlValue | None]
-
-
 def find_relay_path(file: Mapping[str, Any], name: str) -> TomlPath | None:
     """Return the path of the relay ``name``: ``("smtp",)`` for the one in ``[smtp]``; None if it has none."""
     listed = _list_names(file)
@@ -190,6 +187,7 @@ def add_relay(file: Mapping[str, Any], name: str, url: str) -> tuple[RelayChange
 
 
 def remove_relay(file: Mapping[str, Any], name: str) -> tuple[RelayChanges, dict[TomlPath, Any]]:
+    """Return the changes that take a relay of the list out, and the values from which they begin."""
     path = find_relay_path(file, name)
     assert path is not None  # noqa: S101 - asked before
     return {path: None}, {_LIST: find_value(file, _LIST)}

@@ -35,8 +35,8 @@ def change_toml(
     """Return ``text``, which is valid TOML, with ``changes``. ``orders`` are the keys of tables in a new
     order; keys that it leaves out come last.
 
-    A comment beside a value stays beside it. A new key goes below the comment that shows it, such as ``# rate
-    = 14``, or else below the last of its table; a new table goes to its like, or to the end. Raise
+    A comment beside a value stays beside it. A new key goes below the comment that shows it, such as
+    ``# rate = 14``, or else below the last of its table; a new table goes to its like, or to the end. Raise
     TomlChangeError if the keys cannot be changed alone.
     """
     before: dict[str, Any] = tomllib.loads(text)
@@ -67,6 +67,7 @@ def change_toml(
 
 
 def find_value(values: object, path: TomlPath) -> Any:
+    """Return the value at ``path`` in parsed TOML; None if it is not there."""
     for key in path:
         match values:
             case dict() if key in values:
