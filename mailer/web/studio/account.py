@@ -97,8 +97,8 @@ def _read_name(form: Form) -> str:
 def _change_sign_in(
     page: StudioPage, act: Act, notice: Notice, change: Callable[[Session], object]
 ) -> Response:
-    """Do ``change``, end all sessions of the member and every link mailed to them because of it, and go back
-    to the account in a new session of this browser."""
+    """Do ``change``, which ends all sessions of the member and every link mailed to them, and go back to the
+    account in a new session of this browser."""
     with page.writing() as session:
         change(session)
         page.record(session, act)

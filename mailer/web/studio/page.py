@@ -118,6 +118,7 @@ class Visit:
         return self.request.headers.get("hx-request") == "true"
 
     def make_path(self, path: str, notice: Notice | None = None, **query: str) -> str:
+        """Return the address of a page of Studio: ``path`` is below /studio, such as "/editions"."""
         values = {**query, **({_NOTICE: notice.key} if notice is not None else {})}
         return f"{self.state.renderer.prefix}{path}{f'?{urlencode(values)}' if values else ''}"
 

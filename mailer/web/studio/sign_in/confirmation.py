@@ -58,7 +58,8 @@ class ConfirmationRequiredError(Exception):
 
 
 def require_confirmed(page: StudioPage) -> None:
-    """Refuse what a member may only do shortly after proving who they are, by ConfirmationRequiredError."""
+    """Refuse what a member may only do shortly after proving who they are. Raise ConfirmationRequiredError if
+    that was more than ten minutes ago."""
     if page.state.clock() - page.signed_in.confirmed_at >= CONFIRMED_FOR:
         raise ConfirmationRequiredError
 
@@ -191,8 +192,8 @@ async def _read_sent(request: Request, most_bytes: int) -> Mapping[str, Any]:
             fields = parse_form(body).fields
         else:
             file_names, is_multipart = uploaded.file_names, True
-            texts = {name: data.decode("utf-8", "replace") for name, data in uploaded.values.items()}
-            fields = [(name, text) for name, text in texts.items() if name not in file_names]
+            texts = [(name, data) for name, data in uploaded.values.items() if name not in file_names]
+            fields = [(name, data.decode("utf-8", "replace")) for name, data in texts]
     kept = [(name, text) for name, text in fields if not any(word in name for word in _SECRET_FIELDS)]
     return {
         "fields": kept,
