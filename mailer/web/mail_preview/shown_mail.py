@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
@@ -106,8 +107,7 @@ def dress_html(html: str, query: PreviewQuery, *, base_url: str, prefix: str = "
     return remove_images(html) if query.images is ImageLoading.off else html
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailVersion:
+class EditionVersion(NamedTuple):
     """A version of an edition: ``variant``, how many ``readers`` get it, and its size in bytes. ``tag`` names
     it in an address. ``is_whole`` is the edition with all its stories in their own order."""
 
@@ -140,7 +140,7 @@ class CohortCache:
 
 def list_versions(
     mails: Sequence[CompiledEdition], cohorts: Sequence[Cohort], reader: Reader
-) -> tuple[list[MailVersion], int]:
+) -> tuple[list[EditionVersion], int]:
     """Return the versions that the cohorts get of an edition in its languages, those of most readers first,
     and how many further ones there are. The whole edition in its own language is always among them."""
     if not mails:
@@ -153,7 +153,7 @@ def list_versions(
     if wholes[mails[0].language] not in listed:
         listed[-1] = wholes[mails[0].language]
     versions = [
-        MailVersion(
+        EditionVersion(
             tag=tag_variant(variant),
             variant=variant,
             readers=found[variant],
