@@ -59,10 +59,8 @@ def list_shown_statuses(checked: CheckedFile) -> Iterator[ShownStatus]:
 
 
 def read_choice_fields(sent: Mapping[str, str], before: ImportChoices, checked: CheckedFile) -> ImportChoices:
-    """Return the choices that the fields of a form make, which showed ``before`` and ``checked``.
-
-    A field that is missing, or has a value that is not offered, changes nothing.
-    """
+    """Return the choices that were ``sent`` by a form that showed ``before`` and ``checked``. A field that is
+    missing, or has a value that is not offered, changes nothing."""
     said = before.corrections
 
     def choose(name: str, offered: Iterable[str], now: str | None) -> str | None:

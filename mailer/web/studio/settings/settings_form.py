@@ -151,7 +151,6 @@ def _read_json(text: str, setting: Setting) -> Any:
         return None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SettingsPage(StudioPage):
     @property
     def workspace(self) -> Workspace:
