@@ -171,7 +171,8 @@ class MailKind(Generic[_RowT, _MailT]):
 
     ``describe`` says to whom a row's mail goes and what it says, in the transaction that claims the row; None
     if nobody needs it any more, a time if it must wait until then. ``take_back`` undoes what it has written
-    for an attempt that failed. ``find_problem`` is asked for the problem if a mail must not be sent.
+    for an attempt that failed. ``find_problem`` is asked for the problem if a mail must not be sent;
+    None leaves it as it was.
     """
 
     table: type[_RowT]

@@ -54,8 +54,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class MxAnswer:
-    """Who receives the mail of ``domain``: the key of a provider, or "" for a server of its own or none. If
-    the DNS did not answer, that says nothing."""
+    """Who receives the mail of ``domain``: the key of a provider, or "" for a server of its own or none, and
+    if the DNS did not answer."""
 
     domain: str
     provider: str
