@@ -176,8 +176,6 @@ def _turn_back(found: _Rows, stopped_at: Cursor | None) -> ListPage[Subscriber]:
 
 
 class _ListReader:
-    """Reads rows in one direction."""
-
     def __init__(self, session: Session, segment: Segment, search: str) -> None:
         self._session = session
         self._parts = list_search_parts(search)

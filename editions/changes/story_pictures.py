@@ -33,7 +33,6 @@ class PicturePlace:
 
     @property
     def key_path(self) -> KeyPath:
-        """Where the front matter has it."""
         if self.kind is PlaceKind.portrait:
             return ("letter", "portrait")
         return ("images", self.number) if self.kind is PlaceKind.images else (self.kind.value,)

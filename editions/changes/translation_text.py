@@ -38,7 +38,6 @@ def list_texts(original: FrontMatter, translation: FrontMatter, *, is_story: boo
 
 
 def has_text(draft: TextDraft) -> bool:
-    """Return whether a form says anything at all."""
     return draft.source is not None or _has_body(draft) or any(map(_as_text, draft.values.values()))
 
 

@@ -173,7 +173,6 @@ def _write_text(texts: tuple[Text, ...], place: int, style: Style) -> str:
 
 
 def escape_text(text: str, escapes: Escapes) -> str:
-    """Return ``text`` with a backslash before the characters that ``escapes`` says."""
     if escapes is Escapes.none:
         return text
     if escapes is Escapes.heavy:

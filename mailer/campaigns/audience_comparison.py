@@ -163,8 +163,6 @@ class AudienceChangeKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AudienceChange:
-    """A subscriber who is new or gone, and why."""
-
     change: AudienceChangeKind
     reason: str
     email: str
@@ -207,8 +205,6 @@ class Difference:
 
 
 class AudienceComparison:
-    """Two audiences, ready to be counted or listed."""
-
     def __init__(
         self, before: ComparedAudience, after: ComparedAudience, vocabulary: Vocabulary, today: date
     ) -> None:

@@ -48,8 +48,6 @@ _NamedDoubts = list[tuple[str, Row[Any]]]
 
 
 class NotInDoubtError(MailerError):
-    """No delivery to this address is in doubt in this campaign."""
-
     def __init__(self, campaign_id: int, address: str) -> None:
         self.campaign_id = campaign_id
         self.address = address
@@ -61,8 +59,6 @@ class NotInDoubtError(MailerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoubtChange:
-    """A delivery that was in doubt: its address, its new state, and what settled it."""
-
     email: str
     state: DeliveryState
     reason: str

@@ -240,7 +240,6 @@ class Counts:
         return self.sent + self.rejected + self.failed + self.suppressed + self.in_doubt
 
     def equation(self) -> str:
-        """Return the closing equation as it is printed."""
         sign = "=" if self.balances else "≠"
         return (
             f"{self.audience} {sign} {self.sent} sent + {self.rejected} rejected + {self.failed} failed + "

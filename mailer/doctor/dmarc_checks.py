@@ -132,7 +132,6 @@ def check_dmarc(identity: MailIdentity, lookups: Lookups) -> Iterator[Diagnosis]
 
 
 def suggest_record(domain: str, policy: str = "none") -> str:
-    """Return a DMARC record to publish for ``domain``."""
     return write_record(f"_dmarc.{domain}", f"v=DMARC1; p={policy}; rua=mailto:dmarc@{domain}")
 
 

@@ -73,7 +73,6 @@ class AuthorizationRequest:
     verifier: str = field(repr=False)
 
     def is_answered_by(self, url: str) -> bool:
-        """Return whether ``url`` belongs to this sign-in."""
         state = parse_qs(urlsplit(url).query).get("state", [""])[0]
         return hmac.compare_digest(state.encode(), self.state.encode())
 
@@ -171,8 +170,6 @@ class _LoopbackServer(HTTPServer):
 
 
 class _RedirectHandler(BaseHTTPRequestHandler):
-    """One request to the listener."""
-
     server: _LoopbackServer
     # A connection that says nothing must not keep the browser out.
     timeout = _REQUEST_SECONDS

@@ -135,8 +135,6 @@ def choose_way(sign_in: SignIn) -> SignInWay:
 
 @dataclass(frozen=True, kw_only=True)
 class PendingSignIns:
-    """The sign-ins that wait, in the workspace ``root``."""
-
     root: Path
 
     def find(self, sign_in: SignIn, *, now: datetime) -> PendingSignIn | None:
@@ -206,7 +204,6 @@ class PendingSignIns:
         return grant
 
     def forget(self, sign_in: SignIn) -> None:
-        """Wait for it no longer."""
         self._find_path(sign_in).unlink(missing_ok=True)
 
     def _keep(self, pending: PendingSignIn) -> None:

@@ -33,7 +33,6 @@ class SignIn:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What to ask the provider for."""
         provider = self.provider
         return provider.application_scopes if self.is_by_application else provider.scopes[self.protocol]
 

@@ -305,7 +305,6 @@ def _parse_date(text: str) -> date | None:
 
 
 def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:
-    """Return whether there is an edition to show to the reader behind ``token``."""
     with open_subscription(engine, keys, token, read_only=True) as reader:
         return _find_last_campaign(reader.session, reader.subscriber_id) is not None
 

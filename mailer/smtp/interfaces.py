@@ -86,8 +86,6 @@ class Connection(Protocol):
 
 
 class Transport(Protocol):
-    """Something that messages can be sent to."""
-
     async def connect(self, source: MessageSource) -> Connection:
         """Open a connection, which begins to take messages from ``source`` once it is woken. Raise
         ConnectionFailedError if none could be opened.
@@ -106,6 +104,5 @@ def apply_dot_stuffing(message: bytes) -> bytes:
 
 
 def undo_dot_stuffing(payload: bytes) -> bytes:
-    """Undo :func:`apply_dot_stuffing`, as a server does."""
     undoubled = payload.replace(b"\r\n..", b"\r\n.")
     return undoubled[1:] if undoubled.startswith(b"..") else undoubled

@@ -149,7 +149,6 @@ class TimedProtocol(H11Protocol):
             self.transport.abort()
 
     def _make_room(self) -> bool:
-        """Make room for this new connection; return whether there is any."""
         if len(self.connections) <= self._limits.connections:
             return True
         # Those that are closing leave the set only when the loop comes round.

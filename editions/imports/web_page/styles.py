@@ -72,7 +72,6 @@ class PageSelector:
     classes: frozenset[str]
 
     def matches(self, element: etree._Element) -> bool:
-        """Return whether ``element`` has all of it."""
         return (
             (not self.tag or element.tag == self.tag)
             and (not self.ids or element.get("id") in self.ids)

@@ -125,7 +125,6 @@ def _stream_deliveries(
 
 
 def _last_returned(column: Any) -> ScalarSelect[Any]:
-    """``column`` of what came back last of a delivery."""
     return (
         select_columns(column)
         .select_from(FeedbackEvent)

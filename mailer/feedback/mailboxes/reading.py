@@ -38,7 +38,6 @@ class SourceLock:
         self._descriptor: int | None = None
 
     def try_acquire(self) -> bool:
-        """Take the lock; return whether we have it."""
         if self._descriptor is not None:
             return True
         self.folder.mkdir(mode=0o700, exist_ok=True)

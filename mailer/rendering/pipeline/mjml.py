@@ -142,8 +142,6 @@ def set_units(mjml: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """What is known about one component: where it is allowed, and its attributes."""
-
     parents: tuple[str, ...]
     attributes: frozenset[str]
     required: frozenset[str] = frozenset()
@@ -163,7 +161,6 @@ def mark_origin(origin: str) -> Markup:
 
 
 def strip_origins(mjml: str) -> str:
-    """Return ``mjml`` without the marks of :func:`mark_origin`."""
     return _ORIGIN.sub("", mjml.replace("\n<!--@ ", "<!--@ "))
 
 

@@ -198,7 +198,6 @@ def _list_names(file: Mapping[str, Any]) -> list[str]:
 
 
 def hide_password(url: str) -> str:
-    """Return an address without the password in it."""
     parts = urlsplit(url)
     if not parts.password:
         return url

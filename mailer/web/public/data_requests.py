@@ -76,7 +76,6 @@ def show_erasure(page: PageDep, token: str) -> Response:
 
 @answers_expired_links
 def post_erasure(page: OwnFormPageDep, token: str) -> Response:
-    """Erase the subscriber the link was mailed to."""
     erase_data(page.site.workspace, page.engine, token, evidence=page.read_visitor().evidence)
     return page.render("erased.html")
 

@@ -56,7 +56,6 @@ class CampaignPage(StudioPage):
 
     @property
     def is_correction(self) -> bool:
-        """Whether it sends a correction, and not an edition."""
         return SEPARATOR in self.campaign.edition
 
     @property
