@@ -455,10 +455,10 @@ def test_ci_runs_everything_where_git_cannot_tell_whose_turn_it_is(bare: Path) -
     assert "tests/web/studio/test_hostile_input.py" in done.stdout
 
 
-def test_ci_asks_no_judge_whose_turn_it_is_not(bare: Path) -> None:
+def test_ci_runs_nothing_whose_turn_it_is_not(bare: Path) -> None:
     done = run_ci(bare, turns="import sys\nprint(*['tests/test_some.py'] * (sys.argv[1:] == ['soak']))\n")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {*STAGES} - {*list_stages(done)} == {"judges", "judge-pages", "judge-mails"}
+    assert {*STAGES} - {*list_stages(done)} == {"test-newer", "judges", "judge-pages", "judge-mails"}
     assert "stage soak tests/test_some.py" in done.stdout
     assert "--deselect" not in done.stdout
 

@@ -48,7 +48,11 @@ def test_the_number_follows_the_boxes_and_no_late_answer_replaces_a_newer_one(
     with office.studio.browse(browser, office.member) as page:
         page.goto(f"{office.studio.url}/segments/new")
         page.route("**/segments/words*", hold_first)
-        form, count, numbers = page.locator("main form"), page.locator("#q-count"), page.locator("#numbers")
+        form, count, numbers = (
+            page.locator("main form[method=post]"),
+            page.locator("#q-count"),
+            page.locator("#numbers"),
+        )
         with page.expect_request("**/segments/words*"):
             page.get_by_label("Natural Sciences").check()
         expect(form).to_have_class("old")
