@@ -161,6 +161,7 @@ def test_rotations_at_once_lose_no_key(path: Path) -> None:
     assert [key.number for key in list_keys(path)] == list(range(1, 22))
 
 
+@pytest.mark.spare
 def test_the_255th_key_is_followed_by_the_lowest_free_number(path: Path) -> None:
     for _ in range(254):
         rotate_keys(path, now=NOW)

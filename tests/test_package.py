@@ -14,6 +14,8 @@ import pytest
 
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.spare
+
 EDITION = "unesco-beijing-2021-2"
 
 

@@ -63,6 +63,7 @@ def send(port: int, message: bytes) -> int:
         return line.data(message)[0]
 
 
+@pytest.mark.spare
 def test_nothing_is_lost_while_the_disk_is_full(
     crowded: Workspace, engine: Engine, disk: Path, server: ImapServer
 ) -> None:

@@ -13,6 +13,8 @@ import pytest
 from tests.factories.contacts import ADDRESSES, write_contacts
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.spare
+
 
 def read_commands() -> list[str]:
     """The commands of the section about one's own list."""

@@ -17,6 +17,8 @@ from tests.factories.first_document import STORIES, write_document
 from tests.paths import ROOT
 from tests.servers.scripted_smtp import ScriptedServer
 
+pytestmark = pytest.mark.spare
+
 
 def read_commands() -> list[str]:
     """The commands of the section about one's own newsletter."""

@@ -20,6 +20,8 @@ from tests.factories.sample_workspace import create_sample_workspace
 from tests.servers.misbehaving_smtp import MisbehavingServer
 from tests.servers.smtp_sink import smtp_sink
 
+pytestmark = pytest.mark.spare
+
 EDITION = "unesco-beijing-2021-2"
 
 

@@ -15,6 +15,8 @@ import pytest
 from mailer.feedback.simulator.returned_mails import SimulatedRecipient
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.spare
+
 
 def mailer(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(

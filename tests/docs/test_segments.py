@@ -20,6 +20,7 @@ def squeeze(line: str) -> str:
     return " ".join(line.split())
 
 
+@pytest.mark.spare
 def test_the_commands_of_the_page_run_in_the_order_they_stand_and_print_what_it_shows(tmp_path: Path) -> None:
     assert run_shell("mailer init my-newsletter --sample", tmp_path).returncode == 0
     shown = read_console_blocks(PAGE)

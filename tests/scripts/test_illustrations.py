@@ -101,6 +101,7 @@ def test_stories_in_the_same_arrangement_differ_in_more_than_grain(composer: Mod
             assert max(ImageStat.Stat(ImageChops.difference(one, other)).mean) > 1.5, f"{sector}: {name}"
 
 
+@pytest.mark.spare
 def test_every_arrangement_draws_for_any_story(composer: ModuleType) -> None:
     for sector, arrangements in composer.ARRANGEMENTS_BY_SECTOR.items():
         for arrangement in arrangements.values():

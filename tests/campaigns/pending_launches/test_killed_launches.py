@@ -45,6 +45,7 @@ def check(results: list[dict[str, object]]) -> None:
         assert result["pending"] == ["started"], result
 
 
+@pytest.mark.spare
 def test_a_launch_happens_once_wherever_the_server_dies(asked: Workspace) -> None:
     check(run_kills(asked, 1, _WRITES))
 

@@ -551,6 +551,7 @@ class Sending(RuleBasedStateMachine):
         self.states = states
 
 
+@pytest.mark.spare
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_whatever_happens_nobody_is_lost_and_every_possible_duplicate_is_named(
     request: pytest.FixtureRequest, kind: str, tmp_path_factory: pytest.TempPathFactory

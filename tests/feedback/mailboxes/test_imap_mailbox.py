@@ -134,6 +134,7 @@ def test_without_a_folder_for_them_recorded_messages_are_deleted_and_no_others(
     assert not (server.maildir / ".Processed").exists()
 
 
+@pytest.mark.spare
 def test_a_server_that_cannot_move_or_wait_is_served_by_copying_and_asking(
     reader: Reader, server: ImapServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -187,6 +187,7 @@ def _sample(mode: Personalisation) -> tuple[Edition, CompiledEdition]:
     return edition, compile_edition(edition, SETTINGS)
 
 
+@pytest.mark.spare
 @pytest.mark.parametrize("template", ["periodical", "bulletin"])
 @pytest.mark.parametrize("mode", Personalisation)
 def test_every_variant_of_the_sample_equals_an_edition_of_its_stories(

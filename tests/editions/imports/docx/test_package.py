@@ -164,6 +164,7 @@ def measure(path: Path, tmp_path: Path) -> tuple[str, int]:
     return words, int(grown)
 
 
+@pytest.mark.spare
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = make_bomb(tmp_path / "bomb.docx")
     assert path.stat().st_size < 2_000_000
@@ -172,6 +173,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     assert grown < 30_000
 
 
+@pytest.mark.spare
 def test_a_size_that_lies_does_not_unpack_more(tmp_path: Path) -> None:
     path = make_bomb(tmp_path / "bomb.docx")
     data = path.read_bytes()

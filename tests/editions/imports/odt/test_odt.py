@@ -369,6 +369,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         import_document(path, tmp_path / "editions", today=TODAY)
 
 
+@pytest.mark.spare
 def test_a_table_repeated_a_million_times_is_cut(bring_in: Importer) -> None:
     cell = '<table:table-cell table:number-columns-repeated="1000000"><text:p>x</text:p></table:table-cell>'
     row = f'<table:table-row table:number-rows-repeated="1000000">{cell}{cell}</table:table-row>'

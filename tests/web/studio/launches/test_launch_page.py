@@ -164,6 +164,7 @@ def test_two_people_in_two_tabs_launch_one_campaign(house: House, campaign: int)
     assert len(read_states(house.studio.engine)) == 4
 
 
+@pytest.mark.spare
 def test_another_number_at_the_start_is_told_and_typed_anew(house: House, campaign: int) -> None:
     ask_launch(house, campaign, "4")
     add_subscribers(house.studio.engine, ["late@example.org"])
