@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from babel.dates import format_skeleton
 from markupsafe import Markup
 
+from mailer.campaigns.report import acceptance_times
 from mailer.campaigns.report.disclosure import HIDDEN, is_small
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
 from subscribers.segments.description import Vocabulary
@@ -22,7 +23,6 @@ COUNTED_LATE = gettext_noop(
 _NO_SAMPLE = Markup("")
 _SPACE = "\N{NO-BREAK SPACE}"
 """Between a number and its unit, which belong on one line."""
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _NOT_COUNTED: Final = gettext_noop("not counted")
 _HIDDEN_NOTE: Final = gettext_noop(
     "%(mark)s stands for fewer than five people, or for a figure that would reveal fewer than five."
@@ -136,18 +136,8 @@ def format_share(number: int, whole: int) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration in its two largest units: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 d 4 h``."""
-    if seconds < 10:
-        return f"{max(seconds, 0):.1f}{_SPACE}s"
-    rest = round(seconds)
-    # The unit at which it begins may be reached only by rounding: 59.7 seconds are a minute.
-    first = next(index for index, (_, size) in enumerate(_UNITS) if rest >= size)
-    words = []
-    for name, size in _UNITS[first : first + 2]:
-        number, rest = divmod(rest, size)
-        if number:
-            words.append(f"{number}{_SPACE}{name}")
-    return _SPACE.join(words)
+    """Return a duration, at least 0, as the report of the command line has it, on one line."""
+    return acceptance_times.format_duration(max(seconds, 0)).replace(" ", _SPACE)
 
 
 @dataclass(frozen=True, kw_only=True)
