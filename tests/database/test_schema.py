@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,10 @@ from mailer.errors import StaleSchemaError
 from tests.paths import ROOT
 
 AT = "2026-03-01 09:00:00+00:00"
+
+# The tables of all models are compared, whatever other tests have imported.
+for models in (ROOT / "mailer" / "database").glob("*models.py"):
+    import_module(f"mailer.database.{models.stem}")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
