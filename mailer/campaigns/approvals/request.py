@@ -64,7 +64,7 @@ def ask_for_approval(
 
     Asking again for what is waited for already gives that round. An older round of the edition and segment
     is replaced. Raise ApprovalRefusedError if it is approved already or being sent, ConfigurationError if a
-    step of the settings asks somebody who does not belong to the team, LaunchRefusedError if an earlier
+    step of the settings names a member the team does not have, LaunchRefusedError if an earlier
     version is on its way to this segment, and AlreadyPreparedError if another campaign is being prepared.
     """
     unfinished = find_unfinished_campaign(connection, plan)

@@ -74,7 +74,7 @@ def approve(engine: Engine, workspace: Workspace, plan: Plan, *, by: str, now: d
     ``by`` is the name or the address of somebody whom the current step asks; where no steps are set, anybody.
     A campaign that is already scheduled is approved as it is. If another person approves the same plan, their
     name replaces the first. Raise ApprovalRefusedError if ``by`` may not approve it or it is being sent,
-    ConfigurationError if a step of the settings asks somebody who does not belong to the team, and
+    ConfigurationError if a step of the settings names a member the team does not have, and
     LaunchRefusedError if the plan cannot be launched.
     """
     name = _read_name(by)

@@ -33,7 +33,7 @@ _OTHERS = gettext_noop("For partners who follow different things, or nothing in 
 
 
 @dataclass(frozen=True, kw_only=True)
-class MailVersionShown:
+class MailVersion:
     """A version of the mail: number ``number`` of all, by its readers, who are not known where there are no
     ``cohorts``. ``digest`` is that of the mail, so that one that has changed has not been looked at.
     ``is_seen`` says whether the member has."""
@@ -71,7 +71,7 @@ class PreparedMail:
 
     compiled: CompiledPreview | None
     cohorts: CountedNumber | None
-    versions: Sequence[MailVersionShown] = ()
+    versions: Sequence[MailVersion] = ()
     total: int | None = None
     gone: bool = False
 
@@ -105,7 +105,7 @@ class PreparedMail:
         is_counting = self.cohorts is not None and self.cohorts.value is None and self.cohorts.is_counting
         return (self.compiled is None and not self.gone) or is_counting
 
-    def find(self, tag: str) -> MailVersionShown | None:
+    def find(self, tag: str) -> MailVersion | None:
         """Return the version that ``tag`` names; None if no reader gets it any more."""
         return next((version for version in self.versions if version.tag == tag), None)
 
@@ -144,7 +144,7 @@ def look_at_mail(
         digest = digest_version(compiled.mails[variant.language], variant)
         is_seen = digest in seen
         versions.append(
-            MailVersionShown(number=number, variant=variant, cohorts=readers, digest=digest, is_seen=is_seen)
+            MailVersion(number=number, variant=variant, cohorts=readers, digest=digest, is_seen=is_seen)
         )
     return PreparedMail(
         compiled=compiled, cohorts=cohorts, versions=versions, total=len(found) if is_known else None
@@ -152,7 +152,7 @@ def look_at_mail(
 
 
 def describe_versions(
-    translator: Translator, settings: Settings, mail: PreparedMail, versions: Sequence[MailVersionShown]
+    translator: Translator, settings: Settings, mail: PreparedMail, versions: Sequence[MailVersion]
 ) -> dict[str, Mapping[str, Any]]:
     """Return for whom some ``versions`` of a mail are, "" if that cannot be said in a line, and in what they
     differ, a line each; by their tag. The only version of a mail needs no words."""
@@ -172,7 +172,7 @@ def describe_versions(
 
 
 def _describe_audience(
-    translator: Translator, settings: Settings, version: MailVersionShown, mail: CompiledEdition
+    translator: Translator, settings: Settings, version: MailVersion, mail: CompiledEdition
 ) -> str:
     """Return what its readers have in common of that which the edition's order depends on."""
     if mail.personalise is Personalisation.off or not version.cohorts:
@@ -198,7 +198,7 @@ def _describe_audience(
     return "" if all(followed) else translate(_OTHERS)
 
 
-def plan_test(edition: str, mail: PreparedMail, version: MailVersionShown | None) -> Plan:
+def plan_test(edition: str, mail: PreparedMail, version: MailVersion | None) -> Plan:
     """Return a plan of what a test needs: the content, and the version to show, without counting the list."""
     compiled = mail.compiled
     assert compiled is not None  # noqa: S101 - there are mails of it
