@@ -16,10 +16,10 @@ from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
-from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from mailer.i18n import DOMAIN, LANGUAGES, LOCALE_FOLDER, SOURCE_LANGUAGE
+from scripts.compile_translations import compile_changed
 
 ROOT = Path(__file__).parent.parent
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,6 +58,7 @@ def extract_messages() -> Catalog:
             ROOT / "mailer",
             [
                 ("approval_mails.py", "python"),
+                ("halt_mails.py", "python"),
                 ("fields.py", "python"),
                 ("remote_fetcher.py", "python"),
                 ("translations.py", "python"),
@@ -135,13 +136,6 @@ def update_catalogue(tag: str, said: Catalog) -> Catalog:
     return catalogue
 
 
-def compile_catalogue(catalogue: Catalog) -> bytes:
-    """Return the compiled catalogue."""
-    buffer = io.BytesIO()
-    write_mo(buffer, catalogue)
-    return buffer.getvalue()
-
-
 def main() -> None:
     """Update and compile every catalogue."""
     said, gaps = extract_messages(), 0
@@ -154,10 +148,10 @@ def main() -> None:
         buffer = io.BytesIO()
         write_po(buffer, catalogue, width=110, omit_header=False, sort_output=True, include_lineno=False)
         path.write_bytes(buffer.getvalue())
-        find_file(tag, "mo").write_bytes(compile_catalogue(catalogue))
         for gap in find_gaps(catalogue):
             gaps += 1
             print(f"{tag}: not translated: {gap}", file=sys.stderr)
+    compile_changed()
     print(f"{len(said)} messages in {len(LANGUAGES) - 1} catalogues, {gaps} translations missing.")
 
 
