@@ -1,6 +1,7 @@
 """Read the rows of a file into chunks for the staging table, in a thread beside the one that stores them."""
 
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -159,7 +160,9 @@ class ChunkReader:
 
     def report(self, part: FilePart) -> PartReport:
         mapping = part.mapping
-        unused = mapping.reader.unused_values.most_common() if mapping.reader else []
+        unused = mapping.reader.unused_values.copy() if mapping.reader else Counter[tuple[str, str]]()
+        for (column, value), rows in self._parser.left_out.items():
+            unused[mapping.meaning.get(column, (column,))[0], value] += rows
         return PartReport(
             file=part.member,
             form=part.form,
@@ -171,7 +174,8 @@ class ChunkReader:
             samples=self._samples or self._left,
             statuses=list(mapping.counts),
             unused_values=[
-                {"column": column, "value": value, "rows": rows} for (column, value), rows in unused
+                {"column": column, "value": value, "rows": rows}
+                for (column, value), rows in unused.most_common()
             ],
             notes=list(mapping.notes),
             columns_file=mapping.columns_text(),
@@ -179,6 +183,7 @@ class ChunkReader:
 
     def read(self, part: FilePart) -> Generator[Chunk, None, None]:
         self._samples, self._left = [], []
+        self._parser.left_out.clear()
         last = 0
         while chunk := self._read_chunk(part):
             yield chunk

@@ -175,6 +175,7 @@ def find_part_mapping(part: RawPart, options: ReadOptions, *, sectors: Collectio
         columns_file=options.columns,
         corrections=options.corrections,
         told=part.told,
+        sheet=part.sheet,
         sectors=sectors,
     )
 

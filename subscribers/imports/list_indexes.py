@@ -127,9 +127,10 @@ class ListIndexes:
         return twice
 
     def _read_last_id(self) -> int:
-        """Return the highest ID that was ever used in PostgreSQL, or is in use in SQLite; 0 if none."""
+        """Return the highest ID that was ever used; 0 if none."""
         if self._is_sqlite:
-            return int(self._connection.scalar(select(func.coalesce(func.max(_subscriber.c.id), 0))) or 0)
+            used = text("SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'")
+            return int(self._connection.scalar(used) or 0)
         last = text("SELECT pg_sequence_last_value(pg_get_serial_sequence('subscriber', 'id')::regclass)")
         return int(self._connection.scalar(last) or 0)
 

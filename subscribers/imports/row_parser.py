@@ -11,6 +11,7 @@ takes more than this, is left to the rest.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -23,7 +24,8 @@ from locales.phrase import Phrase
 from subscribers.address import NO_ADDRESS, Address, normalise_address
 from subscribers.csv_format import COLUMNS, SEPARATOR, unescape_formula
 from subscribers.errors import AddressError, DetailError, SubscriberError
-from subscribers.imports.columns.layouts import OwnColumns, RawRow, fit_width
+from subscribers.imports.columns.layouts import OwnColumns, RawRow, fit_width, turn_name
+from subscribers.imports.columns.status_titles import suggests_leaving
 from subscribers.models import ConsentEvent
 from subscribers.validation import (
     are_clean_lines,
@@ -54,6 +56,7 @@ _MAX_LENGTH = 4000
 _MAX_ADDRESSES = 50
 Parsed = TypeVar("Parsed")
 _MAX_CACHED = 20_000
+MAX_LEFT_OUT = 1_000
 ORDINARY_LOCAL = "[A-Za-z0-9]++(?:[._+-][A-Za-z0-9]++)*+"
 """A local part that normalise_address neither changes nor refuses, as a regular expression."""
 _ORDINARY_LOCAL = re.compile(ORDINARY_LOCAL)
@@ -177,9 +180,14 @@ class ParsedRow(NamedTuple):
 
 
 class RowParser:
-    """Parses rows for a workspace with these sectors. Its caches give the value of a cell, unescaped."""
+    """Parses rows for a workspace with these sectors. Its caches give the value of a cell, unescaped.
+
+    A country or a tag that cannot be used costs the value and not the person; ``left_out`` counts them by our
+    column and the text.
+    """
 
     def __init__(self, sectors: Collection[str]) -> None:
+        self.left_out: Counter[tuple[str, str]] = Counter()
         self._domain = CellCache(_parse_domain)
         self.organisation = CellCache(lambda cell: clean_line(cell, "organisation"))
         self.country = CellCache(lambda cell: clean_country(cell) or "")
@@ -197,7 +205,8 @@ class RowParser:
     def _parse_with_address_cell(self, number: int, row: RawRow) -> ParsedRow:
         [(address, name), *others], rest = parse_address_cell(row.email)
         if name and not row.name.strip():
-            row = row._replace(name=name)
+            # A mail program writes a person beside an address in the order of its directory.
+            row = row._replace(name=turn_name(name))
         parsed = self._parse_details(number, row, address.email, address.envelope)
         return parsed._replace(others=tuple(other.email for other, _ in others), unusable=tuple(rest))
 
@@ -213,12 +222,37 @@ class RowParser:
             envelope,
             clean_line(row.name, "name"),
             self.organisation[row.organisation],
-            self.country[row.country],
+            self._find_country(row.country),
             self.language[row.language],
             self.sectors[row.sectors],
-            self.tags[row.tags],
+            self._find_tags(row.tags),
             None,
         )
+
+    def _find_country(self, cell: str) -> str:
+        try:
+            return self.country[cell]
+        except SubscriberError:
+            self._leave_out("country", cell)
+            return ""
+
+    def _find_tags(self, cell: str) -> frozenset[str]:
+        try:
+            return self.tags[cell]
+        except SubscriberError:
+            pass
+        found: set[str] = set()
+        for piece in cell.split(SEPARATOR):
+            try:
+                found |= self.tags[piece]
+            except SubscriberError:
+                self._leave_out("tags", piece)
+        return frozenset(found)
+
+    def _leave_out(self, column: str, text: str) -> None:
+        left_out = column, text.strip()
+        if left_out in self.left_out or len(self.left_out) < MAX_LEFT_OUT:
+            self.left_out[left_out] += 1
 
     def parse_samples(self, samples: Iterable[Mapping[str, str]]) -> Iterator[ParsedRow]:
         """Yield the samples of a report as they would be stored, but for those that cannot be any more."""
@@ -295,7 +329,8 @@ class OrdinaryRowParser:
         # These are by cells as written, so that nobody needs to look for those that are escaped.
         self._organisation = _unescape_first(parser.organisation)
         self._others = [
-            _unescape_first(cache) for cache in (parser.country, parser.sectors, parser.language, parser.tags)
+            *(_unescape_first(cache) for cache in (parser.country, parser.sectors, parser.language)),
+            CellCache(self._find_tags),
         ]
 
     def parse(self, columns: OwnColumns, rows: Sequence[Sequence[str]]) -> tuple[list[list[Any]], list[int]]:
@@ -314,6 +349,12 @@ class OrdinaryRowParser:
             _look_up(cache, cells, odd) for cache, cells in zip(self._others, others, strict=True)
         )
         return [email, envelope, name, organisation, country, language, sectors, tags], sorted(odd)
+
+    def _find_tags(self, cell: str) -> frozenset[str]:
+        tags = self._parser.tags[unescape_formula(cell)]
+        if any(map(suggests_leaving, tags)):
+            raise DetailError("tags", Phrase("a tag may say that the person left."))
+        return tags
 
     def _parse_addresses(self, cells: Sequence[str], odd: set[int]) -> tuple[list[str], list[str]]:
         joined = "\n".join(cells)

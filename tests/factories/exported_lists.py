@@ -428,7 +428,7 @@ LISTS = (
         file="mailing-list.txt", what="mailboxes as a list server writes them, one a line",
         text='Ann Li <ann@d.example.org>\nbob@d.example.org\n"Oh, Cy" <cy@d.example.org>\n',
         active={
-            "ann@d.example.org": who("Ann Li"), "bob@d.example.org": who(), "cy@d.example.org": who("Oh, Cy"),
+            "ann@d.example.org": who("Ann Li"), "bob@d.example.org": who(), "cy@d.example.org": who("Cy Oh"),
         },
     ),
     ExportedList(
@@ -501,7 +501,7 @@ LISTS = (
     ExportedList(
         file="mailboxes.txt", what="mailboxes with names in quotation marks and in brackets",
         text='"Li, Ann" <ann@d.example.org>\nbob@d.example.org (Bob An)\n',
-        active={"ann@d.example.org": who("Li, Ann"), "bob@d.example.org": who()},
+        active={"ann@d.example.org": who("Ann Li"), "bob@d.example.org": who()},
     ),
     ExportedList(
         file="survey.csv", what="SurveyMonkey: a second row has the parts of an address and the answers to a question",
@@ -631,4 +631,65 @@ LISTS = (
         active={"ann@d.example.org": who()},
         left={"bob@d.example.org": "unsubscribed", "cy@d.example.org": "bounced", "di@d.example.org": "unsubscribed"},
     ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOfLeft:
+    """A list that was once read wrongly or asked about: who gets mail, and who left."""
+
+    file: str
+    text: str
+    active: tuple[str, ...]
+    left: tuple[str, ...]
+    encoding: str = "utf-8"
+
+
+WHO_LEFT = (
+    ListOfLeft(file="Kontakte.csv", active=("p0@d.example.org",), left=("p1@d.example.org", "p2@d.example.org"), encoding="cp1252",
+        text="E-Mail;Name;Abo\r\np0@d.example.org;Jürgen Groß;ja\r\np1@d.example.org;Ute Alt;nein\r\np2@d.example.org;Uwe Neu;Nein\r\n"),
+    ListOfLeft(file="newsletter_nl.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="E-mailadres;Naam;Geen nieuwsbrief\r\np0@d.example.org;Jan;nee\r\np1@d.example.org;Piet;ja\r\n"),
+    ListOfLeft(file="newsletter_it.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="Email;Nome;Non desidera ricevere la newsletter\r\np0@d.example.org;Anna;no\r\np1@d.example.org;Luca;sì\r\n"),
+    ListOfLeft(file="newsletter_fr.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="Email;Nom;Ne souhaite plus recevoir la lettre\r\np0@d.example.org;Luc;non\r\np1@d.example.org;Ana;oui\r\n"),
+    ListOfLeft(file="newsletter_sv.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="E-post;Namn;Vill inte ha nyhetsbrev\r\np0@d.example.org;Olle;nej\r\np1@d.example.org;Nea;ja\r\n"),
+    ListOfLeft(file="newsletter_pl.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="E-mail;Imię i nazwisko;Nie wysyłać newslettera\r\np0@d.example.org;Jan;nie\r\np1@d.example.org;Ewa;tak\r\n"),
+    ListOfLeft(file="newsletter_pt.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="E-mail;Nome;Não quer receber o boletim\r\np0@d.example.org;Rui;não\r\np1@d.example.org;Eva;sim\r\n"),
+    ListOfLeft(file="newsletter_jp.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="メールアドレス,氏名,メルマガを受け取らない\r\np0@d.example.org,佐藤,いいえ\r\np1@d.example.org,鈴木,はい\r\n"),
+    ListOfLeft(file="newsletter_cn.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="邮箱,姓名,不希望接收通讯\r\np0@d.example.org,陈明,否\r\np1@d.example.org,李雷,是\r\n"),
+    ListOfLeft(file="newsletter_ko.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="이메일,이름,뉴스레터 수신 원하지 않음\r\np0@d.example.org,김,아니오\r\np1@d.example.org,이,예\r\n"),
+    ListOfLeft(file="newsletter_mn.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="И-мэйл;Нэр;Мэдээ авахгүй\r\np0@d.example.org;Бат;үгүй\r\np1@d.example.org;Дорж;тийм\r\n"),
+    ListOfLeft(file="newsletter_ar.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="البريد الإلكتروني;الاسم;لا يرغب في تلقي النشرة\r\np0@d.example.org;أحمد;لا\r\np1@d.example.org;ليلى;نعم\r\n"),
+    ListOfLeft(file="gdpr.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="Email,Name,GDPR erased\r\np0@d.example.org,Ann,\r\np1@d.example.org,Bo,yes\r\n"),
+    ListOfLeft(file="gdpr2.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="Email,Name,GDPR deletion requested\r\np0@d.example.org,Ann,no\r\np1@d.example.org,Bo,2024-02-02\r\n"),
+    ListOfLeft(file="crm-bounces.csv", active=("p0@d.example.org", "p2@d.example.org"), left=("p1@d.example.org",),
+        text="Email,Name,Hard bounces\r\np0@d.example.org,Ann,0\r\np1@d.example.org,Bo,3\r\np2@d.example.org,Cy,0\r\n"),
+    ListOfLeft(file="members-delivery.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="Email,Name,Delivery\r\np0@d.example.org,Ann,delivered\r\np1@d.example.org,Bo,failed permanently\r\n"),
+    ListOfLeft(file="raisers-edge.csv", active=("p0@d.example.org", "p1@d.example.org"), left=("p2@d.example.org",),
+        text='Constituent ID,First Name,"Last/Organization Name",Email,"Alternate Email 1",Requests no email,Shipping Country\r\n1,Ann,Li,p0@d.example.org,,No,Mongolia\r\n2,,Inst,,p1@d.example.org,No,Sweden\r\n3,Bo,Li,p2@d.example.org,,Yes,\r\n'),
+    ListOfLeft(file="tidyhq.vcf", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ann Li\r\nEMAIL:p0@d.example.org\r\nEND:VCARD\r\nBEGIN:VCARD\r\nVERSION:3.0\r\nFN:Bo Li\r\nEMAIL:p1@d.example.org\r\nNOTE:DO NOT MAIL\r\nEND:VCARD\r\n"),
+    ListOfLeft(file="verein.csv", active=("p0@d.example.org", "p2@d.example.org"), left=("p1@d.example.org",), encoding="cp1252",
+        text="E-Mail;Name;Status\r\np0@d.example.org;Jürgen Groß;Neu\r\np1@d.example.org;Ute Alt;ausgetreten\r\np2@d.example.org;Uwe Neu;aktiv\r\n"),
+    ListOfLeft(file="courrier.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="Courriel;Nom;Statut\r\np0@d.example.org;Luc;actif\r\np1@d.example.org;Ana;NPAI\r\n"),
+    ListOfLeft(file="jp-status.csv", active=("p0@d.example.org",), left=("p1@d.example.org",), encoding="cp932",
+        text="メールアドレス,氏名,状態\r\np0@d.example.org,佐藤,配信中\r\np1@d.example.org,鈴木,エラー停止\r\n"),
+    ListOfLeft(file="freshmail.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="Email;Imię;Status\r\np0@d.example.org;Jan;Aktywny\r\np1@d.example.org;Ewa;Twardo odbity\r\n"),
+    ListOfLeft(file="listserv.csv", active=("p0@d.example.org",), left=("p1@d.example.org",),
+        text="Email,Name,Status\r\np0@d.example.org,Ann,Active\r\np1@d.example.org,Bo,Held\r\n"),
 )  # fmt: skip

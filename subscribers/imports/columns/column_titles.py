@@ -17,10 +17,12 @@ from typing import Any
 
 from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.columns.status_words import (
+from subscribers.imports.columns.status_titles import (
     StatusKind,
-    StatusMeaning,
     classify_title,
+)
+from subscribers.imports.columns.status_words import (
+    StatusMeaning,
     fold,
     fold_words,
     is_date,

@@ -9,8 +9,16 @@ from typing import Any
 from subscribers.csv_format import COLUMNS, SEPARATOR
 from subscribers.errors import ImportFileError, quote_for_message, write_on_one_line
 from subscribers.imports.columns.layouts import ColumnLayout, RawRow, is_east_asian
-from subscribers.imports.columns.status_columns import DESCRIPTIONS, StatusColumnCount, StatusValueCount
-from subscribers.imports.columns.status_words import StatusMeaning, fold
+from subscribers.imports.columns.status_columns import (
+    DESCRIPTIONS,
+    EVERY_ROW,
+    StatusColumnCount,
+    StatusValueCount,
+)
+from subscribers.imports.columns.status_words import (
+    StatusMeaning,
+    fold,
+)
 
 _KEYS = ("header", "sheet", "columns", "separators", "values", "status")
 # The words of [status]; "nothing" is for values that are not about leaving.
@@ -211,10 +219,12 @@ def write_columns_text(
     if ignored:
         lines.append(f"ignored = {_quote_all(ignored, is_list=True)}   # not about leaving")
     for count in counts:
-        if count.column not in layout.titles:
+        if count.column not in {column.title for column in layout.statuses}.union(layout.titles):
             continue
         lines += ["", f"[status.{_quote(count.column)}]", *_status_lines(count)]
-        if count.column not in named:  # it was only searched for words about leaving
+        if (
+            count.column in layout.titles and count.column not in named
+        ):  # it was only searched for words about leaving
             lines.append('nothing = ["*"]')
     return "\n".join(lines) + "\n"
 
@@ -237,7 +247,7 @@ def _status_lines(count: StatusColumnCount) -> Iterable[str]:
         values = [
             value.value
             for value in count.values
-            if value.meaning is meaning and value.value not in DESCRIPTIONS
+            if value.meaning is meaning and value.value not in DESCRIPTIONS.keys() - {EVERY_ROW}
         ]
         if values or (count.unknown and meaning is not StatusMeaning.nothing):
             yield f"{meaning.name} = {_quote_all(values[:_MOST_VALUES], is_list=True)}"

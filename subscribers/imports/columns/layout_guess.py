@@ -26,8 +26,10 @@ from subscribers.imports.columns.status_columns import (
     guess_statuses,
     make_status_column,
 )
-from subscribers.imports.columns.status_words import (
+from subscribers.imports.columns.status_titles import (
     StatusKind,
+)
+from subscribers.imports.columns.status_words import (
     StatusMeaning,
     fold,
     fold_words,

@@ -22,13 +22,23 @@ from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow, unescape_formul
 from subscribers.errors import DetailError, ImportFileError, SubscriberError, quote_for_message
 from subscribers.imports.columns.column_titles import is_exchange_name
 from subscribers.imports.columns.status_columns import StatusColumn, StatusReader
-from subscribers.imports.columns.status_words import SUPPRESS_REASONS, StatusMeaning, is_other_channel
+from subscribers.imports.columns.status_titles import (
+    is_other_channel,
+)
+from subscribers.imports.columns.status_words import (
+    SUPPRESS_REASONS,
+    StatusMeaning,
+)
 from subscribers.models import ConsentEvent
 from subscribers.validation import clean_sectors, clean_tag
 
 _SEVERAL = re.compile(r"[;,|、，；\n]|:::")
 _SECTORS = re.compile(r"[;,|/、，；\n]|:::")
 _ADDRESSES = " ::: "
+# "Dupont, José" and "de la Cruz, María José", but not "ACME SA, Paris".
+_TURNED = re.compile(
+    r"((?:[a-z][\w'’]* ){0,3}[^\W\d_][\w'’-]*), ([^\W\d_][\w'’-]*\.?(?: [^\W\d_][\w'’-]*\.?){0,2})"
+)
 _MAX_UNUSED = 1_000
 Item = TypeVar("Item")
 
@@ -102,7 +112,8 @@ class LayoutReader:
     ``sectors`` are those of the workspace, with their names if they have any. Other sectors, and unusable
     tags and languages, are left out and noted; if ``is_strict``, they are kept, and their rows refused later.
     ``divided`` are those of our columns whose cells are divided as in any other list all the same.
-    ``unwatched`` columns are not searched for words about leaving.
+    ``unwatched`` columns are not searched for words about leaving. If the names are ``turned``, those
+    such as "Dupont, José" are turned back.
     """
 
     def __init__(
@@ -113,8 +124,10 @@ class LayoutReader:
         is_strict: bool = False,
         divided: Collection[str] = (),
         unwatched: Collection[int] = (),
+        turned: bool = False,
     ) -> None:
         self.layout = layout
+        self._turned = turned
         self._is_strict = is_strict
         self._divided = frozenset(divided)
         self._width = len(layout.titles)
@@ -185,10 +198,11 @@ class LayoutReader:
         given, middle, family = (self._first(cells, part) for part in ("given", "middle", "family"))
         if parts := join_name(given, middle, family):
             return parts
-        if self._is_strict:  # a columns file may spread the name over several columns
-            names = tuple(cells[place].strip() for place in self.layout.places.get("name", ()))
-            return join_parts(tuple(filter(None, names)))
-        return self._first(cells, "name")
+        names = tuple(cells[place].strip() for place in self.layout.places.get("name", ()))
+        filled = tuple(filter(None, names))
+        # A columns file may spread the name over several columns.
+        name = join_parts(filled if self._is_strict else filled[:1])
+        return turn_name(name) if self._turned else name
 
     def _first(self, cells: tuple[str, ...], field_name: str) -> str:
         for place in self.layout.places.get(field_name, ()):
@@ -295,6 +309,18 @@ def join_name(given: str, middle: str, family: str) -> str:
 def join_parts(parts: tuple[str, ...]) -> str:
     """Join the parts of a name in this order, without spaces if all are written in East Asian characters."""
     return ("" if all(map(is_east_asian, parts)) else " ").join(parts)
+
+
+def are_turned(names: Sequence[str]) -> bool:
+    """Return whether most of a column's names have the family's first and a comma, as a directory writes
+    them. One such name among others may be an organisation or a title."""
+    filled = [name for name in map(str.strip, names) if name]
+    return sum(_TURNED.fullmatch(name) is not None for name in filled) > len(filled) / 2
+
+
+def turn_name(name: str) -> str:
+    found = _TURNED.fullmatch(name)
+    return join_name(found[2], "", found[1]) if found else name
 
 
 @lru_cache(4096)

@@ -13,29 +13,36 @@ from types import MappingProxyType
 from locales.phrase import gettext_noop
 from subscribers.errors import SubscriberError
 from subscribers.imports.columns.column_titles import KnownFormat
-from subscribers.imports.columns.status_words import (
-    STRICTNESS,
+from subscribers.imports.columns.status_titles import (
     StatusKind,
-    StatusMeaning,
     StatusTitle,
     classify_title,
-    find_left_stem,
-    fold,
-    is_date,
-    is_empty_value,
-    is_number,
+    declines,
     is_other_channel,
-    is_refusal,
     is_remark,
     may_be_status,
     mentions_mail,
+    names_refusal,
+    suggests_leaving,
+    tells_how_often,
+)
+from subscribers.imports.columns.status_words import (
+    STRICTNESS,
+    StatusMeaning,
+    find_left_stem,
+    fold,
+    is_above_zero,
+    is_date,
+    is_empty_value,
+    is_number,
+    is_refusal,
     read_boolean,
     read_status_word,
     strong_words,
-    tells_how_often,
 )
 
 EMPTY, DATE, ANY_TEXT, OTHERS, EVERY_ROW = "(empty)", "a date", "any text", "other values", "every row"
+SOME = "a number above 0"
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         EMPTY: gettext_noop("(empty)"),
@@ -43,6 +50,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         ANY_TEXT: gettext_noop("(any text)"),
         OTHERS: gettext_noop("(other values)"),
         EVERY_ROW: gettext_noop("(every row)"),
+        SOME: gettext_noop("(a number above 0)"),
     }
 )
 """What the report says of many cells at once, and the words for it on a page."""
@@ -66,16 +74,16 @@ _ASKS = frozenset({StatusKind.consent, StatusKind.confirmation})
 class StatusColumn:
     """A column that tells who left.
 
-    ``meaning`` is what its title says of those who left. ``values`` are what a person said some cells mean,
-    by their folded text, or by one of :data:`DESCRIPTIONS` for all such cells; ``any_value`` is for all other
-    cells with something in them, ``empty`` for those without. ``unknown`` is what a cell says that is not
-    understood, None if it must be asked about.
+    ``meaning`` is what its title says of those who left, None if that is asked. ``values`` are what a person
+    said some cells mean, by their folded text, or by one of :data:`DESCRIPTIONS` for all such cells;
+    ``any_value`` is for all other cells with something in them, ``empty`` for those without. ``unknown`` is
+    what a cell says that is not understood, None if it must be asked about.
     """
 
     title: str
     place: int
     kind: StatusKind
-    meaning: StatusMeaning = StatusMeaning.unsubscribed
+    meaning: StatusMeaning | None = StatusMeaning.unsubscribed
     values: Mapping[str, StatusMeaning] = field(default_factory=dict)
     any_value: StatusMeaning | None = None
     empty: StatusMeaning = StatusMeaning.nothing
@@ -94,10 +102,14 @@ class StatusColumn:
             # A person who writes "none" under "Consent" did not give it.
             wrote = any(char.isalpha() for char in cell) and self.kind in _ASKING
             return StatusMeaning.unconfirmed if wrote and self.empty is StatusMeaning.nothing else self.empty
+        if self.kind is StatusKind.number and is_number(cell):
+            return self.meaning if is_above_zero(cell) else StatusMeaning.nothing
         return self._read_words(cell) or self.unknown
 
     def _read_words(self, cell: str) -> StatusMeaning | None:
         word = read_status_word(cell)
+        if word is None and declines(cell):
+            word = StatusMeaning.unsubscribed
         if self.kind is StatusKind.status:
             return word
         said = read_boolean(cell)
@@ -113,7 +125,7 @@ class StatusColumn:
             return self.meaning if self.kind is StatusKind.left else StatusMeaning.active
         return None
 
-    def _read_boolean(self, said: bool) -> StatusMeaning:
+    def _read_boolean(self, said: bool) -> StatusMeaning | None:
         if self.kind in _ASKING:
             no = StatusMeaning.unsubscribed if self.kind is StatusKind.consent else StatusMeaning.unconfirmed
             return StatusMeaning.active if said else no
@@ -127,6 +139,8 @@ class StatusColumn:
             return ANY_TEXT
         if not cell.strip():
             return EMPTY
+        if self.kind is StatusKind.number and is_number(cell) and is_above_zero(cell):
+            return SOME
         return DATE if is_date(cell) and fold(cell) not in self.values else cell.strip()
 
 
@@ -159,8 +173,8 @@ class StatusReader:
     """Reads what a row says, and counts.
 
     ``ignored`` columns count only where a cell mentions leaving. Where one of the others at the places
-    ``watched`` says in so many words that a person left, that counts too; some have several values, by a
-    separator.
+    ``watched`` says in so many words that a person left, that counts too, or is asked about if the reader
+    ``asks``; some have several values, by a separator.
     """
 
     def __init__(
@@ -170,7 +184,9 @@ class StatusReader:
         titles: Sequence[str],
         watched: Mapping[int, Pattern[str] | None] = MappingProxyType({}),
         ignored: Sequence[int] = (),
+        asks: bool = False,
     ) -> None:
+        self._asks = asks
         self._ignored = tuple(ignored)
         self._titles = titles
         self._tallies = [_ColumnTally(column=column) for column in columns]
@@ -203,7 +219,9 @@ class StatusReader:
             places += zip(self._single, words, strict=True)
         for place, separator in self._several:
             if cells[place]:
-                places += [(place, word.strip().casefold()) for word in separator.split(cells[place])]
+                words = [word.strip().casefold() for word in separator.split(cells[place])]
+                self._require_clear(place, words)
+                places += [(place, word) for word in words]
         mentions = [
             (place, cells[place], find_left_stem(cells[place])) for place in self._ignored if cells[place]
         ]
@@ -216,7 +234,16 @@ class StatusReader:
                 found = min(found, meaning, key=STRICTNESS.__getitem__)
         return found
 
-    def _note(self, place: int, word: str, meaning: StatusMeaning) -> None:
+    def _require_clear(self, place: int, words: Sequence[str]) -> None:
+        unclear = [
+            word for word in words if (self._asks or word not in self._strong) and suggests_leaving(word)
+        ]
+        for word in unclear:
+            self._note(place, word, None)
+        if unclear:
+            raise UnknownStatusError("a tag of it may say that the person left.")
+
+    def _note(self, place: int, word: str, meaning: StatusMeaning | None) -> None:
         tally = self._seen.get(place)
         if tally is None:
             column = StatusColumn(title=self._titles[place], place=place, kind=StatusKind.status)
@@ -242,7 +269,7 @@ class _ColumnTally:
         tally.rows += 1
         return tally.meaning
 
-    def add(self, value: str, meaning: StatusMeaning) -> None:
+    def add(self, value: str, meaning: StatusMeaning | None) -> None:
         self._find(value, meaning).rows += 1
 
     def result(self) -> StatusColumnCount:
@@ -322,11 +349,16 @@ def _guess_column(place: int, title: str, cells: Sequence[str], *, has_titles: b
             return None
         return StatusColumn(title=title, place=place, kind=StatusKind.status)
     column = StatusColumn(title=title, place=place, kind=found.kind, meaning=found.meaning)
+    if found.kind is StatusKind.left and names_refusal(title):
+        # A survey repeats the answer in the cells of its column.
+        return replace(column, values={fold(title.rpartition(": ")[2]): found.meaning})
     if found.kind is StatusKind.confirmation_date:
         has_dates = any(is_date(cell) and not is_empty_value(cell) for cell in cells)
         return replace(column, empty=StatusMeaning.unconfirmed) if has_dates else None
     if found.kind is StatusKind.confirmation and _has_only_dates(cells):
         return replace(column, kind=StatusKind.confirmation_date, empty=StatusMeaning.unconfirmed)
+    if found.kind is StatusKind.number:
+        return _guess_count(column, cells, is_final=found.is_certain)
     known, unknown = are_understood(column, cells)
     if not found.is_certain and unknown and not known:
         if found.kind not in _ASKS:
@@ -336,6 +368,13 @@ def _guess_column(place: int, title: str, cells: Sequence[str], *, has_titles: b
         is_choice = len({fold(cell) for cell in cells if not is_empty_value(cell)}) <= _MOST_ANSWERS
         return column if is_choice else replace(column, unknown=StatusMeaning.nothing)
     return replace(column, empty=StatusMeaning.unconfirmed) if _is_tick_box(column, cells) else column
+
+
+def _guess_count(column: StatusColumn, cells: Sequence[str], *, is_final: bool) -> StatusColumn | None:
+    filled = [cell for cell in cells if not is_empty_value(cell)]
+    if not filled or not all(map(is_number, filled)):
+        return None
+    return replace(column, meaning=column.meaning if is_final else None, unknown=StatusMeaning.nothing)
 
 
 def _is_tick_box(column: StatusColumn, cells: Sequence[str]) -> bool:

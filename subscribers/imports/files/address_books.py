@@ -17,6 +17,7 @@ from types import MappingProxyType
 from locales.phrase import gettext_noop
 from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow
 from subscribers.errors import ImportFileError
+from subscribers.imports.columns.status_titles import classify_label
 from subscribers.imports.files.delimited_text import MAX_COLUMNS
 from subscribers.imports.files.file_source import FileSource
 
@@ -88,12 +89,18 @@ def is_vcard(source: FileSource, encoding: str) -> bool:
 
 
 def read_vcards(source: FileSource, *, encoding: str) -> Iterator[SheetRow]:
-    """Yield a header of our columns, then one row for each card, numbered in order."""
-    yield SheetRow(1, COLUMNS)
-    number = 1
-    for card in _read_cards(source, encoding):
-        number += 1
-        yield SheetRow(number, _make_cells(card))
+    """Yield a header of our columns, then one row for each card, numbered in order; with a column for the
+    status if a note or a group says that somebody left."""
+    has_status = any(map(_find_status, _read_cards(source, encoding)))
+    yield SheetRow(1, (*COLUMNS, "status") if has_status else COLUMNS)
+    for number, card in enumerate(_read_cards(source, encoding), start=2):
+        yield SheetRow(number, (*_make_cells(card), *([_find_status(card)] if has_status else [])))
+
+
+def _find_status(card: Card) -> str:
+    """Return a note or a group that says that somebody left, "" if there is none."""
+    notes = (*(_unescape(text) for _, text in card["NOTE"]), *_list_groups(card))
+    return next((note for note in notes if (said := classify_label(note)) and said.is_certain), "")
 
 
 def _read_cards(source: FileSource, encoding: str) -> Iterator[Card]:
@@ -167,7 +174,6 @@ def _make_cells(card: Card) -> tuple[str, ...]:
     organisations = [_split_components(value) for value in _sort_values(card["ORG"])]
     addresses = map(_split_components, _sort_values(card["ADR"]))
     countries = [parts[6] for parts in addresses if len(parts) > 6 and parts[6]]
-    tags = [tag for _, text in card["CATEGORIES"] for tag in re.split(r"(?<!\\),", text)]
     return (
         "; ".join(filter(None, map(_unescape, _sort_values(card["EMAIL"])))),
         _make_name(card),
@@ -175,8 +181,12 @@ def _make_cells(card: Card) -> tuple[str, ...]:
         countries[0] if countries else "",
         "",
         next(map(_unescape, _sort_values(card["LANG"])), ""),
-        SEPARATOR.join(map(_unescape, tags)),
+        SEPARATOR.join(_list_groups(card)),
     )
+
+
+def _list_groups(card: Card) -> list[str]:
+    return [_unescape(tag) for _, text in card["CATEGORIES"] for tag in re.split(r"(?<!\\),", text)]
 
 
 def _make_name(card: Card) -> str:

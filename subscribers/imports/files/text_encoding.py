@@ -1,12 +1,13 @@
 """Detect the encoding of a text file: by its byte order mark, by verifying UTF-8, or by a guess.
 
 The guess is based on cells with non-ASCII characters only: three Chinese names in a list of three hundred
-English ones would go unnoticed in the whole file. The user is asked to confirm it.
+English ones would go unnoticed in the whole file. The user is asked to confirm it, unless umlauts or kana
+prove it.
 """
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from locales.phrase import gettext_noop
@@ -67,6 +68,21 @@ _MAX_CELLS = 2000
 # None of these can be the second byte of a character in an East Asian encoding, but "|" can.
 _BETWEEN_CELLS = re.compile(rb'[,;\t\r\n"]+')
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
+# These letters have the same place in the encodings of western and central Europe and of Turkey; but for
+# å and Å, which are letters of Slovak there that hardly occur.
+_EUROPEAN = b"".join(
+    letter
+    for letter in (bytes([code]) for code in range(0xC0, 0x100))
+    if len({letter.decode(encoding, "replace") for encoding in ("cp1250", "cp1252", "cp1254")}) == 1
+) + "åÅ".encode("cp1252")
+# Beside two ASCII letters, or between two: in Chinese and Japanese, such a byte would take one of them.
+_AMONG_ASCII = re.compile(
+    rb"(?:[\x00-\x7f]|(?<=[A-Za-z])[%(letters)s](?![\x80-\xff])|[%(letters)s](?=[A-Za-z]{2}))+"
+    % {b"letters": re.escape(_EUROPEAN)}
+)
+_UMLAUT = re.compile(b"[%s]" % "äöüÄÖÜß".encode("cp1252"))
+_KANA = re.compile("[ぁ-んァ-ヶー]{3}")
+_HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 _NON_ASCII_RUN = re.compile(rb"[\x80-\xff]+")
 
 
@@ -87,7 +103,7 @@ def detect_encoding(source: FileSource, *, wanted: str | None = None) -> tuple[s
         return _verify(source, unmarked), True
     if _find_undecodable_line(source, "utf-8") is None:
         return "utf-8", True
-    return _guess_encoding(source), False
+    return _guess_encoding(source)
 
 
 def _lookup_codec(source: FileSource, wanted: str) -> str:
@@ -173,11 +189,35 @@ def _read_blocks(source: FileSource) -> Iterator[bytes]:
         ) from error
 
 
-def _guess_encoding(source: FileSource) -> str:
-    import chardet
-
+def _guess_encoding(source: FileSource) -> tuple[str, bool]:
+    """Return the likely encoding, and whether the file proves it."""
     cells = _find_non_ascii_cells(source)
     _refuse_broken_utf_8(source, cells)
+    for encoding, proves in (("cp1252", _has_umlauts), ("cp932", _has_kana)):
+        if proves(cells) and _find_undecodable_line(source, encoding) is None:
+            return encoding, True
+    return _detect_by_frequency(source, cells), False
+
+
+def _has_umlauts(cells: Sequence[bytes]) -> bool:
+    """Return whether every cell has single letters among others that are ASCII, which each encoding of Europe
+    has at the same place: ä, ö, ü, é. What is ambiguous beside them, such as å, is rare elsewhere.
+    """
+    return all(map(_AMONG_ASCII.fullmatch, cells)) and any(map(_UMLAUT.search, cells))
+
+
+def _has_kana(cells: Sequence[bytes]) -> bool:
+    """Return whether the cells are Japanese: several kana in a row, which no other encoding yields."""
+    try:
+        text = "\n".join(cell.decode("cp932") for cell in cells)
+    except UnicodeDecodeError:
+        return False
+    return _KANA.search(text) is not None and _HALF_WIDTH.search(text) is None
+
+
+def _detect_by_frequency(source: FileSource, cells: Sequence[bytes]) -> str:
+    import chardet
+
     # Two-byte characters form runs of even length; accented names rarely all do.
     in_pairs = all(len(run) % 2 == 0 for cell in cells for run in _NON_ASCII_RUN.findall(cell))
     found = chardet.detect(

@@ -14,7 +14,14 @@ from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, SubscriberError
 from subscribers.imports.columns.column_mapping import find_mapping
 from subscribers.imports.columns.status_columns import StatusColumn, UnknownStatusError, make_status_column
-from subscribers.imports.columns.status_words import StatusKind, StatusMeaning, StatusTitle, classify_title
+from subscribers.imports.columns.status_titles import (
+    StatusKind,
+    StatusTitle,
+    classify_title,
+)
+from subscribers.imports.columns.status_words import (
+    StatusMeaning,
+)
 
 YES = ("yes", "true", "1", "x", "ja", "oui", "sí", "да", "نعم", "是", "はい", "예", "тийм", "Y", "✓", "sim")
 NO = (

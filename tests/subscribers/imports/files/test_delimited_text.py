@@ -90,7 +90,8 @@ def test_the_encoding_is_detected_from_a_few_cells(tmp_path: Path, encoding: str
     lines = ["email,name", *(f"p{number}@example.org,Person {number}" for number in range(300))]
     lines += [f"n{number}@example.org,{name}" for number, name in enumerate(NAMES[encoding])]
     path = write(tmp_path, "\n".join(lines).encode(encoding))
-    assert detect_encoding(make_file_source(path)) == (encoding, False)
+    # Kana prove it.
+    assert detect_encoding(make_file_source(path)) == (encoding, encoding == "cp932")
     assert [cells[1] for _, cells in read(path)[-3:]] == NAMES[encoding]
 
 
