@@ -174,11 +174,13 @@ class Watch:
 
     def forget(self) -> None:
         """Leave the page that is open, and forget what it and the ones before it have kept."""
-        self.faults.clear()
-        self.page.context.clear_cookies()
         with contextlib.suppress(BrowserError):
             self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        # Before the cookies: a frame that is still loading would come to the sign-in page, which no page may
+        # frame, and what the browser says of that would be told of the next page.
         self.page.goto("about:blank")
+        self.page.context.clear_cookies()
+        self.faults.clear()
 
     def _dismiss(self, dialog: Dialog) -> None:
         if dialog.type != "beforeunload":
@@ -261,6 +263,7 @@ def watch(house: House, tab: Watch) -> Iterator[Watch]:
     try:
         yield tab
     finally:
+        tab.forget()
         house.restore()
 
 
