@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -56,9 +56,9 @@ def write_keys(path: Path) -> None:
         file.write(_as_toml(path, values))
 
 
-def read_keys(path: Path) -> Keys:
-    """Read the keys at ``path``; again if the file has changed by the time a token is verified. Raise
-    ConfigurationError if it cannot be read."""
+def read_keys(path: Path, series: Callable[[], Sequence[tuple[int, int, bytes]]] = tuple) -> Keys:
+    """Read the keys at ``path``; again if the file has changed by the time a token is verified. ``series``
+    reads those of the database's numbers. Raise ConfigurationError if the file cannot be read."""
     stamp = _file_stamp(path)
     values = _read_values(path)
     try:
@@ -70,11 +70,12 @@ def read_keys(path: Path) -> Keys:
             last_days={
                 int(name): date.fromisoformat(day) for name, day in values.get("last_day", {}).items()
             },
+            series=series,
         )
         suppression = SuppressionKey(bytes.fromhex(values["suppression"]))
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise _unreadable(path, error) from error
-    return Keys(suppression=suppression, tokens=replace(signer, reload=_make_reload(path, stamp)))
+    return Keys(suppression=suppression, tokens=replace(signer, reload=_make_reload(path, stamp, series)))
 
 
 def rotate_keys(path: Path, *, now: datetime) -> int:
@@ -149,7 +150,9 @@ def list_keys(path: Path) -> tuple[TokenKey, ...]:
     )
 
 
-def _make_reload(path: Path, known: tuple[int, int]) -> Callable[[], TokenSigner | None]:
+def _make_reload(
+    path: Path, known: tuple[int, int], series: Callable[[], Sequence[tuple[int, int, bytes]]]
+) -> Callable[[], TokenSigner | None]:
     """Make a function that returns the signer from the current file; None if the file has not changed since
     ``known`` or cannot be read at the moment. A changed file is read once.
     """
@@ -161,7 +164,7 @@ def _make_reload(path: Path, known: tuple[int, int]) -> Callable[[], TokenSigner
         if stamp != latest[0]:
             try:
                 # Read after the stamp was taken: if the file changes in between, it is read again.
-                latest = (stamp, replace(read_keys(path).tokens, reload=None))
+                latest = (stamp, replace(read_keys(path, series).tokens, reload=None))
             except ConfigurationError:
                 return None
         return latest[1]

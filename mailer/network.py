@@ -1,6 +1,5 @@
 """Addresses as people and proxies write them: of a visitor, of a trusted network, of a place to listen on."""
 
-import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -10,7 +9,8 @@ Network = IPv4Network | IPv6Network
 
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _MAX_PORT = 65535
-_RESERVED_DOMAIN = re.compile(r"\.(?:example(?:\.(?:com|net|org))?|invalid|localhost|test)\Z")
+RESERVED_DOMAINS = ("example", "example.com", "example.net", "example.org", "invalid", "localhost", "test")
+"""Reserved for examples and tests, so that they are nobody's (RFC 2606, RFC 6761)."""
 
 
 def parse_address(text: str) -> Address | None:
@@ -31,8 +31,15 @@ def parse_address(text: str) -> Address | None:
 
 
 def is_reserved_domain(domain: str) -> bool:
-    """Whether a domain is reserved for examples and tests, so that it is nobody's (RFC 2606, RFC 6761)."""
-    return _RESERVED_DOMAIN.search(f".{domain.casefold().rstrip('.')}") is not None
+    """Whether a domain is one of ``RESERVED_DOMAINS``, or below one."""
+    return f".{domain.casefold().rstrip('.')}".endswith(tuple(f".{name}" for name in RESERVED_DOMAINS))
+
+
+def is_public_host(host: str) -> bool:
+    """Whether others may be able to open a host: it is no private address, no example, and no bare name."""
+    if (address := parse_address(host)) is not None:
+        return address.is_global
+    return "." in host and not is_reserved_domain(host)
 
 
 def parse_network(text: str) -> Network:

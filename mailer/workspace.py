@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from mailer import settings as settings_
 from mailer.database.engine import open_engine
+from mailer.database.number_series import read_series
 from mailer.errors import ConfigurationError
 from mailer.keys import KEYS_FILE, Keys, read_keys, write_keys
 from mailer.settings import Settings
@@ -97,9 +98,20 @@ class Workspace:
 def open_workspace(folder: Path, environ: Mapping[str, str] = os.environ) -> Workspace:
     """Open the workspace in ``folder``. Raise ConfigurationError if it is none, or cannot be used."""
     root = folder.resolve()
+    settings = settings_.load_settings(root, environ)
+
+    known: tuple[tuple[int, int, bytes], ...] | None = None
+
+    def find_series() -> tuple[tuple[int, int, bytes], ...]:
+        # Asked when the first token is made or read: a command that has none needs no database.
+        nonlocal known
+        if known is None:
+            known = read_series(open_engine(settings.database.url, root=root))
+        return known or ()
+
     return Workspace(
         root=root,
-        settings=settings_.load_settings(root, environ),
-        keys=read_keys(root / KEYS_FILE),
+        settings=settings,
+        keys=read_keys(root / KEYS_FILE, find_series),
         environ=environ,
     )

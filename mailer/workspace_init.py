@@ -18,6 +18,7 @@ from editions.new_editions import make_slug
 from editions.skeleton import create_skeleton
 from mailer.atomic_write import write_atomically
 from mailer.database.engine import open_session
+from mailer.database.number_series import begin_series
 from mailer.database.schema import upgrade
 from mailer.errors import MailerError
 from mailer.settings import SETTINGS_FILE
@@ -238,6 +239,7 @@ def _copy_folder(source: Path, target: Path) -> None:
 def _prepare_database(workspace: Workspace, *, sample: bool, now: datetime) -> int:
     with workspace.use_database() as engine:
         upgrade(engine)
+        begin_series(engine, is_restored=False)
         if not sample:
             return 0
         with open_session(engine) as session:

@@ -82,6 +82,9 @@ TURNS: Final = (
     Turn(SOAK, 2, "tests/acceptance/test_schemathesis.py", _PUBLIC),
     Turn(SOAK, 2, "tests/acceptance/test_unsubscribe.py", (*_PUBLIC, *_SENDING)),
     Turn(SOAK, 2, "tests/feedback/test_hostile_messages.py", _RETURNS),
+    Turn(
+        SOAK, 2, "tests/list_imports/test_killed_imports.py", ("mailer/list_imports", "subscribers/imports")
+    ),
     Turn(SOAK, 2, "tests/revisions/test_killed_server.py", _STORIES),
     Turn(SOAK, 3, "tests/acceptance/test_false_death.py", _SENDING),
     Turn(SOAK, 3, "tests/acceptance/test_postfix.py", _SENDING),

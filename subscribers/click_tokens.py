@@ -47,7 +47,8 @@ def sign_click_token(signer: TokenSigner, token: ClickToken) -> str:
         raise ValueError(f"{token.country!r} is not a country code of two letters")
     sectors = token.sectors.to_bytes((token.sectors.bit_length() + 7) // 8, "little")
     payload = _pack_number(token.campaign_id) + _pack_number(token.subscriber_id) + country + sectors
-    return write_token(signer.sign_payload(CLICK, payload, _SIGNATURE_BYTES))
+    salt = signer.find_salt(token.subscriber_id, token.campaign_id)
+    return write_token(signer.sign_payload(CLICK, payload, _SIGNATURE_BYTES, salt))
 
 
 def read_click_token(signer: TokenSigner, text: str) -> ClickToken:
@@ -58,9 +59,10 @@ def read_click_token(signer: TokenSigner, text: str) -> ClickToken:
         raise TokenError
     signed = read_token(text)
     newest = signer.newest()
-    payload, key_number = newest.verify_payload(CLICK, signed, _SIGNATURE_BYTES)
-    campaign_id, rest = _unpack_number(payload)
+    campaign_id, rest = _unpack_number(signed[1:-_SIGNATURE_BYTES])
     subscriber_id, rest = _unpack_number(rest)
+    salt = newest.find_salt(subscriber_id, campaign_id)
+    _, key_number = newest.verify_payload(CLICK, signed, _SIGNATURE_BYTES, salt)
     country, sectors = rest[:2], rest[2:]
     if len(country) != len(_NO_COUNTRY):
         raise TokenError

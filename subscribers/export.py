@@ -17,11 +17,12 @@ from locales.phrase import WordedEnum, gettext_noop
 from subscribers.csv_format import COLUMNS, SEPARATOR, escape_formula, write_pieces
 from subscribers.errors import SubscriberError
 from subscribers.models import Status
-from subscribers.queries import list_subscriber_details
+from subscribers.queries import count_subscribers, list_subscriber_details
 from subscribers.segments.segment import Segment
 from subscribers.segments.terms import Term, TermKey
 
 _ON_THE_LIST = Term(key=TermKey.status, values=(Status.active, Status.paused), negated=False)
+_IS_GONE = Term(key=TermKey.status, values=(Status.active, Status.paused), negated=True)
 _IS_SOMEBODY = Term(key=TermKey.status, values=(Status.erased, Status.merged), negated=True)
 _MAX_ROWS = 1_048_575
 _MAILCHIMP_COLUMNS = (
@@ -76,6 +77,14 @@ def write_csv_pieces(
     header, cells_of = _FORMATS[export_format]
     rows = map(cells_of, _list_subscribers(session, segment))
     return write_pieces(chain([header], rows), for_excel=for_excel)
+
+
+def count_left_out(session: Session, segment: Segment) -> int:
+    """Return how many of a segment :func:`export_subscribers` leaves out, besides erased and merged ones."""
+    if segment.asks_about(TermKey.status):
+        return 0
+    wanted = (*segment.terms, _IS_SOMEBODY, _IS_GONE)
+    return count_subscribers(session, Segment(text=segment.text, terms=wanted))
 
 
 def _list_subscribers(session: Session, segment: Segment) -> Iterator[dict[str, Any]]:

@@ -110,6 +110,8 @@ class Subscriber(SQLModel, table=True):
         # People look others up by the beginning of a name; the ID says where a page of a list goes on.
         Index("ix_subscriber_name", "name", "id"),
         Index("ix_subscriber_organisation", "organisation", "id"),
+        # A number in a link must not become another person's when its row is deleted.
+        {"sqlite_autoincrement": True},
     )
 
     id: int | None = Field(default=None, primary_key=True)

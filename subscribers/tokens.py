@@ -22,6 +22,9 @@ It takes four billion guesses to make one, and the page that checks them counts;
 The check is the value at a primitive element of GF(32) of the polynomial whose coefficients are the
 characters. It finds every single wrong character, and every two that changed places.
 
+Rows are numbered again after a restore, and in another database. So the salts of the numbers' series
+(``number_series`` in the database) are signed too, and not stored: a token of another series is not ours.
+
 The purpose is signed but not stored in the token: a token for one purpose is not valid for another.
 
 A key is retired when someone else may have it, because with a key anyone can make links. A key that was only
@@ -36,7 +39,7 @@ import hmac
 import re
 import struct
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -219,7 +222,8 @@ class TokenSigner:
 
     Keys in ``retired`` verify nothing. ``last_days`` maps replaced keys to their last day. ``reload`` returns
     a newer signer, or None; it is called before a token is verified, because keys may be rotated or retired
-    while the program runs.
+    while the program runs. ``series`` returns the series of numbers, oldest first: the first subscriber and
+    the first campaign of each, and its salt.
     """
 
     keys: Mapping[int, bytes] = field(repr=False)
@@ -227,6 +231,7 @@ class TokenSigner:
     retired: frozenset[int] = frozenset()
     last_days: Mapping[int, date] = field(default_factory=dict)
     reload: Callable[[], "TokenSigner | None"] | None = field(default=None, repr=False, compare=False)
+    series: Callable[[], Sequence[tuple[int, int, bytes]]] = field(default=tuple, repr=False, compare=False)
     _hmacs: dict[tuple[int, str], PrefixHmac] = field(init=False, repr=False, compare=False)
     _oldest_hmac: PrefixHmac = field(init=False, repr=False, compare=False)
     _code_pads: dict[int, int] = field(init=False, repr=False, compare=False)
@@ -260,7 +265,17 @@ class TokenSigner:
         """Return a token of 39 URL-safe characters, signed with the key that was current at the start. A
         campaign signs all its links with one key, so this does not look for a newer one; :meth:`newest` does.
         """
-        return self._sign(purpose, subscriber_id, campaign_id)
+        return self._sign(purpose, subscriber_id, campaign_id, self.find_salt(subscriber_id, campaign_id))
+
+    def find_salt(self, subscriber_id: int, campaign_id: int) -> bytes:
+        """Return what is signed besides these numbers, so that they never mean others; 0 has no salt."""
+        of_reader = of_campaign = b""
+        for first_subscriber, first_campaign, salt in self.series():
+            if subscriber_id >= first_subscriber:
+                of_reader = salt
+            if campaign_id >= first_campaign:
+                of_campaign = salt
+        return of_reader + of_campaign
 
     def read(self, token: str, purpose: LinkPurpose) -> TokenPayload:
         """Verify ``token`` and return its contents. Raise TokenError if it was not issued by :meth:`sign`
@@ -275,7 +290,8 @@ class TokenSigner:
         Like :meth:`sign`, it does not look for a newer key.
         """
         payload = _MAIL_PAYLOAD.pack(self.current, subscriber_id, campaign_id)
-        return (payload + self._hmacs[self.current, purpose].digest(payload)[:_SIGNATURE_BYTES]).hex()
+        salted = payload + self.find_salt(subscriber_id, campaign_id)
+        return (payload + self._hmacs[self.current, purpose].digest(salted)[:_SIGNATURE_BYTES]).hex()
 
     def read_mail(self, token: str, purpose: LinkPurpose) -> TokenPayload:
         """Verify the ``token`` of an address, in capitals or not, and return its contents. Raise TokenError
@@ -286,21 +302,25 @@ class TokenSigner:
         signer = self.newest()
         return signer._payload(*signer._check(signed, _MAIL_PAYLOAD, purpose))
 
-    def sign_payload(self, purpose: str, payload: bytes, signature_bytes: int) -> bytes:
-        """Return the number of the current key, a ``payload`` of any layout, and its signature.
+    def sign_payload(self, purpose: str, payload: bytes, signature_bytes: int, salt: bytes) -> bytes:
+        """Return the number of the current key, a ``payload`` of any layout, and its signature with ``salt``.
 
         Like :meth:`sign`, it does not look for a newer key.
         """
         numbered = bytes([self.current]) + payload
-        return numbered + self._hmacs[self.current, purpose].digest(numbered)[:signature_bytes]
+        return numbered + self._hmacs[self.current, purpose].digest(numbered + salt)[:signature_bytes]
 
-    def verify_payload(self, purpose: str, signed: bytes, signature_bytes: int) -> tuple[bytes, int]:
+    def verify_payload(
+        self, purpose: str, signed: bytes, signature_bytes: int, salt: bytes
+    ) -> tuple[bytes, int]:
         """Return the payload of what :meth:`sign_payload` made, and the number of its key, which may be
         retired. Raise TokenError if none of our keys has signed it for this purpose.
         """
         numbered, signature = signed[:-signature_bytes], signed[-signature_bytes:]
         known = self._hmacs.get((numbered[0], purpose)) if numbered else None
-        if known is None or not hmac.compare_digest(signature, known.digest(numbered)[:signature_bytes]):
+        if known is None or not hmac.compare_digest(
+            signature, known.digest(numbered + salt)[:signature_bytes]
+        ):
             raise TokenError
         return numbered[1:], numbered[0]
 
@@ -312,7 +332,8 @@ class TokenSigner:
             raise ValueError(f"campaign {campaign_id} is too large for a code")
         number = campaign_id << _CODE_TAG_BITS | subscriber_id * _TAG_FACTOR & 0xFFFF
         payload = number.to_bytes(_CODE_PAYLOAD_BYTES, "big")
-        signature = self._hmacs[self.current, CODE].digest(payload)[:_CODE_SIGNATURE_BYTES]
+        salted = payload + self.find_salt(0, campaign_id)
+        signature = self._hmacs[self.current, CODE].digest(salted)[:_CODE_SIGNATURE_BYTES]
         pad = self._code_pads[self.current]
         return write_code((number ^ pad) << 8 * _CODE_SIGNATURE_BYTES | int.from_bytes(signature, "big"))
 
@@ -337,12 +358,13 @@ class TokenSigner:
     def _fits_code(self, key: int, data: int) -> bool:
         number = data >> 8 * _CODE_SIGNATURE_BYTES ^ self._code_pads[key]
         signature = (data & 0xFFFFFFFF).to_bytes(_CODE_SIGNATURE_BYTES, "big")
-        digest = self._hmacs[key, CODE].digest(number.to_bytes(_CODE_PAYLOAD_BYTES, "big"))
+        salt = self.find_salt(0, number >> _CODE_TAG_BITS)
+        digest = self._hmacs[key, CODE].digest(number.to_bytes(_CODE_PAYLOAD_BYTES, "big") + salt)
         return hmac.compare_digest(signature, digest[:_CODE_SIGNATURE_BYTES])
 
     def sign_test(self) -> str:
         """Return the token for the links of a test. It names nobody, and every test with this key has it."""
-        return self.newest()._sign(LinkPurpose.test, 0, 0)
+        return self.newest()._sign(LinkPurpose.test, 0, 0, b"")
 
     def is_test(self, token: str) -> bool:
         """Return whether ``token`` is that of a test. Raise RetiredKeyError if it is, with a retired key."""
@@ -364,7 +386,7 @@ class TokenSigner:
         """
         if not purpose.is_mailed:
             raise ValueError(f"a link for {purpose} is not mailed on its own and does not expire")
-        return self.newest()._sign(purpose, link_id, int(expires_at.timestamp()))
+        return self.newest()._sign(purpose, link_id, int(expires_at.timestamp()), b"")
 
     def read_link(self, token: str, purpose: LinkPurpose) -> tuple[int, datetime]:
         """Verify the mailed link ``token``; return the ID of its link, and when it expires (aware, UTC, whole
@@ -383,9 +405,10 @@ class TokenSigner:
         """Return the HMAC-SHA256 of ``message`` by the oldest key, which is the same after a rotation."""
         return self._oldest_hmac.digest(message)
 
-    def _sign(self, purpose: LinkPurpose, subject: int, detail: int) -> str:
+    def _sign(self, purpose: LinkPurpose, subject: int, detail: int, salt: bytes) -> str:
         payload = _PAYLOAD.pack(self.current, subject, detail)
-        return write_token(payload + self._hmacs[self.current, purpose].digest(payload)[:_SIGNATURE_BYTES])
+        signature = self._hmacs[self.current, purpose].digest(payload + salt)
+        return write_token(payload + signature[:_SIGNATURE_BYTES])
 
     def _signer_for(self, token: str) -> "TokenSigner":
         """Return the signer to verify ``token`` with. What is no token is refused before any file is read."""
@@ -399,7 +422,11 @@ class TokenSigner:
         payload, signature = signed[: layout.size], signed[layout.size :]
         number, subject, detail = layout.unpack(payload)
         known = self._hmacs.get((number, purpose))
-        if known is None or not hmac.compare_digest(signature, known.digest(payload)[:_SIGNATURE_BYTES]):
+        if known is None:
+            raise TokenError
+        # The number of a mailed link is random, and that of a test is 0.
+        salt = b"" if purpose.is_mailed else self.find_salt(subject, detail)
+        if not hmac.compare_digest(signature, known.digest(payload + salt)[:_SIGNATURE_BYTES]):
             raise TokenError
         if number in self.retired:
             raise RetiredKeyError

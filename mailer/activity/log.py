@@ -84,6 +84,17 @@ def find_launchers(session: Session, editions: Collection[str]) -> Mapping[int, 
     return {int(subject): name for subject, name in rows if subject.isdigit()}
 
 
+def find_launching_member(session: Session, edition: str, campaign: int) -> int | None:
+    """Return which member launched or scheduled a campaign; None if nobody did in Studio."""
+    acts = [Act.launched_campaign.value, Act.scheduled_campaign.value]
+    number = select(ActivityRecord.member_id).where(
+        col(ActivityRecord.edition) == edition,
+        col(ActivityRecord.subject) == str(campaign),
+        col(ActivityRecord.act).in_(acts),
+    )
+    return session.exec(number.order_by(col(ActivityRecord.id).desc()).limit(1)).first()
+
+
 def find_settings_authors(session: Session, written_at: datetime) -> Callable[[str], int | None]:
     """Return what tells which member changed a setting last, by its key; None if it is not known.
     ``written_at`` is when the settings were last written (aware): who changes them by hand leaves no line."""

@@ -24,14 +24,16 @@ class EditionState(WordedEnum):
     scheduled = ("scheduled", gettext_noop("Scheduled"), "right")
 
     sending = ("sending", gettext_noop("Being sent"), "careful")
-    """It is being sent, or its sending is paused."""
 
     sent = ("sent", gettext_noop("Sent"), "right")
+
+    paused = ("paused", gettext_noop("Paused"), "wrong")
+    """A campaign of it is paused, whatever others have done: some may wait for it."""
 
     @property
     def is_open(self) -> bool:
         """Whether somebody may still write in it."""
-        return self not in {EditionState.sending, EditionState.sent}
+        return self not in {EditionState.sending, EditionState.sent, EditionState.paused}
 
 
 _BY_CAMPAIGN: Mapping[CampaignState, EditionState] = MappingProxyType(
@@ -40,7 +42,7 @@ _BY_CAMPAIGN: Mapping[CampaignState, EditionState] = MappingProxyType(
         CampaignState.approved: EditionState.approved,
         CampaignState.scheduled: EditionState.scheduled,
         CampaignState.sending: EditionState.sending,
-        CampaignState.paused: EditionState.sending,
+        CampaignState.paused: EditionState.paused,
         CampaignState.finished: EditionState.sent,
     }
 )

@@ -20,7 +20,7 @@ from mailer.campaigns.launch_lock import (
 from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import ALREADY_SENT, is_in_audience
-from mailer.campaigns.trial import find_trial_fault
+from mailer.campaigns.trial import describe_way_out, find_trial_fault
 from mailer.database.backup import is_held
 from mailer.database.models import (
     Campaign,
@@ -179,7 +179,7 @@ def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now:
         connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again
     ):
         unsent = Phrase("%(edition)s was not sent.", edition=plan.edition)
-        raise LaunchRefusedError(join_sentences([unsent, fault]))
+        raise LaunchRefusedError(join_sentences([unsent, fault, describe_way_out(plan.edition)]))
 
 
 def find_or_create_campaign(

@@ -22,7 +22,7 @@ from mailer.campaigns.pending_launches import LaunchRequest
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.recipients import find_missing_identity
-from mailer.campaigns.trial import find_trial_fault
+from mailer.campaigns.trial import find_trial_fault, read_trial
 from mailer.database.models import CampaignState
 from mailer.errors import ConfigurationError, MailerError, TemplateError
 from mailer.settings import SETTINGS_FILE
@@ -194,7 +194,8 @@ def _find_ledger_faults(
         connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again
     )
     if trial:
-        yield LaunchFault(kind=kind.trial, words=trial)
+        is_on = read_trial(connection).is_on
+        yield LaunchFault(kind=kind.trial if is_on else kind.address, words=trial)
     if fault := find_approval_fault(connection, settings, plan, approval, launched_by=launched_by):
         yield LaunchFault(kind=kind.approval, words=fault)
     if settings.campaigns.require_test and not find_test(connection, plan.edition, plan.content_digest):

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import FrameType
@@ -39,10 +40,15 @@ _SENDABLE_STATES = {
 }
 
 
+def _terminate(_: int, __: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
 @contextlib.contextmanager
 def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
-    """Yield an event that is set on SIGTERM and SIGINT; a second signal ends the process as usual. If
-    ``stop`` is given, or outside the main thread, signal handlers are not changed."""
+    """Yield an event that is set on SIGTERM and SIGINT; a second signal ends the process as usual. SIGHUP,
+    which a terminal sends when it is closed, ends it like SIGTERM, unless it is ignored, as under ``nohup``.
+    If ``stop`` is given, or outside the main thread, signal handlers are not changed."""
     if stop is not None or threading.current_thread() is not threading.main_thread():
         yield stop or threading.Event()
         return
@@ -52,9 +58,14 @@ def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.E
         stopping.set()
         signal.signal(number, former[signal.Signals(number)])
 
-    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    former = {number: signal.getsignal(number) for number in numbers}
+    if former[signal.SIGHUP] is signal.SIG_IGN:
+        del former[signal.SIGHUP]
     for number in former:
-        signal.signal(number, ask_to_stop)
+        # Raised again as SIGTERM, which a web server may have taken over.
+        hung_up = number == signal.SIGHUP
+        signal.signal(number, _terminate if hung_up else ask_to_stop)
     try:
         yield stopping
     finally:
@@ -70,6 +81,7 @@ def send_campaign(
     resend_in_doubt: bool = False,
     wait: bool = False,
     stop: threading.Event | None = None,
+    ending: threading.Event | None = None,
     backoff: BackoffPolicy | None = None,
     looks_up_providers: bool = True,
 ) -> RunResult:
@@ -77,8 +89,8 @@ def send_campaign(
 
     ``resend_in_doubt`` sends once more to readers in doubt. With ``wait`` it continues until deferred
     messages have been tried again. Called from the main thread without ``stop``, it finishes the messages
-    being sent and returns on SIGTERM or Ctrl-C. Meanwhile the providers of domains that are not known are
-    looked up, unless the caller does that.
+    being sent and returns on SIGTERM, SIGHUP or Ctrl-C; ``ending`` is as for ``dispatch``. Meanwhile the
+    providers of domains that are not known are looked up, unless the caller does that.
 
     Raises:
         CampaignStateError: it was never launched.
@@ -88,9 +100,12 @@ def send_campaign(
     relays = open_relays(workspace.settings, workspace.root, backoff=backoff or BackoffPolicy())
     # The program may run for months; the key that was current when it started may have been replaced.
     signer = workspace.keys.tokens.newest()
-    find_token = make_token_finder(campaign_id, signer)
     with workspace.use_database() as engine:
         contents, counted = _prepare(engine, campaign_id, resend_in_doubt=resend_in_doubt)
+        # Read here: a database that fails while a message is built would be taken for a fault of the message.
+        series = signer.series()
+        signer = replace(signer, series=lambda: series)
+        find_token = make_token_finder(campaign_id, signer)
         with (
             stop_on_signals(stop) as stopping,
             EventLog(workspace.settings.log, workspace.root) as chronicle,
@@ -109,6 +124,7 @@ def send_campaign(
                 find_token=find_token,
                 on_progress=on_progress,
                 stop=stopping,
+                ending=ending,
                 wait=wait,
                 resend_in_doubt=resend_in_doubt,
                 event_log=chronicle,

@@ -3,8 +3,9 @@
 A new workspace is in trial mode. It ends when `mailer doctor` finds nothing bad and somebody says so by name;
 GOV.UK Notify does the same. Letters that readers ask for, such as confirmations, are sent all the same.
 
-A set-up that is only for trying things out needs no trial mode: its relay is this machine or a folder, and
-the domain of its sender, or of its links, is reserved for examples.
+What counts is who is written to: addresses at domains for examples are nobody's, so a set-up that is only for
+trying things out sends to its invented partners. Where the relay is does not count, since one on this machine
+is as real as any other.
 """
 
 import tomllib
@@ -14,7 +15,7 @@ from datetime import date, datetime
 from functools import cache
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select
 from sqlmodel import col
 
 import templates
@@ -22,8 +23,8 @@ from locales.phrase import AND, Phrase, gettext_noop, join_phrases, join_sentenc
 from mailer.campaigns.recipients import is_in_audience
 from mailer.database.models import TrialChange
 from mailer.errors import MailerError
-from mailer.network import is_reserved_domain
-from mailer.settings import LOOPBACK_HOSTS, Settings
+from mailer.network import RESERVED_DOMAINS, is_public_host
+from mailer.settings import Settings
 from mailer.utc import format_utc
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
@@ -84,10 +85,9 @@ class TrialError(MailerError):
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """The trial mode of a workspace: whether it is on, and who decided that and when; "" and None if nobody
-    has. A rehearsal is only for trying things out, and needs no trial mode."""
+    has."""
 
     is_on: bool
-    is_rehearsal: bool = False
     by: str = ""
     at: datetime | None = None
 
@@ -95,11 +95,6 @@ class Trial:
         return str(self.describe())
 
     def describe(self) -> str:
-        if self.is_rehearsal:
-            return gettext_noop(
-                "trial mode is not needed: the relay is on this machine, and the sender or the links are "
-                "only examples"
-            )
         if not (self.at and self.by):
             return (
                 gettext_noop("trial mode is on: campaigns go to test readers alone")
@@ -117,29 +112,30 @@ class Trial:
         )
 
     def as_dict(self) -> dict[str, object]:
-        return {"trial": self.is_on, "rehearsal": self.is_rehearsal, "by": self.by, "at": self.at}
+        return {"trial": self.is_on, "by": self.by, "at": self.at}
 
 
-def read_trial(connection: Connection, settings: Settings) -> Trial:
+def read_trial(connection: Connection) -> Trial:
     columns = (col(TrialChange.ends), col(TrialChange.decided_by), col(TrialChange.decided_at))
     last = connection.execute(select(*columns).order_by(col(TrialChange.id).desc()).limit(1)).first()
-    if last is not None:
-        return Trial(is_on=not last.ends, by=last.decided_by, at=last.decided_at)
-    rehearsal = is_rehearsal(settings)
-    return Trial(is_on=not rehearsal, is_rehearsal=rehearsal)
+    if last is None:
+        return Trial(is_on=True)
+    return Trial(is_on=not last.ends, by=last.decided_by, at=last.decided_at)
 
 
-def is_rehearsal(settings: Settings) -> bool:
-    """Return whether a set-up is only for trying things out, since what it sends cannot be real."""
-    is_local = all(host in LOOPBACK_HOSTS for host in settings.smtp.hosts)
-    links = urlsplit(settings.web.base_url).hostname or ""
-    is_example = is_reserved_domain(settings.sender.domain) or is_reserved_domain(links)
-    return is_local and (is_example or links in LOOPBACK_HOSTS)
+def find_private_links(settings: Settings) -> str:
+    """Return why partners cannot open the links in the mail, such as those to unsubscribe; "" if they can."""
+    base_url = settings.web.base_url
+    if is_public_host(urlsplit(base_url).hostname or ""):
+        return ""
+    words = gettext_noop(
+        "The links in the mail lead to %(address)s, which partners cannot open, so they could not "
+        "unsubscribe."
+    )
+    return Phrase(words, address=base_url)
 
 
-def end_trial(
-    connection: Connection, settings: Settings, *, by: str, now: datetime, faults: Sequence[str]
-) -> Trial:
+def end_trial(connection: Connection, *, by: str, now: datetime, faults: Sequence[str]) -> Trial:
     """Record that ``by`` ends trial mode. Raise TrialError if `mailer doctor` found ``faults``, or ``by`` is
     not a valid name."""
     name = _read_name(by)
@@ -149,29 +145,33 @@ def end_trial(
             f"Trial mode goes on, because `mailer doctor` finds {len(faults)} bad "
             f"{'thing' if len(faults) == 1 else 'things'}. Mend this, then end it:\n{lines}"
         )
-    before = read_trial(connection, settings)
-    return _record(connection, settings, ends=True, by=name, now=now) if before.is_on else before
+    before = read_trial(connection)
+    return _record(connection, ends=True, by=name, now=now) if before.is_on else before
 
 
-def begin_trial(connection: Connection, settings: Settings, *, by: str, now: datetime) -> Trial:
+def begin_trial(connection: Connection, *, by: str, now: datetime) -> Trial:
     """Record that ``by`` begins trial mode again. Campaigns that were launched go on. Raise TrialError if
     ``by`` is not a valid name."""
     name = _read_name(by)
-    before = read_trial(connection, settings)
-    return before if before.is_on else _record(connection, settings, ends=False, by=name, now=now)
+    before = read_trial(connection)
+    return before if before.is_on else _record(connection, ends=False, by=name, now=now)
 
 
 def find_trial_fault(
     connection: Connection, settings: Settings, segment: Segment, edition: str, *, today: date, again: bool
 ) -> str:
-    """Return why trial mode stops a campaign: how many readers are no test readers; "" if it does not."""
-    if not read_trial(connection, settings).is_on:
+    """Return why a campaign may go to test readers alone: how many others there are in trial mode, or that
+    they could not open the links; "" if it may go to all. Addresses for examples are nobody's."""
+    is_on, links = read_trial(connection).is_on, find_private_links(settings)
+    if not (is_on or links):
         return ""
     audience = is_in_audience(segment, edition, today, again=again, law=settings.law)
-    others = col(Subscriber.email).not_in(_list_test_readers(settings))
+    others = and_(col(Subscriber.email).not_in(_list_test_readers(settings)), ~_is_example())
     count = connection.execute(select(func.count()).select_from(Subscriber).where(and_(audience, others)))
     if not (number := count.scalar_one()):
         return ""
+    if not is_on:
+        return links
     words = (
         gettext_noop("This workspace is in trial mode, and 1 reader is not in [campaigns] test_readers.")
         if number == 1
@@ -180,11 +180,23 @@ def find_trial_fault(
         )
         % {"number": f"{number:,}"}
     )
-    advice = gettext_noop(
-        "Send a test with `mailer send %(edition)s --test ADDRESS`. When `mailer doctor` finds nothing bad, "
-        "end trial mode with `mailer trial end --by NAME`."
+    return join_sentences([words, links]) if links else words
+
+
+def describe_way_out(edition: str) -> str:
+    """Return what to do at a terminal about trial mode; Studio has a page for it."""
+    return Phrase(
+        gettext_noop(
+            "Send a test with `mailer send %(edition)s --test ADDRESS`. When `mailer doctor` finds nothing "
+            "bad, end trial mode with `mailer trial end --by NAME`."
+        ),
+        edition=edition,
     )
-    return f"{words} {advice % {'edition': edition}}"
+
+
+def _is_example() -> ColumnElement[bool]:
+    address = col(Subscriber.envelope)
+    return or_(*(address.endswith(f"{sign}{name}") for name in RESERVED_DOMAINS for sign in "@."))
 
 
 def _list_test_readers(settings: Settings) -> list[str]:
@@ -205,6 +217,6 @@ def _read_name(by: str) -> str:
     return name
 
 
-def _record(connection: Connection, settings: Settings, *, ends: bool, by: str, now: datetime) -> Trial:
+def _record(connection: Connection, *, ends: bool, by: str, now: datetime) -> Trial:
     connection.execute(insert(TrialChange).values(ends=ends, decided_by=by, decided_at=now))
-    return read_trial(connection, settings)
+    return read_trial(connection)

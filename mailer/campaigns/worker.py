@@ -291,7 +291,9 @@ class Worker:
             run = _RunStop(self.stop, workspace.settings)
             with self._lock:
                 self._runs[campaign_id] = run
-            result = send_campaign(workspace, campaign_id, stop=run, looks_up_providers=False)
+            result = send_campaign(
+                workspace, campaign_id, stop=run, ending=self.stop, looks_up_providers=False
+            )
             settled = result.counts.settled
             self.say(_describe_result(campaign_id, result))
         except (MailerError, ConfigurationError, SQLAlchemyError) as error:

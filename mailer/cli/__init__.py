@@ -75,6 +75,10 @@ class RootGroup(click.Group):
                 formatter.write_dl([(each.name or "", each.get_short_help_str(80)) for each in commands])
 
 
+# SQLITE_CORRUPT and SQLITE_NOTADB (https://www.sqlite.org/rescode.html), without loading the library.
+_DAMAGED = {11, 26}
+
+
 def _describe_error(error: Exception) -> str | None:
     """Return the message for an expected error; None for a bug, whose traceback is shown."""
     if isinstance(error, BrokenPipeError):
@@ -82,6 +86,13 @@ def _describe_error(error: Exception) -> str | None:
         return None
     if isinstance(error, (EditionError, SubscriberError, MailerError, ConfigurationError, OSError)):
         return str(error)
+    # SQLite's errors, or what SQLAlchemy made of them; its codes say more than their classes.
+    cause = getattr(error, "orig", None) or error
+    if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        return (
+            f"The database file is damaged: {cause}. Stop every mailer program, keep the file, and restore a "
+            "backup: docs/backup.md says how."
+        )
     # Not imported here: if the database has failed, its library is already loaded.
     library = sys.modules.get("sqlalchemy.exc")
     if library is not None and isinstance(error, library.OperationalError):

@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from locales.phrase import gettext_noop
+from mailer.database.number_series import BEGIN, draw_series
 from mailer.errors import MailerError
 from mailer.utc import format_utc
 
@@ -46,7 +47,8 @@ _PARTIAL_SUFFIX = ".partial"
 def hold_campaigns(copy: sqlite3.Connection, now: datetime) -> None:
     """Change a ``copy`` of the database, made at ``now``, so that it starts no message by itself: campaigns
     that are being sent are paused, those paused for a canary wait for a person, and those that are scheduled
-    are not any more. Launches that wait for their time are given up.
+    are not any more. Launches that wait for their time are given up. Whoever is added to it gets numbers of
+    another series than whoever is added to the database.
 
     The change is in the file when this returns. Raise sqlite3.Error if the copy cannot be written.
     """
@@ -73,6 +75,8 @@ def hold_campaigns(copy: sqlite3.Connection, now: datetime) -> None:
             "WHERE state = 'waiting' OR state = 'unconfirmed'",
             (_PENDING % {"at": at},),
         )
+    if copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'number_series'").fetchone():
+        copy.execute(BEGIN, draw_series(now))
     copy.commit()
     # What is in a write-ahead log would not be part of the file.
     busy, *_ = copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -65,6 +65,20 @@ class SeenVariant(SQLModel, table=True):
     seen_at: datetime
 
 
+class HaltMail(SQLModel, table=True):
+    """A mail to whoever launched a campaign that has halted, still to be sent. ``not_before`` is the time of
+    the next attempt."""
+
+    __tablename__: ClassVar[str] = "halt_mail"
+    __table_args__ = (Index(None, "campaign_id"), Index(None, "not_before"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: int = Field(foreign_key="campaign.id", ondelete="CASCADE")
+    not_before: datetime
+    attempts: int = 0
+    reason: str = ""
+
+
 class PendingLaunchState(StrEnum):
     """How far a launch has come that was asked for in Studio."""
 

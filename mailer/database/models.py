@@ -124,6 +124,7 @@ class Campaign(SQLModel, table=True):
     """
 
     __tablename__: ClassVar[str] = "campaign"
+    __table_args__: ClassVar[dict[str, bool]] = {"sqlite_autoincrement": True}
 
     id: int | None = Field(default=None, primary_key=True)
     edition: str = Field(max_length=100, index=True)
@@ -151,10 +152,22 @@ class Campaign(SQLModel, table=True):
     approved_settings: str = ""
     created_at: datetime
     launched_at: datetime | None = None
+    paused_at: datetime | None = None
     finished_at: datetime | None = None
     archived: bool = False
     counts_clicks: bool = False
     click_sectors: str = ""
+
+
+class NumberSeries(SQLModel, table=True):
+    """A series of the numbers of subscribers and campaigns: :mod:`mailer.database.number_series`."""
+
+    __tablename__: ClassVar[str] = "number_series"
+
+    salt: str = Field(primary_key=True, max_length=16)
+    first_subscriber: int
+    first_campaign: int
+    begun_at: datetime
 
 
 class Correction(SQLModel, table=True):

@@ -117,7 +117,7 @@ def _describe_mismatch(revision: str | None) -> str:
         # English alone: only who worked with such a checkout reads it.
         return (
             f"The database has version {revision}, which a checkout from before the first release made. It "
-            "was left as it is; docs/backup.md says how this program can go on with it."
+            "was left as it is, and only such a checkout can use it. Set [database] url to a new database."
         )
     if (MIGRATIONS / "versions" / f"{revision}.py").is_file():
         return Phrase(

@@ -10,7 +10,7 @@ from mailer.dispatch.deliveries import Claim
 from mailer.dispatch.delivery_queue import DeliveryQueue
 from mailer.dispatch.event_log import EventLog, mask_reader
 from mailer.dispatch.rate_limiter import CongestionMonitor
-from mailer.dispatch.relays import Relay, Relays
+from mailer.dispatch.relays import Relay, Relays, SmallAudience
 from mailer.dispatch.scheduler import SendScheduler
 from mailer.dispatch.write_ahead import WriteAhead
 from mailer.rendering.headers import split_address
@@ -22,6 +22,10 @@ from mailer.smtp.reply_classifier import Outcome, Verdict
 _IDLE_SECONDS = 5.0
 """A connection without work is closed after this long; a server would drop it in time, and that would look
 like a failure."""
+
+END_SECONDS = 20.0
+"""How long a process that is to end waits for the servers' answers: systemd kills after thirty seconds
+(docs/serving.md), and what is then unanswered would be in doubt without a word."""
 
 
 class ReturnPath(NamedTuple):
@@ -54,7 +58,8 @@ def make_return_path_finder(
 
 class ConnectionPool:
     """The connections of one run, at most ``max_connections`` at a time. Made, used and closed inside one
-    event loop. Once ``stop`` is set no more messages are taken."""
+    event loop. Once ``stop`` is set no more messages are taken; once ``ending`` is, servers have END_SECONDS
+    to answer."""
 
     def __init__(
         self,
@@ -66,7 +71,9 @@ class ConnectionPool:
         *,
         find_return_path: Callable[[Claim], ReturnPath],
         max_connections: int,
+        audience: SmallAudience,
         stop: threading.Event,
+        ending: threading.Event,
     ) -> None:
         self.queue = queue
         self.write_ahead = write_ahead
@@ -75,7 +82,9 @@ class ConnectionPool:
         self._relays = relays
         self._event_log = event_log
         self._max_connections = max_connections
+        self._audience = audience
         self._stop_requested = stop
+        self._ending = ending
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._on_loop_exception)
         queue.on_ready = self._distribute
@@ -122,16 +131,23 @@ class ConnectionPool:
                 await self._is_out_of_work.wait()
 
     async def shut_down(self) -> None:
-        """Let every connection finish its message, then record everything."""
+        """Let every connection finish its message, then record everything. In a process that is to end, a
+        message that its server has not answered in time is in doubt."""
         self.stop()
+        give_up_at = float("inf")
         while self._connections:
+            if self._ending.is_set():
+                give_up_at = min(give_up_at, self._loop.time() + END_SECONDS)
             self._all_closed.clear()
             try:
                 async with asyncio.timeout(1):
                     await self._all_closed.wait()
             except TimeoutError:
+                now = self._loop.time()
+                if now > give_up_at:
+                    self.abort()
                 for connection in tuple(self._connections):
-                    connection.check_timeout(self._loop.time())
+                    connection.check_timeout(now)
         self.write_ahead.flush(self.queue.drain())
         if self._timer is not None:
             self._timer.cancel()
@@ -156,17 +172,27 @@ class ConnectionPool:
         if self.is_idle:
             self._is_out_of_work.set()
 
-    def relay_answered(self, connection: "_PooledConnection", outcome: Outcome) -> None:
-        """Let the standing of a relay follow from how it answered a message."""
+    def relay_answered(self, connection: "_PooledConnection", claim: Claim, outcome: Outcome) -> Outcome:
+        """Let the standing of a relay follow from how it answered a message; return how that ended. What is
+        refused goes back in the queue if the relay refuses every message, and is rejected if not."""
         relay = connection.relay
         self._congestion[relay.name].record(outcome)
         if outcome.verdict is Verdict.stop:
-            self._relays.report_refusal(relay, outcome)
-            self._event_log.relay_quarantined(relay.name, outcome.reason)
+            # It is kept as what the relay said to all, but this reader may have been erased, or will be.
+            said = outcome._replace(text=mask_reader(outcome.text, claim))
+            others = self._relays.report_refused_message(
+                relay, said, claim.delivery_id, domain=claim.domain, audience=self._audience
+            )
+            if others is None:
+                connection.served_count += 1
+                return outcome._replace(verdict=Verdict.rejected)
+            self.write_ahead.take_back(others)
+            self._event_log.relay_quarantined(relay.name, said.reason)
             self._close_connections_to(relay)
         elif outcome.verdict is not Verdict.give_back:
             connection.served_count += 1
             self._relays.report_success(relay)
+        return outcome
 
     def connection_closed(self, connection: "_PooledConnection", outcome: Outcome | None) -> None:
         self._connections.discard(connection)
@@ -362,12 +388,7 @@ class _PooledConnection:
 
     def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
         claim = self._claims.pop(message.key)
-        answer = outcome
-        if outcome.verdict is Verdict.stop:
-            # It is kept as what the relay said to all, but this reader may have been erased, or will be.
-            answer = outcome._replace(text=mask_reader(outcome.text, claim))
-        self._pool.relay_answered(self, answer)
-        self._write_ahead.end(claim, outcome)
+        self._write_ahead.end(claim, self._pool.relay_answered(self, claim, outcome))
 
     def closed(self, outcome: Outcome | None) -> None:
         self._connection = None

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlmodel import SQLModel, col
 
+from mailer.database.engine import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.errors import MailerError
 from subscribers.models import Subscriber, SubscriberCountry, SubscriberSector
@@ -116,6 +117,11 @@ class Claim(NamedTuple):
     deferred_since: datetime | None = None
     countries: frozenset[str] = frozenset()
 
+    @property
+    def domain(self) -> str:
+        """The domain that the message goes to, in A-labels."""
+        return self.subscriber.envelope.rpartition("@")[2].lower()
+
 
 def is_in_state(state: DeliveryState) -> ColumnElement[bool]:
     """Return the condition that a delivery is in ``state``, written into the statement itself: SQLite cannot
@@ -191,6 +197,8 @@ def change_campaign_state(
     """Change the campaign's state to ``to`` if the table allows it and ``conditions`` hold, and set
     ``values``; return whether it changed. The caller commits."""
     sources = [source for source, targets in CAMPAIGN_TRANSITIONS.items() if to in targets]
+    if to is CampaignState.paused:
+        values["paused_at"] = read_clock(connection)
     statement = (
         update(Campaign)
         .where(col(Campaign.id) == campaign_id, col(Campaign.state).in_(sources), *conditions)

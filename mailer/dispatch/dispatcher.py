@@ -24,7 +24,7 @@ from mailer.dispatch.event_log import EventLog, NullEventLog, RunOutcome, RunRes
 from mailer.dispatch.ledger import Ledger, LedgerUnreachableError, is_deadlock
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.dispatch.rate_limiter import RateLimiter, campaign_bucket, relay_bucket, warm_up_limit
-from mailer.dispatch.relays import Relay, Relays
+from mailer.dispatch.relays import Relay, Relays, SmallAudience
 from mailer.dispatch.safeguards import FIRST_MESSAGES, CircuitBreaker, mark_dead_addresses
 from mailer.dispatch.scheduler import SendingWindows, SendScheduler
 from mailer.dispatch.sending_settings import list_relays, load_signer
@@ -35,6 +35,7 @@ from mailer.rendering.message import envelope_sender, sender_address
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.consent.suppression import SuppressionKey
+from subscribers.models import Subscriber
 
 _POLL_SECONDS = 0.05
 _STATE_SECONDS = 0.5
@@ -71,6 +72,7 @@ def dispatch(
     find_token: Callable[[Claim], str] | None = None,
     on_progress: Callable[[Counts], None] | None = None,
     stop: threading.Event | None = None,
+    ending: threading.Event | None = None,
     wait: bool = False,
     resend_in_doubt: bool = False,
     event_log: EventLog | None = None,
@@ -85,7 +87,8 @@ def dispatch(
     recognised. ``on_progress`` is called from this thread, at most ten times a second and once at the end.
     With ``wait`` the run continues until deferred deliveries have been tried again. With ``resend_in_doubt``
     it first requeues deliveries in doubt, whatever the campaign's policy. Once ``stop`` is set, each
-    connection finishes its message and the rest goes back in the queue. Other dispatchers may work on the
+    connection finishes its message and the rest goes back in the queue. Once ``ending`` is set, by default
+    with ``stop``, it has ``END_SECONDS`` for that. Other dispatchers may work on the
     same campaign; what dead ones left is taken over. With ``suppression``, subscribers whose address turned
     out to be dead get the status bounced.
 
@@ -126,7 +129,8 @@ def dispatch(
             run.rescue()
             ledger.requeue_in_doubt(always=resend_in_doubt)
             with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
-                runner.run(run.run(on_progress, stop or threading.Event(), wait=wait))
+                stop = stop or threading.Event()
+                runner.run(run.run(on_progress, stop, ending or stop, wait=wait))
             result = run.finish()
     if on_progress is not None:
         on_progress(result.counts)
@@ -179,11 +183,17 @@ class _Run:
     clock: Clock
 
     async def run(
-        self, on_progress: Callable[[Counts], None] | None, stop: threading.Event, *, wait: bool
+        self,
+        on_progress: Callable[[Counts], None] | None,
+        stop: threading.Event,
+        ending: threading.Event,
+        *,
+        wait: bool,
     ) -> None:
         counts = RunningCounts(self.count())
-        scheduler = self._make_scheduler()
-        write_ahead = WriteAhead(self.ledger, self._make_breaker(), counts, self.event_log, self.find_stories)
+        scheduler, audience = self._make_scheduler(), self._read_audience()
+        breaker = self._make_breaker(audience.domains)
+        write_ahead = WriteAhead(self.ledger, breaker, counts, self.event_log, self.find_stories)
         # Not ten seconds later: until we are registered again, nothing is sent.
         write_ahead.on_refused = self.presence.send_heartbeat
         pool = ConnectionPool(
@@ -194,7 +204,9 @@ class _Run:
             self.event_log,
             find_return_path=make_return_path_finder(self.settings, self.find_token),
             max_connections=self.settings.smtp.connections,
+            audience=audience,
             stop=stop,
+            ending=ending,
         )
         self.event_log.run_started(self.campaign_id, counts.current())
         try:
@@ -243,20 +255,37 @@ class _Run:
             # On a large ledger a check costs more; it must stay a small part of the work.
             await pool.run_for(max(_POLL_SECONDS, 10 * took))
 
-    def _make_breaker(self) -> CircuitBreaker:
+    def _read_audience(self) -> SmallAudience:
+        envelope = col(Subscriber.envelope)
+        ours = select(envelope).join(Delivery, col(Delivery.subscriber_id) == col(Subscriber.id))
+        ours = ours.where(col(Delivery.campaign_id) == self.campaign_id)
+        with self._reading() as connection:
+            first = connection.scalars(ours.limit(SmallAudience().readers)).all()
+            domain = "".join(first[:1]).rpartition("@")[2]
+            elsewhere = ours.where(~envelope.endswith(f"@{domain}", autoescape=True)).limit(1)
+            others = connection.execute(elsewhere).first()
+        return SmallAudience(readers=len(first), domains=1 if others is None else 2)
+
+    def _make_breaker(self, domains: int) -> CircuitBreaker:
         """Return a breaker that knows what earlier runs did, while the first messages are not all sent."""
         share = self.settings.campaigns.halt_at_rejected
         ours = col(Delivery.campaign_id) == self.campaign_id
         out = col(Delivery.state).in_([DeliveryState.sent, DeliveryState.rejected, DeliveryState.in_doubt])
-        first = select(col(Delivery.id), col(Delivery.state), col(Delivery.code), col(Delivery.reason))
+        columns = (col(Delivery.id), col(Delivery.state), col(Delivery.code), col(Delivery.reason))
+        first = select(*columns, col(Subscriber.envelope)).join(
+            Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id)
+        )
         with self._reading() as connection:
             rows = connection.execute(first.where(ours, out).limit(FIRST_MESSAGES)).all()
-        dead = [
-            number or 0
-            for number, state, code, reason in rows
+        dead = {
+            number or 0: envelope.rpartition("@")[2].lower()
+            for number, state, code, reason, envelope in rows
             if state is DeliveryState.rejected and is_dead_address(code, reason)
-        ]
-        return CircuitBreaker(share, first=FIRST_MESSAGES, handed_over=len(rows), dead=dead)
+        }
+        handed_over = len(rows)
+        return CircuitBreaker(
+            share, first=FIRST_MESSAGES, handed_over=handed_over, dead=dead, domains=domains
+        )
 
     def _make_scheduler(self) -> SendScheduler:
         windows = SendingWindows(self.settings)

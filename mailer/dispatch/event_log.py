@@ -122,7 +122,7 @@ class EventLog:
             campaign=claim.campaign_id,
             delivery=claim.delivery_id,
             subscriber=claim.subscriber.id,
-            domain=claim.subscriber.envelope.rpartition("@")[2],
+            domain=claim.domain,
             stage=outcome.stage.value,
             **_reply_fields(
                 outcome, mask_recipient(outcome.text, claim.subscriber.email, claim.subscriber.envelope)

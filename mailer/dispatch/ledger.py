@@ -13,12 +13,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, func, insert, or_, select, true
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col
 
 from locales.phrase import gettext_noop
 from mailer.database.engine import CachedClock, Clock, read_clock
+from mailer.database.launch_models import HaltMail
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
 from mailer.dispatch.batch_writer import Batch, BatchResult, Transition, open_batch_writer
 from mailer.dispatch.deliveries import (
@@ -172,7 +173,7 @@ class Ledger:
         return Batch(sent=sent, transitions=others, starting=starting, stories=stories or {})
 
     def _make_transition(self, claim: Claim, outcome: Outcome) -> Transition:
-        words = (("code", outcome.code), ("reason", outcome.text))
+        words = (("code", outcome.code), ("reason", outcome.recorded_text))
         match outcome.verdict:
             case Verdict.in_doubt:
                 return Transition(
@@ -204,15 +205,17 @@ class Ledger:
     def pause_and_requeue(self, delivery_ids: Collection[int], reason: str) -> int:
         """Pause the campaign and requeue deliveries that failed for reasons of ours; return how many.
         Subscribers who have bounced by now keep their refusal: they would get no mail."""
-        final = [DeliveryState.rejected, DeliveryState.failed]
-        reader = col(Subscriber.id) == col(Delivery.subscriber_id)
-        is_bounced = exists().where(reader, col(Subscriber.status) == Status.bounced)
         with self._transaction() as (connection, now):
             # Dead addresses are marked under the same lock, so that each sees what the other did.
             self._lock_campaign(connection)
-            change_campaign_state(connection, self.campaign_id, CampaignState.paused, reason=reason)
-            suspects = (col(Delivery.id).in_(delivery_ids), ~is_bounced)
-            return _update_state(connection, final, DeliveryState.queued, *suspects, updated_at=now)
+            self._halt(connection, reason, now)
+            return _requeue_refused(connection, delivery_ids, now)
+
+    def requeue_refused(self, delivery_ids: Collection[int]) -> int:
+        """Requeue deliveries that a relay has refused which refuses every message; return how many."""
+        with self._transaction() as (connection, now):
+            self._lock_campaign(connection)
+            return _requeue_refused(connection, delivery_ids, now)
 
     def rescue(self, dead: Collection[str]) -> tuple[int, int]:
         """Take over what dead dispatchers held, of this campaign and of others; return how many deliveries
@@ -261,12 +264,21 @@ class Ledger:
             moved = change_campaign_state(
                 connection, self.campaign_id, paused, reason=reason, canary_until=until
             )
+            if moved and until is None:
+                connection.execute(insert(HaltMail).values(campaign_id=self.campaign_id, not_before=now))
             return reason if moved else ""
+
+    def _halt(self, connection: Connection, reason: str, now: datetime) -> bool:
+        """Pause the campaign until a person lets it go on, and note that whoever launched it is told."""
+        halted = change_campaign_state(connection, self.campaign_id, CampaignState.paused, reason=reason)
+        if halted:
+            connection.execute(insert(HaltMail).values(campaign_id=self.campaign_id, not_before=now))
+        return halted
 
     def pause(self, reason: str) -> bool:
         """Pause the campaign with a reason for a person; return whether it was sending."""
-        with self._transaction() as (connection, _):
-            return change_campaign_state(connection, self.campaign_id, CampaignState.paused, reason=reason)
+        with self._transaction() as (connection, now):
+            return self._halt(connection, reason, now)
 
     def finish(self) -> bool:
         """Mark the campaign as finished if nothing is left to do; return whether it was. A delivery that is
@@ -358,6 +370,14 @@ def _may_resend(*, always: bool = False) -> ColumnElement[bool]:
         # A cancelled campaign sends nothing again; its deliveries stay in doubt.
         col(Campaign.state) != CampaignState.cancelled,
     )
+
+
+def _requeue_refused(connection: Connection, delivery_ids: Collection[int], now: datetime) -> int:
+    final = [DeliveryState.rejected, DeliveryState.failed]
+    reader = col(Subscriber.id) == col(Delivery.subscriber_id)
+    is_bounced = exists().where(reader, col(Subscriber.status) == Status.bounced)
+    suspects = (col(Delivery.id).in_(delivery_ids), ~is_bounced)
+    return _update_state(connection, final, DeliveryState.queued, *suspects, updated_at=now)
 
 
 def _update_state(

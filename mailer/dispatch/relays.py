@@ -12,16 +12,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from locales.phrase import gettext_noop
 from mailer.dispatch.rate_limiter import AdaptiveThrottle
 from mailer.dispatch.sending_settings import list_relays, make_transport, merge_relay_settings
 from mailer.errors import ConfigurationError
+from mailer.reasons.reason import Reason
+from mailer.reasons.reason_classifier import classify_reason
 from mailer.settings import RelaySettings, Settings, SmtpSettings
 from mailer.smtp.interfaces import Transport
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
 _QUARANTINE_SECONDS = 600.0
+_REFUSALS_OF_US = 3
 
 _TESTED = gettext_noop(
     "relay %(relay)s has been set aside since %(start)s: %(reason)s; one connection is testing it now"
@@ -30,6 +34,15 @@ _SET_ASIDE = gettext_noop("relay %(relay)s has been set aside since %(start)s: %
 _PAUSED = gettext_noop("relay %(relay)s is paused until %(until)s: %(reason)s")
 _FAILED_ONCE = gettext_noop("relay %(relay)s failed once: %(reason)s; next try %(next)s")
 _FAILED = gettext_noop("relay %(relay)s failed %(times)s times in a row: %(reason)s; next try %(next)s")
+
+
+class SmallAudience(NamedTuple):
+    """How many readers and domains a campaign has, as far as it matters: more than these are not counted.
+    What one domain refuses says nothing of the others, if there are others."""
+
+    readers: int = _REFUSALS_OF_US
+    domains: int = 2
+
 
 TransportFactory = Callable[[SmtpSettings, Path], Transport]
 
@@ -116,6 +129,8 @@ class _RelayState:
     paused_until: float = float("-inf")
     pause_reason: str = ""
     last_failure: str = ""
+    refusals: dict[Reason, dict[int, str]] = field(default_factory=dict)
+    """Of messages in a row: by reason, each delivery with its domain."""
 
 
 class Relays:
@@ -202,12 +217,31 @@ class Relays:
         """Quarantine the relay: it will not send for us."""
         self._start_quarantine(self._states[relay.name], outcome.reason, outcome.summary)
 
+    def report_refused_message(
+        self, relay: Relay, outcome: Outcome, delivery_id: int, *, domain: str, audience: SmallAudience
+    ) -> list[int] | None:
+        """Record that the relay refused a message for a reason that may be ours. Return None if that may
+        still be about this message alone. Three in a row for one reason, to more than one domain, are about
+        us: the relay is quarantined, and the earlier ones are returned, to be queued again."""
+        state = self._states[relay.name]
+        reason = classify_reason(outcome.text, code=str(outcome.code or ""))
+        alike = state.refusals.setdefault(reason, {})
+        alike[delivery_id] = domain
+        is_enough = len(alike) >= min(_REFUSALS_OF_US, audience.readers)
+        if state.quarantine is None and not (is_enough and len(set(alike.values())) >= audience.domains):
+            return None
+        self.report_refusal(relay, outcome)
+        state.refusals.clear()
+        del alike[delivery_id]
+        return list(alike)
+
     def report_success(self, relay: Relay) -> None:
         """Record that the relay works: it accepted a message, or refused one recipient. From a connection
         that was open before the quarantine this says nothing new."""
         state = self._states[relay.name]
         if state.quarantine is not None and not state.is_probed:
             return
+        state.refusals.clear()
         relay.backoff.reset()
         state.quarantine, state.is_probed = None, False
 

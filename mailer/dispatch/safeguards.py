@@ -7,10 +7,11 @@ misses no reader.
 """
 
 import re
-from collections import deque
-from collections.abc import Collection, Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, exists, select
@@ -24,7 +25,6 @@ from mailer.dispatch.ledger_changes import name_consent_source
 from mailer.reasons.reason_classifier import classify_reason
 from mailer.smtp.reply_classifier import (
     Outcome,
-    Stage,
     Verdict,
     find_enhanced_code,
     is_certainly_dead,
@@ -166,7 +166,8 @@ def _describe_counts(counts: Counts) -> str:
 class CircuitBreaker:
     """Stops a campaign that fails for every recipient before it has used up its audience.
 
-    It trips for three reasons, each of which suggests that the addresses are not at fault: 20 of the last 25
+    It trips for three reasons, each of which suggests that the addresses are not at fault (what one domain
+    refuses does not, if the campaign goes to several: it has ``domains``): 20 of the last 25
     messages could not be built, or were refused for other reasons than their address; of the ``first``
     messages, a share above ``halt_at_rejected`` went to dead addresses, so that the list is old, or the relay
     refuses valid addresses; or after those, 20 of the last 25 addresses are dead in the very same words,
@@ -174,7 +175,7 @@ class CircuitBreaker:
 
     A dead address counts at its first attempt only. So a person who has checked the refusals and resumes is
     not stopped by them twice. ``handed_over`` and ``dead`` say what earlier runs did: how many messages were
-    sent, rejected or left in doubt, and which deliveries were rejected as dead.
+    sent, rejected or left in doubt, and which deliveries were rejected as dead, each with its domain.
     """
 
     def __init__(
@@ -183,20 +184,23 @@ class CircuitBreaker:
         *,
         first: int = FIRST_MESSAGES,
         handed_over: int = 0,
-        dead: Collection[int] = (),
+        dead: Mapping[int, str] = MappingProxyType({}),
+        domains: int = 1,
     ) -> None:
         self._share = halt_at_rejected
         self._first = first
         self._handed_over = handed_over
-        self._dead = list(dead)
-        self._recent: deque[tuple[int, str]] = deque(maxlen=_WINDOW_SIZE)
+        self._dead = dict(dead)
+        self._domains = domains
+        self._accepting: set[str] = set()
+        self._recent: deque[tuple[int, str, str]] = deque(maxlen=_WINDOW_SIZE)
         self._tripped_by = ""
         self.reason = ""
         """Why it tripped, for a person to read; empty if it has not."""
 
-    def record(self, delivery_id: int, outcome: Outcome, *, attempts: int = 0) -> list[int]:
+    def record(self, delivery_id: int, outcome: Outcome, *, attempts: int = 0, domain: str = "") -> list[int]:
         """Count an outcome that is on record; return the deliveries to requeue if it was one too many, else
-        none. ``attempts`` are the delivery's before this one."""
+        none. ``attempts`` are the delivery's before this one, and ``domain`` is its reader's."""
         if outcome.verdict in _HANDED_OVER:
             self._handed_over += 1
         key = "" if outcome.verdict is Verdict.sent else _classify_failure(outcome, attempts)
@@ -204,27 +208,38 @@ class CircuitBreaker:
             # Replies on other connections were still on their way.
             return [delivery_id] if self._has_same_cause(key) else []
         if key not in ("", _SENDER_FAULT) and self._handed_over <= self._first:
-            self._dead.append(delivery_id)
+            self._dead[delivery_id] = domain
             # These are judged by their share, when the first are sent.
             key = ""
-        self._recent.append((delivery_id, key))
-        if self._handed_over == self._first and len(self._dead) > self._share * self._first:
+        self._recent.append((delivery_id, key, domain))
+        if outcome.verdict is Verdict.sent and self._handed_over <= self._first:
+            self._accepting.add(domain)
+        if self._handed_over == self._first and self._count_dead() > self._share * self._first:
             return self._trip(_DEAD_ADDRESSES, self._explain_dead(), self._dead)
-        alike = [number for number, other in self._recent if other == key] if key else []
-        if len(alike) < _TRIP_THRESHOLD:
+        alike = {number: at for number, other, at in self._recent if other == key} if key else {}
+        if len(alike) < _TRIP_THRESHOLD or not self._are_several(alike):
             return []
         return self._trip(
             key, explain_trip(outcome) if key == _SENDER_FAULT else _explain_alike(outcome), alike
         )
+
+    def _count_dead(self) -> int:
+        """Count the dead addresses, but for those of a domain that refuses all its own."""
+        refused = Counter(self._dead.values()) if self._domains > 1 else Counter[str]()
+        closed = (n for at, n in refused.items() if n > MAX_UNJUDGED and at not in self._accepting)
+        return len(self._dead) - max(closed, default=0)
+
+    def _are_several(self, deliveries: Mapping[int, str]) -> bool:
+        return len(set(deliveries.values())) >= self._domains
 
     def _has_same_cause(self, key: str) -> bool:
         if self._tripped_by == _DEAD_ADDRESSES:
             return key not in ("", _SENDER_FAULT)
         return key == self._tripped_by
 
-    def _trip(self, key: str, reason: str, deliveries: list[int]) -> list[int]:
+    def _trip(self, key: str, reason: str, deliveries: Mapping[int, str]) -> list[int]:
         self._tripped_by, self.reason = key, reason
-        return deliveries
+        return list(deliveries)
 
     def _explain_dead(self) -> str:
         return gettext_noop(
@@ -256,7 +271,7 @@ def _classify_failure(outcome: Outcome, attempts: int) -> str:
     """Return what makes this failure like others; empty if it is none, or an ordinary one."""
     if outcome.verdict is Verdict.failed:
         return _SENDER_FAULT
-    if outcome.verdict is not Verdict.rejected or outcome.stage is not Stage.rcpt:
+    if outcome.verdict is not Verdict.rejected:
         return ""
     if not is_dead_address(outcome.code, outcome.text):
         return _SENDER_FAULT
@@ -302,7 +317,7 @@ def _find_plausible(connection: Connection, campaign_id: int, halt_at_rejected: 
     None, if the relay accepted no message at all. From 200 readers on, the circuit breaker has judged the
     share of dead addresses. In a smaller campaign, refusals are believed up to the share the breaker allows,
     or if they are few and at most half. An address refused again after a person resumed the campaign is
-    believed in any case.
+    believed in any case. A domain that refused many of its own and took none is not.
     """
     counts = count_deliveries(connection, campaign_id)
     if not counts.sent:
@@ -312,13 +327,33 @@ def _find_plausible(connection: Connection, campaign_id: int, halt_at_rejected: 
     at_first = sum(refusal.attempts <= 1 for refusal in dead)
     allowed = max(halt_at_rejected * handed_over, min(MAX_UNJUDGED, handed_over // 2))
     is_plausible = handed_over >= FIRST_MESSAGES or at_first <= allowed
-    return [refusal for refusal in dead if not refusal.is_gone and (is_plausible or refusal.attempts > 1)]
+    closed = _list_closed_domains(connection, campaign_id, dead)
+
+    def is_believed(refusal: Row[Any]) -> bool:
+        return refusal.attempts > 1 or (is_plausible and _find_domain(refusal) not in closed)
+
+    return [refusal for refusal in dead if not refusal.is_gone and is_believed(refusal)]
+
+
+def _list_closed_domains(connection: Connection, campaign_id: int, dead: Sequence[Row[Any]]) -> set[str]:
+    """Return the domains that refused many readers and took no message. No breaker judges what one domain
+    says, and a fault of its server is more likely than that all have left."""
+    reader = col(Subscriber.id) == col(Delivery.subscriber_id)
+    sent = exists().where(reader, col(Delivery.campaign_id) == campaign_id, is_in_state(DeliveryState.sent))
+    refused = Counter(map(_find_domain, dead))
+    suspects = [domain for domain, number in refused.items() if number > MAX_UNJUDGED]
+    own = {domain: col(Subscriber.envelope).endswith(f"@{domain}", autoescape=True) for domain in suspects}
+    return {name for name, is_there in own.items() if not connection.scalar(select(sent.where(is_there)))}
+
+
+def _find_domain(refusal: Row[Any]) -> str:
+    return str(refusal.envelope).rpartition("@")[2].lower()
 
 
 def _find_dead(connection: Connection, campaign_id: int) -> Sequence[Row[Any]]:
     columns: tuple[Any, ...] = (
         *(col(Delivery.id), col(Delivery.subscriber_id), col(Delivery.attempts), col(Delivery.code)),
-        *(col(Delivery.reason), col(Delivery.updated_at)),
+        *(col(Delivery.reason), col(Delivery.updated_at), col(Subscriber.envelope)),
         col(Subscriber.status).in_(GONE_STATUSES).label("is_gone"),
     )
     statement = (

@@ -66,6 +66,7 @@ class WriteAhead:
         self._starting: list[_Start] = []
         self._ended: list[tuple[Claim, Outcome]] = []
         self._returned: list[Transition] = []
+        self._taken_back: list[int] = []
         # Where other dispatchers took us for dead, we may have claimed again what we are still sending.
         self._in_flight: dict[int, Claim] = {}
         self._is_commit_scheduled = False
@@ -76,7 +77,7 @@ class WriteAhead:
 
     @property
     def is_empty(self) -> bool:
-        return not (self._ended or self._starting or self._returned)
+        return not (self._ended or self._starting or self._returned or self._taken_back)
 
     def begin(self, claim: Claim, send_message: Callable[[bool], None]) -> None:
         """Mark the delivery as in doubt with the next commit, which tells ``send_message`` whether it may."""
@@ -99,11 +100,16 @@ class WriteAhead:
             self._ended.append((claim, outcome))
         self._schedule_commit()
 
+    def take_back(self, delivery_ids: Sequence[int]) -> None:
+        """Requeue deliveries that were ended as refused, once that is recorded: it was not their fault."""
+        self._taken_back += delivery_ids
+        self._schedule_commit()
+
     def commit(self) -> None:
         """Record what has begun and ended since the last commit, then let go what is on disk as in doubt."""
         self._is_commit_scheduled = False
         ended, starting, returned = self._ended, self._starting, self._returned
-        if self.failure is not None or not (ended or starting or returned):
+        if self.failure is not None or self.is_empty:
             return
         self._ended, self._starting, self._returned = [], [], []
         numbers = [start.claim.delivery_id for start in starting]
@@ -130,6 +136,9 @@ class WriteAhead:
                 self._on_recorded(claim, outcome._replace(text=""))
             elif claim.delivery_id not in result.lost:
                 self._on_recorded(claim, outcome)
+        if self._taken_back:
+            numbers, self._taken_back = self._taken_back, []
+            self._ledger.requeue_refused(numbers)
 
     def flush(self, unsent: Sequence[Claim]) -> None:
         """Record everything, and put ``unsent`` back in the queue of the ledger."""
@@ -174,7 +183,10 @@ class WriteAhead:
             self._counts.add(state)
         if outcome.verdict is not Verdict.sent:
             self._event_log.delivery_not_sent(claim, outcome)
-        if suspects := self._breaker.record(claim.delivery_id, outcome, attempts=claim.attempts):
+        recorded = self._breaker.record(
+            claim.delivery_id, outcome, attempts=claim.attempts, domain=claim.domain
+        )
+        if suspects := recorded:
             reason = mask_reader(self._breaker.reason, claim)
             self._ledger.pause_and_requeue(suspects, reason)
             self._stop(reason)

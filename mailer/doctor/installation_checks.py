@@ -98,6 +98,10 @@ def check_database(workspace: Workspace) -> Iterator[Diagnosis]:
     engine = workspace.open_database(durable=True)
     try:
         ensure_current(engine)
+        if fault := _find_damage(engine):
+            words = gettext_noop("cannot read the database: %(words)s")
+            yield find_bad("database", "database-unusable", Phrase(words, words=fault))
+            return
         words = gettext_noop("%(database)s, tables up to date")
         yield find_good("database", Phrase(words, database=engine.dialect.name))
         yield _check_disk(engine)
@@ -113,6 +117,15 @@ def check_database(workspace: Workspace) -> Iterator[Diagnosis]:
         )
     finally:
         engine.dispose()
+
+
+def _find_damage(engine: Engine) -> str:
+    """Return the first fault of a SQLite file; "" if it has none. One damaged page stops few commands."""
+    if engine.dialect.name != "sqlite":
+        return ""
+    with engine.connect().execution_options(read_only=True) as connection:
+        found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    return "" if found == "ok" else " ".join(found.split())
 
 
 def _check_disk(engine: Engine) -> Diagnosis:
@@ -203,7 +216,7 @@ def check_trial(workspace: Workspace) -> Iterator[Diagnosis]:
     """Say whether campaigns reach anybody but test readers."""
     try:
         with workspace.use_database() as engine, engine.connect() as connection:
-            trial = read_trial(connection, workspace.settings)
+            trial = read_trial(connection)
     except SQLAlchemyError:
         return  # What is wrong with the database is said already.
     words = trial.describe()

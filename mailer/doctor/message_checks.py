@@ -6,6 +6,7 @@ and a signature that covers all of it.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -335,7 +336,9 @@ def _build_sample(workspace: Workspace) -> bytes:
     person = Subscriber(
         id=1, email=address, envelope=address, name="A Reader", created_at=now, updated_at=now
     )
-    reader = reader_for(person, 1, workspace.settings, workspace.keys.tokens.newest())
+    # No link of this message is followed, so it needs no database.
+    signer = replace(workspace.keys.tokens.newest(), series=tuple)
+    reader = reader_for(person, 1, workspace.settings, signer)
     return build_message(mail, reader, workspace.settings, now=now)
 
 

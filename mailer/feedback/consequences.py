@@ -219,6 +219,8 @@ def _settle_doubt(case: FeedbackCase, person: FoundReader) -> bool:
 
 
 def _leave(case: FeedbackCase, person: FoundReader) -> Consequence:
+    if not case.believes(person):
+        return Consequence.held
     payload = TokenPayload(subscriber_id=person.subscriber_id, campaign_id=person.campaign_id or 0)
     if case.is_authentic:
         changed = unsubscribe_by_provider(case.session, payload, now=case.now)

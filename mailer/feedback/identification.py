@@ -122,7 +122,8 @@ def load_person(session: Session, subscriber_id: int, campaign_id: int | None) -
 
 
 def _find_leavers(readers: "_Readers", message: IncomingMessage) -> list[ReaderMatch]:
-    """Find everyone whose leaving address the message came to; only a token for leaving counts."""
+    """Find everyone whose leaving address the message came to, else whom it names; of tokens, only one for
+    leaving counts."""
     found: dict[int, ReaderMatch] = {}
     for address in message.delivered_to:
         for token in _list_tokens((address,)):
@@ -131,6 +132,10 @@ def _find_leavers(readers: "_Readers", message: IncomingMessage) -> list[ReaderM
             if person and person.subscriber_id not in found:
                 recipient = ReportedRecipient(address="", reason=None)
                 found[person.subscriber_id] = ReaderMatch(recipient=recipient, person=person)
+    if not found:
+        # Whom a message only names, a person must judge.
+        for recipient in message.recipients:
+            found[0] = ReaderMatch(recipient=recipient, person=readers.find_by_address(recipient.address))
     return list(found.values())
 
 

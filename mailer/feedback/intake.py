@@ -22,7 +22,12 @@ from mailer.feedback.consequences import PROVIDER_SOURCE
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.dmarc_reports import read_aggregate_report
 from mailer.feedback.identification import identify, names_leaver
-from mailer.feedback.incoming_message import IncomingMessage, ProviderEvent, concerns_domain
+from mailer.feedback.incoming_message import (
+    IncomingMessage,
+    ProviderEvent,
+    ReportedRecipient,
+    concerns_domain,
+)
 from mailer.feedback.mime_headers import list_addresses
 from mailer.feedback.mime_part import MimePart, parse_message
 from mailer.feedback.recorder import Arrival, Receipt, record
@@ -70,6 +75,12 @@ def read_message(
     local_part = (leave_address.partition("@")[0] or "leave").lower()
     if any(_is_leave_address(address, f"{local_part}{delimiter}") for address in addresses):
         return IncomingMessage(kind=FeedbackKind.leave, text=message.readable_text, **head)
+    if message.headers.raw("x-apple-unsubscribe").strip().lower() == "true":
+        # Apple Mail writes it for its user; it may arrive without the token of the leaving address.
+        leaver = ReportedRecipient(address=head["sender"], reason=None)
+        return IncomingMessage(
+            kind=FeedbackKind.leave, recipients=(leaver,), text=message.readable_text, **head
+        )
     if complaint := read_complaint(message):
         return replace(complaint, **head)
     if report := read_aggregate_report(message):

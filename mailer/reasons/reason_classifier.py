@@ -47,6 +47,9 @@ _WITHOUT_ACCENTS: dict[int, str] = {
         ord("œ"): "oe",
     },
 }
+_MISSPELT_DOES_NOT = re.compile(r"\b(?:do(?:es|s)nt|dos not)\b")
+# Who said it is not what was said: "host mx.example.org said: … does not exist" is about no host.
+_HOST_SAID = re.compile(r"\bhost (?:\S{1,255} ){0,2}said:")
 _SPACE_BETWEEN_IDEOGRAPHS = re.compile(
     r"(?<=[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef]) (?=[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef])"
 )
@@ -83,6 +86,9 @@ def tidy_words(words: str) -> str:
     # Replies of several lines repeat their codes: "550-5.1.1 The account 550 5.1.1 does not exist".
     text = _CODE.sub(" ", text).replace("’", "'").replace("e-mail", "email")
     text = text.replace("can't", "can not").replace("cannot", "can not").replace("n't", " not")
+    text = _MISSPELT_DOES_NOT.sub("does not", text)
+    if "said" in text:
+        text = _HOST_SAID.sub(" ", text)
     text = text.translate(_TO_SPACES)
     if "'" in text:
         text = _SINGLE_QUOTE.sub(" ", text)
@@ -124,8 +130,8 @@ def classify_refusal(
 
     ``words`` are the server's own ("550 5.1.1 User unknown"), with its codes or without. ``status`` is the
     enhanced code (``5.1.1``) and ``action`` the action of a report (RFC 3464), ``code`` the reply code,
-    ``host`` the server that refused, ``command`` the SMTP command that it refused (``RCPT``, ``DATA``). All
-    may be empty. Never raises.
+    ``host`` the server that refused, ``command`` the SMTP command that it refused (``RCPT``, ``DATA``),
+    unless the words name another. All may be empty. Never raises.
     """
     words = decode_words(words)
     told = find_enhanced_codes(words)
@@ -137,7 +143,7 @@ def classify_refusal(
         words=tidy,
         statuses=statuses,
         code=code.strip() or find_reply_code(words),
-        command=command.strip().upper()[:4] or find_command(tidy),
+        command=find_command(tidy) or command.strip().upper()[:4],
         hosts=f"{host} {words}".lower(),
     )
     rule = load_rules().find_rule(evidence)

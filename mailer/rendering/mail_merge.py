@@ -156,6 +156,7 @@ def message_id(campaign_id: int, subscriber_id: int, domain: str, signer: TokenS
     be recognised. Its twelve hex digits prevent forgery. They are derived from the oldest key, because a
     retry after a key rotation must have the id of the first attempt."""
     message = f"message-id\0{campaign_id}\0{subscriber_id}\0{domain}".encode()
+    message += signer.find_salt(subscriber_id, campaign_id)
     digits = signer.permanent_digest(message).hex()[:_MESSAGE_ID_DIGITS]
     return f"<c{campaign_id}.s{subscriber_id}.{digits}@{_ascii_domain(domain)}>"
 

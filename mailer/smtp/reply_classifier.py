@@ -12,10 +12,13 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from locales.phrase import gettext_noop
+from mailer.reasons.reason import Fault, Reason
+from mailer.reasons.reason_classifier import classify_refusal
 
 # RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); permanently disabled
 # (5.2.1). The other 5.1.x codes are about the sender's address.
 _DEAD_ADDRESS_CODES = r"5\.1\.(?:1|2|3|6|10)|5\.2\.1"
+_MAILBOX_CODES = r"5\.2\.\d+"
 # "Too many messages in this session" asks for a new connection, not for a lower rate.
 _SESSION_FULL = r"\b(?:per|this|one|single) (?:smtp )?(?:session|connection)\b"
 _SENDER_FAULT = re.compile(
@@ -101,7 +104,7 @@ class Verdict(StrEnum):
     """Nothing happened to this recipient; the delivery goes back in the queue."""
 
     stop = "stop"
-    """The campaign must stop; nothing happened to this recipient."""
+    """The server refuses us or the message. Whether it refuses every message, only several can tell."""
 
 
 # A tuple, because every message creates one: a frozen dataclass takes three times as long.
@@ -129,12 +132,22 @@ class Outcome(NamedTuple):
         return self.text if self.code is None else f"{self.code} {self.text}".strip()
 
     @property
+    def recorded_text(self) -> str:
+        """The text as the ledger keeps it. Some servers say "user unknown" after DATA of people who filter
+        their mail, so the ledger must tell that from an answer to RCPT; the words are Postfix's."""
+        command = _OTHER_COMMANDS.get(self.stage)
+        is_reply = self.code is not None and self.verdict is Verdict.rejected
+        return f"{self.text} (in reply to {command} command)" if command and is_reply else self.text
+
+    @property
     def summary(self) -> str:
         """Why a campaign must stop, as shown to people."""
         return _STAGE_SUMMARIES[self.stage] % {"reason": self.reason}
 
 
 _RECIPIENT_STAGES: Final = frozenset({Stage.rcpt, Stage.data, Stage.body, Stage.dot})
+
+_OTHER_COMMANDS: Final = {Stage.mail: "MAIL FROM", Stage.data: "DATA", Stage.dot: "end of DATA"}
 
 _STAGE_SUMMARIES: Final = {
     Stage.build: gettext_noop("The message cannot be built: %(reason)s"),
@@ -188,7 +201,7 @@ RULES: Final = (
     # RFC 5321 §4.2.1: a 4yz means not accepted, 421 included. Amazon SES reports too high a rate here (454).
     _Rule(stages=_stages(Stage.dot), code="421", verdict=Verdict.deferred, slow_down=True, reconnect=True),
     _Rule(stages=_stages(Stage.dot), code="4..", verdict=Verdict.deferred, slow_down=True),
-    # Size, content, policy: the next recipient would get the same reply.
+    # Size, content, policy: perhaps the next recipient gets the same reply.
     _Rule(stages=_stages(Stage.dot), code="5..", verdict=Verdict.stop),
     _Rule(stages=_stages(Stage.dot), code=".*", verdict=Verdict.in_doubt, reconnect=True),
     # Too many messages from us, said to RCPT: put back in the queue, this recipient would get the same reply
@@ -235,15 +248,32 @@ def classify_reply(stage: Stage, code: int, text: str) -> Outcome:
         return Outcome(Verdict.sent, Stage.dot, code, text)
     enhanced = find_enhanced_code(code, text)
     rule = next(rule for rule in RULES if rule.matches(stage, code, enhanced, text))
+    verdict = rule.verdict
+    if verdict is Verdict.stop:
+        verdict = _find_recipient_verdict(stage, code, enhanced, text) or verdict
     return Outcome(
-        verdict=rule.verdict,
+        verdict=verdict,
         stage=stage,
         code=code,
         text=text,
-        retry_after=find_retry_delay(text) if rule.verdict in _RETRYABLE else None,
+        retry_after=find_retry_delay(text) if verdict in _RETRYABLE else None,
         slow_down=rule.slow_down,
         reconnect=rule.reconnect,
     )
+
+
+def _find_recipient_verdict(stage: Stage, code: int, enhanced: str, text: str) -> Verdict | None:
+    """Return the verdict on the recipient if a refusal of the sender or the message is about them: RFC 5321
+    §4.5.3.1 lets servers wait with that until the final dot. None if it is about us. Words alone do not count
+    at MAIL, where they speak of the sender."""
+    if stage not in _OTHER_COMMANDS:
+        return None
+    reason, fault = classify_refusal(text, code=str(code), command="DATA")
+    has_code = re.fullmatch(f"{_DEAD_ADDRESS_CODES}|{_MAILBOX_CODES}", enhanced) is not None
+    is_told = fault is Fault.reader and stage is not Stage.mail
+    if reason.concerns_us or not (has_code or is_told):
+        return None
+    return Verdict.deferred if reason is Reason.full or enhanced == "5.2.2" else Verdict.rejected
 
 
 def find_enhanced_code(code: int, text: str) -> str:

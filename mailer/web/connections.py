@@ -13,8 +13,10 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS = 10.0
-"""How long a whole request may take to arrive. The largest form, 64 KB, needs a line of 6.4 KB a second; the
-largest of a webhook, which comes from a data centre, 1 MB."""
+"""How long a request may take to arrive, beside the time that its bytes need on a slow line."""
+
+SLOW_LINE = 8 * 1024
+"""The bytes a second of a slow line: on one that is slower, nobody could send a picture to Studio anyway."""
 
 WRITE_SECONDS = 30.0
 """How long a client may take to read enough of a response that more can be written."""
@@ -83,6 +85,7 @@ class TimedProtocol(H11Protocol):
         super().__init__(*arguments, **options)
         self._limits = limits
         self._waiting_since: float | None = None
+        self._received = 0
         self._request_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
 
@@ -100,6 +103,7 @@ class TimedProtocol(H11Protocol):
         if self.timeout_keep_alive_task is not None:
             # The first bytes after a pause between two requests.
             self._start_waiting()
+        self._received += len(data)
         super().data_received(data)
         self._watch_request()
 
@@ -134,8 +138,17 @@ class TimedProtocol(H11Protocol):
     def _start_waiting(self) -> None:
         self._stop_waiting()
         # Not the loop's time, which stands still while it accepts several connections.
-        self._waiting_since = time.monotonic()
-        self._request_timer = self.loop.call_later(self._limits.request_seconds, self._abort)
+        self._waiting_since, self._received = time.monotonic(), 0
+        self._request_timer = self.loop.call_later(self._limits.request_seconds, self._look_at_request)
+
+    def _look_at_request(self) -> None:
+        """Give up a request that is late, considering how much of it has arrived."""
+        since = time.monotonic() - (self._waiting_since or 0)
+        left = self._limits.request_seconds + self._received / SLOW_LINE - since
+        if left > 0:
+            self._request_timer = self.loop.call_later(left, self._look_at_request)
+        else:
+            self._abort()
 
     def _stop_waiting(self) -> None:
         self._waiting_since = None

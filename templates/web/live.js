@@ -13,8 +13,11 @@ async function renewActs(state) {
   if (!state || state === live.dataset.state) return;
   live.dataset.state = state;
   const answer = await fetch(location.href);
-  const acts = parse(await answer.text()).getElementById("live-acts");
-  if (acts) document.getElementById("live-acts").replaceWith(acts);
+  const page = parse(await answer.text());
+  for (const id of ["live-acts", "page-notice"]) {
+    const part = page.getElementById(id);
+    if (part) document.getElementById(id)?.replaceWith(part);
+  }
 }
 
 function show(html) {

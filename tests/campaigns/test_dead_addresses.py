@@ -277,8 +277,20 @@ def test_readers_the_breaker_gives_back_are_not_bounced_and_get_their_mail(engin
     assert (count_status(engine, Status.bounced), read_records(engine)) == (0, [])
 
 
+def test_a_domain_that_calls_all_its_own_readers_dead_loses_none_of_them(engine: Engine, run: Run) -> None:
+    closed = [f"reader{n}@closed.example.org" for n in range(30)]
+    add_campaign(engine, [*closed, "dead@e.org", *(f"ok{n}@e.org" for n in range(190))])
+    with MisbehavingServer() as server:
+        server.answer(Stage.rcpt, "550 5.1.1 No such user", only="closed")
+        server.answer(Stage.rcpt, "550 5.1.1 No such user", only="dead")
+        assert run(server.url).outcome is RunOutcome.finished
+    assert count_status(engine, Status.bounced) == 1
+    assert read_status(engine, "dead@e.org") is Status.bounced
+
+
 def test_what_is_refused_again_after_a_person_resumed_is_believed(engine: Engine, run: Run) -> None:
-    add_campaign(engine, [f"dead{n}@example.org" for n in range(30)] + [f"ok{n}@e.org" for n in range(190)])
+    dead = [f"dead{n}@{('a', 'b')[n % 2]}.example.org" for n in range(30)]
+    add_campaign(engine, [*dead, *(f"ok{n}@e.org" for n in range(190))])
     with MisbehavingServer() as server:
         server.answer(Stage.rcpt, "550 5.1.1 No such user", only="dead")
         assert run(server.url).outcome is RunOutcome.paused

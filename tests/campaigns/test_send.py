@@ -220,7 +220,7 @@ def test_a_wrong_relay_is_found_before_anything_moves(
     assert set(read_states(campaign_engine).values()) == {DeliveryState.queued}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_finishes_the_messages_in_hand(
     campaign_workspace: Workspace, campaign_engine: Engine, now: datetime, number: signal.Signals
 ) -> None:

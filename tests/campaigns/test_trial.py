@@ -8,10 +8,10 @@ from sqlalchemy import Engine, func, select, text
 from mailer.campaigns.launch import launch
 from mailer.campaigns.launch_lock import LaunchRefusedError
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
-from mailer.campaigns.trial import Trial, TrialError, begin_trial, end_trial, is_rehearsal
+from mailer.campaigns.trial import Trial, TrialError, begin_trial, end_trial
 from mailer.database.models import CampaignState, Delivery
 from mailer.network import is_reserved_domain
-from mailer.settings import CampaignSettings, RelaySettings, SmtpSettings, WebSettings
+from mailer.settings import CampaignSettings, SmtpSettings, WebSettings
 from mailer.workspace import Workspace
 from tests.factories.campaigns import make_plan, with_sender, with_settings
 from tests.factories.deliveries import START, FakeClock
@@ -20,19 +20,28 @@ PUBLIC = WebSettings(base_url="https://news.river-office.org")
 
 
 @pytest.fixture
-def real_workspace(campaign_workspace: Workspace) -> Workspace:
-    """A workspace whose sender and address are real, so that it is in trial mode at first."""
+def real_workspace(campaign_workspace: Workspace, campaign_engine: Engine) -> Workspace:
+    """A workspace whose sender, address and readers are real, so that it is in trial mode at first."""
+    move_readers(campaign_engine, "ministry.mn")
     return with_settings(with_sender(campaign_workspace, address="news@river-office.org"), web=PUBLIC)
+
+
+def move_readers(engine: Engine, domain: str) -> None:
+    """Give all readers addresses at ``domain``."""
+    with engine.begin() as connection:
+        local = "substr({0}, 1, length({0}) - length('example.org'))"
+        columns = ", ".join(f"{name} = {local.format(name)} || :domain" for name in ("email", "envelope"))
+        connection.execute(text(f"UPDATE subscriber SET {columns}"), {"domain": domain})
 
 
 def end(workspace: Workspace, engine: Engine, by: str = "Mei", faults: tuple[str, ...] = ()) -> Trial:
     with engine.begin() as connection:
-        return end_trial(connection, workspace.settings, by=by, now=START, faults=faults)
+        return end_trial(connection, by=by, now=START, faults=faults)
 
 
 def begin(workspace: Workspace, engine: Engine, by: str = "Bat") -> Trial:
     with engine.begin() as connection:
-        return begin_trial(connection, workspace.settings, by=by, now=START)
+        return begin_trial(connection, by=by, now=START)
 
 
 def count_deliveries(engine: Engine) -> int:
@@ -113,28 +122,51 @@ def test_what_was_scheduled_before_is_cancelled_at_its_hour(
     assert count_deliveries(campaign_engine) == 0
 
 
-def test_a_set_up_to_try_things_out_needs_none(campaign_workspace: Workspace) -> None:
-    assert is_rehearsal(campaign_workspace.settings)
-    real = with_settings(with_sender(campaign_workspace, address="news@river-office.org"), web=PUBLIC)
-    assert not is_rehearsal(real.settings)
-    nothing_public = with_settings(real, web=WebSettings(base_url="http://127.0.0.1:8000"))
-    assert is_rehearsal(nothing_public.settings)
-    folder = with_settings(campaign_workspace, smtp=SmtpSettings(url="maildir:sent"))
-    assert is_rehearsal(folder.settings)
-    elsewhere = with_settings(campaign_workspace, smtp=SmtpSettings(url="smtp://relay.example.net:587"))
-    assert not is_rehearsal(elsewhere.settings)
-    one_of_two = SmtpSettings(
-        relays=(
-            RelaySettings(name="here", url="smtp://localhost"),
-            RelaySettings(name="there", url="smtps://relay.example.net"),
-        )
+@pytest.mark.parametrize("relay", ["smtp://127.0.0.1:25", "smtp://localhost", "maildir:sent"])
+def test_a_relay_on_this_machine_is_a_real_relay(
+    real_workspace: Workspace, campaign_engine: Engine, relay: str
+) -> None:
+    here = with_settings(
+        with_sender(real_workspace, address="news@example.org"),
+        smtp=SmtpSettings(url=relay),
+        web=WebSettings(base_url="http://127.0.0.1:8000"),
     )
-    assert not is_rehearsal(with_settings(campaign_workspace, smtp=one_of_two).settings)
+    plan = make_plan(here, campaign_engine, START)
+    with pytest.raises(
+        LaunchRefusedError, match=r"trial mode.*lead to http://127\.0\.0\.1:8000, which partners"
+    ):
+        launch(campaign_engine, here, plan, now=START)
 
 
-@pytest.mark.parametrize("url", ["smtp:relay.example.net:587", "smtp://:587", "relay.example.net"])
-def test_a_relay_that_is_written_wrongly_may_be_a_real_one(campaign_workspace: Workspace, url: str) -> None:
-    assert not is_rehearsal(with_settings(campaign_workspace, smtp=SmtpSettings(url=url)).settings)
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        *("http://127.0.0.1:8000", "https://192.168.1.5", "https://[::1]:8443", "http://localhost:8000"),
+        *("https://news.example.org", "https://intranet", "https://[fd00::1]"),
+    ],
+)
+def test_links_that_partners_cannot_open_go_to_nobody_even_when_trial_mode_has_ended(
+    real_workspace: Workspace, campaign_engine: Engine, base_url: str
+) -> None:
+    end(real_workspace, campaign_engine)
+    private = with_settings(real_workspace, web=WebSettings(base_url=base_url))
+    plan = make_plan(private, campaign_engine, START)
+    with pytest.raises(LaunchRefusedError, match="which partners cannot open"):
+        launch(campaign_engine, private, plan, now=START)
+    launch(campaign_engine, real_workspace, make_plan(real_workspace, campaign_engine, START), now=START)
+
+
+def test_invented_partners_at_domains_for_examples_get_it_in_trial_mode(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    move_readers(campaign_engine, "partner.example.org")
+    launch(
+        campaign_engine,
+        campaign_workspace,
+        make_plan(campaign_workspace, campaign_engine, START),
+        now=START,
+    )
+    assert count_deliveries(campaign_engine) == 4
 
 
 @pytest.mark.parametrize(

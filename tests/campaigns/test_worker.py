@@ -465,7 +465,7 @@ def test_silent_visitors_stop_neither_a_campaign_nor_the_pages_nor_the_metrics(
                 metrics.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
                 assert metrics.recv(1000).startswith(b"HTTP/1.1 200 ")
         finally:
-            serve.send_signal(signal.SIGTERM)
+            serve.send_signal(signal.SIGHUP)
             _, said = serve.communicate(timeout=30)
         assert serve.returncode == 0, said
         assert sorted(server.recipients) == sorted(PEOPLE)

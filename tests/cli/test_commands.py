@@ -1,7 +1,9 @@
 """The command line as a person meets it: what it prints where, and with which code it ends."""
 
 import json
+import re
 import resource
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -133,8 +135,9 @@ def test_import_reports_every_row_and_a_dry_run_changes_nothing(root: Path, tmp_
     assert run(root, "subscribers", "count").stdout == before
     real = json.loads(run(root, "subscribers", "import", str(people), "--json").stdout)
     assert dry == real
-    assert (real["added"], [refusal["row"] for refusal in real["refused"]]) == (1, [3, 4])
-    assert int(run(root, "subscribers", "count").stdout) == int(before) + 1
+    assert (real["added"], [refusal["row"] for refusal in real["refused"]]) == (2, [3])
+    assert [value["value"] for part in real["parts"] for value in part["unused_values"]] == ["Atlantis"]
+    assert int(run(root, "subscribers", "count").stdout) == int(before) + 2
 
 
 def test_a_dry_run_does_not_wait_for_whoever_writes(root: Path, tmp_path: Path) -> None:
@@ -161,6 +164,16 @@ def test_a_very_long_name_does_not_push_the_table_off_the_screen(root: Path) -> 
     assert len(lines) == 61
     assert max(len(line) for line in lines) <= 150
     assert any("…" in line for line in lines)
+
+
+def test_an_export_says_how_many_it_leaves_out_and_how_to_list_them(root: Path, tmp_path: Path) -> None:
+    run(root, "subscribers", "export", "-o", str(tmp_path / "all.csv"))
+    first = (tmp_path / "all.csv").read_text(encoding="utf-8-sig").splitlines()[1].split(",")[0]
+    assert run(root, "subscribers", "unsubscribe", first, "--reason", "Asked by phone").exit_code == 0
+    result = run(root, "subscribers", "export", "-o", str(tmp_path / "rest.csv"))
+    assert "Left out: 1 who left" in result.output
+    (listed,) = re.findall(r"`mailer (subscribers list[^`]+)`", " ".join(result.output.split()))
+    assert first in run(root, *shlex.split(listed)).output
 
 
 def test_an_export_is_a_file_the_import_takes_back_unchanged(root: Path, tmp_path: Path) -> None:
@@ -302,7 +315,7 @@ def test_a_campaign_that_stopped_exits_1_with_the_servers_words_and_goes_on_by_t
     root: Path,
 ) -> None:
     with MisbehavingServer() as server:
-        server.answer(Stage.mail, "550 5.7.1 Sender not allowed here", times=1)
+        server.answer(Stage.mail, "550 5.7.1 Sender not allowed here", times=3)
         environ = {"MAILER_SMTP__URL": server.url, "MAILER_SMTP__CONNECTIONS": "1"}
         stopped = run(root, "send", EDITION, "--segment", SEGMENT, "--confirm", **environ)
         assert stopped.exit_code == 1

@@ -1,6 +1,8 @@
 """Trial mode on the command line: shown, ended with a name, and begun again; and what the preview says."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,14 @@ def root(workspace: Workspace) -> Path:
     engine = workspace.open_database()
     add_people(engine)
     engine.dispose()
+    move_people(workspace.root, "ministry.mn")
     return workspace.root
+
+
+def move_people(root: Path, domain: str) -> None:
+    with closing(sqlite3.connect(root / "mailer.db")) as connection, connection:
+        for name in ("email", "envelope"):
+            connection.execute(f"UPDATE subscriber SET {name} = 'reader' || id || '@' || ?", [domain])
 
 
 def run(root: Path, *words: str, **environ: str) -> Result:
@@ -47,7 +56,7 @@ def test_it_is_shown_with_the_way_out(root: Path) -> None:
     assert shown.stdout == "Trial mode is on: campaigns go to test readers alone.\n"
     assert "trial end --by NAME" in shown.stderr
     assert json.loads(run(root, "trial", "show", "--json").stdout) == {
-        **{"trial": True, "rehearsal": False, "by": "", "at": None}
+        **{"trial": True, "by": "", "at": None}
     }
 
 
@@ -68,8 +77,8 @@ def test_it_begins_again_by_name(root: Path) -> None:
     assert begun.stdout.startswith("Trial mode is on")
 
 
-def test_an_example_needs_none(root: Path) -> None:
-    example = {"MAILER_SENDER__ADDRESS": "news@example.org", "MAILER_WEB__BASE_URL": "http://127.0.0.1:8000"}
-    shown = run(root, "trial", "show", **example)
-    assert "Trial mode is not needed" in shown.stdout
-    assert shown.stderr == ""
+def test_invented_partners_need_no_end_of_it(root: Path) -> None:
+    move_people(root, "partner.example")
+    previewed = run(root, "send", SLUG, "--segment", "all")
+    assert "trial mode" not in previewed.stderr
+    assert "Add --confirm" in previewed.stderr

@@ -75,14 +75,14 @@ def test_deferred_readers_do_not_count() -> None:
 
 
 def test_the_counts_of_an_earlier_run_are_included() -> None:
-    breaker = CircuitBreaker(0.1, handed_over=190, dead=[3, 7, *range(40, 58)])
+    breaker = CircuitBreaker(0.1, handed_over=190, dead=dict.fromkeys([3, 7, *range(40, 58)], "example.org"))
     for number in range(9):
         assert breaker.record(200 + number, SENT) == []
     assert breaker.record(209, DEAD) == [3, 7, *range(40, 58), 209]
 
 
 def test_the_share_of_dead_addresses_is_checked_only_among_the_first() -> None:
-    breaker = CircuitBreaker(0.1, handed_over=5000, dead=list(range(900)))
+    breaker = CircuitBreaker(0.1, handed_over=5000, dead=dict.fromkeys(range(900), "example.org"))
     assert not any(breaker.record(n, DEAD if n % 4 == 0 else SENT) for n in range(500))
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select, text, update
 from sqlmodel import Session, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy, RateBucket
+from mailer.dispatch import connection_pool
 from mailer.dispatch import ledger as ledger_module
 from mailer.dispatch.deliveries import Claim, Counts
 from mailer.dispatch.dispatcher import dispatch
@@ -545,6 +546,48 @@ def test_a_stop_waits_for_a_slow_final_reply(engine: Engine, run: Callable[..., 
         thread = threading.Thread(target=stop_at_the_first_body)
         thread.start()
         ending = run(sink.url, stop=stop, connections=2)
+        thread.join()
+        assert ending.counts.sent == len(sink.messages()) > 0
+    assert ending.counts.in_doubt == 0
+
+
+def test_a_program_that_is_to_end_waits_for_no_server_longer_than_it_is_given(
+    engine: Engine, run: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd would kill it, and nobody would be told of the doubt."""
+    monkeypatch.setattr(connection_pool, "END_SECONDS", 0.1)
+    add_campaign(engine, 10)
+    stop = threading.Event()
+    with MisbehavingServer() as server:
+        server.answer(Stage.dot, HANG)
+
+        def stop_at_the_first_body() -> None:
+            wait_until(lambda: S.in_doubt in read_states(engine).values(), what="a body")
+            stop.set()
+
+        thread = threading.Thread(target=stop_at_the_first_body)
+        thread.start()
+        ending = run(server.url, stop=stop, connections=1)
+        thread.join()
+    assert ending.outcome is RunOutcome.stopped
+    assert (ending.counts.in_doubt, ending.counts.queued) == (1, 9)
+
+
+def test_a_run_that_begins_anew_with_other_settings_waits_for_a_slow_server(
+    engine: Engine, run: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_pool, "END_SECONDS", 0.1)
+    add_campaign(engine, 10)
+    stop = threading.Event()
+    with smtp_sink("-W", ".:2") as sink:
+
+        def stop_at_the_first_body() -> None:
+            wait_until(lambda: S.in_doubt in read_states(engine).values(), what="a body")
+            stop.set()
+
+        thread = threading.Thread(target=stop_at_the_first_body)
+        thread.start()
+        ending = run(sink.url, stop=stop, ending=threading.Event(), connections=1)
         thread.join()
         assert ending.counts.sent == len(sink.messages()) > 0
     assert ending.counts.in_doubt == 0

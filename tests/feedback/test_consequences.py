@@ -10,6 +10,7 @@ from mailer.database.feedback_models import Consequence, Evidence, FeedbackKind,
 from mailer.database.models import DeliveryState
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming_message import IncomingMessage, OriginalMessage, ReportedRecipient
+from mailer.feedback.review import judge
 from mailer.reasons.reason import Reason
 from mailer.rendering.mail_merge import message_id
 from subscribers.consent.status_changes import add_consent_record, erase, resubscribe
@@ -282,6 +283,17 @@ def test_nobody_leaves_by_a_token_that_is_not_for_leaving_and_a_person_looks_at_
     for token in forged:
         assert bring(context, make_leave(token), now=now).is_held
     assert set(read_statuses(context.engine).values()) == {"active"}
+
+
+def test_whoever_is_only_named_as_leaving_is_found_and_waits_for_a_person(
+    context: FeedbackContext, campaign: int, now: datetime
+) -> None:
+    named = ReportedRecipient(address="reader1@example.org", reason=None)
+    receipt = bring(context, replace(make_leave("0" * 50), recipients=(named,)), now=now)
+    assert receipt.is_held
+    assert read_statuses(context.engine)[2] == "active"
+    judge(context, receipt.number, "leave", by="Kim", now=now)
+    assert read_statuses(context.engine)[2] == "unsubscribed"
 
 
 def test_whatever_comes_back_proves_a_delivery_in_doubt(

@@ -152,6 +152,62 @@ def test_a_bounce_that_somebody_forwarded_is_one_if_the_whole_report_is_in_it() 
     assert (person.address, person.is_dead) == ("person@example.org", True)
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("This mail was scanned; dangerous attachments and viruses were removed.", Reason.no_such_user),
+        ("Spam is not welcome here. See our policy.", Reason.no_such_user),
+        ("The mailbox is full.", Reason.full),
+        ("The mailbox file could not be created.", Reason.other),
+    ],
+)
+def test_a_footer_does_not_outweigh_the_status_of_an_unknown_address(words: str, reason: Reason) -> None:
+    status = "Reporting-MTA: dns; mx.example.org\n\nFinal-Recipient: rfc822; person@example.org\n"
+    report = make_report(
+        "delivery-status", f"{status}Action: failed\nStatus: 5.1.1\n", human=f"Not sent.\n\n-- \n{words}"
+    )
+    (person,) = read(report).recipients
+    assert person.reason is reason
+
+
+def test_the_host_that_refused_a_person_is_not_what_is_unknown() -> None:
+    for words in ("User does not exist", "Rcpt does not exist", "mailbox dosn't exist"):
+        (person,) = read(
+            "From: MAILER-DAEMON@mail.example.com\nReturn-Path: <>\nSubject: failure notice\n\n"
+            "Hi. This is the qmail-send program at mail.example.com.\n\n<person@example.org>:\n"
+            f"192.0.2.1 does not like recipient.\nRemote host said: 550 {words}\nGiving up on 192.0.2.1.\n"
+        ).recipients
+        assert (person.address, person.reason) == ("person@example.org", Reason.no_such_user)
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("Delivery problem: please verify", "Nothing is lost. Please click the link to verify yourself."),
+        ("Message not delivered", "To confirm that you are a person, answer this mail."),
+        ("Undelivered mail", "Your message has been quarantined until you confirm it."),
+        ("Nicht zugestellt", "Bitte bestätigen Sie, dass Sie ein Mensch sind."),
+    ],
+)
+def test_whoever_asks_for_proof_of_a_person_returns_nothing(subject: str, words: str) -> None:
+    head = f"From: MAILER-DAEMON@mail.example.com\nReturn-Path: <>\nTo: a@example.com\nSubject: {subject}\n\n"
+    text = f"About your message to person@example.org:\n\n{words}\n"
+    assert read(head + text).kind is not FeedbackKind.bounce
+    # A server that refuses a message for the same reason has returned it.
+    assert read(f"{head}{text}\n<person@example.org>: 550 5.7.1 refused\n").kind is FeedbackKind.bounce
+
+
+def test_apple_mail_leaves_for_its_user_whichever_of_our_addresses_it_reaches() -> None:
+    head = "From: Anna <anna@example.org>\nTo: news@example.com\nSubject: Unsubscribe\n"
+    fields = "Auto-Submitted: auto-replied\nX-Apple-Unsubscribe: true\n\n"
+    message = read(f"{head}{fields}Apple Mail sent this.")
+    assert (message.kind, [one.address for one in message.recipients]) == (
+        FeedbackKind.leave,
+        ["anna@example.org"],
+    )
+    assert read(f"{head}{fields}x".replace("true", "false")).kind is FeedbackKind.auto_reply
+
+
 REPORT = "Feedback-Type: {kind}\nUser-Agent: Example/1\nVersion: 1\n"
 
 

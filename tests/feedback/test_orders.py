@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, text
 from sqlmodel import Session
 
 from mailer.database.feedback_models import FeedbackEvent, FeedbackMessage
@@ -71,6 +71,7 @@ def empty(engine: Engine) -> None:
     with Session(engine) as session:
         for table in (FeedbackEvent, FeedbackMessage, Delivery, Campaign, Subscriber, Suppression):
             session.exec(delete(table))
+        session.execute(text("DELETE FROM sqlite_sequence"))
         session.commit()
 
 

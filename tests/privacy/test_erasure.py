@@ -191,8 +191,9 @@ def test_after_erasure_a_byte_search_finds_nothing(workspace: Workspace, engine:
         ("250 2.1.5 <{}> delivered to {}", "sent", ""),
         # Due again some time, and then suppressed.
         ("450 4.2.0 <{}>: mailbox of {} is busy", "deferred", ""),
-        # Every reader would get this answer, so the campaign pauses with the server's words as the reason.
-        ("552 5.2.2 <{}>: {} may not get this", "suppressed", "erased"),
+        ("552 5.2.2 <{}>: mailbox of {} is full", "deferred", ""),
+        ("550 5.1.1 <{}>: {} is unknown", "rejected", ""),
+        ("554 5.7.1 <{}>: {} may not get this", "rejected", ""),
     ],
 )
 def test_a_message_on_the_wire_does_not_undo_the_erasure_and_its_outcome_is_kept(

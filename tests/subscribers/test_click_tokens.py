@@ -74,7 +74,7 @@ def test_anything_else_is_refused_and_never_crashes(text: str) -> None:
 
 @given(st.binary(max_size=40))
 def test_a_payload_of_any_shape_is_refused_or_read(payload: bytes) -> None:
-    signed = SIGNER.sign_payload(CLICK, payload, 8)
+    signed = SIGNER.sign_payload(CLICK, payload, 8, b"")
     text = base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
     try:
         token = read_click_token(SIGNER, text)

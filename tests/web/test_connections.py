@@ -105,6 +105,16 @@ def test_a_byte_now_and_then_does_not_help() -> None:
         dripping.join()
 
 
+def test_a_slow_line_has_the_time_that_its_bytes_need() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n"
+    with running(SHORT) as server, connect(server) as connection:
+        connection.sendall(head + 20_000 * b"a")
+        # Longer than a request that has not begun may take.
+        time.sleep(2 * SHORT.request_seconds)
+        connection.sendall(10_000 * b"a")
+        assert connection.recv(1000).endswith(b"\r\n\r\n30000")
+
+
 def test_the_second_request_of_a_connection_has_a_limit_too_and_a_time_of_its_own() -> None:
     whole = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
     with running(SHORT) as server, connect(server) as connection:

@@ -3,7 +3,7 @@
 import configparser
 import http.client
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,18 +11,24 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import Session
 
+from mailer.database.team_models import Role, SignInMethod
 from mailer.selfservice.confirmation import make_form_token
 from mailer.selfservice.rate_limit import NETWORK
-from mailer.web.app import create_app
+from mailer.team.members import add_member, find_member_by_address
+from mailer.team.sessions import open_team_session
 from mailer.web.server import RunningServer, start_in_thread
+from mailer.web.site import create_site
 from mailer.workspace import Workspace, open_workspace, write_keys
 from subscribers.models import Status
 from tests.conftest import SETTINGS
+from tests.factories.deliveries import add_campaign
 from tests.factories.webhook_requests import post_with_password, write_settings
 from tests.servers.reverse_proxy import NAME, ReverseProxy, read_block, reverse_proxy
 from tests.web.site import HttpResponse, add_archived_edition, add_reader, find_reader, send_request
 
+MANAGER = "mei@example.org"
 ONE_CLICK = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -70,14 +76,15 @@ def site(
 ) -> Iterator[PublicSite]:
     root = tmp_path_factory.mktemp("public") / "workspace"
     (root / "editions").mkdir(parents=True)
-    (root / "mailer.toml").write_text(f'{SETTINGS}\n[web]\nbase_url = "https://{NAME}"\n', encoding="utf-8")
+    address = f'[web]\nbase_url = "https://{NAME}"\n[studio]\nenabled = true\n'
+    (root / "mailer.toml").write_text(f"{SETTINGS}\n{address}", encoding="utf-8")
     write_settings(root)
     write_keys(root / "keys.toml")
     (root / "mailer.db").write_bytes(sqlite_template.read_bytes())
     workspace = open_workspace(root, environ={})
     engine = workspace.open_database()
     add_archived_edition(workspace, engine)
-    running = start_in_thread(create_app(workspace))
+    running = start_in_thread(create_site(workspace))
     try:
         port = urlsplit(running.url).port or 0
         folder = tmp_path_factory.mktemp("proxy")
@@ -113,6 +120,51 @@ def test_a_provider_posts_a_megabyte_and_no_visitor_does(site: PublicSite) -> No
         except OSError:
             # Closed while we were still sending.
             continue
+
+
+@pytest.fixture
+def manager(site: PublicSite) -> Mapping[str, str]:
+    """What the browser of a manager of Studio sends with its requests."""
+    now = datetime.now(UTC)
+    with Session(site.engine) as session:
+        member = find_member_by_address(session, MANAGER) or add_member(
+            session, MANAGER, "Mei", Role.manager, now=now
+        )
+        secret = open_team_session(session, member.id, SignInMethod.link, browser="A browser", now=now)
+        session.commit()
+    return {"cookie": f"__Host-studio={secret}", "sec-fetch-site": "same-origin"}
+
+
+@pytest.mark.parametrize(("megabytes", "status"), [(5, 303), (41, 422)])
+def test_studio_takes_as_large_a_list_as_it_says(
+    site: PublicSite, manager: Mapping[str, str], megabytes: int, status: int
+) -> None:
+    row = b"mei@example.org,Mei\r\n"
+    data = b"email,name\r\n" + megabytes * 1024 * 1024 // len(row) * row
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="list.csv"\r\n\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    answer = site.ask("POST", "/studio/imports/upload", head + data + b"\r\n--x--\r\n", {**manager, **kind})
+    assert answer.status == status, answer.text
+
+
+def test_a_suspicious_mail_of_a_megabyte_may_be_shown_to_us(site: PublicSite) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="mail"; filename="mail.eml"\r\n\r\n'
+    mail = b"From: a@example.org\r\n\r\n" + 900_000 * b"a"
+    form = {"content-type": "multipart/form-data; boundary=x", "sec-fetch-site": "same-origin"}
+    assert site.ask("POST", "/verify/mail", head + mail + b"\r\n--x--\r\n", form).status == 200
+
+
+def test_a_campaign_is_seen_live_at_once(site: PublicSite, manager: Mapping[str, str]) -> None:
+    number = add_campaign(site.engine, 3, title="Spring news")
+    with site.proxy.trust.wrap_socket(site.connect(), server_hostname=NAME) as connection:
+        lines = [f"GET /studio/campaigns/{number}/live/events HTTP/1.1", f"Host: {NAME}"]
+        lines += [f"{name}: {value}" for name, value in manager.items()]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        received = b""
+        # The stream has no end: what a proxy kept back would not arrive.
+        while b"retry:" not in received:
+            received += connection.recv(4096)
+    assert received.startswith(b"HTTP/1.1 200 ")
 
 
 def test_http_leads_to_https_and_a_post_stays_one(site: PublicSite) -> None:

@@ -22,7 +22,6 @@ from mailer.campaigns.report.parts import (
     PartReader,
     StoredPart,
     is_cheap,
-    read_cheap_part,
     read_parts,
 )
 from mailer.campaigns.report.reasons import ReasonGroup, Returned, is_final, read_returned
@@ -69,8 +68,8 @@ class CampaignFigures:
 
 
 def read_figures(session: Session, campaigns: Sequence[Campaign]) -> tuple[CampaignFigures, ...]:
-    """Read the figures of ``campaigns`` that were launched, in their order: as they were counted last, or of
-    this moment if they were not and are cheap to count."""
+    """Read the figures of ``campaigns`` that were launched, in their order: those that their reports show,
+    of this moment if they are cheap to count, and otherwise as they were counted last."""
     connection = session.connection()
     numbers = [campaign.id for campaign in campaigns]
     stored = read_parts(connection, numbers, _PARTS)
@@ -101,15 +100,11 @@ def _make_figures(
 ) -> CampaignFigures:
     number = campaign.id or 0
 
-    def read(part: ReportPart) -> Any:
-        if part in stored:
-            return stored[part].value
-        return read_cheap_part(connection, number, part, audience=campaign.audience)
-
-    counts: Counts | None = read(ReportPart.ledger)
-    departures: DepartureFigures | None = read(ReportPart.departures)
-    hand_over: HandOver | None = read(ReportPart.hand_over)
-    clicks: ClickReport | None = read(ReportPart.clicks)
+    read = PartReader(connection, campaign, (), fresh=False, stored=stored).read
+    counts: Counts | None = read(ReportPart.ledger, None)
+    departures: DepartureFigures | None = read(ReportPart.departures, None)
+    hand_over: HandOver | None = read(ReportPart.hand_over, None)
+    clicks: ClickReport | None = read(ReportPart.clicks, None)
     assert campaign.launched_at is not None  # noqa: S101 - the caller has chosen those that were launched
     return CampaignFigures(
         id=number,

@@ -173,18 +173,24 @@ def read_cheap_part(connection: Connection, campaign_id: int, part: ReportPart, 
 
 class PartReader:
     """Reads the parts of one campaign: counted at this moment if that is cheap, or ``fresh`` asks for it, and
-    otherwise as they were counted last.
+    otherwise as they were counted last. ``stored`` are the latter, where the caller has them already.
 
     Afterwards ``counted_at`` has the moments of those that were read, ``uncounted`` those that nobody has
     counted yet.
     """
 
     def __init__(
-        self, connection: Connection, campaign: Campaign, sectors: Sequence[str], *, fresh: bool
+        self,
+        connection: Connection,
+        campaign: Campaign,
+        sectors: Sequence[str],
+        *,
+        fresh: bool,
+        stored: Mapping[ReportPart, StoredPart] | None = None,
     ) -> None:
         self._connection, self._campaign, self._sectors = connection, campaign, sectors
         self._counts_now = fresh or is_cheap(connection, campaign.audience)
-        self._stored: Mapping[ReportPart, StoredPart] | None = None
+        self._stored = stored
         self.counted_at: dict[ReportPart, datetime] = {}
         self.uncounted: set[ReportPart] = set()
 

@@ -237,7 +237,7 @@ def preview_plan(
     from mailer.campaigns.approvals.approval import find_approval
     from mailer.campaigns.content_versions import find_test
     from mailer.campaigns.outbox import write_outbox
-    from mailer.campaigns.trial import find_trial_fault
+    from mailer.campaigns.trial import describe_way_out, find_trial_fault
 
     workspace = context.workspace
     with workspace.use_database() as engine:
@@ -263,7 +263,7 @@ def preview_plan(
         _print_test(context, plan, test)
         _print_approval(workspace, plan, approval)
         if trial:
-            say(f"Before you can send it: {trial}")
+            say(f"Before you can send it: {trial} {describe_way_out(plan.edition)}")
         _print_outbox(written, plan, is_trial=bool(trial))
     if run.open_browser:
         for path in written:

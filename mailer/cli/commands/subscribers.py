@@ -151,7 +151,7 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
     import codecs
 
     from mailer.atomic_write import atomic_file
-    from subscribers.export import ExportFormat, export_subscribers
+    from subscribers.export import ExportFormat, count_left_out, export_subscribers
 
     wanted = ExportFormat(form)
     if output is None and wanted is ExportFormat.xlsx:
@@ -166,7 +166,14 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
                 # Without this mark Excel reads the file in the system's own encoding instead of UTF-8.
                 file.write(codecs.BOM_UTF8)
             number = export_subscribers(session, segment, wanted, file)
+        left_out = count_left_out(session, segment)
     say(f"Wrote {output}: {number} subscriber{'' if number == 1 else 's'}.")
+    if left_out:
+        say(
+            f"Left out: {left_out} who left, do not work, or have not confirmed. Whoever imports the file "
+            "elsewhere must not write to them either: `mailer subscribers list --segment "
+            "'status:unsubscribed,bounced,complained,pending'` lists them."
+        )
 
 
 @subscribers.command()

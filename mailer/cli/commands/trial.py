@@ -39,7 +39,7 @@ def show(context: CliContext, as_json: bool) -> None:
     from mailer.campaigns.trial import read_trial
 
     with context.open_database() as engine, engine.connect() as connection:
-        state = read_trial(connection, context.workspace.settings)
+        state = read_trial(connection)
     _print_state(state, as_json=as_json)
     if state.is_on and not as_json:
         say(f"When `mailer doctor` finds nothing bad: {context.command_line('trial', 'end', '--by', 'NAME')}")
@@ -57,9 +57,7 @@ def end(context: CliContext, person: str, as_json: bool) -> None:
     findings = diagnose_workspace(context.workspace)
     faults = [f"{found.subject}: {found.message}" for found in findings if found.verdict is Health.bad]
     with context.open_database() as engine, engine.begin() as connection:
-        state = end_trial(
-            connection, context.workspace.settings, by=person, now=datetime.now(UTC), faults=faults
-        )
+        state = end_trial(connection, by=person, now=datetime.now(UTC), faults=faults)
     _print_state(state, as_json=as_json)
 
 
@@ -73,5 +71,5 @@ def begin(context: CliContext, person: str, as_json: bool) -> None:
     from mailer.campaigns.trial import begin_trial
 
     with context.open_database() as engine, engine.begin() as connection:
-        state = begin_trial(connection, context.workspace.settings, by=person, now=datetime.now(UTC))
+        state = begin_trial(connection, by=person, now=datetime.now(UTC))
     _print_state(state, as_json=as_json)

@@ -191,14 +191,30 @@ def db() -> None:
 
 
 @db.command()
+@click.option("--restored", is_flag=True, help="Say that the database was put back from a copy.")
 @pass_context
-def upgrade(context: CliContext) -> None:
-    """Create or update the database tables; does nothing if they are up to date."""
+def upgrade(context: CliContext, *, restored: bool) -> None:
+    """Create or update the database tables; does nothing if they are up to date.
+
+    After a restore, --restored makes sure that no link in a mail that was sent since the copy was made can
+    name somebody who is added from now on.
+    """
+    from mailer.database.number_series import begin_series
+    from mailer.database.schema import read_revision
     from mailer.database.schema import upgrade as upgrade_database
 
     with context.workspace.use_database() as engine:
+        with engine.connect().execution_options(read_only=True) as connection:
+            is_new = read_revision(connection) is None
         upgrade_database(engine)
+        begin_series(engine, is_restored=restored)
     say("The database is up to date.")
+    if is_new:
+        # A database that was lost looks like one that was never made.
+        say(
+            "It is new and empty. If this workspace has sent mail before, restore its backup instead: links "
+            "in those mails do not work with this database."
+        )
 
 
 @db.command()

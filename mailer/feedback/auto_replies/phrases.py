@@ -207,6 +207,13 @@ def find_kinds(text: str) -> frozenset[PhraseKind]:
     )
 
 
+def asks_for_proof(text: str) -> bool:
+    """Return whether ``text``, as it came, asks the sender to prove to be a person."""
+    words = normalise(text)
+    patterns = (_compile(script).get(PhraseKind.challenge) for script in _find_scripts(words))
+    return any(pattern.search(words) for pattern in patterns if pattern)
+
+
 def has_prefix(subject: str) -> bool:
     """Return whether ``subject``, which is normalised, begins as that of an automatic reply."""
     return any(_compile_prefixes(script).match(subject) for script in _find_scripts(subject))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mailer.database.feedback_models import ARRIVED_ACTIONS, FeedbackKind
+from mailer.feedback.auto_replies.phrases import asks_for_proof
 from mailer.feedback.bounces.delivery_status import (
     STATUS_TYPES,
     RecipientReport,
@@ -69,6 +70,8 @@ _DELAY = re.compile(
     re.IGNORECASE,
 )
 _QUOTE_MARK = re.compile(r"^(?:[ \t]?>)+ ?", re.MULTILINE)
+# What servers say beside 5.1.1 of addresses that exist.
+_OF_MAILBOX = frozenset({Reason.full, Reason.suspended, Reason.other})
 _MAX_TEXT = 100_000
 _MAX_NOTICE = 20_000
 _NOT_A_PERSON = re.compile(
@@ -157,6 +160,10 @@ def read_bounce(message: MimePart) -> IncomingMessage | None:
     reports = _read_status_parts(message)
     if not reports:
         reports = _read_prose(message, text, enclosed, original, has_status=has_status)
+        # A program that asks the sender to prove to be a person may call itself a mail system. It has the
+        # message; a server that refused one has a reply to show.
+        if reports and not (has_status or _REPLY.search(text)) and asks_for_proof(text):
+            return None
     return _conclude(reports, text, original) if reports else None
 
 
@@ -267,6 +274,9 @@ def _judge(report: RecipientReport, text: str, *, is_only: bool) -> ReportedReci
         reason = classify(words)
         if reason is Reason.other and report.words:
             reason = classify(_words_about(report, text, is_only=is_only))
+        if report.status == "5.1.1" and not report.words and reason not in _OF_MAILBOX:
+            # Around a report without words stand footers, such as a virus scanner's.
+            reason = classify("")
         if reason is Reason.other and is_only and (transcript := find_transcript(text)):
             reason = classify(one_line(transcript))
     return ReportedRecipient(

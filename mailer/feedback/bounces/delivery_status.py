@@ -53,6 +53,11 @@ _INDENTED_FIELD = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _TYPE = re.compile(r"\s*[A-Za-z0-9_. -]{1,30}\s*")
+# What only the server knows: a number at a program or host, or a domain that RFC 6761, 6762 or 8375 keeps for
+# inside. A name at a host is an alias's target, and may be one of several.
+_LOCAL_ADDRESS = re.compile(
+    r"\d+@[^.]+|.+@(?:.+\.)?(?:local|localdomain|localhost|internal|lan|home\.arpa)", re.IGNORECASE
+)
 # More are a list of a mailing list server, whose members are no recipients of ours.
 _MAX_RECIPIENTS = 500
 
@@ -168,6 +173,8 @@ def _read_recipient(group: Headers, envelope_id: str, mta: str) -> RecipientRepo
     final = _read_address(group.get("final-recipient") or group.get("recipient"))
     original = _read_address(group.get("original-recipient"))
     actual = _read_address(group.get("x-actual-recipient"))
+    if original and _LOCAL_ADDRESS.fullmatch(final):
+        final = original
     address = final or original or actual
     if not address:
         return None

@@ -48,6 +48,10 @@ _PROSE = (
 )
 # Postfix's words, at the end of what it says of one recipient.
 _IN_REPLY_TO = re.compile(r"\(in\s+reply\s+to\s+(?:end\s+of\s+)?(RCPT|DATA|MAIL)\b", re.IGNORECASE)
+# Sendmail's own words at the end of a session, which it has for addresses alone.
+_RECAP = re.compile(
+    r"^[ \t]*5\d\d[ ](?:5\.\d\.\d )?(?:\S+\.\.\. )?(?:user|host) unknown\b", re.IGNORECASE | re.MULTILINE
+)
 _TRANSCRIPT = re.compile(r"transcript of session follows[ \t-]*\n", re.IGNORECASE)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
 _SEPARATOR = re.compile(r"[,;\n]|\s{2,}")
@@ -180,6 +184,8 @@ def find_refused_command(text: str, address: str, *, is_only: bool) -> str:
             elif is_only:
                 has_no_recipient = command in ("DATA", ".") and _NO_RECIPIENT.search(match[3])
                 return "RCPT" if has_no_recipient else command.replace(".", "DATA")
+    if is_only and _RECAP.search(find_transcript(text)):
+        return "RCPT"
     lower_text = text.lower() if is_only else ""
     return next((command for words, command in _PROSE if words in lower_text), "")
 

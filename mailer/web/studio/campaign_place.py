@@ -1,10 +1,11 @@
 """A request about a campaign."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -13,10 +14,14 @@ from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.lifecycle import UnknownCampaignError, find_campaign
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import read_preparation
-from mailer.database.models import Campaign
+from mailer.database.models import Campaign, CampaignState
+from mailer.i18n import gettext_noop
 from mailer.web.mail_preview.prepared_mail import PreparedMail, look_at_mail
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, open_visit
+from mailer.web.studio.waiting_item import WaitingItem
+
+_MAX_HALTED = 20
 
 CampaignNumber = Annotated[int, depend_on_number("campaign")]
 """The path's ``campaign``, if it can be the number of one; otherwise the answer is 404."""
@@ -93,6 +98,26 @@ def name_campaign(page: StudioPage, campaign: Campaign) -> str:
     if campaign.content_digest or SEPARATOR in campaign.edition:
         return campaign.title
     return page.state.summaries.read(campaign.edition).title or campaign.title
+
+
+def list_halted_items(page: StudioPage) -> Iterator[WaitingItem]:
+    """List the campaigns that are paused until a person lets them go on."""
+    is_halted = (col(Campaign.state) == CampaignState.paused, col(Campaign.canary_until).is_(None))
+    newest = select(Campaign).where(*is_halted).order_by(col(Campaign.id).desc()).limit(_MAX_HALTED)
+    for campaign in page.session.exec(newest):
+        yield WaitingItem(
+            title=name_campaign(page, campaign),
+            words=": ".join(filter(None, (page.translate(campaign.state.words), say_reason(page, campaign)))),
+            act=page.translate(gettext_noop("See what to do")),
+            path=f"/campaigns/{campaign.id}/live",
+            tone="wrong",
+            detail=campaign.edition,
+        )
+
+
+def say_reason(page: StudioPage, campaign: Campaign) -> str:
+    """Return why a campaign is in its state, in the language of the page."""
+    return page.translator.say_again(campaign.state_reason) if campaign.state_reason else ""
 
 
 def _open_campaign(page: PageDep, number: CampaignNumber) -> CampaignPage:

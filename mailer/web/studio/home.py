@@ -21,6 +21,7 @@ from mailer.translations import TranslationState, list_translation_states
 from mailer.web.forms import own_language_name
 from mailer.web.mail_preview.edition_summaries import ProblemCount
 from mailer.web.studio.approvals.approval_page import list_approval_items
+from mailer.web.studio.campaign_place import list_halted_items
 from mailer.web.studio.campaigns.campaign_list import list_campaign_items
 from mailer.web.studio.campaigns.launch import list_launch_items
 from mailer.web.studio.comments import list_mention_items
@@ -103,6 +104,7 @@ def _list_sources(
     opened."""
     problems, outdated = partial(_list_faulty_editions, recent), partial(_list_outdated_translations, recent)
     return (
+        (gettext_noop("Campaigns"), Permission.read, list_halted_items),
         (gettext_noop("the settings"), Permission.manage, list_settings_items),
         (gettext_noop("Texts that could not be saved"), Permission.read, list_text_items),
         (gettext_noop("Launches"), Permission.launch, list_launch_items),

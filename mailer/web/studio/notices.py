@@ -26,6 +26,7 @@ class Notice(Enum):
         "The campaign is paused. What is being sent at this moment is finished; nothing more is begun."
     )
     campaign_resumed = gettext_noop("The campaign goes on.")
+    campaign_halted = gettext_noop("The campaign went on, and stopped again. Below is why.")
     campaign_cancelled = gettext_noop("The campaign is cancelled. Nothing more is sent.")
     campaign_changed = gettext_noop(
         "Nothing was changed: the campaign is no longer what it was when you opened the page."

@@ -19,6 +19,7 @@ from mailer.comments.mentions import COMMENT_MAILS
 from mailer.counts.background_counts import BackgroundCounts
 from mailer.database.engine import open_session
 from mailer.doctor.examination import Examination
+from mailer.halt_mails import HALT_MAILS
 from mailer.list_imports.runner import ImportRunner
 from mailer.live_workspace import LiveWorkspace
 from mailer.team.openid_provider import open_provider
@@ -97,7 +98,7 @@ class StudioState:
         self.clock = clock
         self.address = address
         self.previews = CompilerCache(workspace, clock=clock)
-        others = (COMMENT_MAILS, APPROVAL_MAILS)
+        others = (COMMENT_MAILS, APPROVAL_MAILS, HALT_MAILS)
         self.sign_in_mailer = SignInMailer(workspace, engine, address=address, clock=clock, others=others)
         self.summaries = EditionSummaries(workspace)
         self.problem_counts = ProblemCounts(workspace)

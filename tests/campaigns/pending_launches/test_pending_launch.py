@@ -33,10 +33,9 @@ from mailer.database.launch_models import PendingLaunchState
 from mailer.database.models import CampaignState, InDoubtPolicy
 from mailer.database.team_models import TeamMember
 from mailer.settings.campaigns import CampaignSettings
-from mailer.settings.smtp import SmtpSettings
 from mailer.settings.web import WebSettings
 from mailer.workspace import Workspace
-from subscribers.models import Status
+from subscribers.models import Status, Subscriber
 from tests.factories.campaigns import count_campaigns, make_plan, with_settings
 from tests.factories.deliveries import (
     START,
@@ -355,7 +354,6 @@ def test_an_edition_that_is_gone_or_has_errors_is_not_sent(
         ({"campaigns": CampaignSettings(require_test=True)}, "not tested"),
         ({"campaigns": CampaignSettings(launch_by="two")}, "Two people"),
         ({"web": WebSettings(base_url="http://news.example.org")}, "https"),
-        ({"smtp": SmtpSettings(url="smtp://relay.example.net:25")}, "trial mode"),
     ],
 )
 def test_what_the_settings_ask_for_meanwhile_counts(
@@ -369,6 +367,17 @@ def test_what_the_settings_ask_for_meanwhile_counts(
     ask(list_engine, make_request(sqlite_workspace, list_engine), cho)
     clock.advance(seconds=10)
     assert words in refused(with_settings(sqlite_workspace, **section), list_engine, clock)
+
+
+def test_trial_mode_counts_as_soon_as_a_partner_is_real(
+    sqlite_workspace: Workspace, list_engine: Engine, cho: int, clock: FakeClock
+) -> None:
+    ask(list_engine, make_request(sqlite_workspace, list_engine), cho)
+    with list_engine.begin() as connection:
+        real = col(Subscriber.email) == "bat@example.org"
+        connection.execute(update(Subscriber).where(real).values(envelope="bat@ministry.mn"))
+    clock.advance(seconds=10)
+    assert "trial mode, and 1 reader is not" in refused(sqlite_workspace, list_engine, clock)
 
 
 def test_who_has_left_the_team_launches_nothing(

@@ -62,6 +62,18 @@ def test_what_is_out_of_date_is_counted_once(
     assert count_outdated_parts(either_workspace, engine, clock=clock) == 0
 
 
+def test_all_campaigns_show_what_their_reports_show(
+    either_workspace: Workspace, engine: Engine, clock: FakeClock, campaign: int
+) -> None:
+    count_outdated_parts(either_workspace, engine, clock=clock)
+    with Session(engine) as session:
+        unsubscribe(session, 2, method="page", now=clock.now)
+        session.commit()
+        report = report_campaign(session, campaign, either_workspace, fresh=False)
+        (figures,) = read_time_line(session).campaigns
+    assert figures.left == report.left.total == 1
+
+
 @pytest.mark.usefixtures("costly")
 def test_a_report_that_nobody_has_counted_says_so(
     either_workspace: Workspace, engine: Engine, campaign: int

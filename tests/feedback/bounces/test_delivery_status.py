@@ -1,5 +1,7 @@
 """Reports for machines: RFC 3464, RFC 6533, and what servers make of them."""
 
+import pytest
+
 from mailer.feedback.bounces.delivery_status import read_delivery_status
 
 HEAD = "Reporting-MTA: dns; mail.example.com\nOriginal-Envelope-Id: 0a1b2c\n\n"
@@ -57,3 +59,18 @@ def test_an_unknown_recipient_is_named_by_the_address_written_to() -> None:
     (report,) = read_delivery_status(HEAD + fields)
     assert (report.address, report.action) == ("a@example.org", "failed")
     assert read_delivery_status(f"{HEAD}Final-Recipient: x400; c=us\n") == ()
+
+
+@pytest.mark.parametrize(
+    "final", ["40712@store-daemon", "anna@localhost", "anna@mx.local", "b@srv.home.arpa"]
+)
+def test_an_address_that_only_the_server_knows_yields_to_the_one_written_to(final: str) -> None:
+    fields = f"Original-Recipient: rfc822; a@example.org\nFinal-Recipient: rfc822; {final}\nAction: failed\n"
+    (report,) = read_delivery_status(HEAD + fields)
+    assert (report.address, report.original_address) == ("a@example.org", "")
+
+
+def test_a_name_at_a_host_stays_beside_the_one_written_to() -> None:
+    fields = "Original-Recipient: rfc822; a@example.org\nFinal-Recipient: rfc822; b@store2\nAction: failed\n"
+    (report,) = read_delivery_status(HEAD + fields)
+    assert (report.address, report.original_address) == ("b@store2", "a@example.org")

@@ -59,3 +59,12 @@ def test_what_a_local_program_says_stands_in_the_transcript():
     text = f"   ----- Transcript of session follows -----\n{words}\n\nReporting-MTA: dns; mx.example.org\n"
     assert find_transcript(text) == words
     assert find_transcript("The message was not delivered.") == ""
+
+
+@pytest.mark.parametrize(
+    "words", ["550 User unknown", "550 Host unknown", "550 5.1.1 <a@example.org>... User unknown"]
+)
+def test_what_sendmail_says_of_addresses_alone_answers_rcpt(words: str) -> None:
+    text = f"   ----- Transcript of session follows -----\n{words}\n\n   ----- Unsent message follows -----\n"
+    assert find_refused_command(text, "a@example.org", is_only=True) == "RCPT"
+    assert find_refused_command(text, "a@example.org", is_only=False) == ""

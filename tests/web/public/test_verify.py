@@ -169,8 +169,10 @@ def test_the_answer_is_the_same_whatever_became_of_the_reader(sender: Sender, ur
     with Session(sender.engine) as session:
         session.add(sender.make_subscriber(5))
         session.commit()
-    # The first check of an hour deletes old counters, whatever is asked.
+    # The first check of an hour deletes old counters, whatever is asked, and the first token that a program
+    # reads has it read the series of numbers.
     ask(url, "0" * 16)
+    ask(url, sender.write_code(5))
     statements: list[str] = []
     event.listen(Engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
     seen = set()

@@ -188,7 +188,7 @@ def _dump(connection: sqlite3.Connection) -> dict[str, list[dict[str, object]]]:
         # A visit is noted once a minute, which is no act of anybody.
         del one["last_seen_at"]
     # Threads go on to mail, and to count, what an earlier request asked for.
-    del tables["sign_in_mail"], tables["approval_mail"], tables["counted_number"]
+    del tables["sign_in_mail"], tables["approval_mail"], tables["halt_mail"], tables["counted_number"]
     return tables
 
 

@@ -155,6 +155,8 @@ def _create_list() -> None:
         Index("ix_subscriber_name", "name", "id"),
         Index("ix_subscriber_organisation", "organisation", "id"),
         Index("uq_subscriber_email", "email", unique=True),
+        # A number in a link must not become another person's when its row is deleted.
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "suppression",
@@ -302,10 +304,19 @@ def _create_campaigns() -> None:
         Column("approved_settings", String, nullable=False, server_default=""),
         Column("created_at", _TIME, nullable=False),
         Column("launched_at", _TIME),
+        Column("paused_at", _TIME),
         Column("finished_at", _TIME),
         Column("archived", Boolean, nullable=False, server_default=false()),
         Column("counts_clicks", Boolean, nullable=False, server_default=false()),
         Column("click_sectors", String, nullable=False, server_default=""),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "number_series",
+        Column("salt", String(16), primary_key=True),
+        Column("first_subscriber", Integer, nullable=False),
+        Column("first_campaign", Integer, nullable=False),
+        Column("begun_at", _TIME, nullable=False),
     )
     op.create_table(
         "correction",
@@ -643,6 +654,16 @@ def _create_approvals() -> None:
 
 
 def _create_launches() -> None:
+    op.create_table(
+        "halt_mail",
+        Column("id", Integer, primary_key=True),
+        Column("campaign_id", Integer, ForeignKey("campaign.id", ondelete="CASCADE"), nullable=False),
+        Column("not_before", _TIME, nullable=False),
+        Column("attempts", Integer, nullable=False),
+        Column("reason", String, nullable=False),
+        Index("ix_halt_mail_campaign_id", "campaign_id"),
+        Index("ix_halt_mail_not_before", "not_before"),
+    )
     op.create_table(
         "pending_launch",
         Column("id", Integer, primary_key=True),

@@ -132,7 +132,9 @@ def _render(
         },
         # Nothing waits or holds that would be asked for again.
         can_ask=_is_askable(page) and page.may(Permission.prepare) and (bool(since) or not is_settled),
-        can_change_steps=_is_askable(page) and page.may(Permission.approve),
+        can_change_steps=_is_askable(page)
+        and page.may(Permission.approve)
+        and _may_choose_steps(page, asked),
         is_required=page.settings.campaigns.approval == "required",
         errors=errors,
         refused_changes=changes,
@@ -371,12 +373,26 @@ def post_steps(page: CampaignPageDep, form: OwnFormDep) -> Response:
         return _render_steps(page, forms, ("", read_error(error)), note=note)
 
 
+def _may_choose_steps(page: CampaignPage, asked: Round | None) -> bool:
+    """Return whether a member may choose who approves. Where another person has to, neither whoever wrote or
+    asked may, nor whoever would ask with these steps."""
+    settings, person = page.settings, Person.of_member(page.member)
+    if settings.campaigns.approval_by != "another":
+        return True
+    if asked is None or not asked.is_open:
+        return False
+    writers = find_writers(page.session.connection(), asked.edition, asked.facts.authors)
+    return find_author_fault(settings, asked, person, writers) is not AnswerFault.author
+
+
 def _change_open_round(page: CampaignPage, steps: Sequence[WantedStep]) -> bool:
     """Change the steps of the round that waits for answers; return False if there is none."""
     with page.writing() as session:
         connection, settings = session.connection(), page.settings
         acquire_launch_lock(connection, page.campaign.edition)
         asked = find_last_round(connection, page.number)
+        if not _may_choose_steps(page, asked):
+            raise ApprovalRefusedError(AnswerFault.author.words)
         if asked is None or not asked.is_open:
             return False
         told = list_asked(connection, settings, asked)

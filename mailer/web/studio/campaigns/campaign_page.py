@@ -32,8 +32,10 @@ from mailer.campaigns.mail_to_test_readers import (
     send_test,
 )
 from mailer.campaigns.preparation.checklist import LastTest, make_checklist
+from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.preparation.seen_variants import mark_variant_seen
 from mailer.campaigns.team_clock import describe_hours, find_team_zone, say_moment
+from mailer.campaigns.trial import find_trial_fault
 from mailer.campaigns.uses import compare_saved_segment
 from mailer.counts.counters import request_audience, request_deliveries, request_difference
 from mailer.database.models import CampaignState
@@ -48,7 +50,13 @@ from mailer.web.mail_preview.mail_frame import show_mail, show_text, show_words
 from mailer.web.mail_preview.prepared_mail import PreparedMail, describe_versions, plan_test
 from mailer.web.mail_preview.query import PreviewQuery, ShownWindows, parse_query
 from mailer.web.mail_preview.shown_mail import dress_html, personalise_mail
-from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep, PreparedPage, PreparedPageDep
+from mailer.web.studio.campaign_place import (
+    CampaignPage,
+    CampaignPageDep,
+    PreparedPage,
+    PreparedPageDep,
+    say_reason,
+)
 from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import StudioPage, or_404
 from mailer.web.studio.routing import Routes
@@ -62,6 +70,7 @@ _UNSENT_STATES = _DRAFT_STATES | {CampaignState.approved, CampaignState.schedule
 """Campaigns of which nobody has got anything."""
 
 _STARTED = gettext_noop("Partners were chosen, and sending began")
+_PAUSED = gettext_noop("Sending was paused")
 _FINISHED = gettext_noop("Everything was sent")
 _ENDED = gettext_noop("Sending ended")
 _MAX_CORRECTIONS = 50
@@ -184,6 +193,7 @@ def _look_at_campaign(page: PreparedPage, *, compiles: bool) -> dict[str, Any]:
         "saved_meaning": meaning,
         "approval": approval,
         "audience": audience,
+        "trial": _find_trial_fault(page, decided) if not fault else "",
         "last": last,
         "difference": difference,
         # A part of it is still being looked for.
@@ -201,6 +211,18 @@ def _find_segment_fault(page: StudioPage, segment: str | None) -> str:
     except SubscriberError as error:
         return str(error)
     return ""
+
+
+def _find_trial_fault(page: PreparedPage, decided: Decisions) -> str:
+    """Return why the campaign may go to test readers alone; "" if to all, or nobody is chosen."""
+    if decided.segment is None:
+        return ""
+    session, settings, edition = page.session, page.settings, page.campaign.edition
+    segment = read_segment(decided.segment, settings, session)
+    today = page.state.clock().date()
+    return find_trial_fault(
+        session.connection(), settings, segment, edition, today=today, again=decided.again
+    )
 
 
 def _judge_test(mail: PreparedMail, test: ContentTest | None, older: datetime | None) -> LastTest | None:
@@ -255,6 +277,8 @@ def _list_history(page: CampaignPage) -> Iterator[HistoryEntry]:
         yield HistoryEntry(row.at, words, row.name, row.detail)
     if campaign.launched_at is not None:
         yield HistoryEntry(campaign.launched_at, translate(_STARTED))
+    if campaign.state is CampaignState.paused and campaign.paused_at is not None:
+        yield HistoryEntry(campaign.paused_at, translate(_PAUSED), detail=say_reason(page, campaign))
     if campaign.finished_at is not None:
         words = _FINISHED if campaign.state is CampaignState.finished else _ENDED
         yield HistoryEntry(campaign.finished_at, translate(words))

@@ -28,7 +28,7 @@ from mailer.campaigns.pending_launches import (
 )
 from mailer.campaigns.preparation.preparation import Decisions
 from mailer.campaigns.readiness import LaunchFault, LaunchFaultKind, LaunchReadiness
-from mailer.campaigns.trial import TrialError, begin_trial, end_trial, read_trial
+from mailer.campaigns.trial import TrialError, begin_trial, end_trial, find_private_links, read_trial
 from mailer.campaigns.worker import count_workers
 from mailer.database.engine import read_clock
 from mailer.database.launch_models import PendingLaunchState
@@ -337,9 +337,9 @@ def end_trial_mode(page: PageDep) -> Response:
     faults = [f"{one.subject}: {one.message}" for one in findings if one.verdict is Health.bad]
     try:
         with page.writing() as session:
-            connection, settings = session.connection(), page.settings
-            before, now = read_trial(connection, settings), read_clock(connection)
-            if end_trial(connection, settings, by=page.member.name, now=now, faults=faults) != before:
+            connection = session.connection()
+            before, now = read_trial(connection), read_clock(connection)
+            if end_trial(connection, by=page.member.name, now=now, faults=faults) != before:
                 page.record(session, Act.ended_trial)
     except TrialError:
         return _render_trial(page, faults)
@@ -351,9 +351,9 @@ def begin_trial_mode(page: PageDep) -> Response:
     require_confirmed(page)
     try:
         with page.writing() as session:
-            connection, settings = session.connection(), page.settings
-            before, now = read_trial(connection, settings), read_clock(connection)
-            if begin_trial(connection, settings, by=page.member.name, now=now) != before:
+            connection = session.connection()
+            before, now = read_trial(connection), read_clock(connection)
+            if begin_trial(connection, by=page.member.name, now=now) != before:
                 page.record(session, Act.began_trial)
     except TrialError:
         return _render_trial(page)
@@ -361,5 +361,6 @@ def begin_trial_mode(page: PageDep) -> Response:
 
 
 def _render_trial(page: StudioPage, faults: Sequence[str] = ()) -> Response:
-    trial = read_trial(page.session.connection(), page.settings)
-    return page.render("trial.html", status=422 if faults else 200, trial=trial, faults=faults)
+    trial = read_trial(page.session.connection())
+    links = find_private_links(page.settings)
+    return page.render("trial.html", status=422 if faults else 200, trial=trial, links=links, faults=faults)

@@ -48,7 +48,7 @@ from mailer.team.sessions import find_signed_in
 from mailer.web.forms import OwnFormDep, read_number
 from mailer.web.server import find_stop_event
 from mailer.web.studio.campaign_place import CampaignPage, CampaignPageDep
-from mailer.web.studio.notices import Notice
+from mailer.web.studio.notices import Notice, find_notice
 from mailer.web.studio.page import PageDep, StudioPage
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.sign_in.confirmation import require_confirmed
@@ -84,9 +84,14 @@ def show_live(page: CampaignPageDep) -> Response:
             reader = find_subscriber(page.session, looks_for)
             own = (col(Delivery.campaign_id) == page.number, col(Delivery.subscriber_id) == reader.id)
             delivery = page.session.exec(select(Delivery).where(*own)).first()
+    notice = find_notice(page.request.query_params.get("notice", ""))
+    has_halted = state is CampaignState.paused and notice == Notice.campaign_resumed.words
     return page.render(
         "live.html",
-        is_trial=read_trial(page.session.connection(), page.settings).is_on,
+        notice=Notice.campaign_halted.words if has_halted else notice,
+        is_mail_stuck=state is CampaignState.paused and bool(page.state.sign_in_mailer.problem),
+        notice_tone="wrong" if has_halted else "right",
+        is_trial=read_trial(page.session.connection()).is_on,
         is_over=state in _OVER_STATES,
         asked=asked,
         looks_for=looks_for,
@@ -250,7 +255,8 @@ def _change(page: CampaignPage, change: Callable[..., object], act: Act, notice:
             row = find_campaign(session, page.number)
             # A second click changes nothing, and is no second act.
             if (row.state, row.state_reason) != before:
-                page.log(session, act)
+                # The history keeps why it was paused, which the campaign forgets.
+                page.log(session, act, before[1] if act is Act.resumed_campaign else "")
     except CampaignStateError:
         return page.go_back(Notice.campaign_changed, "/live")
     page.state.progress.refresh(page.number)

@@ -17,6 +17,7 @@ from mailer.revisions.history import find_last_writers
 from mailer.revisions.presence import list_present_by_edition, list_present_by_place
 from mailer.team.members import Permission
 from mailer.web.forms import read_number
+from mailer.web.studio.campaign_place import list_halted_items
 from mailer.web.studio.page import PageDep, StudioPage, or_404
 from mailer.web.studio.routing import Routes
 from mailer.web.studio.story_place import (
@@ -45,6 +46,7 @@ def list_editions(page: PageDep) -> Response:
         "editions.html",
         editions=[page.state.summaries.read(slug) for slug in shown],
         states=find_edition_states(page.session, shown),
+        halted=list(list_halted_items(page)),
         writers=find_last_writers(page.session, shown),
         present=list_present_by_edition(page.session, shown, now=page.state.clock(), apart_from=page.member),
         number=number,

@@ -2,9 +2,14 @@
 
 import re
 
+import pytest
+
 from mailer.activity.acts import Act
 from mailer.campaigns.approvals.rounds import find_last_round
 from mailer.campaigns.approvals.steps import Needs
+from mailer.settings.campaigns import CampaignSettings
+from mailer.web.studio.page import StudioPage
+from tests.factories.campaigns import with_settings
 from tests.web.studio.approvals.conftest import Desk, read_words
 
 
@@ -84,3 +89,19 @@ def test_authors_ask_and_do_not_choose_who_approves(desk: Desk) -> None:
     assert "Choose who is asked" not in desk.see("author")
     assert desk.house.ask("GET", f"{desk.path}/steps", "author").status == 403
     assert "Step 5" in desk.see("approver", f"{desk.path}/steps")
+
+
+def test_who_asked_chooses_no_steps_where_another_person_approves(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = CampaignSettings.model_validate({"approval_by": "another"})
+    settings = with_settings(desk.house.studio.workspace, campaigns=another).settings
+    monkeypatch.setattr(StudioPage, "settings", settings)
+    own = {"reviewers-1": "Second Address <second@x.example>"}
+    # Neither when asking, nor afterwards.
+    assert desk.ask_in_steps(own, "approver").status == 422
+    desk.ask_for_approval("approver")
+    assert "Choose who is asked" not in desk.see("approver")
+    refused = desk.ask_in_steps(own, "approver")
+    assert (refused.status, "another person has to approve it" in read_words(refused)) == (422, True)
+    assert desk.ask_in_steps({"role-1": "manager"}, "manager").status == 303

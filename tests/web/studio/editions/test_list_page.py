@@ -44,7 +44,8 @@ def test_each_edition_has_its_cover_its_languages_and_its_state(
         ([CampaignState.tested], "Tested"),
         ([CampaignState.draft, CampaignState.approved], "Approved"),
         ([CampaignState.finished, CampaignState.draft], "Sent"),
-        ([CampaignState.paused], "Being sent"),
+        ([CampaignState.sending], "Being sent"),
+        ([CampaignState.paused, CampaignState.finished], "Paused"),
         ([CampaignState.cancelled], "Draft"),
     ],
 )

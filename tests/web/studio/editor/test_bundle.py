@@ -63,10 +63,13 @@ def test_the_script_says_where_its_licences_are_and_asks_nothing_of_other_sites(
         assert [text for text in asked if not text.startswith("import(this.#")] == []
 
 
-def test_building_the_package_runs_nothing_but_its_backend() -> None:
+def test_building_the_package_runs_nothing_but_its_backend_and_the_compiler_of_translations() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert project["build-system"] == {"requires": ["hatchling>=1.27"], "build-backend": "hatchling.build"}
-    assert "hooks" not in project["tool"]["hatch"]["build"]
+    assert project["build-system"] == {
+        "requires": ["hatchling>=1.27", "babel>=2.18"],
+        "build-backend": "hatchling.build",
+    }
+    assert project["tool"]["hatch"]["build"]["hooks"] == {"custom": {"path": "scripts/build_hook.py"}}
     assert all("hooks" not in target for target in project["tool"]["hatch"]["build"]["targets"].values())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlmodel import Session, col
 
 from mailer.campaigns.due_launches import start_due_launches
@@ -280,8 +280,15 @@ def test_trial_mode_is_shown_and_ended_by_a_manager_once_the_doctor_finds_nothin
         manager = studio.sign_in(studio.add_member(Role.manager, "Mei Manager"))
         house = House(studio=studio, cookies={Role.manager: manager}, pristine=workspace.root)
         number = prepare(studio, Decisions(segment="all"))
+        with studio.engine.begin() as connection:
+            connection.execute(text("UPDATE subscriber SET envelope = 'reader' || id || '@ministry.mn'"))
         page = read_page(house, f"/campaigns/{number}/launch", Role.manager)
         assert "Trial mode is on" in page
+        assert "lead to http://" in page
+        assert "`mailer" not in page.partition('id="check"')[2]
+        checklist = read_page(house, f"/campaigns/{number}", Role.manager)
+        assert "This workspace is in trial mode" in checklist
+        assert 'href="/studio/trial"' in checklist
         assert 'href="/studio/trial"' in page
         assert "until the set-up is proven" in house.ask("GET", "/trial", Role.manager).body.decode()
         refused = house.ask("POST", "/trial/end", Role.manager)

@@ -14,11 +14,13 @@ from sqlmodel import Session, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.database.team_models import ActivityRecord, Role, TeamSession
+from mailer.dispatch.deliveries import change_campaign_state
 from mailer.dispatch.liveness import Presence
 from mailer.web.dependencies import utc_now
 from mailer.web.studio.campaigns import live
 from mailer.workspace import Workspace
 from tests.factories.deliveries import add_campaign, read_campaign
+from tests.factories.small_edition import write_edition
 from tests.servers.process import wait_until
 from tests.web.studio.conftest import Studio, serve_studio
 from tests.web.studio.house import House, open_house
@@ -188,6 +190,54 @@ def test_pausing_and_going_on_are_written_down_once(house: House, campaign: int)
     page = house.ask("GET", f"{path}/live", Role.author).body.decode()
     assert "Pause sending" in page
     assert "Cancel it" not in page
+
+
+_REASON = "The mail server refuses the message: 554 5.7.1 No"
+
+
+def test_a_halted_campaign_stands_first_where_people_look_and_is_nowhere_called_sent(
+    house: House, campaign: int
+) -> None:
+    studio = house.studio
+    write_edition(studio.workspace.editions, "2026-1")
+    # Another one of the same edition was sent to its end.
+    add_campaign(studio.engine, ["a@example.org"], state=CampaignState.finished, launched_at=utc_now())
+    with studio.engine.begin() as connection:
+        change_campaign_state(connection, campaign, CampaignState.paused, reason=_REASON)
+    home = house.ask("GET", "/", Role.guest).body.decode()
+    first = home[home.index("Waits for you") :].partition("</li>")[0]
+    assert f"Paused: {_REASON}" in first
+    assert f'href="/studio/campaigns/{campaign}/live"' in first
+    assert '<span class="state right">Sent' not in home
+    editions = house.ask("GET", "/editions", Role.guest).body.decode()
+    assert f"Paused: {_REASON}" in editions[: editions.index('class="covers"')]
+    assert editions.count(">Paused<") == 1
+    assert ">Sent<" not in editions
+    history = house.ask("GET", f"/campaigns/{campaign}", Role.guest).body.decode()
+    assert _REASON in history[history.index("Sending was paused") :]
+
+
+def test_a_campaign_that_waits_for_its_canary_alone_waits_for_nobody(house: House, campaign: int) -> None:
+    until = {"canary_until": utc_now() + timedelta(minutes=5)}
+    with house.studio.engine.begin() as connection:
+        change_campaign_state(connection, campaign, CampaignState.paused, reason=_REASON, **until)
+    assert _REASON not in house.ask("GET", "/", Role.guest).body.decode()
+
+
+def test_a_resumed_campaign_that_stops_at_once_says_so_and_its_history_keeps_why(
+    house: House, campaign: int
+) -> None:
+    path = f"/campaigns/{campaign}"
+    with house.studio.engine.begin() as connection:
+        change_campaign_state(connection, campaign, CampaignState.paused, reason=_REASON)
+    page = house.ask("POST", f"{path}/resume", Role.approver).headers["location"].removeprefix("/studio")
+    assert "The campaign goes on." in house.ask("GET", page, Role.approver).body.decode()
+    assert _REASON in house.ask("GET", path, Role.guest).body.decode()
+    with house.studio.engine.begin() as connection:
+        change_campaign_state(connection, campaign, CampaignState.paused, reason=_REASON)
+    stopped = house.ask("GET", page, Role.approver).body.decode()
+    assert "The campaign goes on." not in stopped
+    assert "The campaign went on, and stopped again." in stopped
 
 
 def test_cancelling_says_what_is_not_sent_and_asks_who_it_is(house: House, campaign: int) -> None:
