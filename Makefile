@@ -73,19 +73,21 @@ judges: setup
 
 .PHONY: judge-pages
 judge-pages: judges ## Have every page judged
-	$(MEMORY) $(BIN)/pytest $(SPREAD) -m judges $(call all_of,judges)
+	$(MEMORY) $(BIN)/pytest $(SPREAD) -m judges $(call all_of,judges) $(ARGS)
 
 .PHONY: judge-mails
 judge-mails: judges ## Have every mail judged
 	$(BIN)/python scripts/judge.py $(ARGS)
 
-.PHONY: turn
-turn: ## Move the number of turns on by one, before you push (scripts/turns.py)
-	@n=$$(cat .ci/turn) && echo $$((n + 1)) > .ci/turn && echo "turn $$((n + 1))"
+# What hypothesis draws is the same each time but here.
+.PHONY: explore
+explore: setup servers ## Try the property tests on other examples, for ten minutes (ARGS="--minutes 60 --seed 7")
+	$(MEMORY) $(BIN)/python -m scripts.explore $(ARGS) $(SPREAD)
 
 .PHONY: release-check
 release-check: ## Prove all of it, whoever's turn it is: well over an hour on two cores
 	$(MAKE) test TURNS=
+	$(MAKE) explore
 	$(MAKE) test-newer FILES=tests
 	$(MAKE) editor ARGS=--check
 	$(MAKE) judge

@@ -1,20 +1,20 @@
 """Whose turn it is: what takes minutes runs when its room has changed, and otherwise every fourth time.
 
-The number in `.ci/turn` is moved on by one by each sitting of work, before it is pushed (`make turn`). Of
-what is listed below, `.ci/run` takes
+Git says both; nobody has to move a number. Of what is listed below, `.ci/run` takes
 
-- the quarter of the number;
-- what belongs to a room that this sitting has changed, that is, since the number was moved the last time
-  but this;
-- but half of the list at most: after a sitting that has changed nearly everything, only the quarters that
-  are even or odd like the number, and the others the next time.
+- a quarter, which the number of commits chooses;
+- what belongs to a room that was changed lately: in the four hours before the last commit, or by the last
+  four commits if these are older;
+- but half of the list at most: after a day that has changed nearly everything, only the quarters that are
+  even or odd like the number of commits. What was changed in the four hours before those is therefore due
+  again, if its quarter is such a one.
 
-It takes everything if nobody has moved the number, or if git cannot tell what has changed. `make
-release-check` always takes everything. The tests that are not listed run every time.
+It takes everything if git cannot tell what has changed. `make release-check` always takes everything. The
+tests that are not listed run every time.
 
 In the same way, a test that runs on both databases runs on SQLite every time, and on PostgreSQL in its
-turn: a quarter of each folder, and the whole folder when its room has changed. Where locks and what is
-peculiar to a database are tested, both run every time.
+turn: a quarter of each folder, and the whole folder when its room has changed. What sends, stores, imports
+or waits for a lock runs on both every time.
 """
 
 import subprocess
@@ -22,15 +22,15 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 ROOT = Path(__file__).resolve().parent.parent
-NUMBER: Final = ".ci/turn"
 QUARTERS: Final = 4
-_FORGOTTEN: Final = 6 * 60 * 60
-"""How many seconds after the number was moved a commit belongs to a sitting that has not moved it."""
+_LATELY: Final = 4 * 60 * 60
+"""How many seconds before the last commit a change is recent: about as long as one works until one pushes."""
+_AT_LEAST: Final = 4
+"""How many commits are recent however old they are."""
 
 Rooms = tuple[str, ...]
 
@@ -120,8 +120,18 @@ TURNS: Final = (
 """Each file with tests marked `soak` or `judges`, all mails for the judges, folders for a newer Python."""
 
 
-ON_BOTH: Final = frozenset({"acceptance", "database", "dispatch", "servers"})
-"""The folders of tests of which all run on PostgreSQL every time."""
+ON_BOTH: Final = (
+    "acceptance",
+    "campaigns/pending_launches",
+    "campaigns/test_launch",
+    "campaigns/test_schedule",
+    "database",
+    "dispatch",
+    "list_imports",
+    "servers",
+    "subscribers/imports",
+)
+"""How the tests begin of which all run on PostgreSQL every time: sending, tables, imports, and locks."""
 
 
 def list_folders(root: Path = ROOT) -> list[Turn]:
@@ -134,10 +144,9 @@ def list_folders(root: Path = ROOT) -> list[Turn]:
     for name in names:
         rooms = [room for room in (f"mailer/{name}", name) if (root / room).exists()]
         rooms += [f"mailer/{name}.py"] * (root / f"mailer/{name}.py").exists()
-        if name not in ON_BOTH:
-            folders += [
-                Turn(POSTGRES, quarter, f"tests/{name}", tuple(rooms) or ("",)) for quarter in range(QUARTERS)
-            ]
+        folders += [
+            Turn(POSTGRES, quarter, f"tests/{name}", tuple(rooms) or ("",)) for quarter in range(QUARTERS)
+        ]
     return folders
 
 
@@ -147,35 +156,36 @@ def place_on_postgres(test: str) -> tuple[int, str] | None:
     ``test`` is its name for pytest, without its parameters.
     """
     folder = test.split("/")[1]
-    if folder in ON_BOTH or "::" in folder:
+    if test.removeprefix("tests/").startswith(ON_BOTH) or "::" in folder:
         return None
     return zlib.crc32(test.encode()) % QUARTERS, f"tests/{folder}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sitting:
-    """The number, and what has changed in this sitting and the one before; None is everything.
+class Changes:
+    """The number of commits, and which files were changed ``lately`` and ``before``, that is, as long before;
+    None is all of them.
 
     ``doubt`` says why everything is taken, empty if it need not be.
     """
 
     number: int = 0
-    changed: frozenset[str] | None = None
-    changed_before: frozenset[str] | None = None
+    lately: frozenset[str] | None = None
+    before: frozenset[str] | None = None
     doubt: str = ""
 
 
-def choose_due(sitting: Sitting, turns: Sequence[Turn] = TURNS) -> list[Turn]:
+def choose_due(changes: Changes, turns: Sequence[Turn] = TURNS) -> list[Turn]:
     """Choose whose turn it is."""
-    if sitting.doubt:
+    if changes.doubt:
         return [*turns]
-    side = sitting.number % 2
+    side = changes.number % 2
 
     def is_due(turn: Turn) -> bool:
-        if turn.quarter == sitting.number % QUARTERS or turn.is_touched(sitting.changed):
+        if turn.quarter == changes.number % QUARTERS or turn.is_touched(changes.lately):
             return True
-        # The sitting before may have changed too much for one run.
-        return turn.quarter % 2 == side and turn.is_touched(sitting.changed_before)
+        # What was changed before may have been too much for one run.
+        return turn.quarter % 2 == side and turn.is_touched(changes.before)
 
     due = [turn for turn in turns if is_due(turn)]
     if len(due) > len(turns) / 2:
@@ -183,50 +193,53 @@ def choose_due(sitting: Sitting, turns: Sequence[Turn] = TURNS) -> list[Turn]:
     return due
 
 
-def read_sitting(root: Path = ROOT) -> Sitting:
-    """Read from git and the number what this sitting is."""
+def read_changes(root: Path = ROOT) -> Changes:
+    """Read from git what was changed lately."""
 
     def ask_git(*words: str) -> list[str]:
         # A clone may belong to somebody else than who runs this.
         command = ["git", "-C", str(root), "-c", "safe.directory=*", *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
-    def read_number(commit: str) -> int:
-        return int(ask_git("show", f"{commit}:{NUMBER}")[0])
-
-    def list_changed(*commits: str) -> frozenset[str]:
-        return frozenset(ask_git("diff", "--name-only", "--no-renames", *commits))
+    def list_changed(first: str | None, last: str) -> frozenset[str] | None:
+        if first is None:
+            return None
+        return frozenset(ask_git("diff", "--name-only", "--no-renames", first, last))
 
     try:
         if ask_git("rev-parse", "--is-shallow-repository") != ["false"]:
-            return Sitting(doubt="the history of this clone is cut off")
-        moves = ask_git("log", "--format=%H %ct", "--max-count=3", "--", NUMBER)
-        commits = [move.split()[0] for move in moves]
-        numbers = [read_number(commit) for commit in commits]
-        now = int(ask_git("log", "-1", "--format=%ct")[0])
-        if now - int(moves[0].split()[1]) > _FORGOTTEN:
-            return Sitting(doubt=f"nobody has moved the number in {NUMBER} (`make turn`)")
-        if any(new - old != 1 for new, old in pairwise(numbers)):
-            return Sitting(doubt=f"the number in {NUMBER} has not moved by one")
-        return Sitting(
-            number=numbers[0],
-            changed=list_changed(commits[1]) if len(commits) > 1 else None,
-            changed_before=list_changed(commits[2], commits[0]) if len(commits) > 2 else None,
-        )
-    except (subprocess.CalledProcessError, OSError, IndexError, ValueError):
-        return Sitting(doubt="there is no history to ask")
+            return Changes(doubt="the history of this clone is cut off")
+        commits = [line.split() for line in ask_git("log", "--first-parent", "--format=%H %ct")]
+    except (subprocess.CalledProcessError, OSError):
+        return Changes(doubt="there is no history to ask")
+
+    def find_start(end: int) -> int:
+        """The place in ``commits`` of the last one before those that are recent at ``end``."""
+        oldest = int(commits[end][1]) - _LATELY if end < len(commits) else 0
+        old = (at for at, (_, when) in enumerate(commits) if at >= end and int(when) < oldest)
+        return max(next(old, len(commits)), end + _AT_LEAST)
+
+    lately = find_start(0)
+    before = find_start(lately)
+    names = [name for name, _ in commits]
+    starts = [names[at] if at < len(names) else None for at in (lately, before)]
+    return Changes(
+        number=len(commits),
+        lately=list_changed(starts[0], "HEAD"),
+        before=None if starts[0] is None else list_changed(starts[1], starts[0]),
+    )
 
 
-def describe(sitting: Sitting, due: list[Turn]) -> Iterator[str]:
+def describe(changes: Changes, due: list[Turn]) -> Iterator[str]:
     """Describe the rule and whose turn it is, in lines."""
     yield "turns: what takes minutes runs when its room has changed, or every fourth time (scripts/turns.py)."
-    if sitting.doubt:
-        yield f"turns: everything is due, because {sitting.doubt}."
+    if changes.doubt:
+        yield f"turns: everything is due, because {changes.doubt}."
         return
-    rooms = "every room" if sitting.changed is None else f"{len(sitting.changed)} files"
+    files = "all files" if changes.lately is None else f"{len(changes.lately)} files"
     yield (
-        f"turns: this is turn {sitting.number}, of quarter {sitting.number % QUARTERS}, and its sitting has "
-        f"changed {rooms}: {len(due)} of {len(TURNS)} are due."
+        f"turns: after {changes.number} commits it is quarter {changes.number % QUARTERS}, and {files} were "
+        f"changed lately: {len(due)} of {len(TURNS)} are due."
     )
     for turn in TURNS:
         yield f"turns: {'due  ' if turn in due else 'later'} {turn.kind:<6} {turn.path}"
@@ -235,13 +248,13 @@ def describe(sitting: Sitting, due: list[Turn]) -> Iterator[str]:
 def main() -> None:
     """Print the rule and whose turn it is, or only the files of one kind; with `--all`, of all of them."""
     words = sys.argv[1:]
-    sitting = Sitting(doubt="it was asked for") if "--all" in words else read_sitting()
-    due = choose_due(sitting)
+    changes = Changes(doubt="it was asked for") if "--all" in words else read_changes()
+    due = choose_due(changes)
     kinds = {word for word in words if word != "--all"}
     if kinds:
         print(*(turn.path for turn in due if turn.kind in kinds))
     else:
-        print(*describe(sitting, due), sep="\n")
+        print(*describe(changes, due), sep="\n")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import dns.resolver
 import pytest
-from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine, make_url
 from sqlmodel import Session
 
@@ -23,8 +22,10 @@ from mailer.database.engine import open_engine
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace, open_workspace, write_keys
 from scripts.translations import extract_messages
-from scripts.turns import choose_due, list_folders, place_on_postgres, read_sitting
+from scripts.turns import choose_due, list_folders, place_on_postgres, read_changes
+from tests import unattended
 from tests.figures import figure, pytest_terminal_summary  # noqa: F401 - pytest finds them here
+from tests.hypothesis_profiles import register_profiles, settle
 from tests.needs import mark_needs
 from tests.paths import ROOT
 from tests.servers.forked_programs import ForkTemplate
@@ -38,13 +39,7 @@ if TYPE_CHECKING:
 
     from tests.servers.browser import SharedChromium
 
-# On a busy machine an example may take long, and no test is about time. What else is set, as by CI, stays.
-hypothesis_settings.register_profile("untimed", hypothesis_settings.default, deadline=None)
-hypothesis_settings.load_profile("untimed")
-# For a first answer, `make quick` asks for this one.
-QUICK = hypothesis_settings(hypothesis_settings.default, deadline=None, max_examples=10)
-hypothesis_settings.register_profile("quick", QUICK)
-
+register_profiles()
 share_statements()
 
 SETTINGS = """\
@@ -90,16 +85,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--turns", action="store_true", help="take tests on PostgreSQL in turn (scripts/turns.py)"
     )
+    unattended.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    unattended.configure(config)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     if not config.option.turns:
         return []
-    sitting, folders = read_sitting(), list_folders()
-    due = choose_due(sitting, folders)
+    changes, folders = read_changes(), list_folders()
+    due = choose_due(changes, folders)
     return [
         f"postgres: of {len(folders)} quarters of folders {len(due)} are due (scripts/turns.py)"
-        + (f", because {sitting.doubt}" if sitting.doubt else ""),
+        + (f", because {changes.doubt}" if changes.doubt else ""),
     ]
 
 
@@ -121,26 +121,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if test in begun and (is_long(item) or item.get_closest_marker("database")):
             item.add_marker("spare")
         begun.add(test)
-        if config.getoption("--hypothesis-profile") == "quick":
-            limit_examples(item)
+        settle(item)
     if config.option.turns:
         later = set(find_later_on_postgres(items))
         config.hook.pytest_deselected(items=[item for item in items if item in later])
         items[:] = [item for item in items if item not in later]
 
 
-def limit_examples(item: pytest.Item) -> None:
-    """Let a test with a number of examples of its own have no more of them than the others."""
-    test = getattr(item, "function", None)
-    own: hypothesis_settings | None = getattr(test, "_hypothesis_internal_use_settings", None)
-    if test is not None and own is not None:
-        few = min(own.max_examples, QUICK.max_examples)
-        test._hypothesis_internal_use_settings = hypothesis_settings(own, max_examples=few)
-
-
 def find_later_on_postgres(items: list[pytest.Item]) -> Iterator[pytest.Item]:
     """Find the tests that also run on SQLite, and whose turn on PostgreSQL it is not."""
-    due = {(turn.quarter, turn.path) for turn in choose_due(read_sitting(), list_folders())}
+    due = {(turn.quarter, turn.path) for turn in choose_due(read_changes(), list_folders())}
     names = {item.nodeid for item in items}
     for item in items:
         if item.get_closest_marker("postgres") and item.nodeid.replace("postgres", "sqlite") in names:

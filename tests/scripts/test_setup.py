@@ -429,14 +429,21 @@ STAGES = (
 )
 
 
-def run_ci(tree: Path, *, failing: str = "", turns: str = "") -> subprocess.CompletedProcess[str]:
-    """Run what CI runs with a Makefile whose targets only say their names, and one of which fails."""
+def run_ci(
+    tree: Path, *, failing: str = "", telling: str = "", turns: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run what CI runs with a Makefile whose targets only say their names, and one of which fails; the tests
+    tell of something in the file that is named for that."""
     python = tree / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
     if turns:
         (tree / "scripts" / "turns.py").write_text(turns)
     rules = [f"{stage}:\n\t@echo stage $@ $(FILES)$(ARGS); exit {2 * (stage == failing)}" for stage in STAGES]
+    if telling:
+        rules[STAGES.index("tests")] += (
+            f"\ntests: tell\ntell:\n\t@echo '{telling}' >>$(patsubst --unattended=%,%,$(word 1,$(ARGS)))"
+        )
     (tree / "Makefile").write_text("\n".join([*rules, f".PHONY: {' '.join(STAGES)}", ""]))
     path = f"{tree.parent}/bin{os.pathsep}/usr/bin{os.pathsep}/bin"
     return run_script(tree, ".ci/run", CI="true", PATH=path)
@@ -461,6 +468,27 @@ def test_ci_runs_nothing_whose_turn_it_is_not(bare: Path) -> None:
     assert {*STAGES} - {*list_stages(done)} == {"test-newer", "judges", "judge-pages", "judge-mails"}
     assert "stage soak tests/test_some.py" in done.stdout
     assert "--deselect" not in done.stdout
+
+
+def test_ci_says_at_its_end_what_was_unsteady_and_what_was_left_out(bare: Path) -> None:
+    done = run_ci(bare, telling="unsteady: tests/test_some.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = done.stdout.splitlines()[-2:]
+    assert last == ["--- to be mended, or to be run another time ---", "unsteady: tests/test_some.py"]
+
+
+def test_after_seventy_minutes_ci_begins_no_judge_and_nothing_that_takes_minutes(bare: Path) -> None:
+    # The clock of the run, which goes an hour further each time it is asked.
+    clock = (
+        'echo "$(($(cat hours 2>/dev/null || echo 0) * 3600))"; echo "$(($(cat hours || echo 0) + 1))" >hours'
+    )
+    place_command(bare, "date", f"cd {bare} && {clock}")
+    done = run_ci(bare)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {*STAGES} - {*list_stages(done)} == {"judge-pages", "soak"}
+    told = done.stdout.partition("--- to be mended")[2]
+    assert "left out, too late to begin it: make judge-pages FILES=" in told
+    assert "left out, too late to begin it: make soak FILES=" in told
 
 
 @pytest.mark.parametrize("failing", STAGES)

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from scripts.turns import (
-    NUMBER,
+    ON_BOTH,
     QUARTERS,
     TURNS,
-    Sitting,
+    Changes,
     choose_due,
     list_folders,
     place_on_postgres,
-    read_sitting,
+    read_changes,
 )
 from tests.paths import ROOT
 
@@ -24,9 +24,9 @@ NOTHING: frozenset[str] = frozenset()
 
 
 def quiet(
-    number: int, changed: frozenset[str] | None = NOTHING, before: frozenset[str] | None = NOTHING
-) -> Sitting:
-    return Sitting(number=number, changed=changed, changed_before=before)
+    number: int, lately: frozenset[str] | None = NOTHING, before: frozenset[str] | None = NOTHING
+) -> Changes:
+    return Changes(number=number, lately=lately, before=before)
 
 
 @pytest.mark.parametrize("kind", ["soak", "judges"])
@@ -60,7 +60,7 @@ def test_what_is_in_a_room_that_has_changed_is_due(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", range(QUARTERS))
-def test_of_a_sitting_that_has_changed_everything_half_comes_now_and_the_rest_the_next_time(
+def test_of_a_day_that_has_changed_everything_half_comes_now_and_the_rest_an_odd_number_later(
     number: int,
 ) -> None:
     now = choose_due(quiet(number, None))
@@ -68,12 +68,12 @@ def test_of_a_sitting_that_has_changed_everything_half_comes_now_and_the_rest_th
     assert len(now) <= 0.6 * len(TURNS)
     assert not set(now) & set(then)
     assert len(now) + len(then) == len(TURNS)
-    # Also if the next sitting changes everything again.
+    # Also if everything is changed again.
     assert set(then) == set(choose_due(quiet(number + 1, None, None)))
 
 
 def test_in_doubt_everything_is_due() -> None:
-    assert choose_due(Sitting(doubt="no history")) == [*TURNS]
+    assert choose_due(Changes(doubt="no history")) == [*TURNS]
 
 
 # --- on PostgreSQL ------------------------------------------------------------------------------------------
@@ -82,8 +82,8 @@ FOLDERS = list_folders()
 SOME = [f"tests/privacy/test_{number}.py::test_it" for number in range(20)]
 
 
-def list_due(sitting: Sitting) -> set[str]:
-    due = {(turn.quarter, turn.path) for turn in choose_due(sitting, FOLDERS)}
+def list_due(changes: Changes) -> set[str]:
+    due = {(turn.quarter, turn.path) for turn in choose_due(changes, FOLDERS)}
     return {test for test in SOME if place_on_postgres(test) in due}
 
 
@@ -108,9 +108,24 @@ def test_a_folder_whose_room_has_another_name_goes_to_postgresql_whatever_change
     assert Counter(Path(turn.path).name for turn in due) == {"moved": 4, "oauth": 1, "privacy": 1, "team": 1}
 
 
-def test_where_locks_are_tested_every_test_goes_to_postgresql_each_time() -> None:
-    assert place_on_postgres("tests/dispatch/deliveries/test_ledger.py::test_it") is None
-    assert place_on_postgres("tests/test_keys.py::test_it") is None
+@pytest.mark.parametrize(
+    "test",
+    [
+        "tests/dispatch/test_ledger.py::test_it",
+        "tests/database/test_schema.py::test_it",
+        "tests/list_imports/test_runner.py::test_it",
+        "tests/subscribers/imports/test_importer.py::test_it",
+        "tests/campaigns/test_launch_lock.py::test_it",
+        "tests/test_keys.py::test_it",
+    ],
+)
+def test_sending_tables_imports_and_locks_go_to_postgresql_each_time(test: str) -> None:
+    assert place_on_postgres(test) is None
+
+
+def test_every_place_that_goes_to_postgresql_each_time_is_there() -> None:
+    for start in ON_BOTH:
+        assert any((ROOT / "tests").glob(f"{start}*")), start
 
 
 # --- what git says ------------------------------------------------------------------------------------------
@@ -126,52 +141,55 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(clone: Path, *words: str, day: int = 1) -> None:
+def run(clone: Path, *words: str, hour: int = 0) -> None:
     when = {
-        "GIT_COMMITTER_DATE": f"2026-03-{day:02}T09:00:00Z",
+        "GIT_COMMITTER_DATE": f"2026-03-{1 + hour // 24:02}T{hour % 24:02}:00:00Z",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "PATH": "/usr/bin:/bin",
     }
     subprocess.run(["git", *words], cwd=clone, env=when, check=True, capture_output=True)
 
 
-def commit(clone: Path, name: str, words: str = "", *, day: int = 1) -> None:
+def commit(clone: Path, name: str, *, hour: int = 0) -> None:
     file = clone / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{words}\n")
+    file.touch()
     run(clone, "add", "--all")
-    run(clone, "commit", "--quiet", "--message", name, day=day)
+    run(clone, "commit", "--quiet", "--message", name, hour=hour)
 
 
 def test_without_a_history_there_is_doubt(tmp_path: Path) -> None:
-    assert read_sitting(tmp_path).doubt == "there is no history to ask"
+    assert read_changes(tmp_path).doubt == "there is no history to ask"
 
 
-def test_what_has_changed_since_the_number_moved_the_last_time_but_this(clone: Path) -> None:
-    commit(clone, NUMBER, "7")
-    assert read_sitting(clone) == quiet(7, None, None)
-    commit(clone, "early.py")
-    commit(clone, NUMBER, "8")
-    commit(clone, "late.py")
-    assert read_sitting(clone) == quiet(8, frozenset({"early.py", NUMBER, "late.py"}), None)
-    commit(clone, NUMBER, "9")
-    assert read_sitting(clone) == quiet(
-        9, frozenset({"late.py", NUMBER}), frozenset({"early.py", "late.py", NUMBER})
+def test_what_changed_in_the_four_hours_before_the_last_commit_was_changed_lately(clone: Path) -> None:
+    for at, name in enumerate(["first.py", "second.py", "third.py", "fourth.py", "fifth.py", "sixth.py"]):
+        commit(clone, name, hour=at)
+    assert read_changes(clone) == quiet(
+        6, frozenset({f"{name}.py" for name in ("second", "third", "fourth", "fifth", "sixth")}), None
+    )
+    for at, name in enumerate(["a.py", "b.py", "c.py", "d.py", "e.py"]):
+        commit(clone, name, hour=10 + at)
+    found = read_changes(clone)
+    assert (found.number, found.lately) == (11, frozenset({"a.py", "b.py", "c.py", "d.py", "e.py"}))
+    assert found.before == frozenset(
+        {f"{name}.py" for name in ("second", "third", "fourth", "fifth", "sixth")}
     )
 
 
-def test_a_number_that_nobody_moved_or_that_jumped_is_in_doubt(clone: Path) -> None:
-    commit(clone, NUMBER, "7", day=1)
-    commit(clone, "a.py", day=2)
-    assert "nobody has moved" in read_sitting(clone).doubt
-    commit(clone, NUMBER, "9", day=2)
-    assert "has not moved by one" in read_sitting(clone).doubt
-    commit(clone, NUMBER, "ten", day=2)
-    assert read_sitting(clone).doubt
+def test_the_last_four_commits_are_recent_however_old_they_are(clone: Path) -> None:
+    for day, name in enumerate(["a.py", "b.py", "c.py", "d.py", "e.py", "f.py"]):
+        commit(clone, name, hour=24 * day)
+    assert read_changes(clone) == quiet(6, frozenset({"c.py", "d.py", "e.py", "f.py"}), None)
 
 
-def test_a_history_that_is_cut_off_is_in_doubt(clone: Path, tmp_path: Path) -> None:
-    commit(clone, NUMBER, "7")
+def test_what_was_changed_is_everything_where_the_history_begins_lately(clone: Path) -> None:
     commit(clone, "a.py")
+    assert read_changes(clone) == quiet(1, None, None)
+
+
+def test_a_history_that_is_cut_off_is_in_doubt(clone: Path) -> None:
+    commit(clone, "a.py")
+    commit(clone, "b.py")
     run(clone, "clone", "--quiet", "--depth=1", f"file://{clone}", str(clone / "shallow"))
-    assert "cut off" in read_sitting(clone / "shallow").doubt
+    assert "cut off" in read_changes(clone / "shallow").doubt
