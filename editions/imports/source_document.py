@@ -1,6 +1,6 @@
 """What a format's reader hands over: the document, its pictures, and what could not be kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -42,6 +42,7 @@ MACROS = gettext_noop("macros, which were not read or run")
 PAGE_FOOTER = gettext_noop("a page footer")
 PAGE_HEADER = gettext_noop("a page header")
 SCRIPT = gettext_noop("a script, which was not run")
+UNSEEN_LINK = gettext_noop("a link without text, which readers could not see: %(address)s")
 _LEFT_OUT = gettext_noop("left out")
 _THE_FIRST = gettext_noop("the first")
 
@@ -124,6 +125,14 @@ _SEVERAL = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Passage:
+    """One of what is counted: what a person is shown of it, and all of its words."""
+
+    quotation: str
+    words: str
+
+
 class OmissionLog:
     """Collects what is left out. ``place`` is where the reader is in the document."""
 
@@ -131,7 +140,7 @@ class OmissionLog:
         self.place = BEFORE_HEADING
         self._places: dict[str, None] = {BEFORE_HEADING: None}
         self._noted: list[Omission] = []
-        self._counted: dict[tuple[str, OmissionKind], list[str]] = {}
+        self._counted: dict[tuple[str, OmissionKind], list[_Passage]] = {}
         self._possible: dict[str, str] = {}
 
     def enter_story(self, title: str) -> None:
@@ -158,7 +167,7 @@ class OmissionLog:
             settled = settled if place in unsettled else place
             moved[place] = settled
         self._noted = [replace(omission, where=moved[omission.where]) for omission in self._noted]
-        counted: dict[tuple[str, OmissionKind], list[str]] = {}
+        counted: dict[tuple[str, OmissionKind], list[_Passage]] = {}
         for (place, kind), passages in self._counted.items():
             counted.setdefault((moved[place], kind), []).extend(passages)
         self._counted = counted
@@ -174,15 +183,18 @@ class OmissionLog:
         if omission not in self._noted:
             self._noted.append(omission)
 
-    def count(self, kind: OmissionKind, words: str) -> None:
-        """Count one more of a kind that is listed once for each place."""
-        self._counted.setdefault((self.place, kind), []).append(words)
+    def count(self, kind: OmissionKind, quotation: str, *, words: str = "") -> None:
+        """Count one more of a kind that is listed once for each place; ``words`` is the text that is lost
+        with it, where that is more than ``quotation``."""
+        passage = _Passage(quotation=quotation, words=words or quotation)
+        self._counted.setdefault((self.place, kind), []).append(passage)
 
     def list_omissions(self) -> tuple[Omission, ...]:
         summaries = []
         for (place, kind), passages in self._counted.items():
-            lost = "" if kind is OmissionKind.insertion else " ".join(" ".join(passages).split())
-            summaries.append(Omission(where=place, what=_summarise(kind, passages), words=lost))
+            lost = [] if kind is OmissionKind.insertion else [each.words for each in passages]
+            words = " ".join(" ".join(lost).split())
+            summaries.append(Omission(where=place, what=_summarise(kind, passages), words=words))
         order = {place: number for number, place in enumerate(self._places)}
         return tuple(sorted([*self._noted, *summaries], key=lambda omission: order[omission.where]))
 
@@ -221,8 +233,8 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def _summarise(kind: OmissionKind, passages: list[str]) -> str:
-    first = next((words for words in passages if words.strip()), "")
+def _summarise(kind: OmissionKind, passages: Sequence[_Passage]) -> str:
+    first = next((each.quotation for each in passages if each.quotation.strip()), "")
     outcome = _OUTCOMES.get(kind, _LEFT_OUT)
     if len(passages) == 1:
         return join_sentences([quote(_ONE[kind], first), outcome], FURTHER)

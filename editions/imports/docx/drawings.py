@@ -5,7 +5,9 @@ from functools import partial
 
 from lxml import etree
 
+from editions.imports.docx.left_out import read_graphic
 from editions.imports.docx.ooxml import (
+    ALL_TEXT,
     NAMESPACES,
     DocxPackage,
     Relationship,
@@ -48,13 +50,13 @@ class DrawingReplacer:
         self._omissions = omissions
         self._pictures = images
 
-    def replace(self, drawing: etree._Element) -> list[etree._Element]:
-        """Replace ``drawing`` with what can be kept; return the paragraphs of its text boxes, now after
-        it."""
+    def replace(self, drawing: etree._Element) -> tuple[list[etree._Element], list[etree._Element]]:
+        """Replace ``drawing`` with what can be kept. Return that, and the paragraphs of its text boxes, which
+        are now after its own paragraph."""
         if prefixed_name(drawing) in {"w:object", "w:control"}:
             self._note_object(drawing)
             remove_element(drawing)
-            return []
+            return [], []
         paragraphs = self._extract_text_boxes(drawing)
         kept = [image for image in map(self._keep_image, _find_images(drawing)) if image is not None]
         link = self._find_link(drawing)
@@ -67,14 +69,14 @@ class DrawingReplacer:
         if not self._note_graphics(drawing) and not shows_more and not is_line:
             self._omissions.add(quote(DRAWING, _read_alt(drawing)))
         replace_element(drawing, kept)
-        return paragraphs
+        return kept, paragraphs
 
     def _extract_text_boxes(self, drawing: etree._Element) -> list[etree._Element]:
         lifted: list[etree._Element] = []
         for box in drawing.findall(f".//{qualified_name('w:txbxContent')}"):
-            if any(True for _ in ancestors(box, "w:txbxContent")) or not plain_text(box):
+            if any(True for _ in ancestors(box, "w:txbxContent")) or not plain_text(box, *ALL_TEXT):
                 continue
-            self._omissions.add(quote(LIFTED_BOX, plain_text(box), QUOTED_AFTER))
+            self._omissions.add(quote(LIFTED_BOX, plain_text(box, *ALL_TEXT), QUOTED_AFTER))
             lifted += list(box)
         if paragraphs := list(ancestors(drawing, "w:p")):
             parent = paragraphs[-1].getparent()
@@ -123,12 +125,12 @@ class DrawingReplacer:
         """Log the charts, SmartArt and WordArt in ``drawing``. Returns whether there are any."""
         found = False
         for chart in drawing.iterfind(".//c:chart", NAMESPACES):
-            text = self._text_of_part(chart.get(qualified_name("r:id"), ""))
+            text = read_graphic(self._package, self._relations.get(chart.get(qualified_name("r:id"), "")))
             advice = gettext_noop("save it as a picture in Word and add it to images/")
             self._omissions.add(advise(quote(CHART, text), advice), words=text)
             found = True
         for diagram in drawing.iterfind(".//dgm:relIds", NAMESPACES):
-            text = self._text_of_part(diagram.get(qualified_name("r:dm"), ""))
+            text = read_graphic(self._package, self._relations.get(diagram.get(qualified_name("r:dm"), "")))
             smart_art = gettext_noop("SmartArt with the text")
             what = quote(smart_art, text) if text.strip() else gettext_noop("SmartArt with the text (none)")
             self._omissions.add(what, words=text)
@@ -141,15 +143,6 @@ class DrawingReplacer:
             self._omissions.add(quote(gettext_noop("a drawing with the text"), text), words=text)
             found = True
         return found
-
-    def _text_of_part(self, identifier: str) -> str:
-        relation = self._relations.get(identifier)
-        root = None if relation is None or relation.external else self._package.parse_part(relation.target)
-        if root is None:
-            return ""
-        # A chart keeps the words and numbers of its axes and series as values.
-        values = [value.text or "" for value in root.iter(qualified_name("c:v"))]
-        return " ".join([plain_text(root, "a:t"), *values]).strip()
 
 
 def _find_images(drawing: etree._Element) -> Sequence[etree._Element]:

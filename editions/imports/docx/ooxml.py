@@ -4,8 +4,9 @@ import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 from lxml import etree
 
@@ -42,6 +43,14 @@ _STRICT_NAMESPACES = {
 _NAMES = XmlNames(NAMESPACES)
 qualified_name = _NAMES.qualified_name
 prefixed_name = _NAMES.prefixed_name
+ALL_TEXT = ("w:t", "w:delText", "m:t", "a:t")
+"""Text of every kind: of the document, deleted, of equations, of drawings."""
+INSTRUCTIONS = ("w:instrText", "w:delInstrText")
+_PARAGRAPHS = frozenset({"w:p", "a:p"})
+_SIGNS = {
+    **dict.fromkeys(("w:br", "w:cr", "w:tab", "w:ptab", "w:sym"), " "),
+    "w:noBreakHyphen": "\N{NON-BREAKING HYPHEN}",
+}
 _LINEAR = frozenset({"m:oMath", "m:oMathPara", "m:r", "m:t"})
 _HYPERLINK = re.compile(r"\s*HYPERLINK\b", re.IGNORECASE)
 _TOKEN = re.compile(r'\\(?P<switch>[a-zA-Z])|["“”](?P<quoted>[^"“”]*)["“”]|(?P<bare>[^\s"“”]+)')
@@ -65,13 +74,37 @@ def is_enabled(properties: etree._Element | None, name: str) -> bool:
     return found is not None and get_attribute(found) not in {"0", "false", "off", "none"}
 
 
-def plain_text(element: etree._Element, name: str = "w:t") -> str:
-    """Return the text below ``element`` on one line, with a space at the end of each paragraph."""
-    ends = {qualified_name(end) for end in ("w:p", "w:br", "w:cr", "w:tab", "w:ptab", "a:p")}
-    found = [
-        " " if part.tag in ends else part.text or "" for part in element.iter(qualified_name(name), *ends)
-    ]
-    return " ".join("".join(found).split())
+def plain_text(element: etree._Element, *names: str) -> str:
+    """Return the text below ``element`` on one line, as its readers see it: with a space between paragraphs,
+    and one of several alternatives. The text is that of the elements ``names``, ``w:t`` by default."""
+    return " ".join("".join(_text_pieces(element, names or ("w:t",))).split())
+
+
+def _text_pieces(element: etree._Element, names: Collection[str]) -> Iterator[str]:
+    name = prefixed_name(element)
+    if name in names:
+        yield element.text or ""
+    elif name in _SIGNS:
+        yield _SIGNS[name]
+    elif name == "w:ruby":
+        yield read_ruby(element, *names)
+    elif name == "mc:AlternateContent":
+        # The last is for simple programs. Each is read once: they may be nested.
+        yield max(("".join(_text_pieces(form, names)) for form in reversed(element)), key=len, default="")
+    else:
+        end = " " if name in _PARAGRAPHS else ""
+        yield end
+        for child in element:
+            yield from _text_pieces(child, names)
+        yield end
+
+
+def read_ruby(ruby: etree._Element, *names: str) -> str:
+    """Return ruby's base text with its reading in brackets, as browsers without ruby support show it. The
+    text is that of the elements ``names``, as in :func:`plain_text`."""
+    parts = (ruby.find("w:rubyBase", NAMESPACES), ruby.find("w:rt", NAMESPACES))
+    base, reading = ("" if part is None else plain_text(part, *names) for part in parts)
+    return f"{base}（{reading}）" if reading else base
 
 
 def new_element(name: str, **attributes: str) -> etree._Element:
@@ -165,39 +198,57 @@ def add_fragment(address: str, fragment: str) -> str:
     return f"{address}#{fragment}" if fragment and "#" not in address else address
 
 
+@dataclass
+class _OpenField:
+    """A field that has begun: the pieces of its instruction. From its middle on, ``address`` is where it
+    leads, if it is a link, and ``before`` how much had been shown."""
+
+    pieces: list[etree._Element] = dataclass_field(default_factory=list)
+    has_result: bool = False
+    address: str | None = None
+    before: int = 0
+
+
 class FieldReader:
     """Follows the fields of a part in order, and puts a link's whole address where mammoth looks for it."""
 
     def __init__(self) -> None:
-        # The pieces of the instruction of each open field, outermost first; None from its middle on.
-        self._open: list[list[etree._Element] | None] = []
+        # Outermost first.
+        self._open: list[_OpenField] = []
 
-    def read_mark(self, mark: etree._Element) -> None:
-        """Read a ``w:fldChar``: the beginning, the middle or the end of a field."""
+    def read_mark(self, mark: etree._Element, shown: int) -> str:
+        """Read a ``w:fldChar``: the beginning, the middle or the end of a field; ``shown`` counts what has
+        been shown of the part so far. Return the address of a link that ends here and shows nothing."""
         kind = get_attribute(mark, name="w:fldCharType")
         if kind == "begin":
-            self._open.append([])
-        elif kind == "separate" and self._open:
-            _rewrite(self._open[-1] or [])
-            self._open[-1] = None
+            self._open.append(_OpenField())
+        elif kind == "separate" and self._open and not self._open[-1].has_result:
+            field = self._open[-1]
+            field.address, field.has_result, field.before = _rewrite(field.pieces), True, shown
         elif kind == "end" and self._open:
-            self._open.pop()
+            field = self._open.pop()
+            if field.address and field.before == shown:
+                return field.address
+        return ""
 
     def read_instruction(self, instruction: etree._Element) -> None:
         """Read a ``w:instrText``, a piece of a field's instruction."""
-        if self._open and (pieces := self._open[-1]) is not None:
-            pieces.append(instruction)
+        if self._open and not self._open[-1].has_result:
+            self._open[-1].pieces.append(instruction)
 
 
-def _rewrite(instructions: list[etree._Element]) -> None:
+def _rewrite(instructions: list[etree._Element]) -> str | None:
+    """Write the whole address of a link into the first of its ``instructions``, and return it; None if they
+    are not of a link."""
     address = read_link_address("".join(piece.text or "" for piece in instructions))
     if address is None:
-        return
+        return None
     for piece in instructions[1:]:
         piece.text = ""
     instructions[0].text = (
         f' HYPERLINK \\l "{address[1:]}"' if address.startswith("#") else f' HYPERLINK "{address}"'
     )
+    return address
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from lxml import etree
 
 from editions.imports.docx.drawings import DrawingReplacer
+from editions.imports.docx.left_out import LeftOutReader, read_notes, read_target
 from editions.imports.docx.ooxml import (
+    ALL_TEXT,
+    INSTRUCTIONS,
     DocxPackage,
     FieldReader,
     Relationship,
-    add_fragment,
     ancestors,
     get_attribute,
     is_enabled,
@@ -19,6 +21,7 @@ from editions.imports.docx.ooxml import (
     prefixed_name,
     qualified_name,
     read_link_address,
+    read_ruby,
     remove_element,
     replace_element,
     unwrap_element,
@@ -41,6 +44,7 @@ from editions.imports.source_document import (
     MACROS,
     PAGE_FOOTER,
     PAGE_HEADER,
+    UNSEEN_LINK,
     WHOLE_DOCUMENT,
     OmissionKind,
     OmissionLog,
@@ -49,7 +53,7 @@ from editions.imports.source_document import (
     name_comment,
     quote,
 )
-from locales.phrase import gettext_noop
+from locales.phrase import Phrase, gettext_noop
 
 # mammoth needs some kilobytes of memory for each; a 300-page book has half as many.
 _MAX_ELEMENTS = 60_000
@@ -72,21 +76,23 @@ _MORE_THAN_TEXT = (
     *map(qualified_name, ("w:footnoteReference", "w:endnoteReference", "w:commentReference")),
     *map(qualified_name, ("w:drawing", "w:pict", "w:object", "w:del", "m:oMath")),
 )
+# What is shown, and is kept as it is.
+_SHOWN_ELEMENTS = ("w:t", "w:noBreakHyphen", "w:footnoteReference", "w:endnoteReference")
+_FIELD_MARKS = tuple(map(qualified_name, ("w:fldChar", *INSTRUCTIONS)))
 _GALLERY = "w:docPartObj/w:docPartGallery"
 _ALIGNMENTS = {"right": "right", "end": "right", "center": "center"}
 _KEPT_RUN_PROPERTIES = {qualified_name(name) for name in ("w:vertAlign", "w:strike")}
 
 
 def read_comments(package: DocxPackage) -> dict[str, tuple[str, str]]:
-    """Return how each comment is listed, and its text, by the comment's id."""
-    root = package.parse_part(package.part_of_kind("comments"))
-    found = {}
-    for comment in [] if root is None else root.findall(qualified_name("w:comment")):
-        author = get_attribute(comment, name="w:author")
-        text = plain_text(comment)
-        number = get_attribute(comment, name="w:id")
-        found[number] = quote(name_comment(author), text), text
-    return found
+    """Return how each comment is listed, and its words, by the comment's id."""
+    return {
+        get_attribute(comment, name="w:id"): (
+            quote(name_comment(get_attribute(comment, name="w:author")), plain_text(comment)),
+            words,
+        )
+        for comment, words in read_notes(package, "comment")
+    }
 
 
 def log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> None:
@@ -94,13 +100,13 @@ def log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> None
     for relation in package.relationships(package.document).values():
         if relation.kind in {"header", "footer"} and not relation.external:
             root = package.parse_part(relation.target)
-            text = "" if root is None else plain_text(root)
+            if root is None:
+                continue
+            words = LeftOutReader(package, package.relationships(relation.target)).read(root)
             # A page number alone is not worth mentioning.
-            if any(character.isalpha() for character in text):
-                linked = package.relationships(relation.target).values()
-                targets = [each.target for each in linked if each.external]
+            if any(character.isalpha() for character in words):
                 what = PAGE_HEADER if relation.kind == "header" else PAGE_FOOTER
-                omissions.add(quote(what, text), words=" ".join([text, *dict.fromkeys(targets)]))
+                omissions.add(quote(what, plain_text(root)), words=words)
     if any(part.endswith("vbaProject.bin") for part in package.parts):
         omissions.add(MACROS)
 
@@ -146,8 +152,12 @@ class _Simplifier:
         self._comments = read_comments(package)
         self._lists = ListCounter(read_list_starts(package))
         self._fields = FieldReader()
+        self._shown = 0
+        """How many pieces of text and pictures have been kept so far."""
+        self._left_out = LeftOutReader(package, self.links)
         self._typography = Typography(root, styles)
         self._handlers: dict[str, Callable[[etree._Element], None]] = {
+            **dict.fromkeys(_SHOWN_ELEMENTS, self._note_shown),
             "w:p": self._paragraph,
             "w:r": self._run,
             "w:tr": self._row,
@@ -156,8 +166,8 @@ class _Simplifier:
             "w:hyperlink": self._hyperlink,
             "w:sym": self._symbol,
             "w:fldSimple": self._simple_field,
-            "w:fldChar": self._fields.read_mark,
-            "w:instrText": self._fields.read_instruction,
+            "w:fldChar": self._field_mark,
+            **dict.fromkeys(INSTRUCTIONS, self._fields.read_instruction),
             "w:altChunk": self._chunk,
             "w:subDoc": self._chunk,
             "w:commentReference": self._comment,
@@ -196,8 +206,7 @@ class _Simplifier:
         if style.role is WordParagraphRole.contents and any(True for _ in paragraph.iter(*_MORE_THAN_TEXT)):
             style = ParagraphStyle()
         if style.role is WordParagraphRole.contents:
-            if text:
-                self._omissions.count(OmissionKind.contents, self._words(paragraph))
+            self._count(OmissionKind.contents, paragraph)
             remove_element(paragraph)
             return
         facts = self._typography.facts(paragraph, style.role)
@@ -214,26 +223,22 @@ class _Simplifier:
         add_facts(paragraph, facts)
         self._lists.count(paragraph)
 
-    def _words(self, element: etree._Element) -> str:
-        """Return the text of ``element``, which is left out, and the addresses of the links in it."""
-        instructions = [piece.text or "" for piece in element.iter(qualified_name("w:instrText"))]
-        written = [
-            get_attribute(each, name="w:instr") for each in element.iter(qualified_name("w:fldSimple"))
-        ]
-        addresses = [read_link_address(each) for each in ("".join(instructions), *written)]
-        for link in element.iter(qualified_name("w:hyperlink"), qualified_name("a:hlinkClick")):
-            if relation := self.links.get(link.get(qualified_name("r:id"), "")):
-                addresses.append(add_fragment(relation.target, get_attribute(link, name="w:anchor")))
-        kept = [address for address in addresses if address and not address.startswith("#")]
-        return " ".join([plain_text(element), *kept])
+    def _count(self, kind: OmissionKind, element: etree._Element, *, quoted: str = "w:t") -> None:
+        """Count ``element``, which is left out, if it has words."""
+        if words := self._left_out.read(element):
+            self._omissions.count(kind, plain_text(element, quoted), words=words)
 
     def _run(self, run: etree._Element) -> None:
         properties = run.find(qualified_name("w:rPr"))
         style = self._styles.run_style(properties)
         if is_enabled(properties, "w:vanish") or style.hidden:
-            if text := plain_text(run):
-                self._omissions.count(OmissionKind.hidden, text)
-            remove_element(run)
+            # A field may begin where it is hidden, and end where it is not.
+            marks = list(run.iterchildren(*_FIELD_MARKS))
+            for mark in marks:
+                run.remove(mark)
+            self._count(OmissionKind.hidden, run)
+            run[:] = marks
+            self._walk(run)
             return
         if properties is not None:
             replacement = new_element("w:rPr")
@@ -247,7 +252,7 @@ class _Simplifier:
 
     def _row(self, row: etree._Element) -> None:
         if row.find(f"{qualified_name('w:trPr')}/{qualified_name('w:del')}") is not None:
-            self._omissions.count(OmissionKind.deletion, self._words(row))
+            self._count(OmissionKind.deletion, row)
             remove_element(row)
         else:
             self._walk(row)
@@ -262,8 +267,8 @@ class _Simplifier:
         elif get_attribute(properties, _GALLERY) == "Table of Contents":
             kind = OmissionKind.contents
         if content is None or kind:
-            if kind and content is not None and plain_text(content):
-                self._omissions.count(kind, self._words(content))
+            if kind and content is not None:
+                self._count(kind, content)
             remove_element(control)
             return
         children = list(content)
@@ -275,38 +280,34 @@ class _Simplifier:
 
     def _alternatives(self, element: etree._Element) -> None:
         """Keep the last of several alternatives, which is for simple programs; an earlier one if only that
-        has all the text."""
+        has all the text, or anything at all."""
         forms = [form for form in element if prefixed_name(form) in {"mc:Choice", "mc:Fallback"}]
-        texts = [plain_text(form) for form in forms]
-        fullest = max(map(len, texts), default=0)
-        form = next(
-            (form for form, text in zip(forms[::-1], texts[::-1], strict=True) if len(text) == fullest), None
-        )
-        children = [] if form is None else list(form)
+        children: list[etree._Element] = []
+        fullest = (-1, False)
+        for form in reversed(forms):
+            content = (len(plain_text(form, *ALL_TEXT)), len(form) > 0)
+            if content > fullest:
+                fullest, children = content, list(form)
         replace_element(element, children)
         self._walk_all(children)
 
     def _ruby(self, ruby: etree._Element) -> None:
         """Put ruby text into brackets after its base text, as browsers without ruby support do."""
-        reading = "".join(
-            text.text or "" for text in ruby.findall(f"{qualified_name('w:rt')}//{qualified_name('w:t')}")
-        )
-        base = "".join(
-            text.text or ""
-            for text in ruby.findall(f"{qualified_name('w:rubyBase')}//{qualified_name('w:t')}")
-        )
         text = new_element("w:t")
-        text.text = f"{base}（{reading}）" if reading else base
+        text.text = read_ruby(ruby)
         replace_element(ruby, [text])
+        self._note_shown(text)
 
     def _hyperlink(self, link: etree._Element) -> None:
         relation = self.links.get(link.get(qualified_name("r:id"), ""))
         if (relation is None or relation.kind != "hyperlink") and qualified_name("r:id") in link.attrib:
             del link.attrib[qualified_name("r:id")]
         elif relation is not None:
-            fragment = get_attribute(link, name="w:anchor") or get_attribute(link, name="w:docLocation")
+            address = read_target(self.links, link)
             link.attrib.pop(qualified_name("w:anchor"), "")
-            link.set(qualified_name("r:id"), self._add_link(add_fragment(relation.target, fragment)))
+            link.set(qualified_name("r:id"), self._add_link(address))
+            self._walk_link(link, address)
+            return
         self._walk(link)
 
     def _simple_field(self, simple: etree._Element) -> None:
@@ -318,7 +319,24 @@ class _Simplifier:
         children = list(simple)
         replace_element(simple, [link])
         link.extend(children)
+        self._walk_link(link, address)
+
+    def _walk_link(self, link: etree._Element, address: str) -> None:
+        before = self._shown
         self._walk(link)
+        if self._shown == before:
+            self._note_unseen_link(address)
+
+    def _field_mark(self, mark: etree._Element) -> None:
+        self._note_unseen_link(self._fields.read_mark(mark, self._shown))
+
+    def _note_unseen_link(self, address: str) -> None:
+        """Log a link in which nothing is kept: mammoth would drop it."""
+        if address and not address.startswith("#"):
+            self._omissions.add(Phrase(UNSEEN_LINK, address=address), words=address)
+
+    def _note_shown(self, element: etree._Element) -> None:
+        self._shown += 1 if element.text or element.attrib else 0
 
     def _add_link(self, address: str) -> str:
         identifier = f"link{len(self.links)}"
@@ -328,6 +346,7 @@ class _Simplifier:
     def _symbol(self, symbol: etree._Element) -> None:
         try:
             int(get_attribute(symbol, name="w:char"), 16)
+            self._shown += 1
         except ValueError:
             remove_element(symbol)
 
@@ -340,7 +359,11 @@ class _Simplifier:
 
     def _deletion(self, deletion: etree._Element) -> None:
         if prefixed_name(deletion) == "w:del":
-            self._omissions.count(OmissionKind.deletion, plain_text(deletion, "w:delText"))
+            # Of a link that is deleted, each part is a deletion.
+            for mark in list(deletion.iter(*_FIELD_MARKS)):
+                self._handlers[prefixed_name(mark)](mark)
+                remove_element(mark)
+            self._count(OmissionKind.deletion, deletion, quoted="w:delText")
         remove_element(deletion)
 
     def _comment(self, reference: etree._Element) -> None:
@@ -357,6 +380,7 @@ class _Simplifier:
         if is_linear(equation):
             run, text = new_element("w:r"), new_element("w:t")
             text.text = signs
+            self._note_shown(text)
             run.append(text)
             if next(ancestors(equation, "w:p"), None) is None:
                 paragraph = new_element("w:p")
@@ -373,7 +397,12 @@ class _Simplifier:
         remove_element(chunk)
 
     def _drawing(self, drawing: etree._Element) -> None:
-        self._walk_all(self._drawings.replace(drawing))
+        kept, paragraphs = self._drawings.replace(drawing)
+        self._shown += len(kept)
+        shown = self._shown
+        self._walk_all(paragraphs)
+        # They are not where the drawing is any more.
+        self._shown = shown
 
 
 def _parse_document(package: DocxPackage, part: str) -> etree._Element:

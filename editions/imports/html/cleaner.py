@@ -23,7 +23,7 @@ from editions.imports.html.inline_spans import (
     write_spans,
 )
 from editions.imports.html.tree import HEADINGS, detach, text_content
-from editions.imports.source_document import ITEM_BOOKMARK, QUOTED_AFTER, OmissionLog, quote
+from editions.imports.source_document import ITEM_BOOKMARK, QUOTED_AFTER, UNSEEN_LINK, OmissionLog, quote
 from editions.markdown.links import find_link_fault
 from editions.model import ReadMore
 from locales.phrase import AFTER_PLACE, Phrase, gettext_noop
@@ -314,8 +314,7 @@ def _check_links(block: etree._Element, omissions: OmissionLog) -> None:
             omissions.add(Phrase(AFTER_PLACE, place=what, words=fault.reason), words=address)
             link.set("href", "")
         elif not has_visible_text(text_content(link)):
-            unseen = gettext_noop("a link without text, which readers could not see: %(address)s")
-            omissions.add(Phrase(unseen, address=address), words=address)
+            omissions.add(Phrase(UNSEEN_LINK, address=address), words=address)
             link.set("href", "")
 
 

@@ -191,6 +191,50 @@ def test_hidden_words_and_the_table_of_contents_are_left_out(bring_in: Importer,
     ]
 
 
+@pytest.mark.parametrize(
+    ("run_of_link", "told"),
+    [
+        (
+            "<w:r><w:rPr><w:vanish/></w:rPr>{}<w:t>Psst</w:t></w:r>",
+            "in ‘Youth forum’: a hidden passage “Psst”, left out",
+        ),
+        (
+            "<w:del><w:r>{}<w:delText>Psst</w:delText></w:r></w:del>",
+            "in ‘Youth forum’: a tracked deletion “Psst”, left out",
+        ),
+    ],
+)
+def test_a_link_of_which_nothing_is_left_is_named(bring_in: Importer, run_of_link: str, told: str) -> None:
+    mark = '<w:fldChar w:fldCharType="{}"/>'
+    begin = f"{mark.format('begin')}<w:instrText>HYPERLINK https://example.org/field</w:instrText>"
+    field = run_of_link.format(begin + mark.format("separate")) + f"<w:r>{mark.format('end')}</w:r>"
+    link = f'<w:hyperlink r:id="rId2">{run_of_link.format("")}</w:hyperlink>'
+    imported = bring_in(run(link) + run(field), {"rId2": ("hyperlink", "https://example.org/link", True)})
+    assert written(imported) == "Before.\n\nBefore."
+    unseen = "in ‘Youth forum’: a link without text, which readers could not see: https://example.org/"
+    several = told.replace(": a ", ": 2 ").replace(" “", "s, the first “")
+    assert left(imported) == [f"{unseen}link", f"{unseen}field", several]
+
+
+def test_a_picture_alone_in_a_text_box_is_kept(tmp_path: Path) -> None:
+    box = BOX.replace("<w:p><w:r><w:t>Come and join us</w:t></w:r></w:p>", "<w:p>{}</w:p>", 1)
+    fallback = box.index("<mc:Fallback>")
+    box = f"{box[:fallback]}<mc:Fallback/></mc:AlternateContent></w:r>"
+    xml = run(box.format(PICTURE.format(how="embed", alt="A hall")))
+    path = write_package(
+        tmp_path / "x.docx",
+        {
+            "word/document.xml": body(HEADING.format("Story") + xml + PARAGRAPH.format("End.")),
+            "word/_rels/document.xml.rels": relations(
+                {"rId1": STYLED, "rId2": ("image", "media/a.png", False)}
+            ),
+            "word/media/a.png": draw().getvalue(),
+        },
+    )
+    imported = import_document(path, tmp_path / "editions", today=date(2026, 11, 24))
+    assert "alt: A hall" in (imported.folder / imported.stories[0]).read_text(encoding="utf-8")
+
+
 def test_headers_footers_and_macros_are_named(bring_in: Importer) -> None:
     page = (
         body("").replace("w:document", "w:hdr").replace("<w:body></w:body>", PARAGRAPH.format("Page 1 of 3"))

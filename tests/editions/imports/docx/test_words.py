@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from docx.oxml import parse_xml
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from editions.imports.importer import import_document
-from tests.factories.word_documents import DECLARED, body, draw, relations, write_package
+from tests.factories.word_documents import DECLARED, W, body, draw, relations, write_package
 
 _STYLES = f"""<w:styles {DECLARED}>
 <w:style w:type="paragraph" w:default="1" w:styleId="Normal"><w:name w:val="Normal"/></w:style>
@@ -41,6 +43,14 @@ class Writer:
     comments: list[str] = field(default_factory=list)
     related: dict[str, tuple[str, str, bool]] = field(default_factory=dict)
     parts: dict[str, str | bytes] = field(default_factory=dict)
+    is_other_part: bool = False
+
+    def __post_init__(self) -> None:
+        self.comment_writer = self if self.is_other_part else self.other_part()
+
+    def other_part(self) -> "Writer":
+        """A writer of the same document's comments, or of a header, which have relationships of their own."""
+        return Writer(words=self.words, links=self.links, parts=self.parts, is_other_part=True)
 
     def word(self) -> str:
         self.words.append(f"w{len(self.words)}x")
@@ -103,9 +113,10 @@ def _note(w: Writer) -> str:
     return f'{w.run()}<w:r><w:footnoteReference w:id="{number}"/></w:r>'
 
 
-def _comment(w: Writer) -> str:
+def _comment(w: Writer, inner: Callable[[Writer], str] = Writer.run) -> str:
     number = len(w.comments)
-    w.comments.append(f'<w:comment w:id="{number}" w:author="Ann">{w.paragraph()}</w:comment>')
+    said = w.comment_writer.paragraph(inner(w.comment_writer))
+    w.comments.append(f'<w:comment w:id="{number}" w:author="Ann">{said}</w:comment>')
     return f'{w.run()}<w:r><w:commentReference w:id="{number}"/></w:r>'
 
 
@@ -192,10 +203,56 @@ RUNS: tuple[Callable[[Writer], str], ...] = (
         f"<w:rubyBase><w:r><w:t>{w.word()}</w:t></w:r></w:rubyBase></w:ruby></w:r>"
     ),
     lambda w: f'<w:r><w:sym w:font="Wingdings" w:char="F0FC"/></w:r>{w.run()}',
+    lambda w: f"<w:r><w:t>{w.word()}</w:t><w:noBreakHyphen/><w:t>{w.word()}</w:t></w:r>",
 )
+PLAIN = [number for number, run in enumerate(RUNS) if run not in {_note, _comment}]
+"""What may stand in a header or a comment, too."""
 LOOKS = ("", "", "", "H1", "H2", "H3", "H6", "Titel", "Sub", "Cap", "Q", "T", "L")
 SPACE = '<w:r><w:t xml:space="preserve"> </w:t></w:r>'
 NUMBERED = '<w:numPr><w:ilvl w:val="{}"/><w:numId w:val="1"/></w:numPr>'
+
+
+def _hidden(xml: str) -> str:
+    """``xml`` with each of its runs hidden, as Word hides a passage."""
+    around = etree.fromstring(f"<w:p {DECLARED}>{xml}</w:p>")
+    for run in around.iter(f"{{{W}}}r"):
+        run.insert(0, parse_xml(f"<w:rPr {DECLARED}><w:vanish/></w:rPr>"))
+    return "".join(etree.tostring(child, encoding="unicode") for child in around)
+
+
+def _deleted(xml: str) -> str:
+    """``xml`` with each of its runs deleted while changes were tracked."""
+    around = etree.fromstring(f"<w:p {DECLARED}>{xml}</w:p>")
+    for run in [*around.iter(f"{{{W}}}r")]:
+        if etree.QName(run.getparent()).localname not in {"rt", "rubyBase", "del"}:
+            deletion = parse_xml(f"<w:del {DECLARED}/>")
+            run.getparent().replace(run, deletion)
+            deletion.append(run)
+            for text in run.iter(f"{{{W}}}t"):
+                text.tag = f"{{{W}}}delText"
+            for text in run.iter(f"{{{W}}}instrText"):
+                text.tag = f"{{{W}}}delInstrText"
+    return "".join(etree.tostring(child, encoding="unicode") for child in around)
+
+
+_CONTROL = "<w:sdt><w:sdtPr>{}</w:sdtPr><w:sdtContent>{}</w:sdtContent></w:sdt>"
+_GALLERY = '<w:docPartObj><w:docPartGallery w:val="{}"/></w:docPartObj>'
+LEFT_OUT: dict[str, Callable[[str], str]] = {
+    "contents": lambda xml: _CONTROL.format(_GALLERY.format("Table of Contents"), f"<w:p>{xml}</w:p>"),
+    "control": lambda xml: _CONTROL.format(_GALLERY.format("Cover Pages"), f"<w:p>{xml}</w:p>"),
+    "placeholder": lambda xml: f"<w:p>{_CONTROL.format('<w:showingPlcHdr/>', xml)}</w:p>",
+    "deleted row": lambda xml: (
+        f"<w:tbl><w:tr><w:trPr><w:del/></w:trPr><w:tc><w:p>{xml}</w:p></w:tc></w:tr></w:tbl>"
+    ),
+    "deleted": lambda xml: f"<w:p>{_deleted(xml)}</w:p>",
+    "hidden": lambda xml: f"<w:p>{_hidden(xml)}</w:p>",
+    "box": lambda xml: (
+        '<w:p><w:r><mc:AlternateContent><mc:Choice Requires="wps"><w:drawing><wp:anchor><wps:wsp><wps:txbx>'
+        f"<w:txbxContent><w:p>{xml}</w:p></w:txbxContent>"
+        "</wps:txbx></wps:wsp></wp:anchor></w:drawing></mc:Choice><mc:Fallback/></mc:AlternateContent></w:r></w:p>"
+    ),
+}
+"""What is left out, or moved, with all that is in it."""
 
 
 def _table(w: Writer, rows: list[list[int]], *, nested: bool) -> str:
@@ -214,7 +271,9 @@ BLOCKS = st.one_of(
     st.tuples(st.just("p"), st.sampled_from(LOOKS), st.lists(_RUN, min_size=1, max_size=3)),
     st.tuples(st.just("list"), st.integers(0, 1), st.lists(_RUN, min_size=1, max_size=2)),
     st.tuples(st.just("table"), st.booleans(), st.lists(_ROW, min_size=1, max_size=3)),
-    st.tuples(st.sampled_from(["math", "control", "contents"]), st.none(), st.none()),
+    st.tuples(st.sampled_from(sorted(LEFT_OUT)), st.none(), st.lists(_RUN, min_size=1, max_size=2)),
+    st.tuples(st.just("comment"), st.none(), st.lists(st.sampled_from(PLAIN), min_size=1, max_size=1)),
+    st.tuples(st.just("math"), st.none(), st.just([])),
 )  # fmt: skip
 
 
@@ -228,17 +287,30 @@ def write_block(w: Writer, block: tuple[str, object, list]) -> str:
         return _table(w, parts, nested=bool(detail))
     if kind == "math":
         return f"<m:oMathPara>{_equation(w)}</m:oMathPara>"
-    gallery = "Table of Contents" if kind == "contents" else "Cover Pages"
-    properties = f'<w:docPartObj><w:docPartGallery w:val="{gallery}"/></w:docPartObj>'
-    return f"<w:sdt><w:sdtPr>{properties}</w:sdtPr><w:sdtContent>{w.paragraph()}</w:sdtContent></w:sdt>"
+    if kind == "comment":
+        return w.paragraph(_comment(w, RUNS[parts[0]]))
+    return LEFT_OUT[kind](SPACE.join(RUNS[index](w) for index in parts))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(blocks=st.lists(BLOCKS, min_size=1, max_size=9))
-def test_every_word_and_link_is_kept_or_named(tmp_path_factory: pytest.TempPathFactory, blocks: list) -> None:
+@given(blocks=st.lists(BLOCKS, min_size=1, max_size=9), heading=st.sampled_from(PLAIN))
+@example(blocks=[("p", "", [0]), ("p", "T", [28])], heading=0).via("found by chance")
+@example(blocks=[("p", "T", [30]), ("p", "T", [29])], heading=28)
+@example(blocks=[("contents", None, [number]) for number in range(len(RUNS))], heading=6)
+@example(blocks=[("placeholder", None, [number]) for number in range(len(RUNS))], heading=7)
+@example(blocks=[("deleted row", None, [number]) for number in range(len(RUNS))], heading=8)
+@example(blocks=[("deleted", None, [number]) for number in range(len(RUNS))], heading=11)
+@example(blocks=[("hidden", None, [number]) for number in range(len(RUNS))], heading=16)
+@example(blocks=[("box", None, [number]) for number in range(len(RUNS))], heading=26)
+@example(blocks=[("comment", None, [number]) for number in PLAIN], heading=15)
+def test_every_word_and_link_is_kept_or_named(
+    tmp_path_factory: pytest.TempPathFactory, blocks: list, heading: int
+) -> None:
     w = Writer()
     xml = "".join(write_block(w, block) for block in [*blocks, ("p", "", [0])])
-    header = w.part("header", f"<w:hdr {DECLARED}>{w.paragraph()}</w:hdr>")
+    header_writer = w.other_part()
+    said = header_writer.paragraph(RUNS[heading](header_writer))
+    header = w.part("header", f"<w:hdr {DECLARED}>{said}</w:hdr>")
     notes = f"<w:footnotes {DECLARED}>{''.join(w.notes)}</w:footnotes>"
     comments = f"<w:comments {DECLARED}>{''.join(w.comments)}</w:comments>"
     related = {
@@ -257,6 +329,8 @@ def test_every_word_and_link_is_kept_or_named(tmp_path_factory: pytest.TempPathF
             "word/numbering.xml": _NUMBERING,
             "word/footnotes.xml": notes,
             "word/comments.xml": comments,
+            "word/_rels/comments.xml.rels": relations(w.comment_writer.related),
+            f"word/_rels/{w.related[header][1]}.rels": relations(header_writer.related),
             **w.parts,
         },
     )
