@@ -187,7 +187,7 @@ class MailKind(Generic[_RowT, _MailT]):
         """Send every mail that is due. If a sender address, a relay or a key cannot be used,
         ConfigurationError is raised and the mails wait."""
         sent, problem, former = 0, None, 0
-        # One that is found twice is being claimed by another process.
+        # A mail that is due again at once must not keep this going for ever.
         while not run.is_stopped() and (number := self.find_due(run)) not in {None, former}:
             former = number or 0
             claimed = self.claim(run, former)
@@ -201,10 +201,13 @@ class MailKind(Generic[_RowT, _MailT]):
         return QueueRunResult(sent=sent, problem=problem)
 
     def find_due(self, run: QueueRun) -> int | None:
+        """Return the number of the first mail that is due and that no other process holds; None if there is
+        none."""
         not_before = col(self.table.not_before)
         with open_session(run.engine, read_only=True) as session:
             due = select(self.number).where(not_before <= run.clock(session.connection()))
-            return session.exec(due.order_by(*self.first, not_before, self.number).limit(1)).first()
+            first = due.order_by(*self.first, not_before, self.number).limit(1)
+            return session.exec(first.with_for_update(skip_locked=True)).first()
 
     def claim(self, run: QueueRun, number: int) -> MailClaim[_MailT] | None:
         """Claim a mail that is due; None if it must wait, if it must not be sent, and is forgotten, or if
