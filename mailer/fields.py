@@ -4,6 +4,7 @@ A model says once how each of its fields is asked for, by :func:`ask`; :func:`li
 """
 
 import dataclasses
+import re
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ FAULTS: Mapping[str, str] = types.MappingProxyType(
     }
 )
 """What is wrong with a value, by pydantic's name of the error."""
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+_ALMOST_NUMBER = re.compile(r"[+-]?[0-9][0-9_.,]*")
+_FULL_WIDTH_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
+"""As Chinese and Japanese keyboards write them."""
 
 
 class FieldKind(StrEnum):
@@ -214,8 +220,11 @@ def is_list(annotation: Any) -> bool:
 
 
 def _parse_whole_number(line: str) -> int:
+    text = line.translate(_FULL_WIDTH_DIGITS)
+    if not _WHOLE_NUMBER.fullmatch(text):
+        raise FieldTextError("int_parsing")
     try:
-        return int(line.encode("ascii"))
+        return int(text)
     except ValueError as error:
         raise FieldTextError("int_parsing") from error
 
@@ -227,7 +236,8 @@ def _parse_number(line: str) -> float:
         value = float(text)
     except ValueError as error:
         raise FieldTextError("float_parsing") from error
-    if value - value != 0:
+    # "+60" and "6_0" are numbers for Python, and slips for people.
+    if value - value != 0 or text.startswith("+") or "_" in text:
         raise FieldTextError("float_parsing")
     return int(value) if value.is_integer() and abs(value) < 10**15 else value
 
@@ -247,4 +257,7 @@ def _parse_table_line(line: str) -> tuple[str, str | float]:
     try:
         return key, _parse_number(value)
     except FieldTextError:
+        # As a text it would be a number again: pydantic reads "6_0" as Python does.
+        if _ALMOST_NUMBER.fullmatch(value):
+            raise
         return key, value
