@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from mailer.errors import ConfigurationError, MailerError
 
@@ -72,8 +72,8 @@ def repeat_work(
     """Do ``work`` until ``stop`` is set, with a pause of ``seconds`` each time, which ``woken`` ends early.
 
     When one of the ``obstacles`` is in its way, ``report`` gets ``trouble`` and the error as one line, and
-    not again while they stay the same. Any other exception is a fault in one piece of the work: it goes to
-    ``log``, and must not hold up the others.
+    not again while they stay the same; a statement's values are never told. Any other exception is a fault in
+    one piece of the work: it goes to ``log``, and must not hold up the others.
     """
     last_message = ""
     while not stop.is_set():
@@ -81,7 +81,7 @@ def repeat_work(
         try:
             work()
         except obstacles as error:
-            message = f"{trouble}: {error}"
+            message = f"{trouble}: {_explain(error)}"
         except Exception:
             log.exception("%s, for a fault of the program.", trouble)
         if message and message != last_message:
@@ -91,6 +91,15 @@ def repeat_work(
         if woken is not None:
             # Before the next look at ``stop``, which is set before the worker is woken for its end.
             woken.clear()
+
+
+def _explain(error: Exception) -> str:
+    """Return what is wrong. SQLAlchemy adds the statement and its values, which may be people's addresses,
+    and the database may repeat them in its own words, except where it does not work at all."""
+    if not isinstance(error, SQLAlchemyError):
+        return str(error)
+    words = str(error.orig).strip() if isinstance(error, OperationalError) else ""
+    return words.partition("\n")[0] or type(error).__name__
 
 
 class RepeatedWork:

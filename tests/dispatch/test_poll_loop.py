@@ -4,6 +4,8 @@ import logging
 import threading
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from mailer.background import repeat_work
 from mailer.errors import MailerError
@@ -38,6 +40,22 @@ def test_a_trouble_is_told_once_while_it_lasts_and_again_when_it_comes_back() ->
         "Mails wait: the relay is away",
         "Mails wait: the disk is full",
         "Mails wait: the disk is full",
+    ]
+
+
+def test_a_trouble_of_the_database_is_told_without_the_values_of_a_statement() -> None:
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE person (email TEXT PRIMARY KEY)")
+        connection.exec_driver_sql("INSERT INTO person VALUES ('mei@example.org')")
+        with pytest.raises(IntegrityError) as twice:
+            connection.execute(text("INSERT INTO person VALUES (:email)"), {"email": "mei@example.org"})
+        with pytest.raises(OperationalError) as nowhere:
+            connection.execute(text("INSERT INTO people VALUES (:email)"), {"email": "mei@example.org"})
+    engine.dispose()
+    assert repeat([twice.value, nowhere.value]) == [
+        "Mails wait: IntegrityError",
+        "Mails wait: no such table: people",
     ]
 
 
