@@ -4,7 +4,7 @@ The fields are those of a model, by :func:`mailer.fields.ask`. A page has what i
 field beside it, ``was-`` and its name: so a tab changes only what was changed in it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
@@ -63,16 +63,27 @@ class ModelForm:
         saving again is a choice."""
         return replace(self, was=theirs.texts, theirs=theirs.texts).refuse("", words, 409)
 
-    def decide(self, now: _Model, shown: Self) -> tuple[_Model, _Model]:
+    def decide(
+        self, now: _Model, shown: Self, together: Collection[Collection[str]] = ()
+    ) -> tuple[_Model, _Model]:
         """Return what the form began from, and what it asks for: both are ``now``, which would be ``shown``,
-        but for what differs from it."""
-        before = self._change(now, shown.texts, self.was)
-        return before, self._change(before, self.was, self.texts)
+        but for what differs from it. Each of ``together`` are fields that are one decision: with one of them
+        the others are decided too, as they were seen beside it."""
+        before = self._change(now, shown.texts, self.was, together)
+        return before, self._change(before, self.was, self.texts, together)
 
-    def _change(self, model: _Model, before: Mapping[str, str], after: Mapping[str, str]) -> _Model:
+    def _change(
+        self,
+        model: _Model,
+        before: Mapping[str, str],
+        after: Mapping[str, str],
+        together: Collection[Collection[str]],
+    ) -> _Model:
+        changed = {name for name in self.fields if before[name] != after[name]}
+        decided = changed.union(*(names for names in together if not changed.isdisjoint(names)))
         changes = {}
         for name, one in self.fields.items():
-            if before[name] != after[name]:
+            if name in decided:
                 try:
                     changes[name] = one.parse(after[name])
                 except FieldTextError:

@@ -72,6 +72,16 @@ def test_a_tab_that_was_overtaken_changes_what_it_began_from() -> None:
     assert (before.guests, wanted.guests) == (3, 5)
 
 
+def test_fields_that_are_one_decision_are_decided_together() -> None:
+    """Neither is left to what the settings say, which may become something else."""
+    undecided, one_decision = Picnic(), [("guests", "hours"), ("note",)]
+    for typed in ({"guests": "5"}, {"hours": "3"}):
+        before, wanted = send(**typed).decide(undecided, SHOWN, one_decision)
+        expected = Picnic(guests=int(typed.get("guests", 4)), hours=float(typed.get("hours", 2)))
+        assert (before, wanted) == (undecided, expected)
+    assert send(note="Cake").decide(undecided, SHOWN, one_decision)[1] == Picnic(note="Cake")
+
+
 def test_an_empty_field_means_what_its_model_says() -> None:
     _, wanted = send(guests="", hours="").decide(Picnic(guests=4, hours=2.0), SHOWN)
     assert (wanted.guests, wanted.hours) == (0, None)

@@ -15,7 +15,7 @@ from mailer.campaigns.lifecycle import (
     OtherStartError,
     reschedule_campaign,
 )
-from mailer.campaigns.preparation.preparation import Decision, Decisions
+from mailer.campaigns.preparation.preparation import DECIDED_FIELDS, Decision, Decisions
 from mailer.campaigns.preparation.preparation_store import (
     AlreadyPreparedError,
     PreparationConflictError,
@@ -135,7 +135,7 @@ def save_options(page: PreparedPageDep, sent: OwnFormDep) -> Response:
     if form.texts["canary_minutes"] and not form.texts["canary"].strip("0"):
         form = form.refuse("canary", page.translate(_NO_CANARY))
     if not form.errors:
-        before, wanted = form.decide(page.preparation.decisions, shown)
+        before, wanted = form.decide(page.preparation.decisions, shown, DECIDED_FIELDS.values())
         try:
             save_decisions(page, before, wanted)
         except DecisionsRefusedError as error:

@@ -358,11 +358,38 @@ def test_only_what_was_changed_in_the_options_is_decided(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "decided"),
+    [
+        ({"canary_minutes": "60"}, Decisions(canary=50, canary_minutes=60)),
+        ({"canary": "20"}, Decisions(canary=20, canary_minutes=30)),
+        ({"note": "Soon"}, Decisions(note="Soon")),
+    ],
+)
+def test_a_part_of_the_canary_is_decided_with_the_other_that_the_settings_say(
+    workspace: Workspace, typed: dict[str, str], decided: Decisions
+) -> None:
+    """Whoever changes the settings afterwards leaves this campaign's canary as it was."""
+    write_edition(workspace.editions)
+    settings = workspace.root / "mailer.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(f"{text}\n[campaigns]\ncanary = 50\ncanary_minutes = 30\n", encoding="utf-8")
+    with serve_studio(open_workspace(workspace.root, environ={})) as studio:
+        cookies = {Role.author.value: studio.sign_in(studio.add_member(Role.author, "Ann"))}
+        house = House(studio=studio, cookies=cookies, pristine=workspace.root)
+        desk = Desk(house=house, relay=ScriptedServer())
+        number = desk.begin()
+        desk.act(f"/campaigns/{number}/options", typed)
+        assert desk.read(number).decisions == decided
+
+
+@pytest.mark.parametrize(
     ("form", "words"),
     [
         ({"canary": "many"}, "Write a number of partners"),
         ({"canary": "-1"}, "Write a number of partners"),
         ({"canary": "٣"}, "Write a number of partners"),
+        ({"canary": "+60"}, "Write a number of partners"),
+        ({"canary": "6_0"}, "Write a number of partners"),
         ({"canary": "99999999"}, "Write a number of partners"),
         ({"canary": "5", "canary_minutes": "soon"}, "Write a number of minutes"),
         ({"canary": "5", "canary_minutes": "0"}, "Write a number of minutes"),
