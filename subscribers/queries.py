@@ -130,8 +130,10 @@ def read_tags(session: Session, subscribers: Sequence[Subscriber]) -> defaultdic
 
 @dataclass(frozen=True, kw_only=True)
 class StoredDetails:
-    """The details of a subscriber that the team changes, as stored."""
+    """The details of a subscriber that the team changes, as stored. ``email`` is whose they are, "" for
+    nobody's yet."""
 
+    email: str = ""
     name: str = ""
     organisation: str = ""
     country: str | None = None
@@ -141,7 +143,7 @@ class StoredDetails:
 
     @property
     def digest(self) -> str:
-        """16 hex digits; others say that one of the details was changed since."""
+        """16 hex digits; others say that one of the details, or the address, was changed since."""
         return digest_values(*vars(self).values())
 
 
@@ -153,6 +155,7 @@ def digest_values(*values: object) -> str:
 def read_details(session: Session, subscriber: Subscriber) -> StoredDetails:
     number = subscriber.id or 0
     return StoredDetails(
+        email=subscriber.email,
         name=subscriber.name,
         organisation=subscriber.organisation,
         country=subscriber.country,

@@ -282,7 +282,6 @@ def _read_side(session: Session, subscriber: Subscriber, key: SuppressionKey) ->
     suppression = read_suppression(session, key, subscriber.email)
     return MergeSide(
         id=number,
-        email=subscriber.email,
         **vars(read_details(session, subscriber)),
         countries=read_countries(session, number),
         status=Status(subscriber.status),

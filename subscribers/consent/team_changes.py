@@ -6,7 +6,7 @@ address asked for.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Unpack
@@ -194,7 +194,8 @@ def _explain_suppression(email: str, suppression: Suppression) -> str:
 
 def _apply(before: StoredDetails, changes: DetailChanges, sectors: Collection[str]) -> StoredDetails:
     tags = before.tags if changes.tags is None else clean_tags(changes.tags)
-    return StoredDetails(
+    return replace(
+        before,
         name=before.name if changes.name is None else clean_line(changes.name, "name"),
         organisation=(
             before.organisation

@@ -13,6 +13,7 @@ from mailer.privacy.erasure import erase_person
 from mailer.web.studio.page import StudioPage
 from subscribers.consent.suppression import is_suppressed
 from subscribers.models import MergedSubscriber, Subscriber
+from subscribers.queries import find_subscriber
 from tests.web.studio.partners.conftest import PartnerHouse, is_gone_on, read_words
 
 
@@ -121,6 +122,20 @@ def test_what_a_colleague_has_changed_meanwhile_is_not_overwritten_unseen(partne
     newer = answer.body.decode().partition('name="seen" value="')[2][:16]
     assert partners.post(f"{number}/edit", seen=newer, name="Kim", tags="").status == 303
     assert partners.know("kim")["tags"] == []
+
+
+def test_a_form_for_another_address_is_not_saved_unseen(partners: PartnerHouse) -> None:
+    number = path(partners, "kim")
+    page = partners.house.ask("GET", f"/partners{number}/edit", Role.author).body.decode()
+    seen = page.partition('name="seen" value="')[2][:16]
+    with Session(partners.house.studio.engine) as session:
+        partner = find_subscriber(session, "kim@partner.example")
+        partner.email, partner.envelope = "lee@partner.example", "lee@partner.example"
+        session.add(partner)
+        session.commit()
+    with partners.house.unchanged("a form of before"):
+        answer = partners.post(f"{number}/edit", seen=seen, name="Kim")
+    assert (answer.status, "nothing is saved yet" in read_words(answer)) == (422, True)
 
 
 def test_tags_that_two_change_at_once_are_put_together(partners: PartnerHouse) -> None:
