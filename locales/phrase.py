@@ -88,10 +88,17 @@ def read_error(error: Exception) -> str:
 def load_phrase(written: Sequence[Any]) -> Phrase:
     """Read what :meth:`Phrase.dump` wrote."""
     message, values = written
-    return Phrase(
-        message,
-        **{name: load_phrase(value) if isinstance(value, list) else value for name, value in values.items()},
-    )
+    return Phrase(message, **{name: load_words(value) for name, value in values.items()})
+
+
+def dump_words(words: str) -> str | list[Any]:
+    """Return words for JSON, from which :func:`load_words` makes them again: a phrase, or else text."""
+    return words.dump() if isinstance(words, Phrase) else words
+
+
+def load_words(written: Any) -> Any:
+    """Return a phrase where :meth:`Phrase.dump` wrote one, and anything else as it is."""
+    return load_phrase(written) if isinstance(written, list) else written
 
 
 OR = gettext_noop("%(first)s or %(last)s")

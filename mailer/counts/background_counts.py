@@ -7,7 +7,6 @@ database for all machines and for the next start.
 """
 
 import contextlib
-import json
 import logging
 import threading
 import time
@@ -23,7 +22,16 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlmodel import col
 
 from editions.cache import BoundedCache
-from mailer.counts.counters import COUNTERS, SHAPE, CountedNumber, Counter, CountKind, CountRequest
+from mailer.counts.counters import (
+    COUNTERS,
+    SHAPE,
+    CountedNumber,
+    Counter,
+    CountKind,
+    CountRequest,
+    read_value,
+    write_value,
+)
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, Delivery
 from mailer.database.report_models import KeptCount
@@ -216,7 +224,7 @@ class BackgroundCounts:
         failed = failure is not None and failure.stamp == stamp and not is_counting
         return CountedNumber(
             request=request,
-            value=json.loads(last.body) if last else None,
+            value=read_value(request.kind, last.body) if last else None,
             counted_at=last.counted_at if last else None,
             is_counting=is_counting,
             problem=failure.problem if failure is not None and failed else "",
@@ -245,7 +253,7 @@ class BackgroundCounts:
                 stamp = read_list_stamp(session.connection(), now.date())
                 count = self._counters[request.kind]
                 value = count(session, self._settings, now.date(), **request.arguments)
-                body = json.dumps(value, ensure_ascii=False)
+                body = write_value(request.kind, value)
         except Exception as error:
             # A fault in one number must not hold up the others.
             if not self._stopped.is_set():

@@ -1,6 +1,7 @@
 """The numbers that can be asked for, and the statements that count each.
 
-A value is what JSON can say, and names no person: the examples of a segment are numbers of subscribers.
+A value is what JSON can say, but for the reasons in it, which may be phrases. It names no person: the
+examples of a segment are numbers of subscribers.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from urllib.parse import urlencode
 from sqlalchemy import and_, func
 from sqlmodel import Session, col, select
 
+from locales.phrase import dump_words, load_words
 from mailer.campaigns.audience_comparison import compare_audiences
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.recipients import (
@@ -35,7 +37,7 @@ from subscribers.segments.parser import MAX_LENGTH
 from subscribers.segments.terms import TermKey
 
 _FLAG: Final = "1"
-SHAPE = "3"
+SHAPE = "4"
 """The version of what values look like. Numbers of another version are counted again."""
 _EXAMPLES = 5
 Counter = Callable[..., Any]
@@ -75,6 +77,12 @@ ARGUMENTS: Mapping[CountKind, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The names of what each kind needs to be told."""
+
+
+_BY_REASON: Mapping[CountKind, tuple[str, ...]] = MappingProxyType(
+    {CountKind.audience: ("left_out",), CountKind.difference: ("new", "gone")}
+)
+"""What of a value is numbers by reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +172,22 @@ class CountedNumber:
     @property
     def path(self) -> str:
         return self.request.path
+
+
+def write_value(kind: CountKind, value: Any) -> str:
+    """Return a value as JSON, from which :func:`read_value` makes it again in every language."""
+    by_reason = {
+        name: [[dump_words(reason), number] for reason, number in value[name].items()]
+        for name in _BY_REASON.get(kind, ())
+    }
+    return json.dumps({**value, **by_reason} if by_reason else value, ensure_ascii=False)
+
+
+def read_value(kind: CountKind, body: str) -> Any:
+    value = json.loads(body)
+    for name in _BY_REASON.get(kind, ()):
+        value[name] = {load_words(reason): number for reason, number in value[name]}
+    return value
 
 
 def _count_segment(session: Session, settings: Settings, today: date, segment: str) -> Any:

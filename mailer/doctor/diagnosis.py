@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from locales.phrase import Phrase, WordedEnum, gettext_noop, load_phrase
+from locales.phrase import WordedEnum, dump_words, gettext_noop, load_words
 from mailer.atomic_write import write_atomically
 from mailer.workspace import Workspace
 
@@ -192,15 +192,12 @@ def keep_diagnosis(workspace: Workspace, findings: Sequence[Diagnosis], *, now: 
 
 def _dump_finding(finding: Diagnosis) -> dict[str, Any]:
     """Return the finding with the phrase that its message is, so that it can be said in any language."""
-    dumped: dict[str, Any] = {**finding.as_dict()}
-    if isinstance(finding.message, Phrase):
-        dumped["message"] = finding.message.dump()
-    return dumped
+    return {**finding.as_dict(), "message": dump_words(finding.message)}
 
 
 def _load_finding(values: dict[str, Any]) -> Diagnosis:
-    message = values["message"] if isinstance(values["message"], str) else load_phrase(values["message"])
-    return Diagnosis(**{**values, "verdict": Health(values["verdict"]), "message": message})
+    read = {"verdict": Health(values["verdict"]), "message": load_words(values["message"])}
+    return Diagnosis(**{**values, **read})
 
 
 def read_diagnosis(workspace: Workspace) -> KeptDiagnosis | None:

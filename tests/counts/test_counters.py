@@ -1,6 +1,5 @@
 """What is counted: the numbers of segments, audiences and differences, without a person in them."""
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -20,13 +19,16 @@ from mailer.counts.counters import (
     read_cohorts,
     read_cross_table,
     read_request,
+    read_value,
     request_audience,
     request_cohorts,
     request_cross_table,
     request_difference,
     request_segment,
+    write_value,
 )
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.i18n import load_translator
 from mailer.settings import LawSettings
 from mailer.workspace import Workspace
 from subscribers.models import Status, SubscriberSector
@@ -46,9 +48,9 @@ def count(engine: Engine, workspace: Workspace) -> Count:
     def count(request: CountRequest) -> Any:
         with Session(engine) as session:
             value = COUNTERS[request.kind](session, settings, TODAY, **request.arguments)
-        text = json.dumps(value)
+        text = write_value(request.kind, value)
         assert "@" not in text
-        return json.loads(text)
+        return read_value(request.kind, text)
 
     return count
 
@@ -135,6 +137,14 @@ def test_a_difference_adds_up(count: Count, people: list[int]) -> None:
     assert (found["both"], found["before"], found["after"]) == (1, 1, 3)
     assert sum(found["new"].values()) == 2
     assert found["gone"] == {}
+
+
+def test_reasons_are_said_in_every_language_once_they_are_stored(count: Count, people: list[int]) -> None:
+    gone = count(request_difference("edition:2026-1", "country:CN"))["gone"]
+    left_out = count(request_audience("2026-1", "all"))["left_out"]
+    french = load_translator("fr")
+    said = {french.say_again(reason) for reason in (*gone, *left_out)}
+    assert {"n’ont pas pour pays China", "en JP sans consentement enregistré"} <= said
 
 
 def test_every_kind_has_a_counter_and_its_arguments() -> None:

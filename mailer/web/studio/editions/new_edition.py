@@ -15,7 +15,7 @@ from editions.errors import DocumentError, NewEditionError
 from editions.new_editions import CopyChoice, copy_edition, create_empty_edition, suggest_name
 from editions.source.folder import is_slug
 from locales.languages import canonical_language
-from locales.phrase import ChoiceEnum, Phrase, load_phrase
+from locales.phrase import ChoiceEnum, dump_words, load_words
 from mailer.activity.acts import Act
 from mailer.activity.record import record_line
 from mailer.atomic_write import write_atomically
@@ -295,7 +295,7 @@ def _write_report(imported: "ImportedEdition", source: str) -> None:
         "stories": imported.stories,
         "images": imported.images,
         "left_behind": [
-            {"where": _dump_words(left.where), "what": _dump_words(left.what), "words": left.words}
+            {"where": dump_words(left.where), "what": dump_words(left.what), "words": left.words}
             for left in imported.omissions
         ],
     }
@@ -308,14 +308,7 @@ def _read_report(folder: Path) -> dict[str, object] | None:
     try:
         with (folder / REPORT_FILE).open("rb") as file:
             found = json.loads(file.read(_MAX_REPORT_BYTES))
-        left = [
-            {key: load_phrase(value) if isinstance(value, list) else value for key, value in one.items()}
-            for one in found["left_behind"]
-        ]
+        left = [{key: load_words(value) for key, value in one.items()} for one in found["left_behind"]]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     return {**found, "left_behind": left}
-
-
-def _dump_words(words: str) -> object:
-    return words.dump() if isinstance(words, Phrase) else words
