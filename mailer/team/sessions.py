@@ -135,15 +135,16 @@ def describe_browser(user_agent: str) -> tuple[str, str]:
 
 
 def list_team_sessions(
-    session: Session, member_id: int, *, lifetime: timedelta, now: datetime
+    session: Session, member_id: int, *, used_after: datetime | None = None
 ) -> Sequence[TeamSession]:
-    """List where a member is signed in, the one that was used last first."""
-    found = (
-        select(TeamSession)
-        .where(TeamSession.member_id == member_id, TeamSession.last_seen_at > now - lifetime)
-        .order_by(col(TeamSession.last_seen_at).desc(), col(TeamSession.id).desc())
-    )
-    return session.exec(found).all()
+    """List where a member is signed in, the one that was used last first. Those that have ended for want of
+    use are among them, as long as they are kept, but for those not ``used_after`` a time."""
+    found = select(TeamSession).where(TeamSession.member_id == member_id)
+    if used_after is not None:
+        found = found.where(TeamSession.last_seen_at > used_after)
+    return session.exec(
+        found.order_by(col(TeamSession.last_seen_at).desc(), col(TeamSession.id).desc())
+    ).all()
 
 
 def end_own_session(session: Session, member_id: int, session_id: int) -> bool:

@@ -73,9 +73,8 @@ def save_details(page: PageDep, form: OwnFormDep) -> Response:
 
 
 def _render(page: StudioPage, **typed: Any) -> Response:
-    sessions = list_team_sessions(
-        page.session, page.member.id, lifetime=page.state.session_lifetime, now=page.state.clock()
-    )
+    used_after = page.state.clock() - page.state.session_lifetime
+    sessions = list_team_sessions(page.session, page.member.id, used_after=used_after)
     shown = {
         "name": page.member.name,
         "language": page.member.language,

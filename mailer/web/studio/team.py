@@ -211,12 +211,12 @@ def _change(page: StudioPage, member: Member, change: Callable[[Session], None],
 
 
 def _render_member(page: StudioPage, member: Member, fault: tuple[str, str] | None = None) -> Response:
-    lifetime, now = page.state.session_lifetime, page.state.clock()
     return page.render(
         "member.html",
         person=member,
         is_self=member.id == page.member.id,
-        sessions=list_team_sessions(page.session, member.id, lifetime=lifetime, now=now),
+        # All that are kept: with a longer lifetime in the settings, one that has ended would be open again.
+        sessions=list_team_sessions(page.session, member.id),
         roles=_list_roles(page),
         errors=[fault] if fault else [],
     )

@@ -13,7 +13,7 @@ from mailer.database.team_models import Role
 from mailer.settings import Settings
 from mailer.settings.campaigns import ApprovalStepSettings
 from mailer.settings.changes.sections import GROUPS, SECTIONS
-from mailer.settings.changes.setting import describe_model, describe_relay
+from mailer.settings.changes.setting import describe_model, describe_relay, list_settings
 from mailer.workspace import open_workspace
 from tests.conftest import SETTINGS
 from tests.factories.small_edition import SLUG
@@ -31,8 +31,8 @@ def find_errors(body: bytes) -> list[str]:
 
 
 def test_every_choice_that_has_words_is_one_and_the_others_of_its_setting_have_some_too() -> None:
-    settings = [one for section in SECTIONS.values() for one in section.settings]
-    settings += describe_model(("campaigns", "approval_steps"), ApprovalStepSettings)
+    steps = describe_model(("campaigns", "approval_steps"), ApprovalStepSettings)
+    settings = [*(one for section in SECTIONS.values() for one in section.settings), *steps]
     relay = [one for one in describe_relay(("smtp", "relays", 0)) if one.label]
     keys = "url starttls priority weight sending_addresses rate messages_per_connection"
     assert [one.path[-1] for one in relay] == keys.split()
@@ -40,9 +40,18 @@ def test_every_choice_that_has_words_is_one_and_the_others_of_its_setting_have_s
         assert one.label or not (one.hint or one.choice_words), one.name
         assert set(one.choice_words) in (set(), set(one.choices)), one.name
         assert not one.label or bool(one.choice_words) == bool(one.choices), one.name
-    for name, section in SECTIONS.items():
-        if not section.is_technical and name != "campaigns":
-            assert [one.name for one in section.settings if not one.label] == []
+
+
+def test_every_setting_of_a_plain_section_has_a_label_and_every_label_is_on_a_page() -> None:
+    steps = describe_model(("campaigns", "approval_steps"), ApprovalStepSettings)
+    plain = [one for section in SECTIONS.values() if not section.is_technical for one in section.settings]
+    assert [one.name for one in (*plain, *steps) if not one.label] == []
+    technical = {name for name, section in SECTIONS.items() if section.is_technical}
+    assert technical == {"returns", "signatures", "connections", "technical"}
+    shown = {one.name for section in SECTIONS.values() for one in section.settings}
+    shown |= {f"smtp.{one.path[-1]}" for one in describe_relay(("smtp", "relays", 0)) if one.label}
+    labelled = {one.name for name in Settings.model_fields for one in list_settings(name) if one.label}
+    assert labelled - shown == set()
 
 
 def test_each_setting_is_on_one_page_at_most() -> None:

@@ -1,13 +1,14 @@
 """The team's pages: inviting, roles, removing, and the last manager who stays."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlmodel import Session, col, select
 
-from mailer.database.team_models import ActivityRecord, Role, TeamMember
+from mailer.database.team_models import ActivityRecord, Role, TeamMember, TeamSession
 from mailer.team.invitations import accept_invitation, invite_member
 from mailer.team.members import find_member_by_address
 from mailer.web.dependencies import utc_now
@@ -167,3 +168,16 @@ def test_whose_sessions_a_manager_ends_has_to_sign_in_again(studio: Studio, brow
         hers.reload()
         expect(hers).to_have_url(re.compile("/studio/sign-in"))
     assert list_acts(studio) == [("Mei Manager", "ended_sessions", ann.email, "")]
+
+
+def test_a_manager_sees_sessions_that_have_ended_until_they_are_deleted(
+    studio: Studio, browser: Browser
+) -> None:
+    mei, ann = studio.add_member(Role.manager, "Mei Manager"), studio.add_member(Role.author, "Ann Author")
+    studio.sign_in(ann)
+    with Session(studio.engine) as session:
+        session.exec(update(TeamSession).values(last_seen_at=utc_now() - timedelta(days=400)))
+        session.commit()
+    with studio.browse(browser, mei) as page:
+        page.goto(f"{studio.url}/team/{ann.id}")
+        expect(page.locator("section", has_text="Where they are signed in")).to_contain_text("A browser")
