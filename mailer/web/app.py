@@ -21,14 +21,14 @@ from mailer.web.archive import routes as archive_routes
 from mailer.web.dependencies import LinkStore, Site, UtcClock, utc_now
 from mailer.web.language import choose_translator
 from mailer.web.page_renderer import PageRenderer
-from mailer.web.public import data_requests, preferences, signup, verify
+from mailer.web.public import clicks, data_requests, preferences, signup, unsubscribe, verify
 from mailer.web.security import PAGE_POLICY, SecurityRules
 from mailer.workspace import Workspace
 from subscribers.errors import LinkOfTestError
 
 _ROUTES = (
-    *preferences.UNSUBSCRIBE_ROUTES,
-    *preferences.CLICK_ROUTES,
+    *unsubscribe.ROUTES,
+    *clicks.ROUTES,
     *preferences.ROUTES,
     *signup.ROUTES,
     *data_requests.ROUTES,

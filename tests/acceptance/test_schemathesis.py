@@ -22,7 +22,7 @@ from mailer.verification import mail_check
 from mailer.web.app import create_app
 from mailer.web.dependencies import BodyDep, SiteDep
 from mailer.web.page_renderer import TEMPLATE_FOLDER
-from mailer.web.public.preferences import is_one_click
+from mailer.web.public.unsubscribe import is_one_click
 from mailer.workspace import Keys, Workspace, open_workspace
 from subscribers.models import Status
 from subscribers.tokens import CLICK, LinkPurpose
