@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import get_day_names
 
-from mailer.dispatch.scheduler import SendingWindows
+from mailer.dispatch.sending_windows import SendingWindows
 from mailer.i18n import Translator, gettext_noop
 from mailer.settings import Settings
 

@@ -26,8 +26,9 @@ from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.dispatch.rate_limiter import RateLimiter, campaign_bucket, relay_bucket, warm_up_limit
 from mailer.dispatch.relays import Relay, Relays, SmallAudience
 from mailer.dispatch.safeguards import FIRST_MESSAGES, CircuitBreaker, mark_dead_addresses
-from mailer.dispatch.scheduler import SendingWindows, SendScheduler
+from mailer.dispatch.scheduler import SendScheduler
 from mailer.dispatch.sending_settings import list_relays, load_signer
+from mailer.dispatch.sending_windows import SendingWindows
 from mailer.dispatch.write_ahead import WriteAhead
 from mailer.oauth.sign_in import list_sign_ins
 from mailer.providers.provider_directory import ProviderDirectory, make_provider_limits

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 from mailer.dispatch.deliveries import Claim, ClaimedSubscriber
 from mailer.dispatch.domain_limiter import DomainRateLimiter
 from mailer.dispatch.rate_limiter import RateLimiter
-from mailer.dispatch.scheduler import Schedule, SendingWindows, SendScheduler
+from mailer.dispatch.scheduler import Schedule, SendScheduler
+from mailer.dispatch.sending_windows import SendingWindows
 from mailer.settings import CampaignSettings, SenderSettings, Settings
 from tests.factories.deliveries import FakeClock
 

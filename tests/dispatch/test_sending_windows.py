@@ -9,7 +9,7 @@ from babel.core import get_global
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailer.dispatch.scheduler import MAIN_ZONES, SendingWindows
+from mailer.dispatch.sending_windows import MAIN_ZONES, SendingWindows
 from mailer.errors import ConfigurationError
 from mailer.settings import CampaignSettings, SenderSettings, Settings
 
