@@ -37,7 +37,7 @@ from mailer.web.studio import (
     sign_ups,
     team,
 )
-from mailer.web.studio.approvals import approval_page, asked
+from mailer.web.studio.approvals import approval_page, asked, steps_page
 from mailer.web.studio.campaign_place import PreparationClosedError, show_closed
 from mailer.web.studio.campaigns import campaign_list, campaign_page, decisions, launch, live
 from mailer.web.studio.editions import details_page, edition_page, new_edition, story_pages
@@ -68,6 +68,7 @@ _log = logging.getLogger(__name__)
 ROUTES: tuple[StudioRoute, ...] = (
     *account.ROUTES,
     *approval_page.ROUTES,
+    *steps_page.ROUTES,
     *asked.ROUTES,
     *home.ROUTES,
     *new_edition.ROUTES,

@@ -20,7 +20,7 @@ from mailer.team.members import Permission
 from mailer.translations import TranslationState, list_translation_states
 from mailer.web.forms import own_language_name
 from mailer.web.mail_preview.edition_summaries import ProblemCount
-from mailer.web.studio.approvals.approval_page import list_approval_items
+from mailer.web.studio.approvals.waiting_approvals import list_approval_items
 from mailer.web.studio.campaign_place import list_halted_items
 from mailer.web.studio.campaigns.campaign_list import list_campaign_items
 from mailer.web.studio.campaigns.launch import list_launch_items
