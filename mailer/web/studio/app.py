@@ -39,7 +39,15 @@ from mailer.web.studio import (
 )
 from mailer.web.studio.approvals import approval_page, asked, steps_page
 from mailer.web.studio.campaign_place import PreparationClosedError, show_closed
-from mailer.web.studio.campaigns import campaign_list, campaign_page, decisions, launch, live
+from mailer.web.studio.campaigns import (
+    campaign_list,
+    campaign_page,
+    decisions,
+    launch,
+    live,
+    tests_page,
+    versions_page,
+)
 from mailer.web.studio.editions import details_page, edition_page, new_edition, story_pages
 from mailer.web.studio.error_pages import render_error_page, show_not_allowed, show_not_found
 from mailer.web.studio.history import conflict_page, history_pages
@@ -79,6 +87,8 @@ ROUTES: tuple[StudioRoute, ...] = (
     *conflict_page.ROUTES,
     *campaign_list.ROUTES,
     *campaign_page.ROUTES,
+    *versions_page.ROUTES,
+    *tests_page.ROUTES,
     *decisions.ROUTES,
     *comments.ROUTES,
     *pictures.ROUTES,
