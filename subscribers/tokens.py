@@ -15,12 +15,10 @@ A token in an address of mail is 25 bytes, 50 hex digits, because mail programs 
 of addresses and a local part has no more than 64 characters: key number (1 byte), subscriber (4), campaign
 (4), 16 bytes of the same HMAC. It never expires either.
 
-A code at the foot of a message is 75 bits, typed as 16 characters of Crockford's base32 in four groups
-(https://www.crockford.com/base32.html), the last one a check: campaign (27 bits), 16 bits that differ between
-its readers, and 32 bits of the same HMAC. Whoever checks one learns the campaign and nothing of its reader.
-It takes four billion guesses to make one, and the page that checks them counts; a real one is easier to copy.
-The check is the value at a primitive element of GF(32) of the polynomial whose coefficients are the
-characters. It finds every single wrong character, and every two that changed places.
+A code at the foot of a message is 75 bits, which people type (:mod:`subscribers.typed_code`): campaign (27
+bits), 16 bits that differ between its readers, and 32 bits of the same HMAC. Whoever checks one learns the
+campaign and nothing of its reader. It takes four billion guesses to make one, and the page that checks them
+counts; a real one is easier to copy.
 
 Rows are numbered again after a restore, and in another database. So the salts of the numbers' series
 (``number_series`` in the database) are signed too, and not stored: a token of another series is not ours.
@@ -36,27 +34,19 @@ import base64
 import binascii
 import hashlib
 import hmac
-import re
 import struct
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from subscribers.errors import RetiredKeyError, TokenError
+from subscribers.typed_code import read_code, write_code
 
 _BLOCK_BYTES = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_LENGTH = 16
-_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
-_VALUES = {character: value for value, character in enumerate(ALPHABET)}
-_ALIKE = str.maketrans("OIL", "011")
-# Whatever people and mail programs put between the groups: spaces and every kind of dash.
-_BETWEEN = re.compile(r"[\s\u00ad\u2010-\u2015\u2043\u2212\u30fc\u200b-\u200d\ufeff._-]+")
 _PAYLOAD = struct.Struct(">BQI")
 _MAIL_PAYLOAD = struct.Struct(">BII")
 _CODE_PAYLOAD_BYTES = 6
@@ -123,50 +113,6 @@ def read_hex_token(token: str, length: int) -> bytes:
         return bytes.fromhex(token)
     except ValueError:
         raise TokenError from None
-
-
-def _double(value: int) -> int:
-    """Multiply by x in GF(32), modulo x^5 + x^2 + 1."""
-    return (value << 1 ^ (0b100101 if value & 16 else 0)) & 31
-
-
-def _weigh(pair: int, place: int) -> int:
-    """Return what the ``place``-th pair of characters adds to the check."""
-    value = _double(pair >> 5) ^ pair & 31
-    for _ in range(_LENGTH - 2 * place - 2):
-        value = _double(value)
-    return value
-
-
-# Every message has a code, so writing one is a handful of look-ups.
-_A, _B, _C, _D, _E, _F, _G, _H = (
-    bytes(_weigh(pair, place) for pair in range(1024)) for place in range(_LENGTH // 2)
-)
-
-
-def write_code(data: int) -> str:
-    """Write ``data``, of at most 75 bits, as ``7K3M-QX9P-2HWD-5T8R``."""
-    upper, lower = data >> 35, data << 5 & 0xFFFFFFFFFF
-    a, b, c, d = upper >> 30, upper >> 20 & 1023, upper >> 10 & 1023, upper & 1023
-    e, f, g, h = lower >> 30, lower >> 20 & 1023, lower >> 10 & 1023, lower & 1023
-    h |= _A[a] ^ _B[b] ^ _C[c] ^ _D[d] ^ _E[e] ^ _F[f] ^ _G[g] ^ _H[h]
-    pairs = _PAIRS
-    return f"{pairs[a]}{pairs[b]}-{pairs[c]}{pairs[d]}-{pairs[e]}{pairs[f]}-{pairs[g]}{pairs[h]}"
-
-
-def read_code(text: str) -> int | None:
-    """Read what a person typed: small letters, other dashes or none. None if it is no code or mistyped."""
-    compact = _BETWEEN.sub("", unicodedata.normalize("NFKC", text[:200])).upper().translate(_ALIKE)
-    if len(compact) != _LENGTH:
-        return None
-    bits = check = 0
-    for character in compact:
-        value = _VALUES.get(character)
-        if value is None:
-            return None
-        bits = bits << 5 | value
-        check = _double(check) ^ value
-    return None if check else bits >> 5
 
 
 class LinkPurpose(StrEnum):

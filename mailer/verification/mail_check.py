@@ -39,7 +39,7 @@ from mailer.verification.submitted_mail import (
 )
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import RetiredKeyError, TokenError
-from subscribers.tokens import read_code
+from subscribers.typed_code import read_code
 
 _SENT_STATES = (
     CampaignState.sending,

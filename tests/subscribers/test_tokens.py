@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subscribers.errors import RetiredKeyError, TokenError
-from subscribers.tokens import LinkPurpose, TokenPayload, TokenSigner, write_code
+from subscribers.tokens import LinkPurpose, TokenPayload, TokenSigner
+from subscribers.typed_code import write_code
 
 SIGNER = TokenSigner(keys={1: b"k" * 32}, current=1)
 ALPHABET = string.ascii_letters + string.digits + "-_"

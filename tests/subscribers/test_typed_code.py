@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.tokens import ALPHABET, read_code, write_code
+from subscribers.typed_code import ALPHABET, read_code, write_code
 
 DATA = st.integers(0, 2**75 - 1)
 
