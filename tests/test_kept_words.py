@@ -15,10 +15,11 @@ from editions.imports.source_document import FetchError, Omission, RemoteFile
 from editions.reader import inspect_edition
 from locales.phrase import gettext_noop
 from mailer.database import backup
+from mailer.dispatch.canary import Canary, CanaryProgress
+from mailer.dispatch.circuit_breaker import CircuitBreaker, explain_trip
 from mailer.dispatch.deliveries import Counts
 from mailer.dispatch.ledger import CRASH_REASON
 from mailer.dispatch.rate_limiter import DailyLimitReached
-from mailer.dispatch.safeguards import Canary, CanaryProgress, CircuitBreaker, explain_trip
 from mailer.errors import TemplateError
 from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, load_translator
 from mailer.providers.provider_table import load_providers

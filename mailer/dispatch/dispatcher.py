@@ -16,7 +16,9 @@ from sqlmodel import col
 
 from mailer.database.engine import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.dispatch.circuit_breaker import FIRST_MESSAGES, CircuitBreaker
 from mailer.dispatch.connection_pool import ConnectionPool, make_return_path_finder
+from mailer.dispatch.dead_addresses import mark_dead_addresses
 from mailer.dispatch.deliveries import Claim, Counts, RunningCounts, count_deliveries, is_in_state, is_sending
 from mailer.dispatch.delivery_queue import DeliveryQueue, MessagePrefetcher
 from mailer.dispatch.domain_limiter import DomainRateLimiter, check_domain_rates
@@ -25,7 +27,6 @@ from mailer.dispatch.ledger import Ledger, LedgerUnreachableError, is_deadlock
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.dispatch.rate_limiter import RateLimiter, campaign_bucket, relay_bucket, warm_up_limit
 from mailer.dispatch.relays import Relay, Relays, SmallAudience
-from mailer.dispatch.safeguards import FIRST_MESSAGES, CircuitBreaker, mark_dead_addresses
 from mailer.dispatch.scheduler import SendScheduler
 from mailer.dispatch.sending_settings import list_relays, load_signer
 from mailer.dispatch.sending_windows import SendingWindows

@@ -22,6 +22,7 @@ from mailer.database.engine import CachedClock, Clock, read_clock
 from mailer.database.launch_models import HaltMail
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
 from mailer.dispatch.batch_writer import Batch, BatchResult, Transition, open_batch_writer
+from mailer.dispatch.canary import CanaryProgress, read_canary
 from mailer.dispatch.deliveries import (
     Claim,
     LostClaimError,
@@ -32,7 +33,6 @@ from mailer.dispatch.deliveries import (
     read_claims,
     select_due,
 )
-from mailer.dispatch.safeguards import CanaryProgress, read_canary
 from mailer.errors import MailerError
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from subscribers.models import Status, Subscriber

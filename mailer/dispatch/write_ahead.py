@@ -24,10 +24,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.database.models import DeliveryState
 from mailer.dispatch.batch_writer import Transition
+from mailer.dispatch.circuit_breaker import CircuitBreaker
 from mailer.dispatch.deliveries import Claim, RunningCounts
 from mailer.dispatch.event_log import EventLog, mask_reader
 from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.safeguards import CircuitBreaker
 from mailer.smtp.reply_classifier import Outcome, Verdict
 
 _COUNTED_STATES = {

@@ -4,7 +4,7 @@ Only an address that is dead removes somebody at once; a full or suspended mailb
 over so many days, with no message in between that arrived. What a server says about us removes nobody. A
 complaint and a mail to the leaving address always count: their tokens say whose they are.
 
-Nothing here commits. Locks are taken in the same order as :mod:`mailer.dispatch.safeguards` takes them:
+Nothing here commits. Locks are taken in the same order as :mod:`mailer.dispatch.dead_addresses` takes them:
 campaigns, then suppressions, then subscribers by number.
 """
 
@@ -26,8 +26,8 @@ from mailer.database.feedback_models import (
     FeedbackMessage,
 )
 from mailer.database.models import Campaign, Delivery, DeliveryState
+from mailer.dispatch.circuit_breaker import MAX_UNJUDGED
 from mailer.dispatch.ledger_changes import mark_sent_by_evidence, name_consent_source
-from mailer.dispatch.safeguards import MAX_UNJUDGED
 from mailer.feedback.identification import FoundReader, ReaderMatch
 from mailer.reasons.reason import Reason
 from mailer.selfservice.unsubscribe import unsubscribe_by_mail, unsubscribe_by_provider

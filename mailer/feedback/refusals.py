@@ -2,7 +2,7 @@
 the same thresholds, the same alarms.
 
 A refusal has no message of its own, so its row is made from the delivery, once. Who has a dead address has
-been judged by then (:mod:`mailer.dispatch.safeguards`), and is not judged twice.
+been judged by then (:mod:`mailer.dispatch.dead_addresses`), and is not judged twice.
 """
 
 import re
@@ -23,8 +23,8 @@ from mailer.database.feedback_models import (
     FeedbackState,
 )
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.dispatch.dead_addresses import DEAD_ADDRESS_METHOD, is_dead_refusal
 from mailer.dispatch.ledger_changes import name_consent_source
-from mailer.dispatch.safeguards import DEAD_ADDRESS_METHOD, is_dead_refusal
 from mailer.feedback.consequences import CaseOutcome, FeedbackCase, apply_consequences
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.identification import FoundReader, ReaderMatch

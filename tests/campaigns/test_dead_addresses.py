@@ -11,11 +11,11 @@ from sqlalchemy import Engine, event, update
 from sqlmodel import Session, col, select
 
 from mailer.database.models import CampaignState, Delivery, DeliveryState
+from mailer.dispatch.dead_addresses import is_dead_refusal, mark_dead_addresses
 from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import RunOutcome, RunResult
 from mailer.dispatch.ledger import Ledger
 from mailer.dispatch.relays import BackoffPolicy, open_relays
-from mailer.dispatch.safeguards import is_dead_refusal, mark_dead_addresses
 from mailer.settings import CampaignSettings, SenderSettings, Settings, SmtpSettings
 from mailer.smtp.reply_classifier import is_certainly_dead
 from subscribers.consent.preferences import change_address

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.dispatch.safeguards import CircuitBreaker, explain_trip
+from mailer.dispatch.circuit_breaker import CircuitBreaker, explain_trip
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
 
 SENT = classify_reply(Stage.dot, 250, "ok")

@@ -11,11 +11,11 @@ from sqlalchemy.exc import OperationalError
 
 from mailer.database.models import Campaign, CampaignState, DeliveryState, InDoubtPolicy
 from mailer.dispatch.batch_writer import Batch, BatchResult
+from mailer.dispatch.circuit_breaker import CircuitBreaker
 from mailer.dispatch.deliveries import Claim, Counts, RunningCounts
 from mailer.dispatch.delivery_queue import DeliveryQueue, MessagePrefetcher
 from mailer.dispatch.event_log import NullEventLog
 from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.safeguards import CircuitBreaker
 from mailer.dispatch.scheduler import Schedule, SendScheduler
 from mailer.dispatch.write_ahead import WriteAhead
 from mailer.errors import BuildError

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine
 
 from mailer.database.models import CampaignState, DeliveryState
+from mailer.dispatch.dead_addresses import is_dead_refusal
 from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import RunOutcome, RunResult
 from mailer.dispatch.relays import BackoffPolicy, open_relays
-from mailer.dispatch.safeguards import is_dead_refusal
 from mailer.settings import SenderSettings, Settings, SmtpSettings
 from tests.factories.deliveries import (
     add_campaign,

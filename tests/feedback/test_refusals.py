@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from mailer.database.feedback_models import Consequence, Evidence, FeedbackState
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.safeguards import mark_dead_addresses
+from mailer.dispatch.dead_addresses import mark_dead_addresses
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.refusals import RefusalWatch, record_refusals
 from mailer.privacy.retention import prune

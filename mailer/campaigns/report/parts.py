@@ -37,9 +37,9 @@ from mailer.database.engine import Clock, read_clock
 from mailer.database.feedback_models import FeedbackEvent
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.report_models import CampaignReportPart, Click, ReportPart
+from mailer.dispatch.dead_addresses import DEAD_ADDRESS_METHOD
 from mailer.dispatch.deliveries import Counts, count_deliveries
 from mailer.dispatch.ledger_changes import name_consent_source
-from mailer.dispatch.safeguards import DEAD_ADDRESS_METHOD
 from mailer.workspace import Workspace
 from subscribers.models import ConsentEvent, ConsentRecord, Subscriber
 

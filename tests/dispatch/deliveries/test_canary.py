@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from mailer.dispatch.canary import Canary, CanaryProgress, read_canary
 from mailer.dispatch.deliveries import Counts
-from mailer.dispatch.safeguards import Canary, CanaryProgress, read_canary
 from tests.factories.deliveries import START, add_campaign, read_campaign
 
 

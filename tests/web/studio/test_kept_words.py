@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.database.team_models import Role
-from mailer.dispatch.safeguards import explain_trip
+from mailer.dispatch.circuit_breaker import explain_trip
 from mailer.i18n import load_translator
 from mailer.settings.changes.sections import SECTIONS
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
