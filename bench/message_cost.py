@@ -11,7 +11,7 @@ from bench.conventional_mailer import ConventionalMailer
 from bench.measurement import Bound, Measurement
 from bench.sample_workspace import Sample
 from bench.timed_rounds import TimedRounds, time_call
-from mailer.campaigns.plan import index_links, number_links
+from mailer.campaigns.counted_links import index_links, number_links
 from mailer.rendering.body.counted_links import find_links
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.message import MessageBuilder, build_message

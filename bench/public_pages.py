@@ -31,7 +31,7 @@ from bench.relays import NoRelayError, running_sink
 from bench.send_worker import SendJob
 from bench.silent_visitors import measure_silent_visitors
 from bench.worker_process import FailedRunError, WorkerProcess, run_together
-from mailer.campaigns.plan import CountedLinks, NumberedLink, store_counted_links
+from mailer.campaigns.counted_links import CountedLinks, NumberedLink, store_counted_links
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace

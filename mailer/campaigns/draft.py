@@ -16,7 +16,8 @@ from sqlmodel import col
 
 from editions.errors import Problem, ProblemLevel
 from mailer.campaigns.corrections import store_correction
-from mailer.campaigns.plan import CountedLinks, Plan, digest_plan, store_counted_links
+from mailer.campaigns.counted_links import CountedLinks, store_counted_links
+from mailer.campaigns.plan import Plan, digest_plan
 from mailer.campaigns.preparation.preparation_store import insert_draft, reopen_campaign
 from mailer.database.launch_models import CampaignPreparation
 from mailer.database.models import Campaign, CampaignContent, CampaignState

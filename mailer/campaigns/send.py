@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 
 from editions.model import Personalisation
 from mailer.campaigns.content_versions import read_contents
+from mailer.campaigns.counted_links import CountedLinks, index_links, read_counted_links
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, reopen_for_doubts
-from mailer.campaigns.plan import CountedLinks, index_links, read_counted_links
 from mailer.database.engine import open_session
 from mailer.database.models import CampaignState
 from mailer.dispatch.deliveries import Claim, Counts

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from editions.cache import BoundedCache
-from mailer.campaigns.plan import read_counted_links
+from mailer.campaigns.counted_links import read_counted_links
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign
 from mailer.feedback.clicks.click_recorder import ClickRecorder

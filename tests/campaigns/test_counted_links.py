@@ -12,18 +12,18 @@ from sqlmodel import Session, select
 
 from mailer.campaigns.approvals.approval import find_approval
 from mailer.campaigns.approvals.settlement import approve
-from mailer.campaigns.launch import launch, launch_or_continue
-from mailer.campaigns.launch_lock import LaunchRefusedError
-from mailer.campaigns.mail_to_test_readers import send_test
-from mailer.campaigns.outbox import write_outbox
-from mailer.campaigns.plan import (
+from mailer.campaigns.counted_links import (
     CountedLinks,
     NumberedLink,
-    Plan,
     index_links,
     number_links,
     read_counted_links,
 )
+from mailer.campaigns.launch import launch, launch_or_continue
+from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.mail_to_test_readers import send_test
+from mailer.campaigns.outbox import write_outbox
+from mailer.campaigns.plan import Plan
 from mailer.campaigns.report.summary import summarise_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.campaigns.send import send_campaign

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, select
 
 from editions.reader import read_edition
-from mailer.campaigns.plan import CountedLinks, NumberedLink, store_counted_links
+from mailer.campaigns.counted_links import CountedLinks, NumberedLink, store_counted_links
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, update
 from sqlmodel import col
 
-from mailer.campaigns.plan import store_counted_links
+from mailer.campaigns.counted_links import store_counted_links
 from mailer.database.models import Campaign
 from mailer.keys import read_keys, retire_key, rotate_keys
 from mailer.web.app import create_app
