@@ -16,12 +16,8 @@ from editions.errors import EditionError
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.launch import launch_plan
-from mailer.campaigns.launch_lock import (
-    LaunchRefusedError,
-    explain_gone,
-    find_unfinished_campaign,
-    launch_lock,
-)
+from mailer.campaigns.launch_faults import LaunchRefusedError, explain_gone, find_unfinished_campaign
+from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.named_plan import plan_named_campaign
 from mailer.campaigns.pending_launches import (

@@ -7,20 +7,19 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, exists, func, insert, literal, select, update
 from sqlmodel import SQLModel, col
 
-from locales.phrase import FURTHER, Phrase, gettext_noop, join_sentences
-from mailer.campaigns.approvals.approval import find_approval, find_approval_fault
-from mailer.campaigns.content_versions import find_test
+from locales.phrase import Phrase
 from mailer.campaigns.draft import write_draft
-from mailer.campaigns.launch_lock import (
+from mailer.campaigns.launch_faults import (
     LaunchRefusedError,
+    describe_empty_audience,
     explain_gone,
     find_unfinished_campaign,
-    launch_lock,
 )
+from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.plan import Plan
-from mailer.campaigns.recipients import ALREADY_SENT, is_in_audience
-from mailer.campaigns.trial import describe_way_out, find_trial_fault
+from mailer.campaigns.readiness import check_readiness
+from mailer.campaigns.recipients import is_in_audience
 from mailer.database.backup import is_held
 from mailer.database.models import (
     Campaign,
@@ -31,8 +30,6 @@ from mailer.database.models import (
 )
 from mailer.dispatch.deliveries import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
-from mailer.settings import Settings
-from mailer.settings.campaigns import CampaignSettings
 from mailer.settings.web import LawSettings
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
@@ -40,15 +37,6 @@ from subscribers.models import Subscriber
 from subscribers.segments.segment import Segment
 
 _DELIVERY_COLUMNS = SQLModel.metadata.tables["delivery"].columns
-_NOBODY = gettext_noop("Nobody in the segment %(segment)s would get %(edition)s.")
-_NOBODY_LEFT = gettext_noop(
-    "Nobody in the segment %(segment)s would get %(edition)s (left out: %(left_out)s)."
-)
-_SEE_SEGMENT = gettext_noop(
-    "To see who is in the segment, run `mailer subscribers list --segment %(query)s`."
-)
-_SEND_AGAIN = gettext_noop("Add --again to send it to readers who already have it.")
-_COUNTED = gettext_noop("%(number)s %(reason)s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +128,7 @@ def launch_plan(
 ) -> int:
     """Launch a new campaign within a transaction of :func:`launch_lock`; return its id."""
     settings = workspace.settings
-    refuse_one_person(settings.campaigns, options)
-    refuse_in_trial(connection, settings, plan, now)
-    campaign_id = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
+    campaign_id = find_or_create_campaign(connection, workspace, plan, now, options=options)
     audience = insert_deliveries(
         connection,
         campaign_id,
@@ -153,7 +139,7 @@ def launch_plan(
         law=settings.law,
     )
     if audience == 0:
-        raise LaunchRefusedError(_explain_empty_audience(plan))
+        raise LaunchRefusedError(describe_empty_audience(plan))
     values = {**options.column_values(settings.campaigns), "again": plan.again, "audience": audience}
     if not change_campaign_state(connection, campaign_id, CampaignState.sending, launched_at=now, **values):
         raise LaunchRefusedError(explain_gone(campaign_id))
@@ -161,48 +147,17 @@ def launch_plan(
     return campaign_id
 
 
-def refuse_one_person(settings: CampaignSettings, options: LaunchOptions) -> None:
-    """Raise LaunchRefusedError if one person launches alone where two have to."""
-    if settings.launch_by == "two" and not options.confirmed_by:
-        raise LaunchRefusedError(
-            gettext_noop(
-                'Two people launch a campaign here ([campaigns] launch_by = "two"): one asks for '
-                "it in Studio, and another confirms it there."
-            )
-        )
-
-
-def refuse_in_trial(connection: Connection, settings: Settings, plan: Plan, now: datetime) -> None:
-    """Raise LaunchRefusedError if the workspace is in trial mode, and ``plan`` is for others than test
-    readers."""
-    if fault := find_trial_fault(
-        connection, settings, plan.segment, plan.edition, today=now.date(), again=plan.again
-    ):
-        unsent = Phrase("%(edition)s was not sent.", edition=plan.edition)
-        raise LaunchRefusedError(join_sentences([unsent, fault, describe_way_out(plan.edition)]))
-
-
 def find_or_create_campaign(
-    connection: Connection, workspace: Workspace, plan: Plan, now: datetime, *, by: str
+    connection: Connection, workspace: Workspace, plan: Plan, now: datetime, *, options: LaunchOptions
 ) -> int:
     """Return the campaign that was approved with exactly this plan, or a new draft of it. Raise
-    LaunchRefusedError if an approval or a test is required and missing, or the approval is of ``by``, who
-    launches, or of an author, where another person has to approve."""
-    approval = find_approval(connection, workspace, plan, states=[CampaignState.approved])
-    if fault := find_approval_fault(connection, workspace.settings, plan, approval, launched_by=by):
-        raise LaunchRefusedError(fault)
-    needs_test = workspace.settings.campaigns.require_test and plan.correction is None
-    if needs_test and find_test(connection, plan.edition, plan.content_digest) is None:
-        raise LaunchRefusedError(
-            gettext_noop(
-                "%(edition)s as it is now was not tested, and must be before it is sent "
-                "([campaigns] require_test). Send a test with `mailer send %(edition)s --test "
-                "ADDRESS`."
-            ),
-            edition=plan.edition,
-        )
-    if approval is not None and approval.holds:
-        return approval.campaign_id
+    LaunchRefusedError if something stands in its way."""
+    readiness = check_readiness(
+        connection, workspace, plan, launched_by=options.by, confirmed_by=options.confirmed_by, now=now
+    )
+    readiness.refuse()
+    if readiness.approval is not None and readiness.approval.holds:
+        return readiness.approval.campaign_id
     return write_draft(connection, plan, now)
 
 
@@ -243,17 +198,3 @@ def insert_deliveries(
 def _was_sent_before(connection: Connection, campaign_id: int, edition: str) -> bool:
     other = (col(Campaign.edition) == edition, col(Campaign.id) != campaign_id, col(Campaign.audience) > 0)
     return bool(connection.scalar(select(exists().where(*other))))
-
-
-def _explain_empty_audience(plan: Plan) -> str:
-    values = {"segment": repr(plan.segment_label), "edition": plan.edition}
-    counts = [Phrase(_COUNTED, number=number, reason=reason) for reason, number in plan.left_out.items()]
-    sentences = [
-        Phrase(_NOBODY_LEFT, **values, left_out=join_sentences(counts, FURTHER))
-        if counts
-        else Phrase(_NOBODY, **values),
-        Phrase(_SEE_SEGMENT, query=repr(plan.segment.text)),
-    ]
-    if ALREADY_SENT in plan.left_out:
-        sentences.append(Phrase(_SEND_AGAIN))
-    return join_sentences(sentences)

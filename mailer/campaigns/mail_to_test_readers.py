@@ -12,7 +12,7 @@ from sqlmodel import col
 from locales.phrase import Phrase, gettext_noop
 from mailer.campaigns.content_versions import begin_tests, end_tests
 from mailer.campaigns.draft import DRAFT_STATES, write_tested_draft
-from mailer.campaigns.edition_lock import acquire_launch_lock
+from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import Cohort, find_missing_identity, load_reader
 from mailer.campaigns.trial import find_example_sender

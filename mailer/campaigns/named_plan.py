@@ -18,7 +18,7 @@ from mailer.campaigns.corrections import (
     store_correction,
 )
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.edition_lock import acquire_launch_lock
+from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.preparation.preparation import Preparation
 from mailer.campaigns.preparation.preparation_store import (

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, update
 from sqlmodel import Session, col, select
 
 from locales.phrase import gettext_noop
-from mailer.campaigns.edition_lock import acquire_launch_lock
+from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
 from mailer.database.launch_models import PendingLaunchRecord, PendingLaunchState

@@ -47,6 +47,8 @@ from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
 from subscribers.segments.segment import eligible
 
+NO_POSTAL_ADDRESS = "no-postal-address"
+"""The code of a sender whose name or address is missing, and of a mail without them."""
 _STORY_FILE = re.compile(r"\bstories/[a-z0-9-]+\.md\b")
 
 
@@ -135,7 +137,7 @@ def check_inspection(
 def find_sender_problems(workspace: Workspace) -> tuple[Problem, ...]:
     """Return why nothing can be sent in the name of this sender."""
     senders = {
-        "no-postal-address": find_missing_identity(workspace.settings),
+        NO_POSTAL_ADDRESS: find_missing_identity(workspace.settings),
         "example-sender": find_example_sender(workspace.settings),
     }
     return tuple(_problem(code, message, path=SETTINGS_FILE) for code, message in senders.items() if message)

@@ -16,20 +16,15 @@ from sqlmodel import col
 from locales.phrase import Phrase, WordedEnum, gettext_noop
 from mailer.campaigns.approvals.approval import approve_edition_command, describe_round, list_voiding_settings
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.edition_lock import acquire_launch_lock
-from mailer.campaigns.launch import (
-    LaunchResult,
-    find_or_create_campaign,
-    insert_deliveries,
-    refuse_in_trial,
-    refuse_one_person,
-)
-from mailer.campaigns.launch_lock import (
+from mailer.campaigns.launch import LaunchResult, find_or_create_campaign, insert_deliveries
+from mailer.campaigns.launch_faults import (
     LaunchRefusedError,
     explain_gone,
+    find_people_fault,
     find_unfinished_campaign,
-    launch_lock,
+    refuse,
 )
+from mailer.campaigns.launch_lock import acquire_launch_lock, launch_lock
 from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.recipients import find_missing_identity
@@ -147,13 +142,12 @@ def schedule_plan(
             f"{format_utc(now, seconds=True)}. Choose a later time, or leave out --at to send now."
         )
     values = {"scheduled_at": at.astimezone(UTC), **options.column_values(workspace.settings.campaigns)}
-    refuse_one_person(workspace.settings.campaigns, options)
+    refuse(find_people_fault(workspace.settings.campaigns, options.confirmed_by))
     found = find_unfinished_campaign(connection, plan)
     if found is not None:
         _reschedule(connection, found.id, {**values, "again": plan.again})
         return LaunchResult(campaign_id=found.id, continued=True)
-    refuse_in_trial(connection, workspace.settings, plan, now)
-    number = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
+    number = find_or_create_campaign(connection, workspace, plan, now, options=options)
     if not change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values):
         raise LaunchRefusedError(explain_gone(number))
     return LaunchResult(campaign_id=number, continued=False)

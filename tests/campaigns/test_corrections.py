@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.correction_plan import CorrectionPlan, NoteError, StoryNotSentError, plan_correction
 from mailer.campaigns.launch import launch, launch_or_continue
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import CorrectionInArchiveError, set_archived
 from mailer.campaigns.outbox import write_outbox

@@ -20,7 +20,7 @@ from mailer.campaigns.counted_links import (
     read_counted_links,
 )
 from mailer.campaigns.launch import launch, launch_or_continue
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 from mailer.campaigns.mail_to_test_readers import send_test
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import Plan

@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 
 from editions.skeleton import create_skeleton
 from mailer.campaigns.launch import launch, launch_or_continue
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.plan import plan_campaign
 from mailer.database.models import Campaign, CampaignContent, CampaignState, DeliveryState, InDoubtPolicy

@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.content_versions import check_test, find_test
 from mailer.campaigns.launch import launch
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 from mailer.campaigns.lifecycle import cancel_campaign, find_campaign
 from mailer.campaigns.mail_to_test_readers import (
     MAX_TEST_READERS,

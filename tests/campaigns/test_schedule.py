@@ -9,7 +9,7 @@ from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.launch import launch, launch_or_continue
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 from mailer.campaigns.launch_options import DEFAULT_OPTIONS, LaunchOptions
 from mailer.campaigns.lifecycle import cancel_campaign, pause_campaign
 from mailer.campaigns.schedule import (

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 
 from mailer.campaigns.launch import launch
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.campaigns.trial import Trial, TrialError, begin_trial, end_trial
 from mailer.database.models import CampaignState, Delivery

@@ -32,7 +32,7 @@ from mailer.campaigns.approvals.steps import Person, dump_steps
 from mailer.campaigns.counted_links import number_links, store_counted_links
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.draft import write_draft
-from mailer.campaigns.launch_lock import explain_gone, find_unfinished_campaign
+from mailer.campaigns.launch_faults import explain_gone, find_unfinished_campaign
 from mailer.campaigns.plan import Plan
 from mailer.campaigns.preparation.preparation_store import reopen_campaign
 from mailer.database.approval_models import (

@@ -18,7 +18,8 @@ from mailer.campaigns.approvals.request import (
 )
 from mailer.campaigns.approvals.rounds import Round, end_round, find_open_round, find_round
 from mailer.campaigns.approvals.steps import PartyKind, Person, fold_name, is_named
-from mailer.campaigns.launch_lock import check_launchable, find_unfinished_campaign, launch_lock
+from mailer.campaigns.launch_faults import find_plan_faults, find_unfinished_campaign, refuse
+from mailer.campaigns.launch_lock import launch_lock
 from mailer.campaigns.plan import Plan
 from mailer.database.approval_models import ApprovalVerdict, RoundState
 from mailer.database.models import CampaignState
@@ -57,7 +58,7 @@ def settle_answer(
         return after, False
     if after.is_open and after.current_step is None:
         plan = restore_plan(connection, workspace, after)
-        check_launchable(settings, plan)
+        refuse(find_plan_faults(settings, plan))
         store_approval(connection, plan, after, now=now)
         after = find_round(connection, round_id) or after
     if after.is_open:

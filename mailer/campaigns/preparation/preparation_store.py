@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from locales.phrase import Phrase
-from mailer.campaigns.edition_lock import acquire_launch_lock
+from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.campaigns.preparation.preparation import (
     DECIDED_FIELDS,
     PREPARED_STATES,

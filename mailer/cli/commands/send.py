@@ -237,7 +237,8 @@ def preview_plan(
     from mailer.campaigns.approvals.approval import find_approval
     from mailer.campaigns.content_versions import find_test
     from mailer.campaigns.outbox import write_outbox
-    from mailer.campaigns.trial import describe_way_out, find_trial_fault
+    from mailer.campaigns.readiness import check_readiness
+    from mailer.campaigns.trial import describe_way_out
 
     workspace = context.workspace
     with workspace.use_database() as engine:
@@ -245,14 +246,8 @@ def preview_plan(
         with engine.connect().execution_options(read_only=True) as connection:
             approval = find_approval(connection, workspace, plan)
             test = find_test(connection, plan.edition, plan.content_digest)
-            trial = find_trial_fault(
-                connection,
-                workspace.settings,
-                plan.segment,
-                plan.edition,
-                today=datetime.now(UTC).date(),
-                again=plan.again,
-            )
+            now = datetime.now(UTC)
+            trial = check_readiness(connection, workspace, plan, launched_by=run.by, now=now).trial_fault
     if run.as_json:
         known = {"approval": approval, "test": test, "trial": trial}
         files = [str(path) for path in written]

@@ -14,7 +14,7 @@ from editions.cache import BoundedCache
 from mailer.approval_mails import APPROVAL_MAILS
 from mailer.campaigns.outbox import OutboxReader
 from mailer.campaigns.progress import ProgressReaders
-from mailer.campaigns.readiness import ReadinessChecker
+from mailer.campaigns.readiness_checker import ReadinessChecker
 from mailer.comments.mentions import COMMENT_MAILS
 from mailer.counts.background_counts import BackgroundCounts
 from mailer.database.engine import open_session

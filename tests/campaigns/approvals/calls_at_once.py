@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 
 
 def run_together(*calls: Callable[[], object]) -> list[object]:

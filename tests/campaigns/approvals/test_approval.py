@@ -14,7 +14,7 @@ from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError, 
 from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.delivery_history import read_segment
 from mailer.campaigns.launch import launch, launch_or_continue
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import cancel_campaign
 from mailer.campaigns.plan import Plan, plan_campaign

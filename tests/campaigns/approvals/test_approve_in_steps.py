@@ -11,7 +11,7 @@ from mailer.campaigns.approvals.approval import Approval, ApprovalRefusedError
 from mailer.campaigns.approvals.rounds import Round, list_rounds
 from mailer.campaigns.approvals.settlement import approve
 from mailer.campaigns.launch import launch
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import cancel_campaign
 from mailer.campaigns.plan import Plan, plan_campaign

@@ -25,9 +25,9 @@ from mailer.campaigns.approvals.rounds import Round, find_last_round, list_open_
 from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.campaigns.approvals.steps import Needs, Person
 from mailer.campaigns.delivery_history import read_segment
-from mailer.campaigns.edition_lock import acquire_launch_lock
 from mailer.campaigns.launch import launch
-from mailer.campaigns.launch_lock import LaunchRefusedError, launch_lock
+from mailer.campaigns.launch_faults import LaunchRefusedError
+from mailer.campaigns.launch_lock import acquire_launch_lock, launch_lock
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.database.approval_models import ApprovalVerdict, RoundState

@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 
 import templates
 from mailer.campaigns.launch import launch
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
 from mailer.campaigns.recipients import RULES, Enforcement, LegalRequirement, find_rule, list_countries
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns

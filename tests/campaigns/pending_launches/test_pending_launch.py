@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from mailer.campaigns.due_launches import has_due_launches, start_due_launches
 from mailer.campaigns.launch import launch
-from mailer.campaigns.launch_lock import LaunchRefusedError
+from mailer.campaigns.launch_faults import LaunchRefusedError
 from mailer.campaigns.launch_options import LaunchOptions
 from mailer.campaigns.lifecycle import CampaignStateError
 from mailer.campaigns.pending_launches import (

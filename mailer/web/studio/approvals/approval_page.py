@@ -22,7 +22,7 @@ from mailer.campaigns.approvals.people import find_writers
 from mailer.campaigns.approvals.rounds import Round, end_round, list_rounds
 from mailer.campaigns.approvals.status import list_changes_since, list_text_changes
 from mailer.campaigns.approvals.steps import Person
-from mailer.campaigns.edition_lock import acquire_launch_lock
+from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.campaigns.lifecycle import find_last_launched
 from mailer.counts.counters import CountedNumber, request_audience, request_difference
 from mailer.database.approval_models import ApprovalVerdict, RoundState

@@ -22,7 +22,7 @@ from mailer.campaigns.approvals.rounds import Round, find_last_round, find_round
 from mailer.campaigns.approvals.settlement import settle_answer
 from mailer.campaigns.approvals.status import list_changes_since, list_text_changes, name_asked_stories
 from mailer.campaigns.approvals.steps import Person
-from mailer.campaigns.edition_lock import acquire_launch_lock
+from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.database.approval_models import ApprovalVerdict
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import gettext_noop

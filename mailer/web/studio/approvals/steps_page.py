@@ -20,7 +20,7 @@ from mailer.campaigns.approvals.people import (
 )
 from mailer.campaigns.approvals.rounds import Round, find_last_round
 from mailer.campaigns.approvals.steps import Needs, Person
-from mailer.campaigns.edition_lock import acquire_launch_lock
+from mailer.campaigns.launch_lock import acquire_launch_lock
 from mailer.database.team_models import Role
 from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop

@@ -10,9 +10,11 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from mailer.activity.acts import Act
+from mailer.campaigns.launch_faults import LaunchFault, LaunchFaultKind
 from mailer.campaigns.lifecycle import CampaignStateError
 from mailer.campaigns.pending_launches import (
     LAUNCHABLE_STATES,
+    LaunchRequest,
     OtherCountError,
     OtherLaunchError,
     PendingLaunch,
@@ -27,7 +29,7 @@ from mailer.campaigns.pending_launches import (
     undo_launch,
 )
 from mailer.campaigns.preparation.preparation import Decisions
-from mailer.campaigns.readiness import LaunchFault, LaunchFaultKind, LaunchReadiness
+from mailer.campaigns.readiness import Readiness
 from mailer.campaigns.trial import TrialError, begin_trial, end_trial, find_private_links, read_trial
 from mailer.campaigns.worker import count_workers
 from mailer.database.engine import read_clock
@@ -56,7 +58,9 @@ FAULT_ACTS: Mapping[LaunchFaultKind, tuple[str, str]] = MappingProxyType(
         _K.content: ("/editions/{edition}/problems", gettext_noop("See its problems")),
         _K.sender: ("/settings/sender", gettext_noop("Change the sender’s settings")),
         _K.address: ("/settings/pages", gettext_noop("Change the web settings")),
+        _K.links: ("/settings/pages", gettext_noop("Change the web settings")),
         _K.audience: ("/campaigns/{campaign}", gettext_noop("Choose who gets it")),
+        _K.people: ("/campaigns/{campaign}/launch", gettext_noop("Confirm the launch")),
         _K.trial: ("/trial", gettext_noop("See trial mode")),
         _K.approval: ("/campaigns/{campaign}/approval", gettext_noop("See its approval")),
         _K.test: ("/campaigns/{campaign}", gettext_noop("Send a test")),
@@ -65,7 +69,6 @@ FAULT_ACTS: Mapping[LaunchFaultKind, tuple[str, str]] = MappingProxyType(
 )
 """Where each of them is mended, below /studio, and what the link to it says."""
 
-_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _NO_NUMBER = gettext_noop("Type the number of partners who get it, in digits.")
 _OTHER_NUMBER = gettext_noop("You typed %(typed)s, and %(number)s partners get it.")
 _NOT_READY = gettext_noop("It cannot be launched yet. Nothing was sent.")
@@ -120,9 +123,22 @@ def ask(page: CampaignPageDep, form: OwnFormDep) -> Response:
     # What was shown is known for some seconds; whoever took their time waits until it was looked at anew.
     readiness = _find_readiness(page, patience=_LONG_PATIENCE)
     words = _find_error(page, form, readiness)
-    if words or readiness is None:
+    if words or readiness is None or readiness.plan is None or page.preparation is None:
         return _render(page, pending, words, typed=form.get("count")[:20])
-    request, needs_second = readiness.make_request(), page.settings.campaigns.launch_by == "two"
+    plan, decided = readiness.plan, page.preparation.decisions
+    request = LaunchRequest(
+        campaign_id=page.number,
+        edition=plan.edition,
+        segment=plan.segment.text,
+        again=plan.again,
+        counts_clicks=plan.counts_clicks,
+        options=decided,
+        digest=plan.digest,
+        count=plan.audience,
+        scheduled_at=decided.start_at,
+        preparation_version=page.preparation.version,
+    )
+    needs_second = page.settings.campaigns.launch_by == "two"
     try:
         with page.writing() as session:
             now = read_clock(session.connection())
@@ -205,24 +221,25 @@ def _lead_on(page: CampaignPage, pending: PendingLaunch | None) -> Response:
     return Response(status_code=204, headers={"hx-redirect": page.make_path(target, notice)})
 
 
-def _find_readiness(page: CampaignPage, *, patience: float = _PATIENCE) -> LaunchReadiness | None:
+def _find_readiness(page: CampaignPage, *, patience: float = _PATIENCE) -> Readiness | None:
     """Return what is known of the campaign; None while it is being checked, or if it was never prepared."""
     if page.preparation is None:
         return None
     return page.state.readiness.check(page.preparation, page.member.name, patience=patience)
 
 
-def _find_error(page: StudioPage, form: Form, readiness: LaunchReadiness | None) -> str:
+def _find_error(page: StudioPage, form: Form, readiness: Readiness | None) -> str:
     """Return why the form asks for no launch; "" if it does."""
+    plan = readiness.plan if readiness is not None else None
     typed = _read_typed_number(form.get("count"))
-    if readiness is None or form.get("digest") != readiness.digest or not _DIGEST.fullmatch(readiness.digest):
+    if readiness is None or plan is None or form.get("digest") != plan.digest:
         return page.translate(_CHANGED)
     if not readiness.is_ready:
         return page.translate(_NOT_READY)
     if typed is None:
         return page.translate(_NO_NUMBER)
-    if typed != readiness.audience:
-        return page.translate(_OTHER_NUMBER, typed=f"{typed:,}", number=f"{readiness.audience:,}")
+    if typed != plan.audience:
+        return page.translate(_OTHER_NUMBER, typed=f"{typed:,}", number=f"{plan.audience:,}")
     return ""
 
 
@@ -242,32 +259,34 @@ def _render(
 ) -> Response:
     readiness, prepared, settings = _find_readiness(page), page.preparation, page.settings
     decided = prepared.decisions if prepared is not None else Decisions()
+    plan = readiness.plan if readiness is not None else None
     rate, segment_words = settings.campaigns.rate, ""
-    if readiness is not None:
-        segment_words = say_segment(page, page.session, decided.segment or "", readiness.in_words)
+    if plan is not None:
+        segment_words = say_segment(page, page.session, decided.segment or "", plan.in_words)
     return page.render(
         template,
         last=last if last is not None and last.state in _SAID_STATES else None,
         readiness=readiness,
+        plan=plan,
         faults=list(_list_faults(page, readiness)) if readiness is not None else [],
         segment_words=segment_words,
         errors=[("count", error)] if error else [],
         typed=typed,
         relay=", ".join(filter(None, settings.smtp.hosts)),
-        minutes=max(1, round(readiness.audience / rate / 60)) if readiness and rate else None,
+        minutes=max(1, round(plan.audience / rate / 60)) if plan and rate else None,
         options=decided.resolve(settings.campaigns),
         campaign_settings=settings.campaigns,
         has_worker=count_workers(page.state.workspace, page.state.engine) > 0,
     )
 
 
-def _list_faults(page: CampaignPage, readiness: LaunchReadiness) -> Iterator[tuple[LaunchFault, str, str]]:
+def _list_faults(page: CampaignPage, readiness: Readiness) -> Iterator[tuple[LaunchFault, str, str]]:
     """Yield what stands in the way, the path of the page where it is mended, and the words of its link."""
     for fault in readiness.faults:
         path, act = FAULT_ACTS[fault.kind]
         if fault.campaign_id is not None:
             path = f"/campaigns/{fault.campaign_id}/live"
-        edition = quote(readiness.preparation.edition, safe="")
+        edition = quote(page.campaign.edition, safe="")
         yield fault, path.format(campaign=page.number, edition=edition), act
 
 
