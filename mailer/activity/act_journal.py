@@ -4,6 +4,12 @@ A file cannot be changed in the transaction that writes the line. So what is abo
 file of its own, ``run/acts/….json``, until that transaction has ended. Whoever does it holds the system's
 lock on that file, which ends with the process. What nobody holds was interrupted: if the files have changed,
 it was done, and gets its line when Studio starts.
+
+There are two journals beside this one, since each answers another question. This one asks whether any file
+has changed, and can wait until Studio starts. That of :class:`~mailer.revisions.edition_save.PendingSave`
+asks whose text a file has, and must answer before the next save, under the lock of the edition. That of
+:func:`~editions.changes.story_order.finish_moves` says what is still to be renamed; it is part of the
+edition's folder, and knows of no log.
 """
 
 import fcntl
@@ -25,6 +31,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import ActivityLine, Actor, record_line
 from mailer.atomic_write import sync_folder
 from mailer.database.engine import open_session
@@ -44,11 +51,11 @@ def _write_entry(lines: Sequence[ActivityLine], files: Mapping[str, str]) -> byt
     before, by path. Names of people are left out: they are looked up by number."""
     acts = [
         {
-            "act": line.act.value,
+            "act": line.deed.act.value,
             "member": line.actor.member_id,
-            "edition": line.edition,
-            "subject": line.subject,
-            "detail": line.detail,
+            "edition": line.deed.edition,
+            "subject": line.deed.subject,
+            "detail": line.deed.detail,
             "at": line.at.isoformat(),
         }
         for line in lines
@@ -63,10 +70,12 @@ def _read_entry(data: bytes) -> tuple[list[ActivityLine], dict[str, str]]:
     lines = [
         ActivityLine(
             actor=Actor(name="", member_id=act["member"]),
-            act=Act(act["act"]),
-            edition=act["edition"],
-            subject=act["subject"],
-            detail=act["detail"],
+            deed=Deed(
+                act=Act(act["act"]),
+                edition=act["edition"],
+                subject=act["subject"],
+                detail=act["detail"],
+            ),
             at=datetime.fromisoformat(act["at"]),
         )
         for act in values["acts"]
@@ -144,7 +153,7 @@ def _record_once(session: Session, line: ActivityLine) -> bool:
     same = select(ActivityRecord.id).where(
         ActivityRecord.at == line.at,
         ActivityRecord.member_id == line.actor.member_id,
-        ActivityRecord.act == line.act.value,
+        ActivityRecord.act == line.deed.act.value,
     )
     if member is None or session.exec(same).first() is not None:
         return False

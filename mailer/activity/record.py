@@ -7,7 +7,7 @@ from typing import Self
 
 from sqlmodel import Session
 
-from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.database.team_models import ActivityRecord
 from mailer.team.members import Member
 
@@ -16,64 +16,53 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """Who does something. ``member_id`` is None for the user of the command line."""
+    """Who does something. ``member_id`` is None for the user of the command line. ``principal`` is whom they
+    do it for, if they say that it is somebody else."""
 
     name: str
     member_id: int | None = None
+    principal: str = ""
 
     @classmethod
     def from_member(cls, member: Member) -> Self:
         return cls(name=member.name, member_id=member.id)
 
     @classmethod
-    def from_command_line(cls, user: str) -> Self:
-        return cls(name=user)
+    def from_command_line(cls, user: str, by: str = "") -> Self:
+        """``by`` is who makes the change, as the user says; "" if they do not."""
+        return cls(name=user, principal=by if by != user else "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActivityLine:
-    """A line of the log: who did what, and when. ``edition`` is the slug of the edition that it was about, if
-    any; ``subject`` is what else: a story's slug, an address, a campaign's number, a file's name. ``detail``
-    is for what a person who reads the log later would ask, such as "author → approver". Never put a secret in
-    it, nor the address of an erased person."""
+    """A line of the log: who did what, and when."""
 
     actor: Actor
-    act: Act
+    deed: Deed
     at: datetime
-    edition: str = ""
-    subject: str = ""
-    detail: str = ""
 
 
 def record_line(session: Session, line: ActivityLine) -> None:
     """Write down what was done. The caller commits, together with the act. Texts that are too long are
     shortened; line breaks and characters that no database stores become spaces."""
+    deed, actor = line.deed, line.actor
+    principal = f"for {actor.principal}" if actor.principal else ""
     session.add(
         ActivityRecord(
             at=line.at,
-            member_id=line.actor.member_id,
-            act=line.act.value,
-            name=_clean_text(line.actor.name, 200),
-            edition=_clean_text(line.edition, 200),
-            subject=_clean_text(line.subject, 400),
-            detail=_clean_text(line.detail, 1000),
+            member_id=actor.member_id,
+            act=deed.act.value,
+            name=_clean_text(actor.name, 200),
+            edition=_clean_text(deed.edition, 200),
+            subject=_clean_text(deed.subject, 400),
+            detail=_clean_text("; ".join(part for part in (deed.detail, principal) if part), 1000),
         )
     )
 
 
-def record_activity(
-    session: Session,
-    actor: Actor,
-    act: Act,
-    *,
-    edition: str = "",
-    subject: str = "",
-    detail: str = "",
-    now: datetime,
-) -> None:
-    """Write down that ``actor`` did ``act``. The caller commits both."""
-    line = ActivityLine(actor=actor, act=act, edition=edition, subject=subject, detail=detail, at=now)
-    record_line(session, line)
+def record_activity(session: Session, actor: Actor, deed: Deed, *, now: datetime) -> None:
+    """Write down that ``actor`` did what ``deed`` says. The caller commits both."""
+    record_line(session, ActivityLine(actor=actor, deed=deed, at=now))
 
 
 def _clean_text(text: str, length: int) -> str:

@@ -143,6 +143,7 @@ def resolve_by_hand(
     arrived: bool,
     dry_run: bool = False,
     now: datetime,
+    record: RecordResolution = _record_nothing,
 ) -> Resolution:
     """Settle what a person knows about ``address``, or about all in doubt if None: it ``arrived``, or send it
     again. Raise NotInDoubtError if it is not in doubt, and CampaignStateError if the campaign is cancelled
@@ -154,7 +155,7 @@ def resolve_by_hand(
     if wanted is not None and not chosen:
         raise NotInDoubtError(campaign_id, wanted)
     changes = _decide(chosen, arrived=arrived)
-    return _apply(engine, campaign_id, changes, dead=dead, dry_run=dry_run, now=now)
+    return _apply(engine, campaign_id, changes, dead=dead, dry_run=dry_run, now=now, record=record)
 
 
 def resolve_chosen(

@@ -143,7 +143,7 @@ def roll_back_import(
     *,
     now: datetime,
     dry_run: bool = False,
-    record: Callable[[Session], None] = lambda _: None,
+    record: Callable[[Session, RollbackReport], None] = lambda _, __: None,
 ) -> RollbackReport:
     """Roll the import back in one transaction; with ``dry_run`` only report what would change. ``record``
     writes down who did it, in the same transaction. Raise RollbackError if there is no such import, it was
@@ -158,7 +158,7 @@ def roll_back_import(
             # A campaign was launched to them in this very moment.
             raise _make_refusal(import_id, 1) from error
         if not dry_run:
-            record(session)
+            record(session, report)
             session.commit()
         return report
 

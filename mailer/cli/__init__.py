@@ -16,7 +16,6 @@ import click
 
 from editions.errors import EditionError
 from mailer import __version__
-from mailer.cli.activity_log import log_commands
 from mailer.cli.commands import (
     campaigns,
     correct,
@@ -138,5 +137,3 @@ for _command in chain.from_iterable(_TASKS.values()):
 # Here, since they send: `send` knows the group of subscribers.
 for _command in (reconfirm.reconfirm, reconfirm.reconfirmations):
     subscribers.subscribers.add_command(_command)
-
-log_commands(mailer)

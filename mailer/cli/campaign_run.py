@@ -6,8 +6,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mailer.activity.acts import Act
-from mailer.cli.activity_log import log_act
+from mailer.activity import deeds
+from mailer.cli.activity_log import log_campaign_deed
 from mailer.cli.context import CliContext
 from mailer.cli.output import emit, emit_json, say
 from mailer.utc import format_utc
@@ -31,9 +31,8 @@ def launch_and_send(
     with context.workspace.use_database() as engine:
         launched = launch_or_continue(engine, context.workspace, plan, options=options, now=datetime.now(UTC))
     # Now, not at the end: sending may take hours, and may be killed.
-    log_act(
-        context, Act.launched_campaign, campaign_id=launched.campaign_id, detail=f"to {plan.segment_label}"
-    )
+    audience = f"to {plan.segment_label}"
+    log_campaign_deed(context, launched.campaign_id, deeds.launched_campaign, audience)
     if launched.continued:
         say(
             f"Campaign {launched.campaign_id} is already sending this edition to this segment and is not "
@@ -50,7 +49,7 @@ def approve_plan(context: CliContext, plan: Plan, name: str, *, as_json: bool) -
 
     with context.open_database() as engine:
         approval = approve(engine, context.workspace, plan, by=name, now=datetime.now(UTC))
-    log_act(context, Act.approved_campaign, campaign_id=approval.campaign_id, detail=f"as {name}")
+    log_campaign_deed(context, approval.campaign_id, deeds.approved_campaign, name=name)
     if as_json:
         emit_json(approval)
     else:
@@ -70,12 +69,7 @@ def schedule_plan(
 
     with context.workspace.use_database() as engine:
         scheduled = schedule_campaign(engine, context.workspace, plan, at=at, options=options)
-    log_act(
-        context,
-        Act.scheduled_campaign,
-        campaign_id=scheduled.campaign_id,
-        detail=f"at {format_utc(at)}",
-    )
+    log_campaign_deed(context, scheduled.campaign_id, deeds.scheduled_campaign, at)
     say(
         f"Campaign {scheduled.campaign_id} {'now starts' if scheduled.continued else 'starts'} at "
         f"{format_utc(at)} ({at:%Y-%m-%d %H:%M} {at.tzname()}). Its content is fixed from "

@@ -1,13 +1,14 @@
 """Comments and replies: writing, changing and deleting one's own, resolving and reopening threads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
 from editions.unsafe_characters import remove_unsafe_characters
-from mailer.activity.acts import Act
+from mailer.activity import deeds
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.comments.mentions import find_mentioned, mark_read, queue_mails, set_mentions
 from mailer.comments.thread_list import Anchor
@@ -129,7 +130,7 @@ def delete_comment(session: Session, member: Member, comment_id: int, *, now: da
     set_mentions(session, comment, set())
     comment.text, comment.deleted_at = "", now
     session.add(comment)
-    _record(session, member, Act.deleted_comment, thread, now)
+    _record(session, member, deeds.deleted_comment, thread, now)
     _delete_silent_end(session, comment.thread_id)
 
 
@@ -138,7 +139,7 @@ def resolve_thread(session: Session, member: Member, thread_id: int, *, now: dat
     thread = _find_thread(session, thread_id)
     if thread.resolved_at is None:
         thread.resolved_at, thread.resolved_by = now, member.id
-        _record(session, member, Act.resolved_comment, thread, now)
+        _record(session, member, deeds.resolved_comment, thread, now)
 
 
 def reopen_thread(session: Session, member: Member, thread_id: int, *, now: datetime) -> None:
@@ -148,7 +149,7 @@ def reopen_thread(session: Session, member: Member, thread_id: int, *, now: date
     thread = _find_thread(session, thread_id)
     if thread.resolved_at is not None:
         thread.resolved_at = thread.resolved_by = None
-        _record(session, member, Act.reopened_comment, thread, now)
+        _record(session, member, deeds.reopened_comment, thread, now)
 
 
 def _check_text(text: str) -> str:
@@ -195,7 +196,7 @@ def _add_comment(
     session.add(comment)
     session.flush()
     _mention(session, comment, mentioned, now)
-    _record(session, member, Act.commented, thread, now)
+    _record(session, member, deeds.commented, thread, now)
 
 
 def _mention(session: Session, comment: Comment, mentioned: Iterable[int], now: datetime) -> None:
@@ -205,16 +206,15 @@ def _mention(session: Session, comment: Comment, mentioned: Iterable[int], now: 
     queue_mails(session, set_mentions(session, comment, wanted), now=now)
 
 
-def _record(session: Session, member: Member, act: Act, thread: CommentThread, now: datetime) -> None:
+def _record(
+    session: Session,
+    member: Member,
+    make: Callable[[CommentThread], Deed],
+    thread: CommentThread,
+    now: datetime,
+) -> None:
     session.add(thread)
-    record_activity(
-        session,
-        Actor.from_member(member),
-        act,
-        edition=thread.edition,
-        subject=thread.story or thread.title,
-        now=now,
-    )
+    record_activity(session, Actor.from_member(member), make(thread), now=now)
 
 
 def _delete_silent_end(session: Session, thread_id: int) -> None:

@@ -4,7 +4,7 @@ What a person says is believed: it needs no token, and is not weighed against ho
 judged is kept with the message and, if somebody is removed, in the consent record.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -112,13 +112,22 @@ Outcomes = tuple[tuple[str, Consequence], ...]
 
 
 def judge(
-    context: FeedbackContext, number: int, word: str, *, by: str, subscriber: str = "", now: datetime
+    context: FeedbackContext,
+    number: int,
+    word: str,
+    *,
+    by: str,
+    subscriber: str = "",
+    now: datetime,
+    record: Callable[[Session], None] = lambda _: None,
 ) -> Outcomes:
-    """Judge a message as :func:`judge_in_session` does, in a transaction of its own."""
+    """Judge a message as :func:`judge_in_session` does, in a transaction of its own, in which ``record``
+    writes down who did it."""
     with open_session(context.engine) as session:
         outcomes = judge_in_session(
             session, context.workspace, number, word, by=by, subscriber=subscriber, now=now
         )
+        record(session)
         session.commit()
     return outcomes
 

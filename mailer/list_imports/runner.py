@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.record import Actor, record_activity
 from mailer.background import RepeatedWork
 from mailer.database.engine import open_session
@@ -261,15 +261,8 @@ class ImportRunner(RepeatedWork):
         row.state, row.import_id, row.ended_at = ImportFileState.imported, report.import_id, now
         row.result, row.version, row.hitch = checked.write_json(), checked.version, None
         member = session.get_one(TeamMember, row.asked_by or row.member_id)
-        record_activity(
-            session,
-            Actor(name=member.name, member_id=member.id),
-            Act.imported_subscribers,
-            subject=row.name,
-            detail=f"import {report.import_id}: {report.added} added, {report.updated} updated, "
-            f"{report.suppressed} suppressed, {len(report.refused)} refused",
-            now=now,
-        )
+        deed = deeds.imported_subscribers(row.name, report)
+        record_activity(session, Actor(name=member.name, member_id=member.id), deed, now=now)
 
     def _note_progress(self, rows: int) -> None:
         if self.stopped.is_set():

@@ -18,7 +18,6 @@ from sqlmodel import Session
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER, leads_outside
 from editions.source.text_file import MAX_BYTES, normalise_line_ends
 from locales.phrase import Phrase
-from mailer.activity.acts import Act
 from mailer.atomic_write import atomic_file, remove_left_behind, sync_folder
 from mailer.database.edition_models import RevisionKind
 from mailer.errors import MailerError
@@ -88,8 +87,9 @@ class TextSave:
     """A text that ``member`` sends, to be saved as the file ``name`` of ``edition``. ``base`` is the digest
     of the text that they began from, "" for a file that is new. ``sitting`` is a random word for each page
     that is opened. ``sequence`` counts its saves from 1; with it, a page whose answer got lost does not meet
-    itself as another writer, and a request that took long does not undo a later one. ``acts`` come into the
-    log of who did what, writing once for each entry of the history."""
+    itself as another writer, and a request that took long does not undo a later one. With ``is_logged``, the
+    log of who did what has a line, writing once for each entry of the history; other saves are part of an act
+    that has its own. With ``is_confirmed``, it also says that they marked a translation as up to date."""
 
     edition: str
     name: str
@@ -100,7 +100,8 @@ class TextSave:
     now: datetime
     sequence: int = 0
     kind: RevisionKind = RevisionKind.written
-    acts: tuple[Act, ...] = ()
+    is_logged: bool = False
+    is_confirmed: bool = False
 
     @property
     def place(self) -> FilePlace:

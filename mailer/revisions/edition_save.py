@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from editions.source.text_file import normalise_line_ends
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.record import Actor, record_activity
 from mailer.atomic_write import sync_folder
 from mailer.database.edition_models import RevisionKind, UnsavedReason
@@ -60,9 +60,12 @@ _MAX_TRIES = 5
 @dataclass(frozen=True, kw_only=True)
 class PendingSave:
     """A save that is about to replace the file ``name`` by the text with ``digest``. ``latest`` are the
-    number and the digest of the history's latest entry about it before, 0 and "" if there is none. ``acts``
-    are those that the log is to have. The others are as in
-    :class:`~mailer.revisions.edition_file.TextSave`."""
+    number and the digest of the history's latest entry about it before, 0 and "" if there is none. The others
+    are as in :class:`~mailer.revisions.edition_file.TextSave`.
+
+    No entry of :mod:`mailer.activity.act_journal` could take its place: the next save needs the answer at
+    once, or it would enter this text as a change from outside Studio, and the history needs exactly this
+    text, where the log only needs to know that something changed."""
 
     edition: str
     name: str
@@ -72,7 +75,8 @@ class PendingSave:
     sitting: str
     sequence: int
     kind: RevisionKind
-    acts: tuple[Act, ...]
+    is_logged: bool
+    is_confirmed: bool
     at: datetime
 
     def write(self) -> bytes:
@@ -88,7 +92,6 @@ class PendingSave:
                 **values,
                 "latest": (int(number), str(digest)),
                 "kind": RevisionKind(values["kind"]),
-                "acts": tuple(map(Act, values["acts"])),
                 "at": datetime.fromisoformat(values["at"]),
             }
         )
@@ -101,12 +104,13 @@ def identify_latest(latest: RevisionEntry | None) -> tuple[int, str]:
 
 def note_pending_save(workspace: Workspace, pending: PendingSave) -> None:
     """Note a save before it begins. The caller holds the lock of the edition. A note that cannot be written
-    holds nobody up. One with acts reaches the disk first, so that even a loss of power loses none of them."""
+    holds nobody up. One that has lines in the log reaches the disk first, so that even a loss of power loses
+    none of them."""
     try:
         with _find_note(workspace, pending.edition).open("wb") as file:
             file.write(pending.write())
             file.flush()
-            if pending.acts:
+            if pending.is_logged or pending.is_confirmed:
                 os.fsync(file.fileno())
                 sync_folder(find_lock_folder(workspace))
     except OSError as error:
@@ -134,7 +138,8 @@ def record_pending_save(workspace: Workspace, session: Session, edition: str) ->
         sequence=pending.sequence,
         now=pending.at,
         kind=pending.kind,
-        acts=pending.acts,
+        is_logged=pending.is_logged,
+        is_confirmed=pending.is_confirmed,
     )
     _enter(session, file, save)
     return True
@@ -142,13 +147,17 @@ def record_pending_save(workspace: Workspace, session: Session, edition: str) ->
 
 def _enter(session: Session, file: EditionFile, save: TextSave) -> None:
     record_sitting(session, file, save)
-    _log_acts(session, file, save)
+    _log_deeds(session, file, save)
 
 
-def _log_acts(session: Session, file: EditionFile, save: TextSave) -> None:
-    actor = Actor.from_member(save.member)
-    for act in save.acts:
-        record_activity(session, actor, act, edition=save.edition, subject=file.name, now=save.now)
+def _log_deeds(session: Session, file: EditionFile, save: TextSave) -> None:
+    is_restored, done = save.kind is RevisionKind.restored, []
+    if save.is_logged:
+        done.append(deeds.restored_text if is_restored else deeds.wrote_text)
+    if save.is_confirmed:
+        done.append(deeds.confirmed_translation)
+    for make in done:
+        record_activity(session, Actor.from_member(save.member), make(save.edition, file.name), now=save.now)
 
 
 def record_pending_saves(workspace: Workspace, engine: Engine) -> int:
@@ -259,7 +268,7 @@ class _Saver:
         is_own = self._is_own(current, latest)
         is_overtaken = is_own and latest is not None and save.sequence <= latest.file.sequence
         if current.text == save.text or is_overtaken:
-            _log_acts(self._session, current, _leave_out_writing(save))
+            _log_deeds(self._session, current, _leave_out_writing(save))
             return self._finish(current)
         if save.base != current.digest and not is_own:
             return self.keep(UnsavedReason.changed, name=name)
@@ -307,7 +316,8 @@ class _Saver:
             sitting=save.sitting,
             sequence=save.sequence,
             kind=save.kind,
-            acts=save.acts,
+            is_logged=save.is_logged,
+            is_confirmed=save.is_confirmed,
             at=save.now,
         )
         note_pending_save(self._workspace, pending)
@@ -330,4 +340,4 @@ class _Saver:
 
 
 def _leave_out_writing(save: TextSave) -> TextSave:
-    return replace(save, acts=tuple(act for act in save.acts if act is not Act.wrote_text))
+    return replace(save, is_logged=save.is_logged and save.kind is RevisionKind.restored)

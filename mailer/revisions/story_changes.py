@@ -21,8 +21,8 @@ from editions.changes.story_order import (
 )
 from editions.errors import StoryOrderError
 from editions.source.folder import STORIES_FOLDER
+from mailer.activity import deeds
 from mailer.activity.act_journal import announce_acts
-from mailer.activity.acts import Act
 from mailer.activity.record import ActivityLine, Actor, record_line
 from mailer.database.edition_models import RevisionKind
 from mailer.i18n import gettext_noop
@@ -74,10 +74,9 @@ def move_story(
 ) -> None:
     """Put a story directly before or after another one, and commit that. Raise StoryOrderError if one of them
     is gone, or there is no room, and OSError if a file cannot be renamed; the order is then as before."""
-    line = ActivityLine(
-        actor=Actor.from_member(member), act=Act.moved_story, edition=edition, subject=slug, at=now
-    )
-    with _change_stories(workspace, session, line) as folder:
+    deed = deeds.moved_story(edition, slug)
+    line = ActivityLine(actor=Actor.from_member(member), deed=deed, at=now)
+    with _change_stories(workspace, session, edition, line) as folder:
         stories = list_numbered_stories(folder)
         if after:
             others = [story.slug for story in stories if story.slug != slug]
@@ -109,10 +108,9 @@ def add_story(
         _EMPTY_STORY,
         {"title": title, "sector": sector, "kind": kind if kind != "story" else None},
     )
-    line = ActivityLine(
-        actor=Actor.from_member(member), act=Act.added_story, edition=edition, subject=slug, at=now
-    )
-    with _change_stories(workspace, session, line) as folder:
+    deed = deeds.added_story(edition, slug)
+    line = ActivityLine(actor=Actor.from_member(member), deed=deed, at=now)
+    with _change_stories(workspace, session, edition, line) as folder:
         name, moves = plan_new_story(list_numbered_stories(folder), slug)
         apply_moves(folder, moves)
         _record_moves(session, edition, folder, moves, member, now)
@@ -125,11 +123,13 @@ def add_story(
 
 
 @contextmanager
-def _change_stories(workspace: Workspace, session: Session, line: ActivityLine) -> Iterator[Path]:
+def _change_stories(
+    workspace: Workspace, session: Session, edition: str, line: ActivityLine
+) -> Iterator[Path]:
     """Give the folder of an edition to a block that changes its stories and records ``line``, and commit.
     Renames that a kill interrupted are finished first."""
-    folder = workspace.edition_folder(line.edition)
-    with lock_edition(workspace, session, line.edition):
+    folder = workspace.edition_folder(edition)
+    with lock_edition(workspace, session, edition):
         finish_moves(folder)
         with announce_acts(workspace, [line], [folder / STORIES_FOLDER]):
             yield folder
@@ -171,9 +171,7 @@ def remove_story(
     first file goes. Raise ConfigurationError if there is no such edition, and EditionFileError if a file
     cannot be read or removed."""
     folder = workspace.edition_folder(edition)
-    line = ActivityLine(
-        actor=Actor.from_member(member), act=Act.removed_story, edition=edition, subject=story, at=now
-    )
+    line = ActivityLine(actor=Actor.from_member(member), deed=deeds.removed_story(edition, story), at=now)
     for _ in range(_MAX_TRIES):
         with lock_edition(workspace, session, edition):
             finish_moves(folder)

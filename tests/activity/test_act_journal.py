@@ -12,6 +12,7 @@ from sqlmodel import Session, select
 
 from mailer.activity.act_journal import announce_acts, record_interrupted_acts
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import ActivityLine, Actor, record_line
 from mailer.database.team_models import ActivityRecord, Role
 from mailer.privacy.address_search import FileAction, clean_file, make_address_matcher, scan_files
@@ -39,7 +40,9 @@ def line(engine: Engine) -> ActivityLine:
         member = add_member(session, "ann@example.org", "Ann", Role.author, now=NOW)
         session.commit()
     return ActivityLine(
-        actor=Actor.from_member(member), act=Act.wrote_text, at=NOW, edition="2026-1", subject="010-a.md"
+        actor=Actor.from_member(member),
+        deed=Deed(act=Act.wrote_text, edition="2026-1", subject="010-a.md"),
+        at=NOW,
     )
 
 
@@ -102,7 +105,7 @@ def test_a_line_that_was_committed_before_the_kill_is_not_written_again(
         file.write_text("After.\n")
         with Session(engine) as session:
             # What a text is called may be known only then.
-            record_line(session, replace(line, subject="020-a.md"))
+            record_line(session, replace(line, deed=replace(line.deed, subject="020-a.md")))
             session.commit()
 
     interrupt(either_workspace, line, file, commit)
@@ -176,7 +179,11 @@ def test_a_journal_that_cannot_be_written_holds_up_nobody(
 def test_a_name_that_no_file_can_have_is_left_to_the_act(
     either_workspace: Workspace, line: ActivityLine, name: str
 ) -> None:
-    with announce_acts(either_workspace, [replace(line, edition=name)], [either_workspace.editions / name]):
+    with announce_acts(
+        either_workspace,
+        [replace(line, deed=replace(line.deed, edition=name))],
+        [either_workspace.editions / name],
+    ):
         assert len(list(either_workspace.acts.glob("*.json"))) == 1
 
 
@@ -206,7 +213,8 @@ def test_a_file_that_is_no_entry_is_left_and_named(
 def test_an_address_in_an_interrupted_act_is_masked_when_its_owner_is_erased(
     either_workspace: Workspace, engine: Engine, line: ActivityLine, file: Path
 ) -> None:
-    named = replace(line, act=Act.imported_edition, subject="From bücher@example.org, May.docx")
+    deed = Deed(act=Act.imported_edition, subject="From bücher@example.org, May.docx")
+    named = replace(line, deed=deed)
     interrupt(either_workspace, named, file, lambda: file.write_text("After.\n"))
     matcher = make_address_matcher("bücher@example.org")
     found = scan_files(either_workspace, matcher, excluding=frozenset())

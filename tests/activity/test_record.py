@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.database.secure_delete import MASK, mask_addresses
 from mailer.database.team_models import ActivityRecord, Role
@@ -21,7 +22,7 @@ MEI = Actor.from_command_line("mei")
 
 def record(engine: Engine, now: datetime, **values: str) -> None:
     with Session(engine) as session:
-        record_activity(session, MEI, Act.edited_subscriber, **values, now=now)  # type: ignore[arg-type]
+        record_activity(session, MEI, Deed(act=Act.edited_subscriber, **values), now=now)  # type: ignore[arg-type]
         session.commit()
 
 
@@ -33,8 +34,8 @@ def read(engine: Engine) -> list[ActivityRecord]:
 def test_a_record_says_who_did_what_to_what_and_when(session: Session, now: datetime) -> None:
     ann = add_member(session, "ann@example.org", "Ann Author", Role.author, now=now)
     actor = Actor.from_member(ann)
-    record_activity(session, actor, Act.created_edition, edition="2026-1", detail="blank", now=now)
-    record_activity(session, MEI, Act.paused_campaign, subject="7", now=now)
+    record_activity(session, actor, Deed(act=Act.created_edition, edition="2026-1", detail="blank"), now=now)
+    record_activity(session, MEI, Deed(act=Act.paused_campaign, subject="7"), now=now)
     session.commit()
     first, second = session.exec(select(ActivityRecord).order_by(text("id"))).all()
     assert (first.member_id, first.name, first.act, first.edition) == (
@@ -49,7 +50,7 @@ def test_a_record_says_who_did_what_to_what_and_when(session: Session, now: date
 
 def test_an_act_that_is_rolled_back_leaves_no_record(engine: Engine, now: datetime) -> None:
     with Session(engine) as session:
-        record_activity(session, MEI, Act.rotated_keys, now=now)
+        record_activity(session, MEI, Deed(act=Act.rotated_keys), now=now)
         session.rollback()
     assert read(engine) == []
 
@@ -96,10 +97,7 @@ def test_any_text_becomes_one_line_that_both_databases_keep(words: str) -> None:
         record_activity(
             session,
             Actor(name=words),
-            Act.sent_test,
-            edition=words,
-            subject=words,
-            detail=words,
+            Deed(act=Act.sent_test, edition=words, subject=words, detail=words),
             now=datetime(2026, 3, 1, tzinfo=UTC),
         )
         (row,) = session.new

@@ -12,6 +12,7 @@ from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, String, Ta
 from sqlmodel import Session, SQLModel, select
 
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
 from mailer.comments.threads import begin_thread
@@ -238,9 +239,11 @@ def test_what_the_log_of_the_team_says_of_the_person_is_told(
 ) -> None:
     ann = Actor.from_command_line("ann")
     with Session(engine) as session:
-        record_activity(session, ann, Act.edited_subscriber, subject=ADDRESS, detail="country", now=now)
-        record_activity(session, ann, Act.edited_subscriber, subject=f"a{ADDRESS}", now=now)
-        record_activity(session, ann, Act.edited_subscriber, subject="bat@example.org", now=now)
+        record_activity(
+            session, ann, Deed(act=Act.edited_subscriber, subject=ADDRESS, detail="country"), now=now
+        )
+        record_activity(session, ann, Deed(act=Act.edited_subscriber, subject=f"a{ADDRESS}"), now=now)
+        record_activity(session, ann, Deed(act=Act.edited_subscriber, subject="bat@example.org"), now=now)
         told = export_personal_data(session, ADDRESS, key=workspace.keys.suppression, now=now)
     assert told["activity"] == [
         {"at": "2026-03-01T09:00:00Z", "act": "edited_subscriber", "subject": ADDRESS, "detail": "country"}

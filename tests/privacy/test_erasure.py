@@ -20,6 +20,7 @@ from sqlalchemy import Engine, event, text
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
@@ -125,7 +126,9 @@ def live(workspace: Workspace, engine: Engine) -> None:
     send_campaign(to(workspace, "maildir:rehearsal"), launch(engine, workspace, plan, now=now))
     with Session(engine) as opened:
         mei = Actor.from_command_line("mei")
-        record_activity(opened, mei, Act.edited_subscriber, subject=EMAIL, detail=f"was {ADDRESS}", now=now)
+        record_activity(
+            opened, mei, Deed(act=Act.edited_subscriber, subject=EMAIL, detail=f"was {ADDRESS}"), now=now
+        )
         member = add_member(opened, "ann@example.org", "Ann", Role.author, now=now)
         place = {"edition": SLUG, "story": "teachers", "title": f"About {ADDRESS}"}
         anchor = Anchor(quote=f"Write to {EMAIL}", block_digest="", block=0)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.cli import mailer
 from mailer.comments.threads import begin_thread, resolve_thread
@@ -75,7 +76,7 @@ def engine(workspace: Workspace) -> Iterator[Engine]:
             delivery.state, delivery.reason, delivery.updated_at = state, "250 ok", LONG_AGO
         mei = Actor.from_command_line("mei")
         for asker in ("old.asker@example.org", "new.asker@example.org"):
-            record_activity(session, mei, Act.edited_subscriber, subject=asker, now=LONG_AGO)
+            record_activity(session, mei, Deed(act=Act.edited_subscriber, subject=asker), now=LONG_AGO)
         for at in (LONG_AGO, NOW):
             address = f"tester.{at.year}@example.org"
             session.add(SentTest(edition="e", content_digest="d", address=address, sent_by="Mei", sent_at=at))

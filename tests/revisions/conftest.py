@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.activity.acts import Act
 from mailer.database.team_models import Role
 from mailer.revisions.edition_file import EditionFile, TextSave, read_edition_file
 from mailer.revisions.edition_save import Conflict, save_edition_file
@@ -61,7 +60,8 @@ class Desk:
         sitting: str = "",
         name: str = STORY,
         sequence: int = 0,
-        acts: tuple[Act, ...] = (),
+        is_logged: bool = False,
+        is_confirmed: bool = False,
     ) -> EditionFile | Conflict:
         with Session(self.engine) as session:
             done = save_edition_file(
@@ -76,7 +76,8 @@ class Desk:
                     sitting=sitting or f"page of {member.name}",
                     now=self.now,
                     sequence=sequence,
-                    acts=acts,
+                    is_logged=is_logged,
+                    is_confirmed=is_confirmed,
                 ),
             )
             session.commit()

@@ -23,7 +23,7 @@ def interrupt_save(
     monkeypatch: pytest.MonkeyPatch,
     *,
     at: str = "record_sitting",
-    acts: tuple[Act, ...] = (),
+    is_logged: bool = False,
 ) -> None:
     """Save as if killed at one moment: the exception ends the transaction without a commit."""
 
@@ -33,7 +33,7 @@ def interrupt_save(
     with monkeypatch.context() as planted:
         planted.setattr(edition_save, at, stop)
         with pytest.raises(KeyboardInterrupt):
-            desk.must_save(member, text, acts=acts)
+            desk.must_save(member, text, is_logged=is_logged)
 
 
 def list_entries(desk: Desk, language: str = "") -> list[tuple[RevisionKind, str, str]]:
@@ -58,10 +58,12 @@ def list_lines(desk: Desk) -> list[tuple[str, str, str, str]]:
 def test_a_sitting_is_one_line_of_the_log_and_other_acts_one_each(desk: Desk, ann: Member) -> None:
     acts = (Act.wrote_text, Act.confirmed_translation)
     for text in (FIRST, SECOND, SECOND):
-        desk.must_save(ann, text, acts=acts)
+        desk.must_save(ann, text, is_logged=True, is_confirmed=True)
     wrote, confirmed = ((ann.name, act.value, EDITION, STORY) for act in acts)
     assert list_lines(desk) == [wrote, confirmed, confirmed, confirmed]
-    assert isinstance(desk.save(ann, THIRD, base="0", sitting="another", acts=acts), Conflict)
+    assert isinstance(
+        desk.save(ann, THIRD, base="0", sitting="another", is_logged=True, is_confirmed=True), Conflict
+    )
     assert len(list_lines(desk)) == 4
 
 
@@ -69,11 +71,11 @@ def test_a_sitting_is_one_line_of_the_log_and_other_acts_one_each(desk: Desk, an
 def test_the_line_of_an_interrupted_save_comes_with_its_entry(
     desk: Desk, ann: Member, ben: Member, monkeypatch: pytest.MonkeyPatch, does_start: bool
 ) -> None:
-    interrupt_save(desk, ann, FIRST, monkeypatch, acts=(Act.wrote_text,))
+    interrupt_save(desk, ann, FIRST, monkeypatch, is_logged=True)
     assert list_lines(desk) == []
     if does_start:
         enter_all(desk)
-    desk.must_save(ben, SECOND, acts=(Act.wrote_text,))
+    desk.must_save(ben, SECOND, is_logged=True)
     assert list_lines(desk) == [(member.name, Act.wrote_text.value, EDITION, STORY) for member in (ann, ben)]
 
 
@@ -108,7 +110,7 @@ def test_an_interrupted_save_is_entered_before_another_person_s(
 def test_what_somebody_did_who_has_left_since_is_theirs(
     desk: Desk, ann: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interrupt_save(desk, ann, FIRST, monkeypatch, acts=(Act.wrote_text,))
+    interrupt_save(desk, ann, FIRST, monkeypatch, is_logged=True)
     with Session(desk.engine) as session:
         row = session.get(TeamMember, ann.id)
         assert row is not None

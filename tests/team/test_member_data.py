@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, select
 
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.database.backup import backup
 from mailer.database.team_models import (
@@ -55,7 +56,9 @@ def live(engine: Engine) -> tuple[Member, list[str]]:
             MemberPasskey(member_id=member.id, credential_id="x", public_key=b"x", name="Key", created_at=now)
         )
         session.add(OrganisationAccount(member_id=member.id, issuer="i", subject="s", linked_at=now))
-        record_activity(session, Actor.from_member(member), Act.joined_team, subject=ADDRESS, now=now)
+        record_activity(
+            session, Actor.from_member(member), Deed(act=Act.joined_team, subject=ADDRESS), now=now
+        )
         session.commit()
         return member, secrets
 

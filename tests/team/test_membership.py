@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.database.team_models import ActivityRecord, Role, SignInMethod, TeamMember, TeamSession
 from mailer.team.invitations import LastManagerError, NoMemberError, change_role, remove_member
@@ -70,7 +71,7 @@ def test_who_is_removed_is_signed_out_and_keeps_their_name_in_the_log(
 ) -> None:
     ann = add(session, "ann", Role.author, now)
     secret = sign_in(session, ann, now)
-    record_activity(session, Actor.from_member(ann), Act.created_edition, edition="2026-1", now=now)
+    record_activity(session, Actor.from_member(ann), Deed(act=Act.created_edition, edition="2026-1"), now=now)
     remove_member(session, ann.id, now=now)
     session.commit()
     assert not is_open(session, secret, now)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.activity_log import note_act
+from mailer.activity import deeds
+from mailer.cli.activity_log import log_campaign_deed
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
@@ -107,7 +108,7 @@ def approve(
             workspace, engine, edition, segment, again=again, count_clicks=count_clicks, now=now
         )
         approval = approve_plan(engine, workspace, plan, by=name, now=now)
-        note_act(subject=str(approval.campaign_id))
+        log_campaign_deed(context, approval.campaign_id, deeds.approved_campaign, name=name)
         with open_session(engine, read_only=True) as session:
             summary = with_checks(session, workspace, summarise_campaign(session, approval.campaign_id))
     if as_json:

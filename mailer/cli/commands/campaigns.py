@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.activity_log import note_act
+from mailer.activity import deeds
+from mailer.cli.activity_log import record_campaign_deed
 from mailer.cli.commands import approve, campaign_clicks, report, send
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
@@ -18,6 +20,9 @@ from mailer.cli.send_options import describe_decisions
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from mailer.activity.deeds import Deed
     from mailer.campaigns.doubt_resolution import Resolution
     from mailer.campaigns.preparation.preparation import Preparation
     from mailer.campaigns.report.summary import CampaignSummary
@@ -107,10 +112,12 @@ def archive(context: CliContext, campaign_id: int, off: bool) -> None:
     """
     from sqlmodel import Session
 
-    from mailer.campaigns.lifecycle import set_archived
+    from mailer.campaigns.lifecycle import find_campaign, set_archived
 
     with context.open_database() as engine, Session(engine) as session:
-        set_archived(session, campaign_id, archived=not off)
+        if find_campaign(session, campaign_id).archived is off:
+            set_archived(session, campaign_id, archived=not off)
+            record_campaign_deed(session, campaign_id, deeds.archived_campaign, is_in=not off)
         session.commit()
     say(f"Campaign {campaign_id} is {'no longer' if off else 'now'} in the archive.")
 
@@ -212,7 +219,7 @@ def pause(context: CliContext, campaign_id: int) -> None:
     """Pause a campaign. Messages already being sent are finished; the rest wait."""
     from mailer.campaigns.lifecycle import pause_campaign
 
-    _change_state(context, campaign_id, pause_campaign, "paused")
+    _change_state(context, campaign_id, pause_campaign, deeds.paused_campaign, "paused")
 
 
 @campaigns.command()
@@ -222,7 +229,7 @@ def cancel(context: CliContext, campaign_id: int) -> None:
     """Stop a campaign for good. Messages not yet sent are never sent."""
     from mailer.campaigns.lifecycle import cancel_campaign
 
-    _change_state(context, campaign_id, cancel_campaign, "cancelled")
+    _change_state(context, campaign_id, cancel_campaign, deeds.cancelled_campaign, "cancelled")
 
 
 @campaigns.command()
@@ -248,19 +255,33 @@ def reschedule(context: CliContext, campaign_id: int, time: str) -> None:
             settings=context.workspace.settings.campaigns,
             now=read_clock(session.connection()),
         )
+        if done.is_moved:
+            record_campaign_deed(session, campaign_id, deeds.rescheduled_campaign, done)
     if not done.is_moved:
         say(f"Campaign {campaign_id} starts at {format_utc(done.at)} already.")
         return
-    note_act(detail=str(done))
     say(
         f"Campaign {campaign_id} now starts at {format_utc(done.at)} ({at:%Y-%m-%d %H:%M} {at.tzname()}), "
         f"and not at {format_utc(done.before)}."
     )
 
 
-def _change_state(context: CliContext, campaign_id: int, change: Callable[..., None], new_state: str) -> None:
+def _change_state(
+    context: CliContext,
+    campaign_id: int,
+    change: Callable[..., None],
+    make: Callable[[str, int], Deed],
+    new_state: str,
+) -> None:
+    from mailer.campaigns.lifecycle import find_campaign
+
     with context.write_session() as session:
+        row = find_campaign(session, campaign_id)
+        before = (row.state, row.state_reason)
         change(session, campaign_id, now=datetime.now(UTC))
+        row = find_campaign(session, campaign_id)
+        if (row.state, row.state_reason) != before:
+            record_campaign_deed(session, campaign_id, make)
     say(f"Campaign {campaign_id} is {new_state}.")
 
 
@@ -330,15 +351,35 @@ def resolve(
                 dry_run=dry_run,
                 now=now,
                 standard_input=sys.stdin.buffer,
+                record=partial(_record_resolution, campaign_id, None),
             )
         else:
             found = resolve_by_hand(
-                context.workspace, engine, campaign_id, address, arrived=arrived, dry_run=dry_run, now=now
+                context.workspace,
+                engine,
+                campaign_id,
+                address,
+                arrived=arrived,
+                dry_run=dry_run,
+                now=now,
+                record=partial(_record_resolution, campaign_id, arrived),
             )
     if as_json:
         emit_json({**found.as_dict(), "dry_run": dry_run})
     else:
         _print_resolution(context, found, dry_run=dry_run)
+
+
+def _record_resolution(
+    campaign_id: int, arrived: bool | None, connection: Connection, sent: int, queued: int
+) -> None:
+    from sqlmodel import Session
+
+    if not (sent or queued):
+        return
+    with Session(connection) as session:
+        record_campaign_deed(session, campaign_id, deeds.resolved_doubts, sent + queued, arrived=arrived)
+        session.flush()
 
 
 def _check_choice(

@@ -6,12 +6,12 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
+from mailer.activity import deeds
 from mailer.atomic_write import write_atomically
-from mailer.cli.activity_log import note_act
+from mailer.cli.activity_log import log_deed
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, find_explained, json_option, say
 
@@ -183,6 +183,7 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
         countries=settings.countries,
         today=_local_today(),
     )
+    log_deed(context, deeds.created_edition(slug))
     files = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*.*"))]
     if as_json:
         emit_json({"edition": slug, "folder": str(folder), "files": files})
@@ -278,7 +279,8 @@ def import_(
             stories_at=stories_at or 0,
             today=today,
         )
-    note_act(edition=imported.slug, subject=_name_source(source, is_address=is_address))
+    origin = {"feed": source} if is_address else {"file": Path(source).name}
+    log_deed(context, deeds.imported_edition(imported.slug, **origin))
     if as_json:
         emit_json(imported)
         return
@@ -286,11 +288,6 @@ def import_(
     for name in imported.stories:
         emit(str(imported.folder / name))
     _print_imported(context, imported)
-
-
-def _name_source(source: str, *, is_address: bool) -> str:
-    """Return what the log calls a document or a feed. The rest of an address may have a password in it."""
-    return urlsplit(source).hostname or "" if is_address else Path(source).name
 
 
 def _existing_file(source: str) -> Path:

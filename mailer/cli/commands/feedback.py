@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.activity import deeds
+from mailer.cli.activity_log import record_deed
 from mailer.cli.commands import feedback_mail, feedback_review
 from mailer.cli.commands.one_subscriber import detail_options, read_changes
 from mailer.cli.context import CliContext, pass_context
@@ -283,6 +285,7 @@ def accept(
             has_left=left,
             now=datetime.now(UTC),
         )
+        record_deed(session, deeds.accepted_successor(number), by=by or "")
     if as_json:
         emit_json(
             {
@@ -309,6 +312,7 @@ def refuse(context: CliContext, number: int, by: str | None, as_json: bool) -> N
 
     with context.write_session() as session:
         proposal = refuse_successor(session, number, by=by or "", now=datetime.now(UTC))
+        record_deed(session, deeds.refused_successor(number), by=by or "")
     if as_json:
         emit_json({"number": proposal.number, "email": proposal.email, "predecessor": proposal.predecessor})
         return

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.activity_log import note_act
+from mailer.activity import deeds
+from mailer.cli.activity_log import record_deed
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say, user_option
 from mailer.utc import format_iso, format_utc
@@ -92,11 +93,9 @@ def review(
 def _judge_all(
     room: FeedbackContext, numbers: tuple[int, ...], word: str, by: str, subscriber: str, as_json: bool
 ) -> None:
-    from mailer.feedback.review import judge
-
     verdicts = []
     for number in numbers:
-        outcomes = judge(room, number, word, by=by, subscriber=subscriber, now=datetime.now(UTC))
+        outcomes = _judge(room, number, word, by, subscriber)
         verdicts.append(
             {
                 "number": number,
@@ -106,7 +105,6 @@ def _judge_all(
                 ],
             }
         )
-        note_act(detail=f"{number} as {word}")
         if not as_json:
             _print_verdict(number, word, outcomes)
     if as_json:
@@ -115,7 +113,7 @@ def _judge_all(
 
 def _ask_about_all(room: FeedbackContext, waiting: list[Held], by: str) -> None:
     from mailer.errors import MailerError
-    from mailer.feedback.review import JUDGEMENTS, judge
+    from mailer.feedback.review import JUDGEMENTS
     from subscribers.errors import SubscriberError
 
     for message, events in waiting:
@@ -131,13 +129,28 @@ def _ask_about_all(room: FeedbackContext, waiting: list[Held], by: str) -> None:
             if JUDGEMENTS[word].needs_person and not any(event.subscriber for event in events):
                 subscriber = click.prompt("Whom is it about (address)", err=True)
             try:
-                outcomes = judge(room, number, word, by=by, subscriber=subscriber, now=datetime.now(UTC))
+                outcomes = _judge(room, number, word, by, subscriber)
             except (MailerError, SubscriberError) as error:
                 say(str(error))
                 continue
-            note_act(detail=f"{number} as {word}")
             _print_verdict(number, word, outcomes)
             break
+
+
+def _judge(
+    room: FeedbackContext, number: int, word: str, by: str, subscriber: str
+) -> Sequence[tuple[str, Consequence]]:
+    from mailer.feedback.review import judge
+
+    return judge(
+        room,
+        number,
+        word,
+        by=by,
+        subscriber=subscriber,
+        now=datetime.now(UTC),
+        record=lambda session: record_deed(session, deeds.judged_feedback(number, word), by=by),
+    )
 
 
 def _describe_message(message: FeedbackMessage, events: list[ReportedEvent]) -> dict[str, object]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.activity import deeds
+from mailer.cli.activity_log import record_deed
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
@@ -106,6 +108,8 @@ def import_(
             options=options,
             on_progress=on_progress,
         )
+        if not dry_run:
+            record_deed(session, deeds.imported_subscribers(file.name, report))
     if as_json:
         emit_json(report)
     else:
@@ -159,7 +163,13 @@ def rollback(context: CliContext, import_id: int, dry_run: bool, as_json: bool) 
     from mailer.campaigns.subscriber_history import roll_back_import
 
     with context.open_database() as engine:
-        report = roll_back_import(engine, import_id, now=datetime.now(UTC), dry_run=dry_run)
+        report = roll_back_import(
+            engine,
+            import_id,
+            now=datetime.now(UTC),
+            dry_run=dry_run,
+            record=lambda session, done: record_deed(session, deeds.rolled_back_import(done)),
+        )
     if as_json:
         emit_json(report)
         return

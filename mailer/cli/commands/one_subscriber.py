@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.activity_log import find_user, note_no_change
+from mailer.activity import deeds
+from mailer.cli.activity_log import find_user, record_deed
 from mailer.cli.context import CliContext, add_parameters, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
@@ -65,6 +66,7 @@ def add(
             **make_record(by, basis=basis),
         )
         email = added.email
+        record_deed(session, deeds.added_subscriber(email), by=by)
         _print_person(session, email, as_json=as_json)
     say(f"Added {email}." + ("" if basis else " No basis is recorded; some countries require one (--basis)."))
 
@@ -159,9 +161,9 @@ def pause(
     day = None if until is None else until.date()
     with context.write_session() as session:
         changed = pause_subscriber(session, address, day, **make_record(by, reason=reason))
+        if changed:
+            record_deed(session, deeds.paused_subscriber(address, day), by=by)
         _print_person(session, address, as_json=as_json)
-    if not changed:
-        note_no_change()
     now = "gets mail" if day is None else f"gets no mail until {day}"
     say(f"{address} {now}." if changed else f"{address} {now} already. Nothing has changed.")
 
@@ -182,12 +184,13 @@ def unsubscribe(context: CliContext, address: str, reason: str, by: str, as_json
 
     with context.write_session() as session:
         changed = unsubscribe_address(session, address, **make_record(by, reason=reason))
+        if changed:
+            record_deed(session, deeds.unsubscribed_subscriber(address), by=by)
         status = find_kept_subscriber(session, find_subscriber(session, address)).status
         _print_person(session, address, as_json=as_json)
     if changed:
         say(f"{address} is unsubscribed and gets no more mail, not even of a campaign that is being sent.")
     else:
-        note_no_change()
         say(f"{address} is {status} already. Nothing has changed.")
 
 
@@ -199,9 +202,10 @@ def _edit(
     sectors, record = context.workspace.settings.sectors, make_record(by, reason=reason)
     with context.write_session() as session:
         changed = edit_subscriber(session, address, changes, sectors=sectors, **record)
+        if changed:
+            tags = {"added": changes.add_tags, "removed": changes.remove_tags}
+            record_deed(session, deeds.edited_subscriber(address, changed, **tags), by=by)
         _print_person(session, address, as_json=as_json)
-    if not changed:
-        note_no_change()
     say(f"Changed: {', '.join(sorted(changed))}." if changed else "Nothing has changed.")
 
 
@@ -286,6 +290,8 @@ def merge(
         record = make_record(by, reason=reason)
         with context.write_session() as session:
             merged = apply_merge(session, keep, other, key=key, take=details, **record)
+            people = merged.people
+            record_deed(session, deeds.merged_subscribers(people.kept.email, people.other.email), by=by)
     else:
         with context.read_session() as session:
             merged = preview_merge(session, keep, other, key=key, take=details)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.activity_log import note_no_change, record_erasure
+from mailer.activity import deeds
+from mailer.cli.activity_log import log_deed, record_deed
 from mailer.cli.commands.one_subscriber import by_option
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, user_option
@@ -38,8 +39,10 @@ def data(context: CliContext, address: str, output: Path | None) -> None:
         )
     if output is None:
         emit_json(known)
+        log_deed(context, deeds.exported_person(address))
         return
     write_atomically(output, json.dumps(known, ensure_ascii=False, indent=2).encode())
+    log_deed(context, deeds.exported_person(address))
     say(
         f"Wrote {output}. It is for this person only. If it is inside the workspace, erasing them also "
         "deletes this file."
@@ -61,6 +64,7 @@ def suppress(context: CliContext, address: str) -> None:
             method="command line",
             now=datetime.now(UTC),
         )
+        record_deed(session, deeds.suppressed_address(address))
     say(f"{address} is suppressed and will get no mail. Imports cannot bring it back.")
 
 
@@ -89,6 +93,7 @@ def unsuppress(context: CliContext, address: str, why: str, by: str, confirm: bo
         return
     with context.write_session() as session:
         lifted = unsuppress_address(session, address, key=key, by=by, why=why, method="command line", now=now)
+        record_deed(session, deeds.unsuppressed_address(address), by=by)
         _print_suppressed(address, *lifted)
     say(f"Removed {address} from the suppression list. Recorded: {by}, {why}")
 
@@ -124,7 +129,7 @@ def erase(context: CliContext, address: str, confirm: bool) -> None:
             address,
             method="command line",
             now=now,
-            on_erased=lambda session: record_erasure(session, now=now),
+            on_erased=lambda session: record_deed(session, deeds.erased_person()),
         )
     _print_files(erasure, done=True)
     say(f"{address} is erased. This program cannot reach: {'; '.join(erasure.out_of_reach)}.")
@@ -155,7 +160,13 @@ def prune(context: CliContext, dry_run: bool, confirm: bool, as_json: bool) -> N
     really = confirm and not dry_run
     with context.open_database() as engine:
         if really:
-            found = prune_list(context.workspace, engine, now=now)
+            try:
+                found = prune_list(context.workspace, engine, now=now)
+            except BaseException:
+                # It is done in parts.
+                log_deed(context, deeds.pruned_list(is_complete=False))
+                raise
+            log_deed(context, deeds.pruned_list())
         else:
             found = plan_pruning(engine, context.workspace.settings.retention, now=now)
     if as_json:
@@ -247,8 +258,8 @@ def admit(context: CliContext, address: str, by: str) -> None:
             now=datetime.now(UTC),
         )
         email = person.email
-    if not admitted:
-        note_no_change()
+        if admitted:
+            record_deed(session, deeds.admitted_sign_up(email), by=by)
     already = "" if admitted else " already. Nothing has changed"
     say(f"{email} is on the list{already}.")
 
@@ -257,7 +268,7 @@ def admit(context: CliContext, address: str, by: str) -> None:
 @click.argument("address")
 @by_option
 @pass_context
-def decline(context: CliContext, address: str, by: str) -> None:  # noqa: ARG001 - for the log
+def decline(context: CliContext, address: str, by: str) -> None:
     """Decline a person who signed up. They get no mail, and can sign up again."""
     from subscribers.consent.sign_ups import decline_sign_up
     from subscribers.queries import find_subscriber
@@ -265,6 +276,6 @@ def decline(context: CliContext, address: str, by: str) -> None:  # noqa: ARG001
     with context.write_session() as session:
         person = find_subscriber(session, address)
         declined, email = decline_sign_up(session, person.id or 0, now=datetime.now(UTC)), person.email
-    if not declined:
-        note_no_change()
+        if declined:
+            record_deed(session, deeds.declined_sign_up(email), by=by)
     say(f"{email} is declined." if declined else f"No sign-up of {email} waits. Nothing has changed.")

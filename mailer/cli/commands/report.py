@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.activity.acts import Act
-from mailer.cli.activity_log import log_act
+from mailer.activity import deeds
+from mailer.cli.activity_log import log_campaign_deed
 from mailer.cli.context import CliContext, gather_options, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say, write_csv
 
@@ -160,7 +160,7 @@ def report(context: CliContext, asked: ReportOptions) -> None:
         if asked.output is not None and asked.table is None:
             write = partial(write_deliveries, session, campaign_id or 0, workspace, states=asked.states)
             write_csv(asked.output, "deliveries", write)
-            log_act(context, Act.exported_report, campaign_id=campaign_id, detail=asked.output.name)
+            log_campaign_deed(context, campaign_id or 0, deeds.exported_report, asked.output.name)
             return
         found = _read_report(session, campaign_id, workspace, asked.last)
     if asked.as_json:
@@ -253,7 +253,7 @@ def _mail(context: CliContext, campaign_id: int, addresses: Sequence[str]) -> No
     with context.open_database() as engine:
         for result in mail_report(context.workspace, engine, campaign_id, addresses):
             say(result)
-    log_act(context, Act.mailed_report, campaign_id=campaign_id, detail=f"to {len(addresses)}")
+    log_campaign_deed(context, campaign_id, deeds.mailed_report, len(addresses))
 
 
 def _shorten(names: Sequence[str], number: int) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailer.activity import deeds
+from mailer.cli.activity_log import record_deed
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
@@ -98,6 +100,9 @@ def save(context: CliContext, name: str, query: str) -> None:
         known = make_lookups(session.connection(), context.workspace.settings)
         before = save_segment(session.connection(), name, query, known, now=datetime.now(UTC))
         saved = find_saved_segment(session.connection(), name)
+        if before is None or before.text != saved.text:
+            was = "" if before is None else before.text
+            record_deed(session, deeds.saved_segment(saved.name, saved.text, was))
         meaning = _describe_saved(context.workspace, session, saved.text)
     if before is not None and before.text != saved.text:
         say(f"Before, {saved.name} was: {before.text}")
@@ -155,6 +160,8 @@ def rename(context: CliContext, name: str, new_name: str) -> None:
     with context.write_session() as session:
         before = find_saved_segment(session.connection(), name)
         renamed = rename_saved_segment(session.connection(), settings, before, new_name, now=now)
+        if renamed.name != before.name:
+            record_deed(session, deeds.renamed_segment(before.name, renamed.name))
     say(f"{before.name} is now called {renamed.name}: {renamed.text}")
 
 
@@ -169,6 +176,7 @@ def delete(context: CliContext, name: str) -> None:
     with context.write_session() as session:
         saved = find_saved_segment(session.connection(), name)
         delete_saved_segment(session.connection(), context.workspace.settings, saved)
+        record_deed(session, deeds.deleted_segment(saved.name, saved.text))
     say(f"Deleted {saved.name}. It was: {saved.text}")
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailer.activity.acts import Act
-from mailer.cli.activity_log import log_act
+from mailer.activity import deeds
+from mailer.cli.activity_log import log_deed, record_campaign_deed
 from mailer.cli.campaign_run import (
     launch_and_send,
     leave_to_workers,
@@ -102,7 +102,7 @@ def send_test(context: CliContext, given: SendArguments) -> None:
             by=given.by,
             now=now,
         )
-    log_act(context, Act.sent_test, edition=given.edition, detail=f"to {len(tests.results)}")
+    log_deed(context, deeds.sent_test(given.edition, None, len(tests.results)))
     if given.as_json:
         told = {"edition": given.edition, "as": given.shown_address or None, "variant": given.variant}
         emit_json({**told, **tests.as_dict()})
@@ -210,13 +210,15 @@ def resume(
     context: CliContext, campaign_id: int, resend_in_doubt: bool, wait: bool, detach: bool, as_json: bool
 ) -> None:
     """Continue a campaign that was paused or interrupted, or that has deferred messages to try again."""
-    from mailer.campaigns.lifecycle import resume_campaign
+    from mailer.campaigns.lifecycle import find_campaign, resume_campaign
     from mailer.campaigns.worker import requeue_in_doubt
 
     with context.write_session() as session:
+        reason = find_campaign(session, campaign_id).state_reason
         resume_campaign(session, campaign_id, now=datetime.now(UTC))
-    again = "sending again to readers in doubt" if resend_in_doubt else ""
-    log_act(context, Act.resumed_campaign, campaign_id=campaign_id, detail=again)
+        record_campaign_deed(
+            session, campaign_id, deeds.resumed_campaign, reason, sends_again=resend_in_doubt
+        )
     if detach:
         if resend_in_doubt:
             with context.workspace.use_database() as engine:

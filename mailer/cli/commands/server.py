@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from mailer.cli.activity_log import record_erasure
+from mailer.activity import deeds
+from mailer.cli.activity_log import record_deed
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, say
 
@@ -142,6 +143,7 @@ def invite(context: CliContext, address: str, name: str, role: str) -> None:
 
     with context.write_session() as session:
         secret, member, is_new = admit_member(session, address, name, Role(role), now=_read_now(session))
+        record_deed(session, deeds.invited_member(member.email, member.role, again=not is_new))
     settings = context.workspace.settings
     # Where people open Studio: at the public address if it is served there, else on this machine.
     place = settings.web.base_url if settings.studio.enabled else f"http://localhost:{_PORT}"
@@ -166,7 +168,7 @@ def erase(context: CliContext, address: str) -> None:
     with context.open_database() as engine:
         with open_session(engine) as session:
             erase_member(session, address)
-            record_erasure(session, now=_read_now(session))
+            record_deed(session, deeds.erased_person())
             session.commit()
         overwrite_freed_pages(engine)
     say("Erased. Backups still have the name until they are deleted.")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.activity import deeds
+from mailer.cli.activity_log import log_deed
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 
@@ -49,6 +51,7 @@ def login(context: CliContext, name: str, device: bool, paste: bool, browser: bo
     client = make_token_client(sign_in, workspace.root)
     response = _obtain(sign_in, client, device=device, paste=paste, opens_browser=browser)
     grant = keep_sign_in(sign_in, workspace.root, response, now=datetime.now(UTC))
+    log_deed(context, deeds.signed_in_relay(name, grant.account))
     if as_json:
         emit_json(_describe(sign_in, grant))
     else:
@@ -70,6 +73,8 @@ def logout(context: CliContext, name: str, as_json: bool) -> None:
 
     sign_in = find_sign_in(context.workspace.settings, name)
     done = end_sign_in(sign_in, context.workspace.root)
+    if done.was_there:
+        log_deed(context, deeds.signed_out_relay(name))
     if as_json:
         emit_json({"relay": name, "forgotten": done.was_there, "revoked": done.is_revoked})
     elif not done.was_there:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.activity import deeds
+from mailer.cli.activity_log import log_deed
 from mailer.cli.commands import imports, one_subscriber, privacy
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
@@ -160,6 +162,7 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
         segment = read_segment(context.workspace.settings, query, session)
         if output is None:
             export_subscribers(session, segment, wanted, sys.stdout.buffer)
+            log_deed(context, deeds.exported_subscribers(query, form))
             return
         with atomic_file(output) as file:
             if wanted is ExportFormat.csv:
@@ -167,6 +170,7 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
                 file.write(codecs.BOM_UTF8)
             number = export_subscribers(session, segment, wanted, file)
         left_out = count_left_out(session, segment)
+    log_deed(context, deeds.exported_subscribers(query, form))
     say(f"Wrote {output}: {number} subscriber{'' if number == 1 else 's'}.")
     if left_out:
         say(

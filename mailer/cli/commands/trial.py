@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.activity import deeds
+from mailer.cli.activity_log import record_deed
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say, user_option
 
@@ -51,13 +53,17 @@ def show(context: CliContext, as_json: bool) -> None:
 @pass_context
 def end(context: CliContext, person: str, as_json: bool) -> None:
     """End trial mode, if `mailer doctor` finds nothing bad. Campaigns then go to everybody they are for."""
-    from mailer.campaigns.trial import end_trial
+    from mailer.campaigns.trial import end_trial, read_trial
     from mailer.doctor import Health, diagnose_workspace
 
     findings = diagnose_workspace(context.workspace)
     faults = [f"{found.subject}: {found.message}" for found in findings if found.verdict is Health.bad]
-    with context.open_database() as engine, engine.begin() as connection:
+    with context.write_session() as session:
+        connection = session.connection()
+        before = read_trial(connection)
         state = end_trial(connection, by=person, now=datetime.now(UTC), faults=faults)
+        if state != before:
+            record_deed(session, deeds.ended_trial(), by=person)
     _print_state(state, as_json=as_json)
 
 
@@ -68,8 +74,12 @@ def end(context: CliContext, person: str, as_json: bool) -> None:
 def begin(context: CliContext, person: str, as_json: bool) -> None:
     """Begin trial mode again. Campaigns that were launched go on; scheduled ones are cancelled at their time,
     unless all their readers are test readers."""
-    from mailer.campaigns.trial import begin_trial
+    from mailer.campaigns.trial import begin_trial, read_trial
 
-    with context.open_database() as engine, engine.begin() as connection:
+    with context.write_session() as session:
+        connection = session.connection()
+        before = read_trial(connection)
         state = begin_trial(connection, by=person, now=datetime.now(UTC))
+        if state != before:
+            record_deed(session, deeds.began_trial(), by=person)
     _print_state(state, as_json=as_json)

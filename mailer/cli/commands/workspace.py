@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.activity.acts import Act
-from mailer.cli.activity_log import log_act
+from mailer.activity import deeds
+from mailer.cli.activity_log import log_deed
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
@@ -53,7 +53,7 @@ def init(folder: Path, *, edition: str, sample: bool, as_json: bool, **answers: 
     given = any(answer is not None for answer in answers.values())
     founder = _ask_founder(answers) if given or not sample else None
     created = create_workspace(folder, sample=sample, now=datetime.now(UTC), founder=founder, edition=edition)
-    log_act(CliContext(folder), Act.created_workspace, edition=edition)
+    log_deed(CliContext(folder), deeds.created_workspace(edition))
     if as_json:
         emit_json(
             {"workspace": str(created.root), "editions": list(created.editions), "partners": created.partners}
@@ -208,6 +208,7 @@ def upgrade(context: CliContext, *, restored: bool) -> None:
             is_new = read_revision(connection) is None
         upgrade_database(engine)
         begin_series(engine, is_restored=restored)
+    log_deed(context, deeds.upgraded_database())
     say("The database is up to date.")
     if is_new:
         # A database that was lost looks like one that was never made.
@@ -230,6 +231,7 @@ def backup(context: CliContext, file: Path) -> None:
 
     with context.open_database() as engine:
         backup_database(engine, file)
+    log_deed(context, deeds.backed_up_database(file.name))
     say(f"Wrote {file} ({file.stat().st_size:,} bytes).")
 
 
@@ -272,6 +274,7 @@ def rotate(context: CliContext, as_json: bool) -> None:
 
     path = context.workspace.root / KEYS_FILE
     number = rotate_keys(path, now=datetime.now(UTC))
+    log_deed(context, deeds.rotated_keys())
     if as_json:
         emit_json({"number": number})
     say(
@@ -304,6 +307,7 @@ def retire(context: CliContext, number: int, confirm: bool, as_json: bool) -> No
     now = datetime.now(UTC)
     if confirm:
         retire_key(path, number, now=now)
+        log_deed(context, deeds.retired_key(number))
     if as_json:
         emit_json({"number": number, "retired": confirm or bool(key.retired), **vars(use)})
     show = say if as_json else emit

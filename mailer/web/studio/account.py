@@ -8,7 +8,8 @@ from typing import Any
 from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
+from mailer.activity.deeds import Deed
 from mailer.i18n import LANGUAGES, NATIVE_NAMES, gettext_noop
 from mailer.team.member_data import export_member_data
 from mailer.team.members import Permission, update_own_details
@@ -94,13 +95,13 @@ def _read_name(form: Form) -> str:
 
 
 def _change_sign_in(
-    page: StudioPage, act: Act, notice: Notice, change: Callable[[Session], object]
+    page: StudioPage, deed: Deed, notice: Notice, change: Callable[[Session], object]
 ) -> Response:
     """Do ``change``, which ends all sessions of the member and every link mailed to them, and go back to the
     account in a new session of this browser."""
     with page.writing() as session:
         change(session)
-        page.record(session, act)
+        page.record(session, deed)
         end_all_sessions(session, page.member.id)
         delete_links_of(session, page.member.id)
         secret = open_member_session(page, session, page.member, page.signed_in.method)
@@ -126,7 +127,7 @@ def change_password(page: PageDep, form: OwnFormDep) -> Response:
         return _render_password(page, [("password", words)])
     hashed = page.state.passwords.hash(password)
     store = partial(store_password, member_id=page.member.id, hashed=hashed, now=page.state.clock())
-    return _change_sign_in(page, Act.changed_password, Notice.password_changed, store)
+    return _change_sign_in(page, deeds.changed_password(), Notice.password_changed, store)
 
 
 @ROUTES.post_route("/account/password/remove", Permission.read)
@@ -134,7 +135,7 @@ def remove_password(page: PageDep) -> Response:
     """Delete the password. Signing in by a link is always possible."""
     require_confirmed(page)
     delete = partial(delete_password, member_id=page.member.id)
-    return _change_sign_in(page, Act.changed_password, Notice.password_removed, delete)
+    return _change_sign_in(page, deeds.changed_password(), Notice.password_removed, delete)
 
 
 def _render_password(page: StudioPage, errors: Sequence[tuple[str, str]] = ()) -> Response:
@@ -161,7 +162,7 @@ def save_new_passkey(page: PageDep, form: OwnFormDep) -> Response:
         add_passkey(session, page.member, credential, challenge, party, name=name, now=now)
 
     try:
-        return _change_sign_in(page, Act.changed_passkeys, Notice.passkey_added, add)
+        return _change_sign_in(page, deeds.changed_passkeys(), Notice.passkey_added, add)
     except PasskeyError:
         return _render_new_passkey(page, ("", page.translate(_NOT_MADE)), name)
 
@@ -207,7 +208,7 @@ def remove_passkey(page: PageDep, passkey_id: int) -> Response:
     def delete(session: Session) -> None:
         or_404(delete_passkey(session, page.member.id, passkey_id))
 
-    return _change_sign_in(page, Act.changed_passkeys, Notice.passkey_removed, delete)
+    return _change_sign_in(page, deeds.changed_passkeys(), Notice.passkey_removed, delete)
 
 
 @ROUTES.post_route("/account/sessions/{session_id:int}/end", Permission.read)
@@ -243,4 +244,4 @@ def download_data(page: PageDep) -> Response:
 def forget_organisation_account(page: PageDep) -> Response:
     require_confirmed(page)
     forget = partial(delete_organisation_account, member_id=page.member.id)
-    return _change_sign_in(page, Act.forgot_account, Notice.account_forgotten, forget)
+    return _change_sign_in(page, deeds.forgot_account(), Notice.account_forgotten, forget)

@@ -1,15 +1,15 @@
 """A request about a campaign."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Concatenate, ParamSpec
 
 from fastapi import Depends, Request
 from sqlmodel import Session, col, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.lifecycle import UnknownCampaignError, find_campaign
 from mailer.campaigns.preparation.preparation import Preparation
@@ -21,6 +21,7 @@ from mailer.web.studio.notices import Notice
 from mailer.web.studio.page import PageDep, StudioPage, depend_on_number, open_visit
 from mailer.web.studio.waiting_item import WaitingItem
 
+_Facts = ParamSpec("_Facts")
 _MAX_HALTED = 20
 
 CampaignNumber = Annotated[int, depend_on_number("campaign")]
@@ -76,9 +77,16 @@ class CampaignPage(StudioPage):
         """Go on to the page of the campaign, or to one ``below`` it, such as "/live"."""
         return self.redirect(self.path + below, notice)
 
-    def log(self, session: Session, act: Act, detail: str = "") -> None:
-        edition = self.campaign.edition
-        self.record(session, act, edition=edition, subject=str(self.number), detail=detail)
+    def log(
+        self,
+        session: Session,
+        make: Callable[Concatenate[str, int, _Facts], Deed],
+        *args: _Facts.args,
+        **facts: _Facts.kwargs,
+    ) -> None:
+        """Write down what the member does to the campaign: ``make`` is a function of
+        :mod:`mailer.activity.deeds` about campaigns, the rest what else it takes."""
+        self.record(session, make(self.campaign.edition, self.number, *args, **facts))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from editions.correction_note import NoteInspection, inspect_note
 from editions.errors import ProblemLevel
 from locales.languages import canonical_language
-from mailer.activity.acts import Act
-from mailer.activity.record import ActivityLine, record_line
+from mailer.activity import deeds
+from mailer.activity.record import record_line
 from mailer.campaigns.correction_notes import (
     NoteDraft,
     NoteMissingError,
@@ -84,10 +84,6 @@ class SentStoryPage(StudioPage):
     def render(self, template: str, *, status: int = 0, **values: object) -> Response:
         shared = {"edition": self.edition, "story": self.story, "correction": self}
         return super().render(template, status=status, **shared, **values)
-
-    def make_line(self, act: Act, place: NotePlace) -> ActivityLine:
-        number = str(place.number)
-        return self.describe_act(act, edition=self.edition, subject=self.story.slug, detail=number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,11 +166,11 @@ def create_correction(page: PageDep, form: OwnFormDep) -> Response:
     if faults := list(_list_faults(about, note)):
         return _render_form(about, note, *faults)
     expected = find_next_place(workspace, edition, story)
-    line = about.make_line(Act.wrote_correction, expected)
+    line = about.make_line(deeds.wrote_correction(expected))
     try:
         with page.announcing(line, expected.find_file(workspace)) as session:
             place = create_note(workspace, edition, story, note)
-            record_line(session, replace(line, detail=str(place.number)))
+            record_line(session, replace(line, deed=deeds.wrote_correction(place)))
     except OSError as error:
         return _render_form(about, note, _describe_error(page, error))
     return page.redirect(make_note_path(place), Notice.correction_saved)
@@ -200,7 +196,7 @@ def change_note(page: LastingDep, form: OwnFormDep) -> Response:
         return _render_form(page, note, ("", page.translate(_CHANGED)), place=place, status=409)
     if faults := list(_list_faults(page, note)):
         return _render_form(page, note, *faults, place=place)
-    line = page.make_line(Act.wrote_correction, place)
+    line = page.make_line(deeds.wrote_correction(place))
     translations = (place.find_translation(workspace, tag) for tag in note.translations)
     try:
         with page.announcing(line, place.find_file(workspace), *translations) as session:
@@ -364,7 +360,7 @@ def prepare(page: LastingDep) -> Response:
         with page.writing() as session:
             now = page.state.clock()
             prepared = prepare_correction(session, planned, member_id=page.member.id, now=now)
-            record_line(session, page.make_line(Act.prepared_correction, page.place))
+            page.record(session, deeds.prepared_correction(page.place))
     except CorrectionConflictError:
         return _render_correction(page, page.translate(_TAKEN))
     except (NoteError, StoryNotSentError) as error:
@@ -380,7 +376,7 @@ def discard(page: LastingDep) -> Response:
     if not page.is_open:
         return page.redirect(page.path)
     workspace = page.state.workspace
-    line = page.make_line(Act.discarded_correction, page.place)
+    line = page.make_line(deeds.discarded_correction(page.place))
     try:
         with page.announcing(line, page.place.find_file(workspace)) as session:
             record_line(session, line)

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.doctor.diagnosis import (
     SUBJECTS,
     Diagnosis,
@@ -48,7 +48,7 @@ def look_again(page: PageDep) -> Response:
     """Have the doctor look. While it does, another request begins no second look."""
     if page.state.examination.begin():
         with page.writing() as session:
-            page.record(session, Act.asked_doctor)
+            page.record(session, deeds.asked_doctor())
     return page.redirect("/doctor")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.database.feedback_models import FeedbackKind, FeedbackMessage, FeedbackState
 from mailer.feedback.message_list import find_next_held, list_messages, list_subscribers, view_message
 from mailer.feedback.overview import count_held, list_held, list_message_events
@@ -224,8 +224,7 @@ def judge_message(page: PageDep, number: FeedbackNumber, form: OwnFormDep) -> Re
             judge_in_session(
                 session, page.state.workspace, number, word, by=by, subscriber=subscriber, now=now
             )
-            detail = f"{number} as {word}"
-            page.record(session, Act.judged_feedback, subject=str(number), detail=detail)
+            page.record(session, deeds.judged_feedback(number, word))
     except ReviewError as error:
         words = page.translate(or_404(error.fault.words or None), name=error.judged_by)
         return _render_message(page, number, form, (_FAULT_FIELDS.get(error.fault, ""), words))
@@ -286,7 +285,7 @@ def accept(page: PageDep, number: FeedbackNumber, form: OwnFormDep) -> Response:
                 now=page.state.clock(),
                 method=_METHOD,
             )
-            page.record(session, Act.accepted_successor, subject=str(number))
+            page.record(session, deeds.accepted_successor(number))
     except SuccessorError as error:
         return _tell_decided(page, error)
     except OnListError:
@@ -306,7 +305,7 @@ def refuse(page: PageDep, number: FeedbackNumber) -> Response:
     try:
         with page.writing() as session:
             refuse_successor(session, number, by=page.member.name, now=page.state.clock())
-            page.record(session, Act.refused_successor, subject=str(number))
+            page.record(session, deeds.refused_successor(number))
     except SuccessorError as error:
         return _tell_decided(page, error)
     return page.redirect("/feedback", Notice.successor_refused)

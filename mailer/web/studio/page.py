@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from mailer.activity.act_journal import announce_acts
-from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import ActivityLine, Actor, record_line
 from mailer.database.engine import open_session
 from mailer.errors import ConfigurationError
@@ -237,19 +237,12 @@ class StudioPage(Visit):
         with self.state.write_session() as session:
             yield session
 
-    def record(
-        self, session: Session, act: Act, *, edition: str = "", subject: str = "", detail: str = ""
-    ) -> None:
-        """Write down that the member does ``act``, together with what ``session`` changes."""
-        record_line(session, self.describe_act(act, edition=edition, subject=subject, detail=detail))
+    def record(self, session: Session, deed: Deed) -> None:
+        """Write down what the member does, together with what ``session`` changes."""
+        record_line(session, self.make_line(deed))
 
-    def describe_act(
-        self, act: Act, *, edition: str = "", subject: str = "", detail: str = ""
-    ) -> ActivityLine:
-        now = self.state.clock()
-        return ActivityLine(
-            actor=self.actor, act=act, edition=edition, subject=subject, detail=detail, at=now
-        )
+    def make_line(self, deed: Deed) -> ActivityLine:
+        return ActivityLine(actor=self.actor, deed=deed, at=self.state.clock())
 
     @contextmanager
     def announcing(self, line: ActivityLine, *files: Path) -> Iterator[Session]:

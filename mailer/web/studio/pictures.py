@@ -19,7 +19,6 @@ from editions.model import AiOrigin, Crop, Focus, ImageShape, PeopleShown
 from editions.source.folder import IMAGES_FOLDER
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import TextFile
-from mailer.activity.acts import Act
 from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFile, TextSave
@@ -222,7 +221,7 @@ def _save(
             sitting=sitting,
             sequence=attempt,
             now=page.state.clock(),
-            acts=(Act.wrote_text,),
+            is_logged=True,
         )
         with page.writing() as session:
             result = save_edition_file(page.state.workspace, session, save)

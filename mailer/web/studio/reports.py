@@ -6,7 +6,7 @@ from io import StringIO
 from sqlmodel import col, select
 from starlette.responses import Response, StreamingResponse
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.delivery_history import vocabulary_of
 from mailer.campaigns.report.campaign_report import CampaignReport, read_time_line, report_campaign
 from mailer.campaigns.report.csv_export import generate_deliveries, write_table
@@ -76,7 +76,7 @@ def export_deliveries(page: CampaignPageDep, form: OwnFormDep) -> Response:
     states = (DeliveryState(wanted),) if wanted in list(DeliveryState) else ()
     name = f"campaign-{page.number}-deliveries.csv"
     with page.writing() as session:
-        page.log(session, Act.exported_report, name)
+        page.log(session, deeds.exported_report, name)
     return StreamingResponse(_stream_deliveries(page, states), media_type=_CSV, headers=_as_attachment(name))
 
 

@@ -10,7 +10,8 @@ from sqlalchemy import Row
 from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
+from mailer.activity.deeds import Deed
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep
@@ -48,17 +49,21 @@ def show_sign_ups(page: PageDep) -> Response:
 def admit(page: PageDep, form: OwnFormDep) -> Response:
     key, now = page.state.workspace.keys.suppression, page.state.clock()
     admit_one = partial(admit_sign_up, key=key, by=page.member.name, method="studio", now=now)
-    return _decide(page, form, admit_one, Act.admitted_sign_up, Notice.sign_ups_admitted)
+    return _decide(page, form, admit_one, deeds.admitted_sign_up, Notice.sign_ups_admitted)
 
 
 @ROUTES.post_route("/sign-ups/decline", Permission.change_partners)
 def decline(page: PageDep, form: OwnFormDep) -> Response:
     decline_one = partial(decline_sign_up, now=page.state.clock())
-    return _decide(page, form, decline_one, Act.declined_sign_up, Notice.sign_ups_declined)
+    return _decide(page, form, decline_one, deeds.declined_sign_up, Notice.sign_ups_declined)
 
 
 def _decide(
-    page: StudioPage, form: Form, decide: Callable[[Session, int], bool], act: Act, notice: Notice
+    page: StudioPage,
+    form: Form,
+    decide: Callable[[Session, int], bool],
+    make: Callable[[str], Deed],
+    notice: Notice,
 ) -> Response:
     """Decide about each chosen person in a transaction of its own, so that one who has left since keeps
     nobody else waiting. A second click changes nothing."""
@@ -70,7 +75,7 @@ def _decide(
         try:
             with page.writing() as session:
                 if decide(session, number):
-                    page.record(session, act, subject=session.get_one(Subscriber, number).email)
+                    page.record(session, make(session.get_one(Subscriber, number).email))
                     is_done = True
         except UnknownSubscriberError:
             continue

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from sqlmodel import Session
 from starlette.responses import Response, StreamingResponse
 
+from mailer.activity import deeds
 from mailer.activity.acts import Act
 from mailer.activity.log import (
     COMMAND_LINE,
@@ -91,7 +92,7 @@ def invite(page: PageDep, form: OwnFormDep) -> Response:
                 now=page.state.clock(),
                 language=_read_language(page, form),
             )
-            page.record(session, Act.invited_member, subject=member.email, detail=role.value)
+            page.record(session, deeds.invited_member(member.email, role))
     except AddressError:
         return _render_invitation(page, form, ("email", page.translate(_BAD_ADDRESS)))
     except TeamError:
@@ -149,8 +150,7 @@ def resend(page: PageDep, member: MemberDep) -> Response:
                 now=page.state.clock(),
                 language=page.translator.tag,
             )
-            detail = f"{member.role.value}, again"
-            page.record(session, Act.invited_member, subject=member.email, detail=detail)
+            page.record(session, deeds.invited_member(member.email, member.role, again=True))
     except TeamError:
         or_404(None)
     page.state.sign_in_mailer.wake()
@@ -173,8 +173,7 @@ def give_role(page: PageDep, member: MemberDep, form: OwnFormDep) -> Response:
     def change(session: Session) -> None:
         before = change_role(session, member.id, role, keep_session=page.signed_in.session_id)
         if before is not None:
-            detail = f"{before.role.value} → {role.value}"
-            page.record(session, Act.changed_role, subject=before.email, detail=detail)
+            page.record(session, deeds.changed_role(before.email, before.role, role))
 
     return _change(page, member, change, Notice.role_changed)
 
@@ -185,7 +184,7 @@ def remove(page: PageDep, member: MemberDep) -> Response:
 
     def change(session: Session) -> None:
         before = remove_member(session, member.id, now=page.state.clock())
-        page.record(session, Act.removed_member, subject=before.email, detail=before.role.value)
+        page.record(session, deeds.removed_member(before.email, before.role))
 
     return _change(page, member, change, Notice.member_removed)
 
@@ -195,7 +194,7 @@ def end_sessions(page: PageDep, member: MemberDep) -> Response:
     """End all sessions of a member, but for the one that asks."""
     with page.writing() as session:
         end_all_sessions(session, member.id, except_id=page.signed_in.session_id)
-        page.record(session, Act.ended_sessions, subject=member.email)
+        page.record(session, deeds.ended_sessions(member.email))
     return page.redirect("/team", Notice.sessions_ended)
 
 
@@ -255,8 +254,8 @@ def export_log(page: PageDep, form: OwnFormDep) -> Response:
     if errors:
         return page.redirect("/log", day=form.get("day")[:200])
     with page.writing() as session:
-        chosen = "; ".join(f"{name}: {value}" for name, value in form.fields if value)
-        page.record(session, Act.exported_log, detail=chosen)
+        chosen = [(name, value) for name, value in form.fields if value]
+        page.record(session, deeds.exported_log(chosen))
     headers = {"content-disposition": 'attachment; filename="log.csv"'}
     return StreamingResponse(_write_csv(page, wanted), media_type="text/csv; charset=utf-8", headers=headers)
 

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from editions.source.text_file import text_digest
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.comments.thread_list import anchor_passage, list_passages
 from mailer.comments.threads import begin_thread, reply, resolve_thread
@@ -233,10 +234,7 @@ class _Work:
                 record_activity(
                     session,
                     Actor.from_member(member),
-                    act,
-                    edition=edition,
-                    subject=subject,
-                    detail=detail,
+                    Deed(act=act, edition=edition, subject=subject, detail=detail),
                     now=self.at(minutes),
                 )
             session.commit()

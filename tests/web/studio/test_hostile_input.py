@@ -25,6 +25,7 @@ from playwright.sync_api import Error as BrowserError
 from sqlmodel import Session
 
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.database.team_models import Role
 from mailer.web.dependencies import utc_now
@@ -296,10 +297,7 @@ def poison(house: House, vector: str) -> None:
             record_activity(
                 session,
                 Actor.from_member(member),
-                act,
-                edition=words,
-                subject=words,
-                detail=words,
+                Deed(act=act, edition=words, subject=words, detail=words),
                 now=utc_now(),
             )
         address = f"p{abs(hash(vector))}@example.org"

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from locales.phrase import read_error
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.approvals.answers import (
     AnswerFault,
     AnswerRefusedError,
@@ -149,7 +149,7 @@ def post_withdrawal(page: CampaignPageDep, form: OwnFormDep) -> Response:
         is_withdrawn = end_round(connection, asked.id, RoundState.withdrawn, now)
         if is_withdrawn:
             queue_outcome(connection, asked, by=Person.of_member(page.member), now=now)
-            page.log(session, Act.withdrew_request)
+            page.log(session, deeds.withdrew_request)
     # Meanwhile it may have been approved, which a second click of one's own must not hide.
     is_over = is_withdrawn or asked.state is RoundState.withdrawn
     notice = Notice.approval_withdrawn if is_over else Notice.campaign_changed
@@ -167,7 +167,7 @@ def post_comment(page: CampaignPageDep, form: OwnFormDep) -> Response:
                 answer is not None
                 and add_comment(connection, asked, answer, person, form.get("text"), request=request, now=now)
             )
-            page.log(session, Act.commented_on_answer)
+            page.log(session, deeds.commented_on_answer)
     except ApprovalRefusedError as error:
         return _render(page, (f"comment-{form.get('answer')}", page.translate(str(error))))
     return page.go_to(f"{page.make_path(f'{page.path}/approval', Notice.commented)}#answer-{answer}")

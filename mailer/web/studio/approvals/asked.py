@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.record import Actor, record_activity
 from mailer.campaigns.approvals.answers import AnswerFault, AnswerRefusedError
 from mailer.campaigns.approvals.people import find_review
@@ -82,15 +82,9 @@ def take_answer(visit: Visit, asked: Round, person: Person, form: Form) -> Round
         )
         if is_new:
             is_approval = verdict is ApprovalVerdict.approved
-            record_activity(
-                session,
-                Actor(name=person.name, member_id=person.member_id),
-                Act.approved_campaign if is_approval else Act.requested_changes,
-                edition=asked.edition,
-                subject=str(asked.campaign_id),
-                detail="" if person.reviewer_id is None else "outside reviewer",
-                now=now,
-            )
+            make = deeds.approved_campaign if is_approval else deeds.requested_changes
+            deed = make(asked.edition, asked.campaign_id, is_outside=person.reviewer_id is not None)
+            record_activity(session, Actor(name=person.name, member_id=person.member_id), deed, now=now)
     state.sign_in_mailer.wake()
     return after
 

@@ -6,7 +6,7 @@ from sqlmodel import Session
 from starlette.responses import Response
 
 from locales.phrase import Phrase
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.approvals.answers import queue_asked
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
 from mailer.campaigns.approvals.people import WantedStep
@@ -65,8 +65,7 @@ def send_request(page: CampaignPage, *, note: str, steps: Sequence[WantedStep] |
         if asked.asked_at == now:
             queue_asked(connection, page.settings, asked, now=now)
             with Session(connection) as session:
-                act, number = Act.asked_for_approval, str(asked.campaign_id)
-                page.record(session, act, edition=asked.edition, subject=number)
+                page.record(session, deeds.asked_for_approval(asked.edition, asked.campaign_id))
                 session.flush()
     state.sign_in_mailer.wake()
     return page.redirect(f"/campaigns/{asked.campaign_id}/approval", Notice.approval_asked)

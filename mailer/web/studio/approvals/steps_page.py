@@ -6,7 +6,7 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from locales.phrase import read_error
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.approvals.answers import AnswerFault, find_author_fault, list_asked, queue_asked
 from mailer.campaigns.approvals.approval import ApprovalRefusedError
 from mailer.campaigns.approvals.people import (
@@ -110,8 +110,7 @@ def _change_open_round(page: CampaignPage, steps: Sequence[WantedStep]) -> bool:
         told = list_asked(connection, settings, asked)
         changed = change_steps(connection, asked, steps)
         queue_asked(connection, settings, changed, told=told, now=page.state.clock())
-        detail = f"{len(asked.steps)} → {len(changed.steps)}"
-        page.log(session, Act.changed_approval_steps, detail)
+        page.log(session, deeds.changed_approval_steps, len(asked.steps), len(changed.steps))
     page.state.sign_in_mailer.wake()
     return True
 

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.log import find_launchers
 from mailer.campaigns.corrections import SEPARATOR
 from mailer.campaigns.pending_launches import find_pending_launch
@@ -166,7 +166,7 @@ def begin_campaign(page: PageDep, form: OwnFormDep) -> Response:
     try:
         with page.writing() as session:
             begun = begin_preparation(session, edition, title=title, member_id=page.member.id, now=now)
-            page.record(session, Act.prepared_campaign, edition=edition, subject=str(begun.campaign_id))
+            page.record(session, deeds.prepared_campaign(edition, begun.campaign_id))
             is_chosen = not text or _choose_segment(page, session, begun, text)
     except AlreadyPreparedError as error:
         return _go_on(page, error.campaign_id, text)
@@ -184,8 +184,7 @@ def _choose_segment(page: StudioPage, session: Session, begun: Preparation, text
     wanted = replace(begun.decisions, segment=segment.text, segment_name=name)
     saved = save_preparation(session, begun, wanted, member_id=page.member.id, now=now)
     said = saved.decisions.describe(begun.decisions.list_changes(saved.decisions))
-    number = str(saved.campaign_id)
-    page.record(session, Act.changed_campaign, edition=saved.edition, subject=number, detail=said)
+    page.record(session, deeds.changed_campaign(saved.edition, saved.campaign_id, said))
     return True
 
 

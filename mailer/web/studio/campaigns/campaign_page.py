@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
+from mailer.activity import deeds
 from mailer.activity.acts import Act
 from mailer.activity.log import list_campaign_acts
 from mailer.campaigns.approvals.status import find_approval_status
@@ -73,7 +74,7 @@ def discard_campaign(page: CampaignPageDep) -> Response:
             if state not in _DRAFT_STATES:
                 page.require(Permission.launch)
             cancel_campaign(session, page.number, now=page.state.clock())
-            page.log(session, Act.cancelled_campaign)
+            page.log(session, deeds.cancelled_campaign)
     except CampaignStateError:
         return page.go_back(Notice.campaign_started)
     return page.go_back(Notice.campaign_discarded)
@@ -86,7 +87,7 @@ def change_archive(page: CampaignPageDep, form: OwnFormDep) -> Response:
     with page.writing() as session:
         if find_campaign(session, page.number).archived is not wanted:
             set_archived(session, page.number, archived=wanted)
-            page.log(session, Act.archived_campaign, "in" if wanted else "out")
+            page.log(session, deeds.archived_campaign, is_in=wanted)
     return page.go_back(Notice.archived if wanted else Notice.unarchived)
 
 

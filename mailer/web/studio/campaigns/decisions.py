@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.lifecycle import (
     CampaignStateError,
     EarlierStartError,
@@ -108,7 +108,7 @@ def save_decisions(page: PreparedPage, was: Decisions, wanted: Decisions) -> Non
             )
             changed = before.decisions.list_changes(saved.decisions) & was.list_changes(wanted)
             if changed:
-                page.log(session, Act.changed_campaign, saved.decisions.describe(changed))
+                page.log(session, deeds.changed_campaign, saved.decisions.describe(changed))
     except PreparationOverError as error:
         raise PreparationClosedError(page.path) from error
     except PreparationConflictError as error:
@@ -288,7 +288,7 @@ def change_scheduled_start(page: CampaignPageDep, form: OwnFormDep) -> Response:
             at, _ = _read_time(page, typed, now)
             done = reschedule_campaign(session, page.number, at=at, settings=settings, now=now, seen=seen)
             if done.is_moved:
-                page.log(session, Act.rescheduled_campaign, str(done))
+                page.log(session, deeds.rescheduled_campaign, done)
     except CampaignStateError:
         return page.go_back(Notice.campaign_changed)
     except RefusedFormError as error:

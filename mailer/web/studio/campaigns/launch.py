@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.launch_faults import LaunchFault, LaunchFaultKind
 from mailer.campaigns.lifecycle import CampaignStateError
 from mailer.campaigns.pending_launches import (
@@ -144,8 +144,8 @@ def ask(page: CampaignPageDep, form: OwnFormDep) -> Response:
             now = read_clock(session.connection())
             asked = ask_launch(session, request, member_id=page.member.id, needs_second=needs_second, now=now)
             if asked.asked_at == now:
-                act = Act.asked_launch if needs_second else Act.launched_campaign
-                page.log(session, act, request.describe())
+                make = deeds.asked_launch if needs_second else deeds.launched_campaign
+                page.log(session, make, request.describe())
     except OtherLaunchError as error:
         return page.redirect(f"/campaigns/{error.campaign_id}/launch")
     except CampaignStateError:
@@ -162,7 +162,7 @@ def undo(page: CampaignPageDep, form: OwnFormDep) -> Response:
             return page.go_back(below="/launch")
         is_undone = undo_launch(session, number, now=read_clock(session.connection()))
         if is_undone:
-            page.log(session, Act.undid_launch)
+            page.log(session, deeds.undid_launch)
     if is_undone or pending.launched_id is None:
         # The other window, or a first click, has undone it.
         is_over = is_undone or pending.state is PendingLaunchState.undone
@@ -187,8 +187,8 @@ def confirm(page: CampaignPageDep, form: OwnFormDep) -> Response:
                 now=read_clock(session.connection()),
             )
             if confirmed != pending:
-                done = f"confirmed: {pending.request.describe()}"
-                page.log(session, Act.launched_campaign, done)
+                audience = pending.request.describe()
+                page.log(session, deeds.launched_campaign, audience, is_confirmation=True)
     except SamePersonError:
         words = page.translate(_SAME_PERSON)
     except OtherCountError as error:
@@ -359,7 +359,7 @@ def end_trial_mode(page: PageDep) -> Response:
             connection = session.connection()
             before, now = read_trial(connection), read_clock(connection)
             if end_trial(connection, by=page.member.name, now=now, faults=faults) != before:
-                page.record(session, Act.ended_trial)
+                page.record(session, deeds.ended_trial())
     except TrialError:
         return _render_trial(page, faults)
     return page.redirect("/trial", Notice.trial_ended)
@@ -373,7 +373,7 @@ def begin_trial_mode(page: PageDep) -> Response:
             connection = session.connection()
             before, now = read_trial(connection), read_clock(connection)
             if begin_trial(connection, by=page.member.name, now=now) != before:
-                page.record(session, Act.began_trial)
+                page.record(session, deeds.began_trial())
     except TrialError:
         return _render_trial(page)
     return page.redirect("/trial", Notice.trial_begun)

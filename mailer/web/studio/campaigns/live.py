@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 from starlette.responses import Response, StreamingResponse
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
+from mailer.activity.deeds import Deed
 from mailer.campaigns.doubt_resolution import RecordResolution, Resolution, resolve_by_log, resolve_chosen
 from mailer.campaigns.lifecycle import (
     CampaignStateError,
@@ -223,13 +224,13 @@ def _is_signed_in(page: StudioPage) -> bool:
 @ROUTES.post_route("/campaigns/{campaign}/pause", Permission.prepare)
 def pause(page: CampaignPageDep) -> Response:
     """Pause a campaign: what is being sent is finished, and nothing more is begun."""
-    return _change(page, pause_campaign, Act.paused_campaign, Notice.campaign_paused)
+    return _change(page, pause_campaign, deeds.paused_campaign, Notice.campaign_paused)
 
 
 @ROUTES.post_route("/campaigns/{campaign}/resume", Permission.launch)
 def resume(page: CampaignPageDep) -> Response:
     """Let a campaign go on; a canary is over then."""
-    return _change(page, resume_campaign, Act.resumed_campaign, Notice.campaign_resumed)
+    return _change(page, resume_campaign, deeds.resumed_campaign, Notice.campaign_resumed)
 
 
 @ROUTES.get_route("/campaigns/{campaign}/cancel", Permission.launch)
@@ -243,10 +244,12 @@ def show_cancelling(page: CampaignPageDep) -> Response:
 @ROUTES.post_route("/campaigns/{campaign}/cancel", Permission.launch)
 def cancel(page: CampaignPageDep) -> Response:
     require_confirmed(page)
-    return _change(page, cancel_campaign, Act.cancelled_campaign, Notice.campaign_cancelled)
+    return _change(page, cancel_campaign, deeds.cancelled_campaign, Notice.campaign_cancelled)
 
 
-def _change(page: CampaignPage, change: Callable[..., object], act: Act, notice: Notice) -> Response:
+def _change(
+    page: CampaignPage, change: Callable[..., object], make: Callable[..., Deed], notice: Notice
+) -> Response:
     try:
         with page.writing() as session:
             row = find_campaign(session, page.number)
@@ -256,7 +259,8 @@ def _change(page: CampaignPage, change: Callable[..., object], act: Act, notice:
             # A second click changes nothing, and is no second act.
             if (row.state, row.state_reason) != before:
                 # The history keeps why it was paused, which the campaign forgets.
-                page.log(session, act, before[1] if act is Act.resumed_campaign else "")
+                reason = [before[1]] if make is deeds.resumed_campaign else []
+                page.log(session, make, *reason)
     except CampaignStateError:
         return page.go_back(Notice.campaign_changed, "/live")
     page.state.progress.refresh(page.number)
@@ -295,7 +299,7 @@ def settle_doubts(page: CampaignPageDep, form: OwnFormDep) -> Response:
             chosen,
             arrived=arrived,
             now=state.clock(),
-            record=_make_record(page, "they have it" if arrived else "send again"),
+            record=_make_record(page, arrived=arrived),
         )
     except CampaignStateError:
         return page.go_back(Notice.campaign_changed, "/doubts")
@@ -317,7 +321,7 @@ def _find_chosen(page: CampaignPage, what: str, cause: str) -> set[int]:
     return {one.id for one in doubts if what == "all" or find_doubt_cause(one.code, one.reason) == cause}
 
 
-def _make_record(page: CampaignPage, how: str) -> RecordResolution:
+def _make_record(page: CampaignPage, *, arrived: bool | None) -> RecordResolution:
     def record(connection: Connection, sent: int, queued: int) -> None:
         if not (sent or queued):
             return
@@ -325,7 +329,7 @@ def _make_record(page: CampaignPage, how: str) -> RecordResolution:
             if queued and find_campaign(session, page.number).state is CampaignState.finished:
                 # What is sent again is sent at once, and not when somebody thinks of it.
                 resume_campaign(session, page.number, now=page.state.clock())
-            page.log(session, Act.resolved_doubts, f"{how}: {sent + queued:,}")
+            page.log(session, deeds.resolved_doubts, sent + queued, arrived=arrived)
             session.flush()
 
     return record
@@ -345,7 +349,7 @@ def settle_doubts_by_log(page: CampaignPageDep, form: SentFormDep) -> Response:
             resend_missing=form.text("again") == "1",
             now=state.clock(),
             standard_input=BytesIO(content),
-            record=_make_record(page, "by the relay’s log"),
+            record=_make_record(page, arrived=None),
         )
     except PostfixLogError as error:
         return _render_doubts(page, ("log", str(error)))

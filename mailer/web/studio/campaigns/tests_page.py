@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from locales.phrase import read_error
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.content_versions import list_tests
 from mailer.campaigns.mail_to_test_readers import (
     MAX_TEST_READERS,
@@ -90,7 +90,7 @@ def _send(page: PreparedPage, addresses: str, tag: str) -> SentTests:
         now=state.clock(),
     )
     with page.writing() as session:
-        page.log(session, Act.sent_test, f"to {len(done.results)}")
+        page.log(session, deeds.sent_test, len(done.results))
     return done
 
 

@@ -22,7 +22,7 @@ from editions.model import EditionForm, Personalisation
 from editions.source.folder import EDITION_FILE
 from editions.source.schema import EditionHeader
 from locales.languages import canonical_language
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.record import record_line
 from mailer.database.edition_models import UnsavedReason
 from mailer.i18n import gettext_noop
@@ -125,7 +125,7 @@ def _is_date(day: str) -> bool:
 def _save(
     page: EditionPage, file: EditionFile, text: str, *, sitting: str, attempt: int
 ) -> EditionFile | Conflict:
-    line = page.describe_act(Act.changed_details, edition=page.edition)
+    line = page.make_line(deeds.changed_details(page.edition))
     save = TextSave(
         edition=page.edition,
         name=EDITION_FILE,

@@ -16,7 +16,8 @@ from editions.new_editions import CopyChoice, copy_edition, create_empty_edition
 from editions.source.folder import is_slug
 from locales.languages import canonical_language
 from locales.phrase import ChoiceEnum, dump_words, load_words
-from mailer.activity.acts import Act
+from mailer.activity import deeds
+from mailer.activity.deeds import Deed
 from mailer.activity.record import record_line
 from mailer.atomic_write import write_atomically
 from mailer.i18n import gettext_noop
@@ -138,7 +139,7 @@ def _make(page: StudioPage, way: NewEditionWay, form: UploadedForm, slug: str) -
         case NewEditionWay.example:
             from editions.skeleton import create_skeleton
 
-            with _recorded(page, Act.created_edition, slug):
+            with _recorded(page, slug, deeds.created_edition(slug)):
                 create_skeleton(
                     editions,
                     slug,
@@ -153,7 +154,7 @@ def _make(page: StudioPage, way: NewEditionWay, form: UploadedForm, slug: str) -
             if not title:
                 raise RefusedFormError("title", _NO_TITLE)
             language = _read_language(form) or "en"
-            with _recorded(page, Act.created_edition, slug):
+            with _recorded(page, slug, deeds.created_edition(slug)):
                 create_empty_edition(editions, slug, title=title, language=language, today=today)
             return f"{path}/details"
         case NewEditionWay.copy:
@@ -162,7 +163,7 @@ def _make(page: StudioPage, way: NewEditionWay, form: UploadedForm, slug: str) -
                 raise RefusedFormError("source", _NO_SOURCE)
             parts = ("stories", "translations", "subject", "letter")
             choice = CopyChoice(**{name: _read_line(form, name) == "yes" for name in parts})
-            with _recorded(page, Act.created_edition, slug):
+            with _recorded(page, slug, deeds.created_edition(slug)):
                 copy_edition(editions, source, slug, choice, today=today)
             return f"{path}/details"
         case NewEditionWay.file:
@@ -183,7 +184,7 @@ def _import_file(page: StudioPage, form: UploadedForm, slug: str) -> None:
         raise RefusedFormError("document", _TOO_LARGE)
     name = clean_file_name(form.file_names.get("document", ""))
     with (
-        _recorded(page, Act.imported_edition, slug, name),
+        _recorded(page, slug, deeds.imported_edition(slug, file=name)),
         tempfile.TemporaryDirectory(prefix="mailer-import-") as folder,
     ):
         path = Path(folder, name)
@@ -208,7 +209,8 @@ def _import_feed(page: StudioPage, form: UploadedForm, slug: str) -> None:
     address = _read_line(form, "address")
     if not address.lower().startswith(("https://", "http://")):
         raise RefusedFormError("address", _NO_ADDRESS)
-    with _recorded(page, Act.imported_edition, slug, address), RemoteFetcher() as fetcher:
+    deed = deeds.imported_edition(slug, feed=address)
+    with _recorded(page, slug, deed), RemoteFetcher() as fetcher:
         imported = import_feed(
             address,
             page.state.workspace.editions,
@@ -223,9 +225,9 @@ def _import_feed(page: StudioPage, form: UploadedForm, slug: str) -> None:
 
 
 @contextmanager
-def _recorded(page: StudioPage, act: Act, slug: str, subject: str = "") -> Iterator[None]:
+def _recorded(page: StudioPage, slug: str, deed: Deed) -> Iterator[None]:
     """Announce that an edition is made in the block, and write it down when it is."""
-    line = page.describe_act(act, edition=slug, subject=subject)
+    line = page.make_line(deed)
     with page.announcing(line, page.state.workspace.editions / slug) as session:
         yield
         record_line(session, line)

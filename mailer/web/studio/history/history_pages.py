@@ -16,7 +16,7 @@ from editions.changes.translation_text import read_front
 from editions.source.folder import STORIES_FOLDER
 from editions.text_diff.comparison import BlockChangeKind, compare_texts
 from locales.phrase import read_error
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.record import record_line
 from mailer.database.edition_models import RevisionKind
 from mailer.i18n import gettext_noop
@@ -137,7 +137,7 @@ def show_edition_history(page: EditionPageDep) -> Response:
 @ROUTES.post_route("/editions/{edition}/history", Permission.write)
 def restore_removed_story(page: EditionPageDep, form: OwnFormDep) -> Response:
     story = form.get("story")
-    line = page.describe_act(Act.restored_story, edition=page.edition, subject=story)
+    line = page.make_line(deeds.restored_story(page.edition, story))
     try:
         with page.announcing(line, page.folder / STORIES_FOLDER) as session:
             restore_story(page.state.workspace, session, page.edition, story, member=page.member, now=line.at)
@@ -212,7 +212,7 @@ def restore_text(page: TextPageDep, form: OwnFormDep) -> Response:
         sitting=f"restored {entry.number}",
         now=page.state.clock(),
         kind=RevisionKind.restored,
-        acts=(Act.restored_text,),
+        is_logged=True,
     )
     with page.writing() as session:
         outcome = save_edition_file(page.state.workspace, session, save)

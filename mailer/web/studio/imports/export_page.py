@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from starlette.responses import Response, StreamingResponse
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.delivery_history import read_segment
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
@@ -37,8 +37,7 @@ def export(page: PageDep, form: OwnFormDep) -> Response:
     try:
         with page.writing() as session:
             segment = read_segment(query, page.settings, session)
-            whom = query if query.strip() else "everybody"
-            page.record(session, Act.exported_subscribers, detail=f"{whom}, as {chosen}")
+            page.record(session, deeds.exported_subscribers(query, chosen))
     except SegmentError as error:
         return _render(page, form.get("q"), chosen, error=error)
     headers = {"content-disposition": f'attachment; filename="partners-{chosen}.csv"'}

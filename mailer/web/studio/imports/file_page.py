@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.responses import Response, StreamingResponse
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.database.import_models import ImportFile, ImportFileState
 from mailer.database.team_models import TeamMember
 from mailer.i18n import gettext_noop
@@ -135,7 +135,7 @@ def discard(page: FilePageDep) -> Response:
     try:
         with page.writing() as session:
             stored_as = discard_import_file(session, page.number, now=page.state.clock())
-            page.record(session, Act.discarded_import_file, subject=page.file.name)
+            page.record(session, deeds.discarded_import_file(page.file.name))
     except NotWaitingError:
         return page.redirect(page.path)
     delete_upload(page.state.workspace, stored_as)

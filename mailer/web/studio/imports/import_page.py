@@ -4,7 +4,7 @@ from typing import Annotated
 
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.subscriber_history import plan_import_rollback, roll_back_import
 from mailer.i18n import gettext_noop
 from mailer.list_imports.checked_file import CheckedFile, read_checked_file
@@ -94,15 +94,12 @@ def undo(page: PageDep, number: ImportNumber, form: OwnFormDep) -> Response:
     if form.get("numbers") != _name_numbers(plan):
         return _render_undo(page, batch, error=page.translate(_CHANGED), status=409)
     page.end_reading()
-    detail = f"{plan.removed} removed, {plan.restored} restored, {plan.kept} kept"
     try:
         roll_back_import(
             page.state.engine,
             number,
             now=page.state.clock(),
-            record=lambda session: page.record(
-                session, Act.rolled_back_import, subject=str(number), detail=detail
-            ),
+            record=lambda session, report: page.record(session, deeds.rolled_back_import(report)),
         )
     except RollbackError:
         # Another click was first, or a campaign was launched in this very moment; the page says which.

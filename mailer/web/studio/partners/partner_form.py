@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from locales.countries import country_codes
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
 from mailer.web.forms import Form, OwnFormDep, list_countries, list_languages, list_sectors, own_country_names
@@ -46,7 +46,7 @@ def add(page: PageDep, form: OwnFormDep) -> Response:
         with page.writing() as session:
             added = add_subscriber(session, form.get("email"), changes, sectors=known, key=key, **context)
             number = added.id
-            page.record(session, Act.added_subscriber, subject=added.email)
+            page.record(session, deeds.added_subscriber(added.email))
     except SubscriberError as error:
         return _refuse(page, form, error)
     return page.redirect(f"/partners/{number}", Notice.partner_added)
@@ -80,8 +80,7 @@ def save(page: SomebodyPageDep, form: OwnFormDep) -> Response:
                 edit_subscriber(session, address, changes, sectors=known, **context) if is_current else ()
             )
             if changed:
-                detail = ", ".join(sorted(changed))
-                page.record(session, Act.edited_subscriber, subject=address, detail=detail)
+                page.record(session, deeds.edited_subscriber(address, changed))
     except SubscriberError as error:
         return _refuse(page, form, error)
     if not is_current:

@@ -4,7 +4,7 @@ from functools import partial
 
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.subscriber_history import apply_merge, preview_merge
 from mailer.i18n import gettext_noop
 from mailer.team.members import Permission
@@ -65,8 +65,7 @@ def merge(page: SomebodyPageDep, form: OwnFormDep) -> Response:
             people = apply_merge(
                 session, current.partner.email, other, key=key, take=take, digest=digest, **context
             ).people
-            subject, detail = people.kept.email, f"with {people.other.email}"
-            page.record(session, Act.merged_subscribers, subject=subject, detail=detail)
+            page.record(session, deeds.merged_subscribers(people.kept.email, people.other.email))
     except MergeError:
         return _render(page, other, take, "", _CHANGED, reason)
     except DetailError as error:

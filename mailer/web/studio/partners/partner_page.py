@@ -11,7 +11,8 @@ from fastapi import Depends
 from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
+from mailer.activity.deeds import Deed
 from mailer.campaigns.subscriber_history import (
     list_returned_messages,
     list_sent_campaigns,
@@ -223,20 +224,19 @@ def _change(
     form: Form,
     field: str,
     change: Callable[..., bool],
-    act: Act,
+    make: Callable[[str], Deed],
     notice: Notice,
-    detail: str = "",
     *,
     reason: str = "",
 ) -> Response:
     """Do ``change``, which takes a session, an address and the parts of a :class:`ConsentContext`, to the
-    partner, with a line in the log if anything changed. ``field`` has what may be wrong."""
+    partner; if anything changed, ``make`` says what the log has of it. ``field`` has what may be wrong."""
     try:
         with page.writing() as session:
             address = page.read_again(session).partner.email
             changed = change(session, address, **make_context(page, reason=reason))
             if changed:
-                page.record(session, act, subject=address, detail=detail)
+                page.record(session, make(address))
     except SubscriberError as error:
         return _render(page.read_again(page.session), form, field, explain(error))
     return page.go_back(notice if changed else Notice.nothing_changed)
@@ -246,12 +246,20 @@ def _change(
 def save_tags(page: PartnerPageDep, form: OwnFormDep) -> Response:
     """Add and remove the tags that the form has changed. Those that others change meanwhile stay so."""
 
+    def read_changes() -> tuple[frozenset[str], frozenset[str]]:
+        wanted, before = (frozenset(clean_tags(split_tags(form.get(name)))) for name in ("tags", "was"))
+        return wanted - before, before - wanted
+
     def change(session: Session, address: str, **context: Unpack[ConsentContext]) -> bool:
-        wanted, before = (clean_tags(split_tags(form.get(name))) for name in ("tags", "was"))
-        changes = DetailChanges(add_tags=wanted - before, remove_tags=before - wanted)
+        added, removed = read_changes()
+        changes = DetailChanges(add_tags=added, remove_tags=removed)
         return bool(edit_subscriber(session, address, changes, sectors=page.settings.sectors, **context))
 
-    return _change(page, form, "tags", change, Act.edited_subscriber, Notice.partner_saved, "tags")
+    def make(address: str) -> Deed:
+        added, removed = read_changes()
+        return deeds.edited_subscriber(address, added=added, removed=removed)
+
+    return _change(page, form, "tags", change, make, Notice.partner_saved)
 
 
 def split_tags(text: str) -> list[str]:
@@ -265,27 +273,29 @@ def pause(page: PartnerPageDep, form: OwnFormDep) -> Response:
     except ValueError:
         return _render(page, form, "until", _BAD_DAY)
     change, reason = partial(pause_subscriber, until=until), form.get("pause-reason")
-    act, notice, detail = Act.paused_subscriber, Notice.partner_paused, f"until {until.isoformat()}"
-    return _change(page, form, "until", change, act, notice, detail, reason=reason)
+    make = partial(deeds.paused_subscriber, until=until)
+    return _change(page, form, "until", change, make, Notice.partner_paused, reason=reason)
 
 
 @ROUTES.post_route("/partners/{subscriber}/resume", Permission.change_partners)
 def resume(page: PartnerPageDep, form: OwnFormDep) -> Response:
     change = partial(pause_subscriber, until=None)
-    return _change(page, form, "", change, Act.paused_subscriber, Notice.partner_resumed, "ended")
+    return _change(
+        page, form, "", change, partial(deeds.paused_subscriber, until=None), Notice.partner_resumed
+    )
 
 
 @ROUTES.post_route("/partners/{subscriber}/unsubscribe", Permission.change_partners)
 def unsubscribe(page: PartnerPageDep, form: OwnFormDep) -> Response:
-    act, notice, field = Act.unsubscribed_subscriber, Notice.partner_unsubscribed, "leave-reason"
-    return _change(page, form, field, unsubscribe_address, act, notice, reason=form.get(field))
+    make, notice, field = deeds.unsubscribed_subscriber, Notice.partner_unsubscribed, "leave-reason"
+    return _change(page, form, field, unsubscribe_address, make, notice, reason=form.get(field))
 
 
 @ROUTES.post_route("/partners/{subscriber}/block", Permission.change_partners)
 def block(page: PartnerPageDep, form: OwnFormDep) -> Response:
     change = partial(suppress, key=page.state.workspace.keys.suppression)
-    act, notice, field = Act.suppressed_address, Notice.partner_blocked, "block-reason"
-    return _change(page, form, field, change, act, notice, reason=form.get(field))
+    make, notice, field = deeds.suppressed_address, Notice.partner_blocked, "block-reason"
+    return _change(page, form, field, change, make, notice, reason=form.get(field))
 
 
 @ROUTES.post_route("/partners/{subscriber}/lift", Permission.change_partners)
@@ -300,7 +310,7 @@ def lift(page: PartnerPageDep, form: OwnFormDep) -> Response:
         unsuppress(session, address, key=key, by=page.member.name, why=why, **context)
         return True
 
-    return _change(page, form, "lift-reason", change, Act.unsuppressed_address, Notice.partner_unblocked)
+    return _change(page, form, "lift-reason", change, deeds.unsuppressed_address, Notice.partner_unblocked)
 
 
 @ROUTES.post_route("/partners/{subscriber}/data", Permission.manage)
@@ -312,7 +322,7 @@ def send_data(page: SomebodyPageDep) -> Response:
         or_404(current.is_somebody)
         address = current.partner.email
         known = export_personal_data(session, address, key=key, now=now)
-        page.record(session, Act.exported_person, subject=address)
+        page.record(session, deeds.exported_person(address))
     headers = {"content-disposition": f'attachment; filename="partner-{page.number}.json"'}
     body = json.dumps(known, ensure_ascii=False, indent=2)
     return Response(body, media_type="application/json", headers=headers)
@@ -342,8 +352,7 @@ def erase(page: PartnerPageDep, form: OwnFormDep) -> Response:
             method=_METHOD,
             now=page.state.clock(),
             source=f"by {page.member.name}",
-            # Without the address: it is to be nowhere.
-            on_erased=lambda session: page.record(session, Act.erased_person),
+            on_erased=lambda session: page.record(session, deeds.erased_person()),
         )
     except UnknownSubscriberError:
         return page.go_back(Notice.nothing_changed)

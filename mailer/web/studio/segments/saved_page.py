@@ -9,7 +9,7 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.campaigns.uses import (
     delete_saved_segment,
     find_segment_uses,
@@ -138,7 +138,7 @@ def save_changes(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response
             lookups = make_lookups(connection, page.settings)
             save_segment(connection, saved.name, text, lookups, now=page.state.clock())
             if saved.text != text:
-                page.record(session, Act.saved_segment, subject=saved.name, detail=f"{saved.text} → {text}")
+                page.record(session, deeds.saved_segment(saved.name, text, saved.text))
     except SubscriberError as error:
         return _refuse(page, name, form, error, QUERY_PARAMETER)
     return page.redirect(_make_path(saved.name), Notice.segment_saved)
@@ -152,7 +152,7 @@ def rename(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response:
             saved, connection, now = _find(session, name), session.connection(), page.state.clock()
             renamed = rename_saved_segment(connection, page.settings, saved, new_name, now=now)
             if renamed.name != saved.name:
-                page.record(session, Act.renamed_segment, subject=saved.name, detail=renamed.name)
+                page.record(session, deeds.renamed_segment(saved.name, renamed.name))
     except SubscriberError as error:
         return _refuse(page, name, form, error, "new_name")
     return page.redirect(_make_path(renamed.name), Notice.segment_renamed)
@@ -165,7 +165,7 @@ def delete(page: PageDep, name: SegmentName, form: OwnFormDep) -> Response:
         with page.writing() as session:
             saved = _find(session, name)
             delete_saved_segment(session.connection(), page.settings, saved)
-            page.record(session, Act.deleted_segment, subject=saved.name, detail=saved.text)
+            page.record(session, deeds.deleted_segment(saved.name, saved.text))
     except SubscriberError as error:
         return _refuse(page, name, form, error, "")
     return page.redirect("/segments", Notice.segment_deleted)
@@ -222,5 +222,5 @@ def _save_new(page: StudioPage, session: Session, name: str, text: str) -> Saved
         # What is saved under a name is changed on its own page, where it is seen.
         raise SavedSegmentError(page.translate(_TAKEN, name=before.name))
     saved = find_saved_segment(connection, name)
-    page.record(session, Act.saved_segment, subject=saved.name, detail=saved.text)
+    page.record(session, deeds.saved_segment(saved.name, saved.text))
     return saved

@@ -9,8 +9,9 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from locales.phrase import read_error
+from mailer.activity import deeds
 from mailer.activity.act_journal import announce_acts
-from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import record_line
 from mailer.errors import ConfigurationError
 from mailer.i18n import gettext_noop
@@ -103,7 +104,7 @@ def delete_secret(page: SettingsPageDep, place: SecretDep) -> Response:
 
 def _record_secret(page: SettingsPage, place: SecretPlace) -> None:
     with page.writing() as session:
-        page.record(session, Act.changed_secret, subject=place.name)
+        page.record(session, deeds.changed_secret(place.name))
 
 
 def _describe(page: SettingsPage, place: SecretPlace) -> Mapping[str, Any]:
@@ -146,10 +147,10 @@ def show_sign_in(page: SettingsPageDep, found: SignInDep) -> Response:
 def begin_sign_in(page: SettingsPageDep, found: SignInDep) -> Response:
     require_confirmed(page)
     try:
-        with _announced(page, found, Act.signed_in_relay) as record:
+        with _announced(page, found, deeds.signed_in_relay(found.name)) as record:
             grant = _list_pending(page).begin(found, now=page.state.clock())
             if grant is not None:
-                record(grant.account)
+                record(deeds.signed_in_relay(found.name, grant.account))
     except (OAuthError, ConfigurationError) as error:
         return _render_sign_in(page, found, ("", read_error(error)), 409)
     return page.redirect(f"{_SIGN_INS}/{found.name}", Notice.signed_in_relay if grant is not None else None)
@@ -162,10 +163,10 @@ def finish_sign_in(page: SettingsPageDep, found: SignInDep, form: OwnFormDep) ->
     if pending is None:
         return _render_sign_in(page, found, ("", page.translate(_ENDED)), 422)
     try:
-        with _announced(page, found, Act.signed_in_relay) as record:
+        with _announced(page, found, deeds.signed_in_relay(found.name)) as record:
             grant = _list_pending(page).finish(pending, address=form.get("address"), now=page.state.clock())
             if grant is not None:
-                record(grant.account)
+                record(deeds.signed_in_relay(found.name, grant.account))
     except (OAuthError, ConfigurationError) as error:
         return _render_sign_in(page, found, ("address" if pending.request else "", read_error(error)), 422)
     if grant is None:
@@ -178,9 +179,10 @@ def delete_sign_in(page: SettingsPageDep, found: SignInDep) -> Response:
     """End a sign-in: at the provider, where that is possible, and here."""
     require_confirmed(page)
     try:
-        with _announced(page, found, Act.signed_out_relay) as record:
+        deed = deeds.signed_out_relay(found.name)
+        with _announced(page, found, deed) as record:
             if end_sign_in(found, page.workspace.root).was_there:
-                record("")
+                record(deed)
     except (OSError, ConfigurationError) as error:
         return _render_sign_in(page, found, ("", read_error(error)), 409)
     return page.redirect(f"{_SIGN_INS}/{found.name}", Notice.signed_out_relay)
@@ -191,15 +193,15 @@ def _list_pending(page: SettingsPage) -> PendingSignIns:
 
 
 @contextmanager
-def _announced(page: SettingsPage, found: SignIn, act: Act) -> Iterator[Callable[[str], None]]:
-    """Announce the line of a block that may keep a sign-in or end it. If so, the block records it, with its
-    detail, by what it is given."""
-    line = page.describe_act(act, subject=found.name)
+def _announced(page: SettingsPage, found: SignIn, deed: Deed) -> Iterator[Callable[[Deed], None]]:
+    """Announce the line of a block that may keep a sign-in or end it. If so, the block records it by what it
+    is given, with all that is known then."""
+    line = page.make_line(deed)
     file = GrantStore(root=page.workspace.root).find_path(found.name)
 
-    def record(detail: str) -> None:
+    def record(done: Deed) -> None:
         with page.writing() as session:
-            record_line(session, replace(line, detail=detail))
+            record_line(session, replace(line, deed=done))
 
     with announce_acts(page.state.workspace, [line], [file]):
         yield record

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from fastapi import Depends
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.dispatch.sending_settings import (
     find_login,
     list_relays,
@@ -204,7 +204,7 @@ def send_test_mail(page: SettingsPageDep, relay: RelayDep) -> Response:
 
 def _record(page: SettingsPage, relay: RelaySettings) -> None:
     with page.writing() as session:
-        page.record(session, Act.tried_relay, subject=relay.name)
+        page.record(session, deeds.tried_relay(relay.name))
 
 
 def _show(page: SettingsPage, relay: RelaySettings, **found: object) -> Response:

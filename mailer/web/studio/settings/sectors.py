@@ -9,7 +9,7 @@ from starlette.responses import Response
 from editions.new_editions import make_slug
 from editions.source.field_values import FIXED_SECTIONS
 from editions.source.schema import EditionHeader
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.record import record_line
 from mailer.campaigns.uses import MOST_COUNTED, count_followers, count_sector_use
 from mailer.errors import ConfigurationError, MailerError
@@ -118,7 +118,7 @@ def color_sector(page: SettingsPageDep, sector: SectorDep, form: OwnFormDep) -> 
     was = form.get("was").partition(" ")
     file = find_theme_file(root, _THEME)
     subject = f"{file.relative_to(root).as_posix()} sections.{sector}"
-    line = page.describe_act(Act.changed_settings, subject=subject)
+    line = page.make_line(deeds.changed_settings(subject))
     try:
         with page.announcing(line, file) as session:
             record_line(session, line)

@@ -10,7 +10,7 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from locales.phrase import gettext_noop
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.log import find_settings_authors
 from mailer.activity.record import record_line
 from mailer.dispatch.dispatcher import check_usable
@@ -228,7 +228,7 @@ class SettingsPage(StudioPage):
         self.end_reading()
         workspace = self.state.workspace
         keys = ", ".join(map(write_keys, dict.fromkeys((*changes, *(orders or {})))))
-        line = self.describe_act(Act.changed_settings, subject=keys)
+        line = self.make_line(deeds.changed_settings(keys))
         with self.announcing(line, workspace.root / SETTINGS_FILE) as session:
             record_line(session, line)
             # The line first: if it cannot be written, neither are the settings.

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from sqlmodel import Session
 from starlette.responses import Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.record import Actor, record_activity
 from mailer.database.team_models import SignInMethod
 from mailer.i18n import gettext_noop
@@ -117,7 +117,7 @@ def open_member_session(visit: Visit, session: Session, member: Member, method: 
     if visit.signed_in is not None:
         end_team_session(session, visit.signed_in.session_id)
     if accept_invitation(session, member.id):
-        record_activity(session, Actor.from_member(member), Act.joined_team, now=visit.state.clock())
+        record_activity(session, Actor.from_member(member), deeds.joined_team(), now=visit.state.clock())
     return open_team_session(
         session,
         member.id,

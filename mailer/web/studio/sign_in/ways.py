@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.record import Actor, record_activity
 from mailer.database.engine import open_session
 from mailer.database.team_models import SignInMethod
@@ -354,6 +354,6 @@ def make_first_account(visit: VisitDep, form: OwnFormDep, token: str) -> Respons
         if link is not None:
             member = create_first_member(session, link, email=email, name=name, now=now)
             if link.member is None:
-                record_activity(session, Actor.from_member(member), Act.joined_team, now=now)
+                record_activity(session, Actor.from_member(member), deeds.joined_team(), now=now)
             return sign_in(visit, session, member, SignInMethod.link, "/")
     return visit.render("first_account_closed.html", status=410)

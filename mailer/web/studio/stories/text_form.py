@@ -24,7 +24,6 @@ from editions.rich_text.node_json import decode_document
 from editions.rich_text.nodes import DocumentSchemaError, RawReason, UnwritableError
 from editions.source.text_file import normalise_line_ends
 from locales.phrase import read_error
-from mailer.activity.acts import Act
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import EditionFile, EditionFileError, TextSave, parse_sitting
 from mailer.revisions.edition_save import Conflict
@@ -144,7 +143,9 @@ def find_base(page: EditionPage, file: EditionFile, base: str) -> str:
     return (None if base == file.digest else find_text(page.session, page.edition, base)) or file.text
 
 
-def make_save(page: EditionPage, name: str, draft: TextDraft, composed: ComposedText, *acts: Act) -> TextSave:
+def make_save(
+    page: EditionPage, name: str, draft: TextDraft, composed: ComposedText, *, is_confirmed: bool = False
+) -> TextSave:
     return TextSave(
         edition=page.edition,
         name=name,
@@ -154,7 +155,8 @@ def make_save(page: EditionPage, name: str, draft: TextDraft, composed: Composed
         sitting=draft.sitting,
         sequence=draft.sequence,
         now=page.state.clock(),
-        acts=(Act.wrote_text, *acts),
+        is_logged=True,
+        is_confirmed=is_confirmed,
     )
 
 

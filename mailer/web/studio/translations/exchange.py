@@ -12,7 +12,7 @@ from editions.text_diff.comparison import BlockChangeKind, compare_texts
 from editions.translation_exchange.exchange import read_translations
 from editions.translation_exchange.units import Exchange
 from locales.languages import canonical_language
-from mailer.activity.acts import Act
+from mailer.activity import deeds
 from mailer.activity.record import record_line
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
@@ -130,12 +130,7 @@ def apply_import(page: EditionPageDep, language: str, form: OwnFormDep) -> Respo
     if not texts:
         return _render(page, language, page.translate(_PREVIEW_LOST))
     names = [one.name for one in texts]
-    line = page.describe_act(
-        Act.imported_translations,
-        edition=page.edition,
-        subject=form.get("file")[:200],
-        detail=", ".join(names),
-    )
+    line = page.make_line(deeds.imported_translations(page.edition, form.get("file")[:200], names))
     with page.announcing(line, *(page.folder / name for name in names)) as session:
         kept = save_returned_texts(
             page.state.workspace,

@@ -28,7 +28,6 @@ from editions.text_diff.comparison import BlockChangeKind, compare_texts
 from editions.text_diff.words import WordChange, WordChangeKind, compare_words
 from editions.translatable_texts import read_text
 from locales.languages import canonical_language
-from mailer.activity.acts import Act
 from mailer.i18n import gettext_noop
 from mailer.revisions.edition_file import (
     EditionFile,
@@ -169,9 +168,7 @@ def save_translation(page: TranslationPageDep, form: OwnFormDep) -> Response:
         before = find_base(page, page.translation, draft.base)
     try:
         composed = compose_translation(before, draft, original, page.story, translated_from=translated_from)
-        save = make_save(
-            page, page.name, draft, composed, *([Act.confirmed_translation] if is_confirmed else [])
-        )
+        save = make_save(page, page.name, draft, composed, is_confirmed=is_confirmed)
         with page.writing() as session:
             outcome = save_edition_file(page.state.workspace, session, save)
             if isinstance(outcome, EditionFile):

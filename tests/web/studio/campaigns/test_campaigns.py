@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlmodel import Session
 
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.campaigns.draft import write_tested_draft
 from mailer.campaigns.launch import launch
@@ -75,7 +76,9 @@ def test_a_row_says_what_to_whom_when_and_by_whom(desk: Desk) -> None:
     other = send_it(desk)
     with Session(desk.house.studio.engine) as session:
         actor = Actor.from_command_line("operator")
-        record_activity(session, actor, Act.launched_campaign, edition=SLUG, subject=str(other), now=NOW)
+        record_activity(
+            session, actor, Deed(act=Act.launched_campaign, edition=SLUG, subject=str(other)), now=NOW
+        )
         session.commit()
     page = desk.get("/campaigns")
     assert page.index(f'/campaigns/{other}"') < page.index(f'/campaigns/{number}"')
@@ -135,14 +138,11 @@ def test_a_campaign_that_is_sent_shows_its_numbers_and_what_happened(desk: Desk)
         record_activity(
             session,
             actor,
-            Act.launched_campaign,
-            edition=SLUG,
-            subject=str(number),
-            detail="to country:MN,CN",
+            Deed(act=Act.launched_campaign, edition=SLUG, subject=str(number), detail="to country:MN,CN"),
             now=NOW,
         )
         for act in (Act.wrote_text, Act.asked_for_approval, Act.requested_changes, Act.undid_launch):
-            record_activity(session, actor, act, edition=SLUG, subject=str(number), now=NOW)
+            record_activity(session, actor, Deed(act=act, edition=SLUG, subject=str(number)), now=NOW)
         session.commit()
     page = desk.get(f"/campaigns/{number}", Role.guest)
     assert "partners in Mongolia or China" in page

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, expect
 from sqlmodel import Session
 
 from mailer.activity.acts import Act
+from mailer.activity.deeds import Deed
 from mailer.activity.record import Actor, record_activity
 from mailer.database.team_models import Role
 from mailer.team.members import Member
@@ -21,15 +22,15 @@ def fill(studio: Studio, mei: Member, number: int = 0) -> None:
     shell = Actor.from_command_line("root")
     with Session(studio.engine) as session:
         for one in range(number):
-            record_activity(session, shell, Act.sent_test, edition="2025-9", detail=f"to {one}", now=now)
-        record_activity(session, shell, Act.rotated_keys, now=now - timedelta(days=2))
-        record_activity(session, ann, Act.created_edition, edition="2026-1", now=now)
+            record_activity(
+                session, shell, Deed(act=Act.sent_test, edition="2025-9", detail=f"to {one}"), now=now
+            )
+        record_activity(session, shell, Deed(act=Act.rotated_keys), now=now - timedelta(days=2))
+        record_activity(session, ann, Deed(act=Act.created_edition, edition="2026-1"), now=now)
         record_activity(
             session,
             Actor.from_member(mei),
-            Act.invited_member,
-            subject="<i>=1+1</i>",
-            detail="=cmd()",
+            Deed(act=Act.invited_member, subject="<i>=1+1</i>", detail="=cmd()"),
             now=now,
         )
         session.commit()
