@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, update
+from sqlmodel import Session, select
 
 from mailer.cli import mailer
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.database.team_models import ActivityRecord
 from mailer.dispatch.liveness import Presence
 from mailer.rendering.mail_merge import message_id
 from mailer.selfservice.preferences import PreferenceOptions, parse_preferences, save_form
@@ -92,6 +94,12 @@ def test_a_relays_log_settles_what_it_took_and_leaves_the_rest_in_doubt(
     assert "bounced" in second.reason
     assert (first.doubted, third.reason) == (True, LOST)
     assert "2 sent, 0 queued again, 2 in doubt" in result.stdout
+    again = run(either_workspace, "resolve", "1", "--postfix-log", str(log), "--log-zone", "UTC")
+    assert again.exit_code == 0, again.output
+    with Session(engine) as session:
+        lines = session.exec(select(ActivityRecord)).all()
+        told = [(line.act, line.subject, line.detail) for line in lines]
+    assert told == [("resolved_doubts", "1", "by the relay’s log: 2")], "in the words of Studio, and once"
     assert "--not-found-resend" in result.stderr
 
 

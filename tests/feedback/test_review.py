@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
+from mailer.activity.acts import Act
 from mailer.cli import mailer
 from mailer.database.feedback_models import Consequence, Evidence, FeedbackKind, FeedbackState, QueuedReply
+from mailer.database.team_models import ActivityRecord
 from mailer.doctor import diagnose_workspace
 from mailer.feedback.context import FeedbackContext
 from mailer.feedback.incoming_message import IncomingMessage
@@ -192,3 +194,16 @@ def test_the_commands_show_what_came_and_take_a_judgement(desk: FeedbackContext,
     assert verdict["outcomes"] == [{"subscriber": "reader1@example.org", "consequence": "bounced"}]
     assert read_messages(desk.engine)[-1].judged_by == "kim"
     assert run(root, "review", str(number), "--as", "dead").exit_code == 1
+
+
+def test_each_judgement_has_a_line_of_its_own_and_one_that_fails_has_none(
+    desk: FeedbackContext, now: datetime
+) -> None:
+    first, second = (bring(desk, replace(UNCLEAR, subject=word), now=now).number for word in ("A", "B"))
+    done = run(desk.workspace.root, "review", str(first), str(second), "999", "--as", "ignore")
+    assert done.exit_code == 1
+    with Session(desk.engine) as session:
+        lines = session.exec(select(ActivityRecord).order_by(col(ActivityRecord.id))).all()
+        told = [(line.act, line.subject, line.detail.partition(";")[0]) for line in lines]
+    judged = Act.judged_feedback.value
+    assert told == [(judged, str(one), f"{one} as ignore") for one in (first, second)]

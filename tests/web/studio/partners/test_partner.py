@@ -146,6 +146,7 @@ def test_tags_that_two_change_at_once_are_put_together(partners: PartnerHouse) -
     partners.post(f"{number}/tags", Role.manager, was="board, press", tags="board, press, donor")
     assert partners.post(f"{number}/tags", was="board, press", tags="press, vip").status == 303
     assert partners.know("kim")["tags"] == ["donor", "press", "vip"]
+    assert [detail for *_, detail in partners.read_log()[:3]] == ["+vip -board", "+donor", "+board +press"]
 
 
 @pytest.mark.parametrize(
